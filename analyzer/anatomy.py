@@ -14,6 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from analyzer.wiring import Wiring, wire
+
 Pooling = Literal["cls", "last_token", "mean", "unknown"]
 NormPosition = Literal["pre", "post", "sandwich", "unknown"]
 Head = Callable[[Tensor], Tensor]
@@ -131,6 +133,8 @@ class Anatomy:
     """Id that pads a batch, and that the model skips where it looks for the last token."""
     prefixes: tuple[str, str, str, tuple[str, ...]] = ("", "", "", ())
     """Tensor-name prefixes: base model, embedding block, layers, and what comes after the layers."""
+    wiring: Wiring | None = None
+    """Heads and neurons; None where they are unknown or failed their self-check."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -183,6 +187,7 @@ def _known(model: nn.Module, name: str, family: Family, base: str, pad_id: int) 
         head=family.head(model),
         pad_id=pad_id,
         prefixes=(f"{base}.", f"{base}.{family.embedding_block}.", f"{base}.{family.layers}.", after),
+        wiring=wire(layers, name, model.config),
     )
 
 

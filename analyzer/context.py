@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from analyzer.memo import Memo
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from analyzer.encode import Encoded
+    from analyzer.gradients import GradientPass
     from analyzer.judge import Judge
     from analyzer.passes import ForwardPass
+    from analyzer.prefix import FrozenPrefix
     from shared.records import MetricsLine, Probe, RunRecord
+
+
+OF_UNITS = frozenset({"neurons", "heads", "circuits"})
+"""Analyses that ablate units or patch them, and so need their means."""
 
 
 def ignore_progress(done: int, total: int) -> None:
@@ -40,13 +50,68 @@ class Context:
     """Token budget of one batch (prompts x padded length); halved by the worker when memory runs out."""
     progress: Callable[[int, int], None] = ignore_progress
     """Called with (done, total) inside a long analysis."""
+    suite: frozenset[str] = frozenset()
+    """Names of the analyses of this job: the shared passes record what these need, and nothing else."""
+    prefix: FrozenPrefix | None = None
+    """What is known already of the layers below the frozen boundary; None computes every layer."""
+    memo: Memo = field(default_factory=Memo)
+    """Statistics of exactly these numbers that were computed before, at another checkpoint maybe."""
     _forward: ForwardPass | None = None
+    _gradients: dict[tuple[int, int], GradientPass] = field(default_factory=dict)
 
     @property
     def forward(self) -> ForwardPass:
-        """The one hooked forward pass over the probe set, made at first use."""
+        """The one hooked forward pass over the probe set, made at first use; it records what the suite needs."""
         if self._forward is None:
-            from analyzer.passes import forward_pass
-
-            self._forward = forward_pass(self.judge, self.probes, self.batch_tokens, progress=self.progress)
+            self._forward = self._pass(readings="neurons" in self.suite, means=bool(self.suite & OF_UNITS))
         return self._forward
+
+    def with_units(self, *, readings: bool = True) -> ForwardPass:
+        """`forward` with `unit_means`, and with `neuron_readings` unless these are not needed.
+
+        It is `forward` itself where the suite is known; else another pass is made, and kept. Raises CannotCompute
+        where heads and neurons are unknown.
+        """
+        from analyzer.analyses import CannotCompute
+
+        if self.judge.anatomy.wiring is None:
+            reason = " ".join(self.judge.anatomy.notes)
+            raise CannotCompute(
+                f"Heads and neurons of the model family {self.judge.anatomy.family!r} are not known: {reason}"
+            )
+        found = self.forward
+        if found.unit_means is None or (readings and found.neuron_readings is None):
+            found = self._forward = self._pass(readings=readings, means=True)
+        return found
+
+    @cached_property
+    def encoded(self) -> list[Encoded]:
+        """The probe set as the judge reads it."""
+        from analyzer.encode import encode
+
+        return encode(self.judge.tokenizer, [probe.text for probe in self.probes], self.judge.max_length)
+
+    def _pass(self, *, readings: bool, means: bool) -> ForwardPass:
+        from analyzer.analyses import CannotCompute
+        from analyzer.passes import record
+
+        if not self.probes:
+            raise CannotCompute(
+                "The probe set is empty, so nothing can be computed on it; write probes.jsonl first."
+            )
+        begin = record if self.prefix is None else self.prefix.record
+        return begin(
+            self.judge, self.encoded, self.batch_tokens, readings=readings, means=means, progress=self.progress
+        )
+
+    def gradients(self, steps: int, prompts: int) -> GradientPass:
+        """The forward and backward passes that neurons, heads and circuits share, made at first use.
+
+        `steps` of the integrated gradient, over at most `prompts` prompts. Raises CannotCompute where the judge's
+        heads and neurons are not known, or the probe set lacks a class.
+        """
+        if (steps, prompts) not in self._gradients:
+            from analyzer.gradients import gradient_pass
+
+            self._gradients[steps, prompts] = gradient_pass(self, steps, prompts)
+        return self._gradients[steps, prompts]

@@ -6,7 +6,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 
 from analyzer.analyses import Outcome, get
 from analyzer.context import Context
-from analyzer.device import is_out_of_memory
+from analyzer.device import TooLittleMemory, is_out_of_memory
 from analyzer.digest import ContentDigest, changed_tensors, compute_digest, other_digests
 from analyzer.fingerprint import fingerprint
 from analyzer.frozen import frozen_boundary
@@ -22,6 +22,8 @@ from analyzer.history import metrics_until
 from analyzer.job import Computation, Job, Neighbour
 from analyzer.judge import Judge, judge_facts, load_judge
 from analyzer.keys import key_settings
+from analyzer.memo import Memo
+from analyzer.prefix import FrozenPrefix, PrefixStore
 from analyzer.validate import Weights, validate
 from shared.errors import CheckpointRejected, SchemaError
 from shared.prompts.leaks import count_leaks
@@ -32,8 +34,6 @@ from shared.version import __version__
 
 logger = logging.getLogger(__name__)
 
-MIN_BATCH_TOKENS = 256
-"""Smallest batch tried when memory runs out; below it only another device helps."""
 PROGRESS_EVERY_S = 0.25
 
 Progress = Callable[[str, int, int], None]
@@ -42,10 +42,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class WarmJudge:
-    """The judge of the last job, kept in the worker: the next one reads only the tensors that changed."""
+    """The judge of the last job, kept in the worker: the next one reads only the tensors that changed.
+
+    Beside it, what frozen layers have given already, and statistics of that.
+    """
 
     device: str
     judge: Judge | None = None
+    prefixes: PrefixStore = field(default_factory=PrefixStore)
+    memo: Memo = field(default_factory=Memo)
 
     def load(self, job: Job, device: str) -> Judge:
         """The job's judge on `device`. Raises what `load_judge` raises."""
@@ -56,7 +61,10 @@ class WarmJudge:
 
 @dataclass
 class Desk:
-    """The judge laid open for one job's analyses. When memory runs out: half the batch, then the CPU."""
+    """The judge laid open for one job's analyses.
+
+    When memory runs out: half the batch, down to one prompt, then the CPU. Passes that are done are kept.
+    """
 
     job: Job
     weights: Weights
@@ -72,10 +80,13 @@ class Desk:
     def __post_init__(self) -> None:
         self.run = Run(self.job.run, self.job.out)
         self.device = self.warm.device
-        self.batch_tokens = max(MIN_BATCH_TOKENS, self.batch_tokens // self.job.batch_divisor)
+        self.batch_tokens = self.first_batch_tokens = max(1, self.batch_tokens // self.job.batch_divisor)
 
     def compute(self, name: str, computation: Computation, key: str) -> tuple[ResultRecord, Outcome]:
-        """One analysis with its provenance. Raises what the computation raises."""
+        """One analysis with its provenance.
+
+        Raises what the computation raises, and TooLittleMemory when one prompt at a time is too much for the CPU.
+        """
         analysis = get(name)
         settings = analysis.settings.model_validate(computation.settings)
         started = time.perf_counter()
@@ -86,26 +97,35 @@ class Desk:
                 context.progress = Throttled(self.progress, name)
                 outcome = analysis.compute(context, settings)
             except Exception as error:
-                if not is_out_of_memory(error) or not self._give_up_something():
+                if not is_out_of_memory(error):
                     raise
+                self._give_up_something(error)
             # outside the handler: the error's traceback holds on to the tensors that have to go
             if outcome is None:
                 _free_memory()
         return self._record(name, computation, key, outcome, time.perf_counter() - started), outcome
 
-    def _give_up_something(self) -> bool:
-        """Prepare another try with less memory; False when there is nothing left to give up."""
-        self.context = None
-        if self.batch_tokens > MIN_BATCH_TOKENS:
-            self.batch_tokens = max(MIN_BATCH_TOKENS, self.batch_tokens // 2)
+    def _give_up_something(self, error: Exception) -> None:
+        """Prepare another try with less memory. Raises TooLittleMemory when there is nothing left to give up."""
+        prompts = [] if self.context is None else self.context.encoded
+        longest = max((len(prompt.ids) for prompt in prompts), default=1)
+        if self.context is not None and self.batch_tokens > longest:
+            self.batch_tokens = self.context.batch_tokens = max(longest, self.batch_tokens // 2)
             logger.warning("out of memory: trying again with batches of %d tokens", self.batch_tokens)
         elif self.device != "cpu":
-            self.judge = self.warm.judge = None
-            self.device = "cpu"
+            self.judge = self.warm.judge = self.context = None
+            self.device, self.batch_tokens = "cpu", self.first_batch_tokens
             logger.warning("out of memory: trying again on the CPU")
         else:
-            return False
-        return True
+            size = f" of up to {longest} tokens" if prompts else ""
+            raise TooLittleMemory(
+                f"Too little memory even for one prompt at a time{size}: give the analyzer a device or a machine "
+                "with more memory, or stop what else uses it."
+            ) from error
+        if self.device == "cpu":  # what is kept for later takes the very memory that is wanting
+            self.warm.prefixes.clear()
+            if self.context is not None:
+                self.context.prefix = None
 
     def _context(self) -> Context:
         """The shared context, made at first use and again after memory ran out."""
@@ -127,6 +147,9 @@ class Desk:
             reference_norms=self._reference_norms(),
             leak_count=count_leaks(run, self.probes.probes),
             batch_tokens=self.batch_tokens,
+            suite=frozenset(job.analyses),
+            memo=self.warm.memo,
+            prefix=FrozenPrefix(self.warm.prefixes, self.digest, boundary if embeddings else 0),
         )
         return self.context
 
@@ -166,6 +189,8 @@ class Desk:
         assert judge is not None and context is not None  # noqa: S101 (compute has just used them)
         leaks = context.leak_count
         warnings = [*job.warnings, *self.probes.warnings, *outcome.warnings]
+        if self.device != self.warm.device:
+            warnings.append(f"Memory ran out on {self.warm.device}, so this was computed on the CPU.")
         if leaks:
             warnings.append(f"{leaks} of {len(context.probes)} probe prompts were trained on: scores flatter.")
         return ResultRecord(

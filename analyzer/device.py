@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from shared.errors import UsageError
+from shared.errors import MidwatchError, UsageError
+
+
+class TooLittleMemory(MidwatchError, MemoryError):
+    """The smallest batch on the last device was still too large; the message says what to do."""
 
 
 def resolve_device(name: str) -> str:

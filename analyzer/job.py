@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from analyzer.fingerprint import FileStat
+from analyzer.lineage import Lineage
 from shared.records import Frozen, RunRecord
 
 
@@ -90,6 +91,8 @@ class Computation(Frozen):
     suite: Literal["basic", "advanced"]
     version: int
     settings: dict[str, Any]
+    lineage: Lineage | None = None
+    """The other results that this one is made from; None for an analysis of one checkpoint alone."""
 
 
 class Event(Frozen):

@@ -23,8 +23,6 @@ POLL_S = 0.5
 
 def run_demo(settings: DemoSettings) -> None:
     """Run the demo. Raises MidwatchError when a component fails or a checkpoint could not be analysed."""
-    if settings.advanced:
-        typer.echo("There is no advanced suite yet; the demo goes on with the basic one.")
     settings.output_dir.mkdir(parents=True, exist_ok=True)
     run = Run.at(settings.output_dir)
     started = time.time()
@@ -55,7 +53,7 @@ def start_trainer(run: Run, settings: DemoSettings) -> Child | None:
 def start_analyzer(run: Run, settings: DemoSettings) -> Child:
     """`midwatch watch` on the last core."""
     _, cores = split_cores()
-    words = ["watch", str(run.path), "--cores", "1"]
+    words = ["watch", str(run.path), "--cores", "1", "--suite", "advanced" if settings.advanced else "basic"]
     words += ["--config", str(settings.watch_config)] if settings.watch_config else []
     return start(words, run.midwatch / "watch.log", cores)
 

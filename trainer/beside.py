@@ -14,13 +14,14 @@ STOP_SECONDS = 30
 """Time the analyzer gets to put its work down after SIGTERM."""
 
 
-def watch_command(run: Path, interval: int, *options: str) -> list[str]:
+def watch_command(run: Path, interval: int, suite: str, *options: str) -> list[str]:
     """`midwatch watch RUN` in this Python; it analyses every `interval` epochs, the first and the last always."""
-    return [sys.executable, "-m", "midwatch", "watch", str(run), "--interval", str(interval), *options]
+    words = ["watch", str(run), "--interval", str(interval), "--suite", suite, *options]
+    return [sys.executable, "-m", "midwatch", *words]
 
 
 @contextmanager
-def analyzer_beside(run: Path, interval: int, cores: int, console: Console) -> Iterator[None]:
+def analyzer_beside(run: Path, interval: int, suite: str, cores: int, console: Console) -> Iterator[None]:
     """Run the analyzer while the block runs; its output goes to `<run>/_midwatch/analyzer.log`.
 
     A failing analyzer never fails the training: it is said, and `catch_up` makes up for what is missing.
@@ -28,7 +29,7 @@ def analyzer_beside(run: Path, interval: int, cores: int, console: Console) -> I
     log = run / "_midwatch" / "analyzer.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     console.print(f"The analyzer runs beside the training; its log: {log}")
-    command = watch_command(run, interval, "--cores", str(cores))
+    command = watch_command(run, interval, suite, "--cores", str(cores))
     with log.open("ab") as output:
         # a session of its own: Ctrl-C in the terminal is ours to pass on, once the last checkpoint is written
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
@@ -41,10 +42,10 @@ def analyzer_beside(run: Path, interval: int, cores: int, console: Console) -> I
         console.print(f"The analyzer had ended on its own (exit code {ended}); see {log}.")
 
 
-def catch_up(run: Path, interval: int, console: Console) -> None:
+def catch_up(run: Path, interval: int, suite: str, console: Console) -> None:
     """Analyse in the foreground what is still missing, with all cores now that the training is over."""
     console.print("Training is over; the analyzer finishes what is still missing (Ctrl-C leaves it for later).")
-    process = subprocess.Popen(watch_command(run, interval, "--once"), start_new_session=True)
+    process = subprocess.Popen(watch_command(run, interval, suite, "--once"), start_new_session=True)
     try:
         code = process.wait()
     finally:

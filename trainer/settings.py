@@ -71,7 +71,7 @@ class TrainSettings(SourceSettings):
     visualization_interval: Count = 1
     """Epochs between analysed checkpoints; the first and the last always are."""
     run_advanced_mi: bool = False
-    """Ask the analyzer for the advanced suite; implies --visualize-during-training."""
+    """Analyse neurons, attention heads and circuits too; implies --visualize-during-training."""
 
     @field_validator("data", "val_data", "test_data", mode="before")
     @classmethod

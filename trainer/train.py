@@ -79,9 +79,8 @@ def run_training(settings: TrainSettings) -> None:
         if settings.resume:
             continue_from(run, checkpoint, console)
 
-        if settings.run_advanced_mi:
-            console.print("The advanced suite is not part of this version; the analyzer runs the basic suite.")
-        watching = analyzer_beside(run.path, settings.visualization_interval, analyzer_cores, console)
+        suite = "advanced" if settings.run_advanced_mi else "basic"
+        watching = analyzer_beside(run.path, settings.visualization_interval, suite, analyzer_cores, console)
         with watching if beside else nullcontext():
             with explain_full_disk(run.path):
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -89,7 +88,7 @@ def run_training(settings: TrainSettings) -> None:
                 trainer.save_model(str(run.path / "best"))
             finish(trainer, run, parts, baselines, data, console)
         if beside:
-            catch_up(run.path, settings.visualization_interval, console)
+            catch_up(run.path, settings.visualization_interval, suite, console)
 
 
 def settle(settings: TrainSettings) -> TrainSettings:

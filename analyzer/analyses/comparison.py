@@ -16,7 +16,8 @@ there is one. Tensors: "auroc" (points, 3: value, low, high), "control" (points,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -27,6 +28,7 @@ from analyzer.context import Context
 from analyzer.folds import grouped_folds, shuffled_labels, units
 from analyzer.geometry import cosine, dprime, pair_cosine, recentred
 from analyzer.linear_probe import held_out_decisions
+from analyzer.memo import content_key
 from analyzer.probe_choice import twin_of
 from analyzer.resample import bootstrap_weights, percentile_interval, wilson_interval
 from analyzer.roc import auroc, fold_auroc
@@ -72,24 +74,24 @@ class Design:
     def folds(self) -> int:
         return int(self.fold.max()) + 1
 
+    @cached_property
+    def key(self) -> str:
+        """Digest of all of it."""
+        return content_key("design", *(getattr(self, part.name) for part in fields(self)))
+
 
 @computes("comparison", ComparisonSettings, version=1)
 def comparison(context: Context, settings: ComparisonSettings) -> Outcome:
     """Compare the two classes at every point."""
     design = _design(context, settings)
-    pooled, shuffles = context.forward.pooled, design.shuffled[: design.shuffles]
+    pooled = context.forward.pooled
     points, decisions, control = [], [], []
     for index, vectors in enumerate(pooled):
-        held_out = held_out_decisions(vectors, np.vstack([design.labels, shuffles]), design.fold, design.c)
-        shuffled = np.array(
-            [
-                float(fold_auroc(values, labels, design.fold)[0])
-                for values, labels in zip(held_out[1:], shuffles, strict=True)
-            ]
-        )
-        points.append(_point(vectors, held_out[0], shuffled, design))
-        decisions.append(held_out[0])
-        control.append(shuffled)
+        key = content_key("comparison", vectors, design.key)  # frozen layers give the same vectors all run long
+        found = context.memo.recall(key, lambda vectors=vectors: _compared(vectors, design))
+        points.append(found[0])
+        decisions.append(found[1])
+        control.append(found[2])
         context.progress(index + 1, len(pooled))
     result = ComparisonResult(
         layers=len(points) - 1,
@@ -147,6 +149,19 @@ def _design(context: Context, settings: ComparisonSettings) -> Design:
         pairs=np.array(sorted(twins), dtype=int).reshape(-1, 2),
         c=settings.regularisation,
     )
+
+
+def _compared(vectors: np.ndarray, design: Design) -> tuple[PointComparison, np.ndarray, np.ndarray]:
+    """One point's comparison, the probe's held-out decisions (n,), and the control's AUROCs (shuffles,)."""
+    shuffles = design.shuffled[: design.shuffles]
+    held_out = held_out_decisions(vectors, np.vstack([design.labels, shuffles]), design.fold, design.c)
+    control = np.array(
+        [
+            float(fold_auroc(values, labels, design.fold)[0])
+            for values, labels in zip(held_out[1:], shuffles, strict=True)
+        ]
+    )
+    return _point(vectors, held_out[0], control, design), held_out[0], control
 
 
 def _point(vectors: np.ndarray, decision: np.ndarray, shuffled: np.ndarray, design: Design) -> PointComparison:

@@ -114,10 +114,20 @@ def _frozen_check(context: Context) -> tuple[Literal["pass", "fail", "not_possib
     difference = np.abs(norms[:, frozen] - reference[:, frozen]) / np.maximum(np.abs(reference[:, frozen]), 1e-6)
     worst = float(difference.max())
     if worst <= FROZEN_TOLERANCE.get(context.judge.dtype, 5e-3):
-        return "pass", f"Norms below the boundary equal the first checkpoint's (largest difference {worst:.1e})."
+        detail = f"Norms below the boundary equal the first checkpoint's (largest difference {worst:.1e})."
+        return "pass", f"{detail} {_taken_over(context)}".rstrip()
     return "fail", (
         f"Norms below the frozen boundary (layer {boundary}) differ from the first checkpoint's by up to "
         f"{worst:.1%}: something below it changed."
+    )
+
+
+def _taken_over(context: Context) -> str:
+    if not context.forward.taken_over:
+        return ""
+    return (
+        f"Layers below {context.forward.taken_over} have the same bytes as at an earlier checkpoint, so their "
+        "activations were taken over from it, after one prompt was computed anew and gave the same."
     )
 
 

@@ -313,22 +313,6 @@ def test_memory_runs_out_twice(bench: Bench, monkeypatch: pytest.MonkeyPatch, ru
         assert one["residual_norm"] == pytest.approx(two["residual_norm"], rel=1e-4)
 
 
-def test_memory_never_suffices(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.add(10)
-    sizes = []
-
-    def hook(context) -> None:
-        sizes.append(context.batch_tokens)
-        raise MemoryError
-
-    patch(monkeypatch, "layers", hook)
-    events = bench.do(bench.job(10, batch_divisor=4, analyses=["layers", "progress"]))
-    (failed,) = [event for event in events if event.kind == "failed"]
-    assert failed.failure == Failure.MEMORY
-    assert sizes == [1024, 512, 256]
-    assert committed(events) == ["progress"]
-
-
 @pytest.fixture
 def small_files():
     """The kernel refuses files above 2 KB, as a full disk would, also to root."""

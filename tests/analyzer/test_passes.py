@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from analyzer.anatomy import dissect
 from analyzer.encode import collate, encode, packed
+from analyzer.judge import Judge
 from analyzer.passes import ForwardPass, forward_pass, score
 from analyzer.selfcheck import checked_anatomy
 from shared.errors import JudgeError
@@ -17,11 +19,11 @@ from tests.analyzer.judges import probe, random_probes, tiny_judge
 from tests.tiny import DECODERS, FAMILIES
 
 PROBES = random_probes(8, seed=3)
+NAMES = ("scores", "pooled", "norms", "attention_writes", "mlp_writes", "lens")
 
 
 def largest_difference(one: ForwardPass, other: ForwardPass) -> float:
-    names = ("scores", "pooled", "norms", "attention_writes", "mlp_writes", "lens")
-    return max(float(np.abs(getattr(one, name) - getattr(other, name)).max()) for name in names)
+    return max(float(np.abs(getattr(one, name) - getattr(other, name)).max()) for name in NAMES)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -162,15 +164,79 @@ def test_a_failed_self_check_switches_off_what_needs_it(
     assert lost in checked.notes[0]
 
 
-def test_scores_that_are_not_finite_are_an_error() -> None:
-    judge = tiny_judge("bert", seed=9)
-    bias = judge.model.classifier.bias
-    bias.data[0] = float("nan")
+@pytest.mark.parametrize(
+    ("module", "place"),
+    [
+        ("bert.embeddings.LayerNorm", "the embedding block"),
+        ("bert.encoder.layer.1.output.LayerNorm", "layer 1"),
+        ("classifier", "the head"),
+    ],
+)
+def test_what_is_not_finite_is_named(module: str, place: str) -> None:
+    judge = tiny_judge("bert", layers=3)
+    hook = judge.model.get_submodule(module).register_forward_hook(lambda _m, _a, output: output.log())
     try:
-        with pytest.raises(JudgeError, match="not finite"):
+        with pytest.raises(
+            JudgeError, match=rf"^The output of {place} is not finite .* on \d+ of 16 prompts: train"
+        ):
             forward_pass(judge, PROBES)
     finally:
-        bias.data[0] = 0.0
+        hook.remove()
+
+
+def test_float16_that_overflows_is_explained() -> None:
+    judge = cast(tiny_judge("llama"), "float16")
+    judge.model.get_submodule("model.layers.0.mlp.down_proj").weight.data *= 1e5
+    with pytest.raises(JudgeError, match=r"output of layer 0 .* float16 ends at 65504; save the checkpoint in bfl"):
+        forward_pass(judge, PROBES)
+
+
+def cast(judge: Judge, dtype: str) -> Judge:
+    """A copy of the judge in another precision."""
+    model = copy.deepcopy(judge.model).to(getattr(torch, dtype))
+    return replace(judge, model=model, anatomy=dissect(model, judge.anatomy.pad_id), dtype=dtype)
+
+
+HALF = {"bfloat16": 5e-2, "float16": 5e-3}
+"""How far a model's own rounding moves a number, relative to the largest of its kind."""
+
+
+@pytest.mark.parametrize("dtype", HALF)
+@pytest.mark.parametrize("family", ["bert", "deberta-v2", "modernbert", "llama", "gemma3_text"])
+def test_half_precision_gives_the_same_numbers_to_its_rounding(family: str, dtype: str) -> None:
+    judge = tiny_judge(family)
+    wanted = forward_pass(judge, PROBES, readings=True)
+    found = forward_pass(cast(judge, dtype), PROBES, readings=True)
+    for name in (*NAMES, "neuron_readings"):
+        one, other = getattr(found, name), getattr(wanted, name)
+        assert one.dtype == np.float32
+        np.testing.assert_allclose(one, other, atol=HALF[dtype] * np.abs(other).max(), rtol=0, err_msg=name)
+
+
+@pytest.mark.parametrize("family", ["bert", "llama"])
+def test_half_precision_is_reduced_in_float32(family: str) -> None:
+    """Against float64 sums over the very activations of the bfloat16 model, one prompt alone."""
+    judge = cast(tiny_judge(family), "bfloat16")
+    one = probe("tell me a story about my garden and the water and the door")
+    found = forward_pass(judge, [one], readings=True, means=True)
+    seen: dict[str, np.ndarray] = {}
+    assert judge.anatomy.wiring is not None
+    layer = judge.anatomy.wiring.layers[0]
+
+    def keep(name: str):
+        return lambda _module, args: seen.update({name: args[0][0].double().numpy()})
+
+    modules = {"stream": judge.anatomy.layers[1], "heads": layer.attention.out, "neurons": layer.mlp.out}
+    hooks = [module.register_forward_pre_hook(keep(name)) for name, module in modules.items()]
+    with torch.no_grad():
+        judge.model(input_ids=torch.tensor([found.encoded[0].ids]))
+    for hook in hooks:
+        hook.remove()
+    assert found.norms[0, 1] == pytest.approx(np.linalg.norm(seen["stream"], axis=-1).mean(), rel=1e-6)
+    assert found.neuron_readings is not None and found.unit_means is not None
+    reading = seen["neurons"].max(0) if family == "bert" else seen["neurons"].mean(0)
+    np.testing.assert_allclose(found.neuron_readings[0, 0], reading, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found.unit_means.heads[0, 2], seen["heads"][1:-1].mean(0), rtol=1e-5, atol=1e-6)
 
 
 def test_long_prompts_are_cut_and_empty_ones_named() -> None:

@@ -31,8 +31,8 @@ FOREVER = "time.sleep(60)"
 def stand_in(monkeypatch: pytest.MonkeyPatch, then: str = FOREVER, once: int = 0) -> None:
     code = STAND_IN.format(then=then, once=once)
 
-    def command(run: Path, interval: int, *options: str) -> list[str]:
-        return [sys.executable, "-c", code, str(run), str(interval), *options]
+    def command(run: Path, interval: int, suite: str, *options: str) -> list[str]:
+        return [sys.executable, "-c", code, str(run), str(interval), suite, *options]
 
     monkeypatch.setattr(trainer.beside, "watch_command", command)
 
@@ -54,22 +54,23 @@ def text(console: Console) -> str:
 
 
 def test_command_is_the_one_a_user_types() -> None:
-    command = watch_command(Path("runs/a"), 2, "--cores", "1")
-    assert command == [sys.executable, "-m", "midwatch", "watch", "runs/a", "--interval", "2", "--cores", "1"]
+    command = watch_command(Path("runs/a"), 2, "advanced", "--cores", "1")
+    words = "-m midwatch watch runs/a --interval 2 --suite advanced --cores 1"
+    assert command == [sys.executable, *words.split()]
 
 
 def test_runs_beside_and_is_stopped_gently(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stand_in(monkeypatch)
-    with analyzer_beside(tmp_path, 2, 1, console()):
+    with analyzer_beside(tmp_path, 2, "advanced", 1, console()):
         wait_for(tmp_path / "ready")
         assert not (tmp_path / "stopped").exists()
     assert (tmp_path / "stopped").exists()
-    assert (tmp_path / "calls").read_text() == "2 --cores 1\n"
+    assert (tmp_path / "calls").read_text() == "2 advanced --cores 1\n"
 
 
 def test_a_failing_training_stops_the_analyzer_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stand_in(monkeypatch)
-    with pytest.raises(ZeroDivisionError), analyzer_beside(tmp_path, 1, 1, console()):
+    with pytest.raises(ZeroDivisionError), analyzer_beside(tmp_path, 1, "basic", 1, console()):
         wait_for(tmp_path / "ready")
         raise ZeroDivisionError
     assert (tmp_path / "stopped").exists()
@@ -81,7 +82,7 @@ def test_a_failing_analyzer_does_not_fail_the_training(monkeypatch: pytest.Monke
     processes: list[subprocess.Popen[bytes]] = []
     start = subprocess.Popen
     monkeypatch.setattr(subprocess, "Popen", lambda *a, **o: processes.append(start(*a, **o)) or processes[-1])
-    with analyzer_beside(tmp_path, 1, 1, shown):
+    with analyzer_beside(tmp_path, 1, "basic", 1, shown):
         processes[0].wait(30)
     assert "ended on its own (exit code 3)" in text(shown)
     assert "no memory" in (tmp_path / "_midwatch" / "analyzer.log").read_text()
@@ -89,9 +90,9 @@ def test_a_failing_analyzer_does_not_fail_the_training(monkeypatch: pytest.Monke
 
 def test_catches_up_once_and_says_when_it_cannot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stand_in(monkeypatch)
-    catch_up(tmp_path, 1, console())
-    assert (tmp_path / "calls").read_text() == "1 --once\n"
+    catch_up(tmp_path, 1, "basic", console())
+    assert (tmp_path / "calls").read_text() == "1 basic --once\n"
     shown = console()
     stand_in(monkeypatch, once=4)
-    catch_up(tmp_path, 1, shown)
+    catch_up(tmp_path, 1, "basic", shown)
     assert "exit code 4; run `midwatch watch" in text(shown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import analyzer.analyses.comparison as comparison_module
 from analyzer.analyses import CannotCompute
 from analyzer.analyses.comparison import ComparisonSettings, comparison
 from analyzer.context import Context
@@ -107,3 +108,26 @@ def test_few_groups_give_fewer_folds_and_a_note() -> None:
     probes = [probe(f"{i}", "unsafe" if i % 2 else "safe", group=f"g{i // 8}") for i in range(24)]
     found = compared(planted([2, 2], probes))
     assert found.folds == 3 and any("Only 3 folds" in note for note in found.notes)
+
+
+def test_points_that_did_not_change_are_not_compared_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two checkpoints of a run with frozen layers: the same vectors, but for the last points."""
+    first, second = planted([0, 2, 3], labelled()), planted([0, 2, 4], labelled())
+    second.memo = first.memo
+    alone = comparison(planted([0, 2, 4], labelled()), SETTINGS)
+    comparison(first, SETTINGS)
+    solved: list[np.ndarray] = []
+    real = comparison_module.held_out_decisions
+    monkeypatch.setattr(
+        comparison_module,
+        "held_out_decisions",
+        lambda vectors, *rest: solved.append(vectors) or real(vectors, *rest),
+    )
+    found = comparison(second, SETTINGS)
+    (vectors,) = solved
+    np.testing.assert_array_equal(vectors, second.forward.pooled[2])
+    assert found.result == alone.result
+    for name, tensor in alone.tensors.items():
+        np.testing.assert_array_equal(found.tensors[name], tensor, err_msg=name)
+    comparison(second, SETTINGS.model_copy(update={"folds": 4}))
+    assert len(solved) == 4, "another design is another question"

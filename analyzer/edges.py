@@ -1,0 +1,167 @@
+"""Edge scores from one batch's gradients (EAP-IG, Hanna et al. 2024, arXiv 2403.17806).
+
+score(u, v) = sum over tokens of (a_u - a_ref_u), carried along the residual stream to v, . mean gradient at v's own
+input. Walking down from the verdict:
+
+1. Every reader's gradient is taken in the stream at the place where it reads (through its read norm's Jacobian).
+2. At each norm of the stream (post-norm models) the gradients of all readers above are pulled back through it, at
+   each step's own point; at a branch norm (sandwich) likewise, for what that branch writes.
+3. At each writer, one matrix product of its differences with the gradients of all readers above.
+
+Positions are the real tokens of the batch; chunks of them bound the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from analyzer.graph import Graph
+from analyzer.norms import NormParts, norm_parts, pull_back
+from analyzer.sources import SourceValues, head_writes, known_wiring, mlp_write
+from analyzer.tape import Tape, norms_of
+
+if TYPE_CHECKING:
+    from analyzer.judge import Judge
+    from analyzer.wiring import Block, Layer
+
+CHUNK_BYTES = 128 * 2**20
+"""Of the gradients of all readers at once."""
+
+
+class EdgeSums:
+    """Sums of edge scores over the prompts seen so far."""
+
+    def __init__(self, judge: Judge, graph: Graph) -> None:
+        self.graph, self.wiring = graph, known_wiring(judge)
+        self.scores = torch.zeros(graph.sources, graph.targets, dtype=torch.float64)
+        blocks = [block for layer in self.wiring.layers for block in (layer.attention, layer.mlp)]
+        self.parts: dict[nn.Module, NormParts] = {norm: norm_parts(norm) for b in blocks for norm in norms_of(b)}
+        self.straight = all(block.branch_norm is None and block.trunk_norm is None for block in blocks)
+        self.weights = [self._reading_weights(layer) for layer in self.wiring.layers]
+
+    def _reading_weights(self, layer: Layer) -> Tensor:
+        """(heads, 3 * head_size, d_model): from a head's query, key and value gradients to its input's."""
+        wiring = self.wiring
+        found = []
+        for place, projection in enumerate(layer.projections):
+            weight = projection.weight
+            assert isinstance(weight, Tensor)  # noqa: S101 (wiring says so)
+            weight = weight.unflatten(0, (-1, wiring.head_size))  # (heads, head_size, d_model)
+            if len(layer.projections) == 1:
+                return torch.cat(list(weight.chunk(3)), 1)
+            repeats = wiring.heads // wiring.kv_heads if place else 1
+            found.append(weight.repeat_interleave(repeats, 0))
+        return torch.cat(found, 1)
+
+    def add(self, tape: Tape, gradients: Gradients, deltas: SourceValues, real: Tensor) -> None:
+        """One batch: `deltas` (prompts, tokens, units) signed differences, `real` (prompts, tokens) bool."""
+        d_model = deltas.input.shape[-1]
+        steps = 1 if self.straight else gradients.steps
+        size = max(1, CHUNK_BYTES // (4 * self.graph.targets * steps * d_model))
+        positions = real.flatten().nonzero()[:, 0]
+        for chosen in positions.split(size):
+            self.scores += self._walk(tape, gradients, deltas, chosen).double().cpu()
+
+    def _walk(self, tape: Tape, gradients: Gradients, deltas: SourceValues, chosen: Tensor) -> Tensor:
+        """(sources, targets) scores of these positions."""
+        graph, wiring = self.graph, self.wiring
+        scores = torch.zeros(graph.sources, graph.targets, device=chosen.device)
+        readers = self._settled(
+            gradients.take(gradients.last, chosen)[None]
+        )  # (targets above, steps, positions, d)
+        above = graph.verdict
+        for number in reversed(range(graph.layers)):
+            layer = wiring.layers[number]
+            readers, branch = self._through(layer.mlp, tape, gradients, readers, chosen)
+            write = mlp_write(layer, _at(deltas.neurons[number], chosen))[:, None]
+            scores[graph.mlp_source(number), above:] = _meeting(write, branch)[0]
+            own = gradients.take(gradients.mlp_inputs[number], chosen)[None]
+            readers = torch.cat([self._settled(own), readers])
+            above = graph.mlp_target(number)
+            readers, branch = self._through(layer.attention, tape, gradients, readers, chosen)
+            writes = head_writes(layer, _at(deltas.heads[number], chosen), graph.heads)
+            scores[graph.head_sources(number), above:] = _meeting(writes, branch)
+            own = self._head_readers(number, tape, gradients, chosen)
+            readers = torch.cat([self._settled(own), readers])
+            above = graph.head_targets(number).start
+        scores[0] = _meeting(_at(deltas.input, chosen)[:, None], readers)[0]
+        return scores
+
+    def _settled(self, own: Tensor) -> Tensor:
+        """(targets, steps, positions, d_model); where nothing nonlinear is between, the mean over steps at once."""
+        own = own.float()
+        return own.mean(1, keepdim=True) if self.straight else own
+
+    def _through(
+        self, block: Block, tape: Tape, gradients: Gradients, readers: Tensor, chosen: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The readers' gradients before the block's trunk norm, and as its branch meets them."""
+        if block.trunk_norm is not None:
+            readers = self._pulled(block.trunk_norm, tape, gradients, readers, chosen)
+        branch = readers
+        if block.branch_norm is not None:
+            branch = self._pulled(block.branch_norm, tape, gradients, readers, chosen)
+        return readers, branch
+
+    def _pulled(self, norm: nn.Module, tape: Tape, gradients: Gradients, found: Tensor, chosen: Tensor) -> Tensor:
+        point = gradients.take(tape.norm_inputs[norm], chosen)  # (steps, positions, d_model)
+        flat = pull_back(self.parts[norm], point.flatten(0, 1), found.flatten(1, 2))
+        return flat.unflatten(1, found.shape[1:3])
+
+    def _head_readers(self, number: int, tape: Tape, gradients: Gradients, chosen: Tensor) -> Tensor:
+        """(heads, steps, positions, d_model): each head's gradient in the stream, through its q, k and v."""
+        heads = self.graph.heads
+        parts = [gradients.take(part, chosen) for part in gradients.projections[number]]
+        if len(parts) == 1:
+            parts = list(parts[0].chunk(3, -1))
+        own = torch.cat(
+            [part.unflatten(-1, (heads, -1)) for part in parts], -1
+        )  # (steps, positions, heads, 3 size)
+        steps = own.shape[0]
+        own = own.flatten(0, 1).transpose(0, 1)  # (heads, steps * positions, 3 size)
+        found = torch.bmm(own, self.weights[number].to(own.dtype))
+        norm = self.wiring.layers[number].attention.read_norm
+        if norm is not None:
+            point = gradients.take(tape.norm_inputs[norm], chosen).flatten(0, 1)
+            found = pull_back(self.parts[norm], point, found)
+        return found.unflatten(1, (steps, -1))
+
+    def mean(self, prompts: int) -> np.ndarray:
+        """(sources, targets) float32 mean over prompts; NaN where there is no edge."""
+        scores = (self.scores / prompts).numpy().astype(np.float32)
+        return np.where(self.graph.allowed, scores, np.float32("nan"))
+
+
+class Gradients:
+    """The gradients of one batch at the tape's points; rows are steps x prompts, the plain gradient's first."""
+
+    def __init__(self, tape: Tape, found: Iterator[Tensor], steps: int, prompts: int) -> None:
+        self.steps, self.prompts = steps, prompts
+        self.heads = [next(found) for _ in tape.heads]
+        self.neurons = [next(found) for _ in tape.neurons]
+        self.projections = [[next(found) for _ in group] for group in tape.projections]
+        self.mlp_inputs = [next(found) for _ in tape.mlp_inputs]
+        self.last = next(found) if tape.last else torch.empty(0)
+
+    def take(self, rows: Tensor, chosen: Tensor) -> Tensor:
+        """(rows, tokens, width) -> (steps, chosen positions, width), without the plain gradient's rows."""
+        return rows.unflatten(0, (self.steps + 1, self.prompts))[1:].flatten(1, 2)[:, chosen]
+
+
+def _at(values: Tensor, chosen: Tensor) -> Tensor:
+    """(prompts, tokens, width) -> (positions, width)"""
+    return values.flatten(0, 1)[chosen]
+
+
+def _meeting(writes: Tensor, readers: Tensor) -> Tensor:
+    """(positions, writers, d_model), (readers, steps, positions, d_model) -> (writers, readers).
+
+    The mean over steps, summed over positions.
+    """
+    mean = readers.mean(1) if readers.shape[1] > 1 else readers[:, 0]
+    return writes.float().transpose(0, 1).flatten(1) @ mean.flatten(1).T

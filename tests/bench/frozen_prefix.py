@@ -1,0 +1,146 @@
+"""The second checkpoint of a run against the first, where half or two thirds of the layers are frozen; one thread.
+
+The forward-only analyses (layers, comparison, progress) of a MiniLM judge, 6 layers of width 384, on the shipped
+probe set. Both checkpoints meet a warm worker; the first finds no prefix. Turn about, each round from nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from analyzer.analyse import Analyst
+from analyzer.desk import WarmJudge
+from analyzer.fingerprint import fingerprint
+from analyzer.job import Event, Job, WorkerOptions
+from analyzer.judge import Judge
+from analyzer.memo import Memo
+from analyzer.prefix import PrefixStore
+from analyzer.worker import computations
+from shared.records import RunRecord
+from tests.bench import Figure
+from tests.bench._judge import RECORD, trained_run
+
+ROUNDS = 5
+ANALYSES = ["layers", "comparison", "progress"]
+LAYERS = 6
+
+
+class Seconds(NamedTuple):
+    """What one job took."""
+
+    whole: float
+    """From its start to its last commit."""
+    load: float
+    """Digest of all tensors, loading, and the self-check."""
+
+    @property
+    def analyses(self) -> float:
+        return self.whole - self.load
+
+
+class Timed(WarmJudge):
+    """A warm judge that knows how long its last load took."""
+
+    seconds = 0.0
+
+    def load(self, job: Job, device: str) -> Judge:
+        started = time.perf_counter()
+        judge = super().load(job, device)
+        self.seconds = time.perf_counter() - started
+        return judge
+
+
+def measure() -> list[Figure]:
+    torch.set_num_threads(1)
+    figures = []
+    with tempfile.TemporaryDirectory() as folder:
+        first = trained_run(Path(folder, "run"))
+        for boundary in (LAYERS // 2, LAYERS * 2 // 3):
+            second = trained_on(first, boundary)
+            figures += _ratios(first, second, boundary)
+            shutil.rmtree(second)
+    return figures
+
+
+def trained_on(first: Path, boundary: int) -> Path:
+    """A later checkpoint: layers from `boundary` on and the head have moved."""
+    second = first.with_name("checkpoint-61")
+    shutil.copytree(first, second)
+    weights = load_file(second / "model.safetensors")
+    for name, tensor in weights.items():
+        layer = name.partition("encoder.layer.")[2].partition(".")[0]
+        if (layer and int(layer) >= boundary) or name.startswith(("classifier", "bert.pooler")):
+            weights[name] = tensor + 1e-3 * torch.randn_like(tensor)
+    save_file(weights, second / "model.safetensors", {"format": "pt"})
+    state = json.loads((second / "trainer_state.json").read_text())
+    (second / "trainer_state.json").write_text(json.dumps(state | {"global_step": 61}))
+    return second
+
+
+def _ratios(first: Path, second: Path, boundary: int) -> list[Figure]:
+    record = RECORD.model_copy(update={"frozen_layers": boundary})
+    warm = Timed("cpu")
+    analyst = Analyst(warm, computations(WorkerOptions(device="cpu")), WorkerOptions().batch_tokens)
+    carried_out(analyst, warm, first, record)  # libraries
+    pairs = []
+    for _ in range(ROUNDS):
+        shutil.rmtree(first.parent / "_midwatch", ignore_errors=True)
+        warm.prefixes, warm.memo = PrefixStore(), Memo()
+        pairs.append([carried_out(analyst, warm, path, record) for path in (first, second)])
+    bar = 0.5 if boundary > LAYERS // 2 else None
+    name = f"second checkpoint / first, {boundary} of {LAYERS} layers frozen"
+    return [
+        _figure(name, [(one.analyses, two.analyses) for one, two in pairs], bar),
+        _figure(f"{name}, digest and loading included", [(one.whole, two.whole) for one, two in pairs], None),
+    ]
+
+
+def _figure(name: str, pairs: list[tuple[float, float]], bar: float | None) -> Figure:
+    ratios = [second / first for first, second in pairs]
+    ratio = statistics.median(ratios)
+    first, second = (statistics.median(times) for times in zip(*pairs, strict=True))
+    detail = f"{second:.2f} s against {first:.2f} s; {ROUNDS} rounds, {min(ratios):.2f} to {max(ratios):.2f}"
+    return Figure(name, ratio, "x", f"<= {bar}" if bar else "", ratio <= bar if bar else None, detail)
+
+
+def carried_out(analyst: Analyst, warm: Timed, checkpoint: Path, record: RunRecord) -> Seconds:
+    """One forced job."""
+    times: dict[str, float] = {}
+
+    def note(event: Event) -> None:
+        """The first progress of each stage, and the last commit."""
+        if event.kind == "failed":
+            raise RuntimeError(event.cause)
+        if event.kind == "committed":
+            times["committed"] = time.perf_counter()
+        times.setdefault(event.analysis, time.perf_counter())
+
+    job = Job(
+        id="bench",
+        run=checkpoint.parent,
+        out=checkpoint.parent,
+        checkpoint=checkpoint.name,
+        step=int(checkpoint.name.partition("-")[2]),
+        epoch=1.0,
+        directory=checkpoint,
+        source=checkpoint,
+        files=list(fingerprint(checkpoint)),
+        pinned=False,
+        record=record,
+        probes=checkpoint.parent / "probes.jsonl",
+        analyses=ANALYSES,
+        force=True,
+    )
+    started = time.perf_counter()
+    analyst.carry_out(job, note)
+    digested = times[ANALYSES[0]] - started
+    return Seconds(times["committed"] - started, digested + warm.seconds)
