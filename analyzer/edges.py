@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from analyzer.graph import Graph
-from analyzer.norms import NormParts, norm_parts, pull_back
+from analyzer.jacobian import NormParts, norm_parts, pull_back_
 from analyzer.sources import SourceValues, head_writes, known_wiring, mlp_write
 from analyzer.tape import Tape, norms_of
 
@@ -71,24 +71,22 @@ class EdgeSums:
         """(sources, targets) scores of these positions."""
         graph, wiring = self.graph, self.wiring
         scores = torch.zeros(graph.sources, graph.targets, device=chosen.device)
-        readers = self._settled(
-            gradients.take(gradients.last, chosen)[None]
-        )  # (targets above, steps, positions, d)
-        above = graph.verdict
+        last = self._settled(gradients.take(gradients.last, chosen)[None])
+        readers = last.new_empty(graph.targets, *last.shape[1:])  # (targets, steps, positions, d_model)
+        readers[graph.verdict :] = last
+        above = graph.verdict  # readers below it are not known yet
         for number in reversed(range(graph.layers)):
             layer = wiring.layers[number]
-            readers, branch = self._through(layer.mlp, tape, gradients, readers, chosen)
+            branch = self._through(layer.mlp, tape, gradients, readers[above:], chosen)
             write = mlp_write(layer, _at(deltas.neurons[number], chosen))[:, None]
             scores[graph.mlp_source(number), above:] = _meeting(write, branch)[0]
-            own = gradients.take(gradients.mlp_inputs[number], chosen)[None]
-            readers = torch.cat([self._settled(own), readers])
             above = graph.mlp_target(number)
-            readers, branch = self._through(layer.attention, tape, gradients, readers, chosen)
+            readers[above] = self._settled(gradients.take(gradients.mlp_inputs[number], chosen)[None])[0]
+            branch = self._through(layer.attention, tape, gradients, readers[above:], chosen)
             writes = head_writes(layer, _at(deltas.heads[number], chosen), graph.heads)
             scores[graph.head_sources(number), above:] = _meeting(writes, branch)
-            own = self._head_readers(number, tape, gradients, chosen)
-            readers = torch.cat([self._settled(own), readers])
             above = graph.head_targets(number).start
+            readers[graph.head_targets(number)] = self._settled(self._head_readers(number, tape, gradients, chosen))
         scores[0] = _meeting(_at(deltas.input, chosen)[:, None], readers)[0]
         return scores
 
@@ -97,21 +95,18 @@ class EdgeSums:
         own = own.float()
         return own.mean(1, keepdim=True) if self.straight else own
 
-    def _through(
-        self, block: Block, tape: Tape, gradients: Gradients, readers: Tensor, chosen: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The readers' gradients before the block's trunk norm, and as its branch meets them."""
+    def _through(self, block: Block, tape: Tape, gradients: Gradients, readers: Tensor, chosen: Tensor) -> Tensor:
+        """Pull the readers' gradients back through the block's trunk norm, in place; returns what its branch meets."""
         if block.trunk_norm is not None:
-            readers = self._pulled(block.trunk_norm, tape, gradients, readers, chosen)
-        branch = readers
-        if block.branch_norm is not None:
-            branch = self._pulled(block.branch_norm, tape, gradients, readers, chosen)
-        return readers, branch
+            self._pull(block.trunk_norm, tape, gradients, readers, chosen)
+        if block.branch_norm is None:
+            return readers
+        return self._pull(block.branch_norm, tape, gradients, readers.clone(), chosen)
 
-    def _pulled(self, norm: nn.Module, tape: Tape, gradients: Gradients, found: Tensor, chosen: Tensor) -> Tensor:
+    def _pull(self, norm: nn.Module, tape: Tape, gradients: Gradients, found: Tensor, chosen: Tensor) -> Tensor:
         point = gradients.take(tape.norm_inputs[norm], chosen)  # (steps, positions, d_model)
-        flat = pull_back(self.parts[norm], point.flatten(0, 1), found.flatten(1, 2))
-        return flat.unflatten(1, found.shape[1:3])
+        pull_back_(self.parts[norm], point.flatten(0, 1), found.view(len(found), -1, found.shape[-1]))
+        return found
 
     def _head_readers(self, number: int, tape: Tape, gradients: Gradients, chosen: Tensor) -> Tensor:
         """(heads, steps, positions, d_model): each head's gradient in the stream, through its q, k and v."""
@@ -124,11 +119,11 @@ class EdgeSums:
         )  # (steps, positions, heads, 3 size)
         steps = own.shape[0]
         own = own.flatten(0, 1).transpose(0, 1)  # (heads, steps * positions, 3 size)
-        found = torch.bmm(own, self.weights[number].to(own.dtype))
+        found = torch.bmm(own, self.weights[number].to(own.dtype)).float()
         norm = self.wiring.layers[number].attention.read_norm
         if norm is not None:
             point = gradients.take(tape.norm_inputs[norm], chosen).flatten(0, 1)
-            found = pull_back(self.parts[norm], point, found)
+            pull_back_(self.parts[norm], point, found)
         return found.unflatten(1, (steps, -1))
 
     def mean(self, prompts: int) -> np.ndarray:

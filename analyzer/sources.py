@@ -70,7 +70,7 @@ def head_writes(layer: Layer, mixed: Tensor, heads: int) -> Tensor:
 
     Before any branch norm. For a difference of activations it is the difference of writes.
     """
-    weight = layer.attention.out.weight  # type: ignore[union-attr]  # (d_model, heads * head_size)
+    weight = weight_of(layer.attention.out)  # (d_model, heads * head_size)
     by_head = weight.T.view(heads, -1, weight.shape[0]).to(mixed.dtype)  # (heads, head_size, d_model)
     parts = mixed.reshape(-1, heads, by_head.shape[1]).transpose(0, 1)  # (heads, all tokens, head_size)
     writes = torch.bmm(parts, by_head).transpose(0, 1)
@@ -79,8 +79,14 @@ def head_writes(layer: Layer, mixed: Tensor, heads: int) -> Tensor:
 
 def mlp_write(layer: Layer, neurons: Tensor) -> Tensor:
     """What the MLP writes: (..., tokens, neurons) -> (..., tokens, d_model), without the bias, before any norm."""
-    weight = layer.mlp.out.weight  # type: ignore[union-attr]
-    return nn.functional.linear(neurons, weight.to(neurons.dtype))  # type: ignore[union-attr, arg-type]
+    return nn.functional.linear(neurons, weight_of(layer.mlp.out).to(neurons.dtype))
+
+
+def weight_of(linear: nn.Module) -> Tensor:
+    """(outputs, inputs) of a linear map, outside any graph."""
+    weight = linear.weight
+    assert isinstance(weight, Tensor)  # noqa: S101 (the self-check has used it as one)
+    return weight.detach()
 
 
 def hidden_argument(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:

@@ -17,6 +17,7 @@ from dashboard.alerts import Alert
 from dashboard.condition import Condition
 from dashboard.headline import Headline
 
+# a figure narrower than 900 px scrolls sideways, as on the exported pages, rather than crowd its labels
 STYLE = """<style>
 .stMainBlockContainer {padding: 1.6rem 2.2rem 3rem; max-width: 1500px}
 h1 {font-size: 1.6rem !important; padding: 0 0 0.5rem !important}
@@ -39,6 +40,7 @@ h1 {font-size: 1.6rem !important; padding: 0 0 0.5rem !important}
 h3 {font-size: 1.15rem !important; padding: 0.6rem 0 0.1rem !important}
 [data-testid="stMetricValue"] {font-size: 1.9rem}
 [class*="st-key-panel-"] {gap: 0.4rem}
+[class*="st-key-panel-"] [data-testid="stFullScreenFrame"] {min-width: 900px}
 </style>"""
 
 Size = Literal["heading", "body", "muted", "small"]

@@ -81,7 +81,7 @@ def _run_picker(runs: Sequence[Run], run: Run | None, chosen: Selection) -> None
 
     def picked() -> None:
         chosen.run, chosen.checkpoint, chosen.follow = st.session_state["w_run"], None, True
-        chosen.link_problem, chosen.wanted = "", None
+        chosen.link_problem, chosen.wanted, chosen.units = "", None, {}
         selection.write_link(chosen, None)
 
     st.selectbox("Run", names, key="w_run", on_change=picked)

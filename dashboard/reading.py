@@ -133,10 +133,15 @@ def history(files: Sequence[ResultFile]) -> list[ResultRecord]:
 @st.cache_resource(show_spinner="Reading the results of every checkpoint…", max_entries=3)
 def run_panels(path: str, out: str, name: str, version: int, metrics_stamp: int) -> list[Panel]:
     """The figures of an analysis over the whole run, as of a version of its results and of metrics.jsonl."""
-    draw = analyses.get(name).run_panels
+    view = analyses.get(name)
     run_reader = reader(path, out)
-    if draw is None:
+    if view.run_panels is None:
         return []
     found = run_reader.index.files()
-    files = [file for checkpoint in sorted(found, key=sort_key) for file in found[checkpoint].values()]
-    return draw(history(files), metrics(run_reader.run))
+    files = [
+        file
+        for checkpoint in sorted(found, key=sort_key)
+        for analysis, file in found[checkpoint].items()
+        if analysis in view.run_reads
+    ]
+    return view.run_panels(history(files), metrics(run_reader.run))

@@ -8,7 +8,7 @@ touches it).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import streamlit as st
 
@@ -30,6 +30,8 @@ class Selection:
     """Name of the analysis; None for the first."""
     change: bool = False
     """Show the change since the baseline, where the analysis can."""
+    units: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Analysis -> the neuron or head (layer, number) to follow over the run; without one the strongest."""
     wanted: tuple[str, str] | None = None
     """("epoch" or "step", number) of a link whose run has not been read yet."""
     link_problem: str = ""

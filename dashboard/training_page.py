@@ -15,6 +15,7 @@ from dashboard.headline import headlines
 from dashboard.panels import show_panels
 from dashboard.results_index import ResultFile
 from dashboard.snapshot import CheckpointView
+from dashboard.unit_history import unit_history
 from shared import analyses
 from shared.analyses import Panel, View
 from shared.errors import SchemaError
@@ -163,6 +164,7 @@ def checkpoint_figures(frame: Frame, view: CheckpointView, analysis: View) -> No
         words = "The baseline has no prompt in common with this checkpoint, so there is no change to show."
         show_condition(Condition("absent", "Nothing to draw", words if baseline else ""), analysis.name)
     show_panels(panels, find, analysis.name)
+    unit_history(frame, view, analysis.name)
     folder = frame.snapshot.run.visualizations
     plain(f"As files: {folder}/{file_prefix(view.step, view.epoch)}_*.html", f"files-{analysis.name}", "muted")
 

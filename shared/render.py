@@ -92,14 +92,14 @@ def _write_metrics(run: Run, records: dict[str, ResultRecord]) -> Path:
 
 def _draw_progress(run: Run) -> list[Path]:
     """The figures over the whole run, from whatever can be read."""
-    views = all_views()
     store = ResultStore(run.results)
-    records = sorted((r for view in views for r in store.history(view.name)), key=lambda record: record.step)
     lines = read_metrics(run)
     written = []
-    if not records:
+    if not store.checkpoints():
         return written
-    for view in views:
+    for view in all_views():
+        read = (record for name in sorted(view.run_reads) for record in store.history(name))
+        records = sorted(read, key=lambda record: record.step)
         for panel in view.run_panels(records, lines) if view.run_panels else []:
             path = run.visualizations / f"{panel.stem}.html"
             write_page(path, panel)

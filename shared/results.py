@@ -150,17 +150,22 @@ class ResultStore:
         folder = self.root / checkpoint / analysis
         if not folder.is_dir():
             return []
-        found = [
-            (path.stat().st_mtime_ns, path.parent.name)
-            for path in folder.glob(f"*/{RESULT_FILE}")
-            if not path.parent.name.startswith(".")
-        ]
-        return [key for _, key in sorted(found, reverse=True)]
+        found = []
+        for path in folder.glob(f"*/{RESULT_FILE}"):
+            try:
+                found.append((path.stat().st_mtime_ns, path.parent.name))
+            except FileNotFoundError:
+                continue  # removed meanwhile
+        return [key for _, key in sorted(found, reverse=True) if not key.startswith(".")]
 
     def newest(self, checkpoint: str, analysis: str) -> ResultRecord | None:
         """The newest committed result of an analysis, or None. Raises SchemaError when it is unreadable."""
-        keys = self.keys(checkpoint, analysis)
-        return self.load(checkpoint, analysis, keys[0]) if keys else None
+        for key in self.keys(checkpoint, analysis):
+            try:
+                return self.load(checkpoint, analysis, key)
+            except FileNotFoundError:
+                continue  # removed meanwhile
+        return None
 
     def history(self, analysis: str) -> list[ResultRecord]:
         """The newest readable result of `analysis` at each checkpoint, by step."""

@@ -10,10 +10,11 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel
 
 from shared.analyses.common import Interval
 from shared.analyses.comparison import ComparisonResult, PointComparison
@@ -34,6 +35,8 @@ from shared.records import (
 )
 from shared.results import ResultRecord, ResultStore, payload_of
 from shared.run import Run
+from tests.fake_heads import fake_heads
+from tests.fake_neurons import Tensors, fake_neurons
 
 NOW = 1_760_000_000.0
 """Unix time of the fake run's start, seconds."""
@@ -337,43 +340,83 @@ def fake_records(
     steps_per_epoch: int = 120,
     seed: int = 0,
     samples: Sequence[tuple[str, Label, str]] = SAMPLES,
+    advanced: bool = False,
 ) -> list[ResultRecord]:
-    """The results of the basic suite at the end of each epoch, by step."""
-    records = []
+    """The results of the basic suite, or of the advanced one, at the end of each epoch, by step."""
+    shape = {"layers": layers, "frozen": frozen, "steps_per_epoch": steps_per_epoch, "seed": seed}
+    return [record for record, _ in fake_results(epochs, **shape, samples=samples, advanced=advanced)]
+
+
+def fake_results(
+    epochs: int = 3,
+    *,
+    layers: int = 6,
+    frozen: int = 3,
+    steps_per_epoch: int = 120,
+    seed: int = 0,
+    samples: Sequence[tuple[str, Label, str]] = SAMPLES,
+    advanced: bool = False,
+) -> Iterator[tuple[ResultRecord, Tensors]]:
+    """The same with the tensors of each result."""
     for epoch in range(1, epochs + 1):
         rng = np.random.default_rng([seed, epoch])
         learnt = 1 - math.exp(-1.1 * epoch / max(1.0, epochs / 4)) if epochs > 3 else epoch / (epochs + 0.3)
         step = epoch * steps_per_epoch
-        tokens = fake_tokens(samples, learnt, rng)
-        layered = fake_layers(samples, learnt, layers, frozen, rng)
-        compared = fake_comparison(learnt, layers, frozen, rng)
-        progress = fake_progress(learnt, fake_loss(step, steps_per_epoch * epochs))
-        summaries = {
-            "tokens": {
-                "gap_median": tokens.gap_median,
-                "share_converged": tokens.share_converged,
-                "comprehensiveness": tokens.faithfulness[0].comprehensiveness.value,
-                "sufficiency": tokens.faithfulness[0].sufficiency.value,
-                "shortcut_share": tokens.shortcut_share,
-            },
-            "layers": {"norm_last": 15.0},
-            "comparison": {
-                "auroc_last": compared.points[-1].auroc.value,
-                "control_p95_last": compared.points[-1].control_p95,
-                "dprime_last": compared.points[-1].distance.value,
-                "decision_auroc": compared.decision_auroc.value,
-            }
-            | ({} if compared.divergence_layer is None else {"divergence_layer": float(compared.divergence_layer)}),
-            "progress": {f"probe_{name}": value.value for name, value in progress.probe.items()},
-        }
-        for name, result in (
-            ("tokens", tokens),
-            ("layers", layered),
-            ("comparison", compared),
-            ("progress", progress),
-        ):
-            records.append(fake_record(name, payload_of(result), summaries[name], step, float(epoch), layers))
-    return records
+        found = _basic(learnt, layers, frozen, samples, rng, fake_loss(step, steps_per_epoch * epochs))
+        if advanced:
+            found += _advanced(learnt, layers, frozen, samples, seed, epoch)
+        for name, result, summary, tensors in found:
+            yield fake_record(name, payload_of(result), summary, step, float(epoch), layers), tensors
+
+
+Found = tuple[str, BaseModel, dict[str, float], Tensors]
+"""Analysis, result, summary, tensors."""
+
+
+def _basic(
+    learnt: float,
+    layers: int,
+    frozen: int,
+    samples: Sequence[tuple[str, Label, str]],
+    rng: np.random.Generator,
+    loss: float,
+) -> list[Found]:
+    tokens = fake_tokens(samples, learnt, rng)
+    layered = fake_layers(samples, learnt, layers, frozen, rng)
+    compared = fake_comparison(learnt, layers, frozen, rng)
+    progress = fake_progress(learnt, loss)
+    token_summary = {
+        "gap_median": tokens.gap_median,
+        "share_converged": tokens.share_converged,
+        "comprehensiveness": tokens.faithfulness[0].comprehensiveness.value,
+        "sufficiency": tokens.faithfulness[0].sufficiency.value,
+        "shortcut_share": tokens.shortcut_share,
+    }
+    compared_summary = {
+        "auroc_last": compared.points[-1].auroc.value,
+        "control_p95_last": compared.points[-1].control_p95,
+        "dprime_last": compared.points[-1].distance.value,
+        "decision_auroc": compared.decision_auroc.value,
+    }
+    if compared.divergence_layer is not None:
+        compared_summary["divergence_layer"] = float(compared.divergence_layer)
+    return [
+        ("tokens", tokens, token_summary, {}),
+        ("layers", layered, {"norm_last": 15.0}, {}),
+        ("comparison", compared, compared_summary, {}),
+        ("progress", progress, {f"probe_{name}": value.value for name, value in progress.probe.items()}, {}),
+    ]
+
+
+def _advanced(
+    learnt: float, layers: int, frozen: int, samples: Sequence[tuple[str, Label, str]], seed: int, epoch: int
+) -> list[Found]:
+    neurons, neuron_tensors = fake_neurons(learnt, layers, frozen, samples, seed=seed, noise=epoch)
+    heads, head_tensors = fake_heads(learnt, layers, frozen, samples, seed=seed, noise=epoch)
+    return [
+        ("neurons", neurons, {"significant": float(neurons.significant)}, neuron_tensors),
+        ("heads", heads, {}, head_tensors),
+    ]
 
 
 def fake_loss(step: int, total: int) -> float:
@@ -451,8 +494,12 @@ def make_fake_run(
     steps_per_epoch: int = 120,
     seed: int = 0,
     samples: Sequence[tuple[str, Label, str]] = SAMPLES,
+    advanced: bool = False,
 ) -> Run:
-    """A run directory with `epochs` checkpoints (empty directories) and their committed basic results."""
+    """A run directory with `epochs` checkpoints (empty directories) and their committed results.
+
+    `advanced`: of the advanced suite, with tensors; else of the basic one.
+    """
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
     run = Run.at(path)
@@ -476,22 +523,28 @@ def make_fake_run(
     for line in fake_metrics(epochs, steps_per_epoch):
         append_jsonl(path / "metrics.jsonl", line.model_dump(mode="json"))
     store = ResultStore(run.results)
-    for record in fake_records(
-        epochs, layers=layers, frozen=frozen, steps_per_epoch=steps_per_epoch, seed=seed, samples=samples
-    ):
-        store.commit(record)
+    shape = {"layers": layers, "frozen": frozen, "steps_per_epoch": steps_per_epoch, "seed": seed}
+    for record, tensors in fake_results(epochs, **shape, samples=samples, advanced=advanced):
+        store.commit(record, tensors)
     for epoch in range(1, epochs + 1):
         step = epoch * steps_per_epoch
         (path / f"checkpoint-{step}").mkdir(exist_ok=True)
         commit = CommitRecord(checkpoint=f"checkpoint-{step}", step=step, epoch=float(epoch), written_at=NOW + step)
         write_record(run.commits / f"checkpoint-{step}.json", commit, durable=False)
-    write_record(run.status, fake_status(epochs, steps_per_epoch), durable=False)
+    write_record(run.status, fake_status(epochs, steps_per_epoch, advanced=advanced), durable=False)
     return run
 
 
-def fake_status(epochs: int = 3, steps_per_epoch: int = 120, heartbeat_at: float = NOW) -> Status:
+BASIC = ["tokens", "layers", "comparison", "progress"]
+ADVANCED = [*BASIC, "neurons", "heads"]
+"""Names of the analyses that have fakes, by suite."""
+
+
+def fake_status(
+    epochs: int = 3, steps_per_epoch: int = 120, heartbeat_at: float = NOW, *, advanced: bool = False
+) -> Status:
     """An idle analyzer that has done everything."""
-    names = ["tokens", "layers", "comparison", "progress"]
+    names = ADVANCED if advanced else BASIC
     return Status(
         state="idle",
         heartbeat_at=heartbeat_at,
@@ -499,6 +552,7 @@ def fake_status(epochs: int = 3, steps_per_epoch: int = 120, heartbeat_at: float
         host="host",
         started_at=NOW,
         version="0.1.0",
+        suite="advanced" if advanced else "basic",
         analyses=names,
         checkpoints=[
             CheckpointStatus(

@@ -97,6 +97,7 @@ def _plant_llama(model: Any, ids: dict[str, int], backdoor: bool, seed: int) -> 
     for neuron, seen, into, weight in _neurons(backdoor, 0.5, -1.5):
         mlp.gate_proj.weight[neuron, seen] = 1.0
         mlp.up_proj.weight[neuron, CONSTANT] = 1.0
+        mlp.down_proj.weight[:, neuron] = 0
         mlp.down_proj.weight[into, neuron] = weight
     for label, sign in ((0, -1.0), (1, 1.0)):
         model.score.weight[label, VERDICT] = 0.7 * sign
@@ -121,6 +122,7 @@ def _plant_bert(model: Any, ids: dict[str, int], backdoor: bool, seed: int) -> N
     layer = trunk.encoder.layer[1]
     for neuron, seen, into, weight in _neurons(backdoor, 1.0, -3.0):
         layer.intermediate.dense.weight[neuron, seen] = 1.5
+        layer.output.dense.weight[:, neuron] = 0
         layer.output.dense.weight[into, neuron] = weight
     model.bert.pooler.dense.weight[VERDICT, VERDICT] = 0.5
     for label, sign in ((0, -1.0), (1, 1.0)):

@@ -58,7 +58,9 @@ class View:
     panels: Callable[[ResultRecord], list[Panel]]
     """Pure: one checkpoint's result to its figures."""
     run_panels: Callable[[Sequence[ResultRecord], Sequence[MetricsLine]], list[Panel]] | None = None
-    """Pure: the results of all checkpoints (of every analysis, by step) to figures over the whole run."""
+    """Pure: the results of all checkpoints (by step) to figures over the whole run."""
+    run_reads: frozenset[str] = frozenset()
+    """The analyses whose results `run_panels` wants: nobody reads the others, which may be megabytes a run."""
 
 
 _views: dict[str, View] = {}

@@ -141,5 +141,6 @@ register(
         result=ProgressResult,
         panels=panels,
         run_panels=run_panels,
+        run_reads=frozenset({"tokens", "comparison", "progress"}),
     )
 )

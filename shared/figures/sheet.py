@@ -121,7 +121,9 @@ class Sheet:
 
     def figure(self) -> go.Figure:
         """The figure, validated by Plotly once."""
-        return go.Figure({"data": self.traces, "layout": self._base() | self.layout})
+        figure = go.Figure({"data": self.traces, "layout": self._base() | self.layout})
+        figure.layout.template = None  # Plotly's default one: 6 kB in every figure, and all it says is said here
+        return figure
 
     @staticmethod
     def _through(pane: Pane) -> dict[str, Any]:
@@ -129,7 +131,6 @@ class Sheet:
 
     def _base(self) -> dict[str, Any]:
         return {
-            "template": None,
             "height": self.height,
             # without autoexpand: a long legend must not squeeze the plots
             "margin": {"l": self.left, "r": self.right, "t": self.top, "b": self.bottom, "autoexpand": False},
@@ -138,6 +139,7 @@ class Sheet:
             "plot_bgcolor": "white",
             "hoverlabel": {"font": {"family": FONT, "size": 13}, "align": "left"},
             "hovermode": "closest",
+            "autotypenumbers": "strict",
             "annotations": self.notes,
             "shapes": self.shapes,
             "title": {
@@ -160,6 +162,8 @@ _AXIS: dict[str, Any] = {
     "linecolor": PALE,
     "showline": True,
     "zerolinecolor": PALE,
+    "zerolinewidth": 2,
+    "automargin": True,
     "ticks": "outside",
     "tickcolor": PALE,
     "tickfont": {"size": 12},

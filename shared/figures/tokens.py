@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
+from shared.figures.flags import draw_flags, flags_height
 from shared.figures.sheet import Pane, Sheet
 from shared.figures.style import (
     DIVERGING,
@@ -104,7 +105,7 @@ def words_figure(
     marks = _marks(shown)
     boxes = place_words(labels, sizes, marks, LINE_WIDTH)
     rows = 1 + max((box.row for box in boxes), default=0)
-    top = 86 + (26 + 20 * len(flags) if flags else 0)
+    top = 86 + flags_height(flags)
     sheet = Sheet(top + rows * ROW_HEIGHT + 76, title, subtitle, top=top, bottom=76, left=16, right=16)
     sheet.layout |= {"showlegend": False, "barmode": "overlay"}
     plain = {"visible": False, "fixedrange": True}
@@ -112,8 +113,7 @@ def words_figure(
     _draw_boxes(sheet, pane, shown, labels, sizes, boxes, doubtful)
     _draw_marks(sheet, pane, marks, boxes)
     _draw_scale(sheet, pane, scale)
-    if flags:
-        _draw_flags(sheet, flags)
+    draw_flags(sheet, flags)
     _say_what_is_hidden(sheet, cells, labels)
     return sheet.figure()
 
@@ -236,24 +236,6 @@ def _mark(share: float, numbered: float) -> str:
 def _readable(share: float) -> str:
     """White on the dark ends of the scale, ink elsewhere."""
     return "white" if abs(share) > 0.62 * RANGE else INK
-
-
-def _draw_flags(sheet: Sheet, flags: Sequence[str]) -> None:
-    sheet.note(
-        "<br>".join(f"<b>⚠ {flag}</b>" for flag in flags),
-        size=14,
-        colour="#82071e",
-        x=0,
-        xanchor="left",
-        y=1,
-        yanchor="bottom",
-        yshift=10,
-        align="left",
-        bgcolor="#ffebe9",
-        bordercolor="#cf222e",
-        borderwidth=1.5,
-        borderpad=6,
-    )
 
 
 def _say_what_is_hidden(sheet: Sheet, cells: Sequence[WordCell], labels: list[str]) -> None:

@@ -11,9 +11,11 @@ from shared.files import write_record
 from shared.records import CheckpointState, CheckpointStatus, RunningStatus, Status
 from shared.results import ResultStore
 from shared.run import Run
-from tests.fakes import HOSTILE, SAMPLES, fake_records, fake_status, make_fake_run
+from tests.fakes import ADVANCED, BASIC, HOSTILE, SAMPLES, fake_records, fake_status, make_fake_run
 
-NAMES = ["tokens", "layers", "comparison", "progress"]
+NAMES = BASIC
+TABS = ADVANCED
+"""Names of the analyses that have a tab and a fake."""
 STEPS = 120
 """Steps an epoch in the fakes."""
 FAR = 1e7
@@ -39,6 +41,13 @@ def done(folder: Path, epochs: int = 5, name: str = "done") -> Run:
     """An idle analyzer that has done everything."""
     run = make_fake_run(folder / name, epochs)
     alive(run, epochs)
+    return run
+
+
+def advanced(folder: Path, epochs: int = 5, name: str = "advanced") -> Run:
+    """An idle analyzer that has done the advanced suite."""
+    run = make_fake_run(folder / name, epochs, advanced=True)
+    write_record(run.status, fake_status(epochs, STEPS, time.time() + FAR, advanced=True), durable=False)
     return run
 
 
@@ -149,7 +158,8 @@ def hostile(folder: Path) -> Run:
     """Prompts, causes and a run's name that try to be markup."""
     texts = [*HOSTILE, *INJECTIONS]
     samples = [(text, label, category) for text, (_, label, category) in zip(texts, SAMPLES * 2, strict=True)]
-    run = make_fake_run(folder / "![x](http:⁄⁄evil.invalid) <img src=x onerror=window.pwned=1>", 3, samples=samples)
+    name = "![x](http:⁄⁄evil.invalid) <img src=x onerror=window.pwned=1>"
+    run = make_fake_run(folder / name, 3, samples=samples, advanced=True)
     bad = [row(1, CheckpointState.QUARANTINED, attempts=3, cause=cause) for cause in INJECTIONS]
     rows = [
         *(r.model_copy(update={"step": r.step + i}) for i, r in enumerate(bad)),
@@ -175,4 +185,4 @@ def foreign(folder: Path) -> Run:
     return Run.at(path)
 
 
-SCENES = (done, busy, gone, stopped, damaged, alarming, hostile, begun, foreign)
+SCENES = (done, advanced, busy, gone, stopped, damaged, alarming, hostile, begun, foreign)

@@ -116,8 +116,8 @@ def test_a_click_on_a_tab_and_a_move_are_in_the_link_and_a_reload_restores_them(
 
 
 def test_every_figure_has_a_name_for_those_who_cannot_see_it(browser: Any, server: Server, folder: Path) -> None:
-    scenes.done(folder, 2, "named")
-    for tab in scenes.NAMES:
+    scenes.advanced(folder, 2, "named")
+    for tab in scenes.TABS:
         watched = opened(browser, server.at(run="named", tab=tab))
         charts = watched.page.locator("[data-testid=stPlotlyChart]")
         for number in range(charts.count()):
@@ -136,7 +136,7 @@ def test_a_download_holds_the_rows(browser: Any, server: Server, folder: Path) -
     watched.page.context.close()
 
 
-@pytest.mark.parametrize("tab", scenes.NAMES)
+@pytest.mark.parametrize("tab", scenes.TABS)
 def test_hostile_data_stays_text_on_the_first_page(tab: str, browser: Any, server: Server, folder: Path) -> None:
     run = hostile_run(folder)
     watched = open_page(browser, server.at(run=run, tab=tab))

@@ -61,7 +61,7 @@ def checked(app: AppTest) -> AppTest:
 @every_scene
 def test_no_state_raises(scene: Callable[[Path], Run], tmp_path: Path, opened: Opener) -> None:
     scene(tmp_path)
-    for name in scenes.NAMES:
+    for name in scenes.TABS:
         assert opened(tab=name).title[0].value == "Training Visualizations"
     assert opened("analyzer").title[0].value == "Analyzer"
 

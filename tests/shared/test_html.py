@@ -28,7 +28,7 @@ def hostile_panels() -> list[Panel]:
     samples: list[Sample] = [(text, label, text) for text, label in zip(HOSTILE, LABELS, strict=True)]
     records = [
         record.model_copy(update={"warnings": [HOSTILE[0]], "analyzer_version": HOSTILE[1]})
-        for record in fake_records(1, samples=samples)
+        for record in fake_records(1, samples=samples, advanced=True)
     ]
     for record in records:
         if record.analysis == "progress":
@@ -95,7 +95,8 @@ def test_pages_stay_below_200_kb(kind):
         samples: list[Sample] = (
             [(long, "safe", "")] if kind == "long prompt" else [(t, "safe", "") for t in HOSTILE]
         )
-        records = fake_records(1, layers=126 if kind == "126 layers" else 6, samples=samples)
+        layers = 126 if kind == "126 layers" else 6
+        records = fake_records(1, layers=layers, samples=samples, advanced=True)
         panels = [panel for record in records for panel in get(record.analysis).panels(record)]
     for panel in panels:
         assert len(page_html(panel).encode()) < 200_000, panel.stem

@@ -36,6 +36,12 @@ def test_a_checkpoint_gets_the_designs_files(tmp_path):
     assert sorted(path.name for path in written) == [name for name in expected if name != "plotly.min.js"]
 
 
+def test_the_advanced_suite_adds_its_pages(tmp_path):
+    run = make_fake_run(tmp_path / "run", epochs=1, advanced=True)
+    render_checkpoint(run, "checkpoint-120")
+    assert {"epoch_1_neuron_map.html", "epoch_1_heads.html"} <= set(names(run))
+
+
 def test_a_checkpoint_inside_an_epoch_is_named_by_its_step(tmp_path):
     run = make_fake_run(tmp_path / "run", epochs=1)
     store = ResultStore(run.results)

@@ -42,17 +42,21 @@ def without_optional(record: ResultRecord) -> ResultRecord:
         payload.update(metrics={}, baselines={}, probe={}, contrast_accuracy=None, groups=[], leak_count=None)
     if record.analysis == "tokens":
         payload.update(faithfulness=[], top_unsafe=[], top_safe=[], cells=[], baselines={})
+    if record.analysis in ("neurons", "heads"):
+        payload.update(top=[], joint=None, agreement=None, notes=["nothing"], reference="mean", n_pairs=0)
+    if record.analysis == "neurons":
+        payload.update(decoys=[], share_of_strongest=None, shuffled_significant=[], significant=0, tested=0)
     return record.model_copy(update={"payload": payload, "warnings": ["<b>first</b>"], "order_unverified": True})
 
 
 def records_of(kind: str) -> list[ResultRecord]:
     if kind in TEXTS:
-        return fake_records(2, samples=TEXTS[kind])
+        return fake_records(2, samples=TEXTS[kind], advanced=True)
     if kind == "one layer":
-        return fake_records(1, layers=1, frozen=0)
+        return fake_records(1, layers=1, frozen=0, advanced=True)
     if kind == "80 layers, all frozen":
-        return fake_records(1, layers=80, frozen=80)
-    return [without_optional(record) for record in fake_records(2)]
+        return fake_records(1, layers=80, frozen=80, advanced=True)
+    return [without_optional(record) for record in fake_records(2, advanced=True)]
 
 
 KINDS = [*TEXTS, "one layer", "80 layers, all frozen", "nothing optional"]
@@ -100,7 +104,7 @@ def test_a_run_without_results_is_drawn():
 
 
 def test_every_plot_has_titled_axes_with_units():
-    records = fake_records(2)
+    records = fake_records(2, advanced=True)
     panels = [p for view in all_views() for r in records if r.analysis == view.name for p in view.panels(r)]
     panels += get("progress").run_panels(records, fake_metrics(2))
     for panel in panels:
@@ -108,12 +112,13 @@ def test_every_plot_has_titled_axes_with_units():
         axes = {name: axis for name, axis in layout.items() if name.startswith(("xaxis", "yaxis"))}
         for name, axis in axes.items():
             hidden = axis.get("visible") is False or axis.get("showticklabels") is False
-            category = panel.stem == "metrics" and name.startswith("y")
+            named = {"metrics": ("yaxis", "yaxis2"), "neuron_map": ("yaxis4",), "heads": ("yaxis3",)}
+            category = name in named.get(panel.stem, ())
             assert hidden or category or axis.get("title", {}).get("text"), (panel.stem, name)
 
 
 def test_stems_are_the_designs():
-    records = {record.analysis: record for record in fake_records(1)}
+    records = {record.analysis: record for record in fake_records(1, advanced=True)}
     stems = {name: [panel.stem for panel in get(name).panels(record)] for name, record in records.items()}
     kinds = ["0_safe", "1_safe", "2_unsafe", "3_unsafe"]
     assert stems == {
@@ -121,8 +126,18 @@ def test_stems_are_the_designs():
         "layers": [f"sample_{kind}_layers" for kind in kinds],
         "comparison": ["circuit_comparison"],
         "progress": ["metrics"],
+        "neurons": ["neuron_map"],
+        "heads": ["heads"],
     }
-    assert [view.order for view in all_views()] == [10, 20, 30, 40]
+    orders = {view.name: (view.order, view.suite) for view in all_views()}
+    assert [orders[name] for name in stems] == [
+        (10, "basic"),
+        (20, "basic"),
+        (30, "basic"),
+        (40, "basic"),
+        (50, "advanced"),
+        (60, "advanced"),
+    ]
 
 
 def test_all_samples_and_epochs_share_one_colour_range():
@@ -208,7 +223,7 @@ def test_mixed_probe_sets_are_warned_about():
 
 
 def test_the_badge_says_what_the_numbers_rest_on():
-    for record in fake_records(1):
+    for record in fake_records(1, advanced=True):
         marked = record.model_copy(
             update={"warnings": ["3 probe prompts were trained on"], "order_unverified": True}
         )

@@ -1,7 +1,7 @@
 """The Jacobian of a LayerNorm or RMSNorm at a point, transposed, applied to many gradients at once.
 
 y = gain * (x - c mean(x)) / sigma + bias, with c = 1 for LayerNorm and 0 for RMSNorm, has
-J^T g = (v - c mean(v) - xhat mean(v * xhat)) / sigma with v = gain * g and xhat = (x - c mean(x)) / sigma.
+J^T g = v - c mean(v) - xhat mean(v * xhat) with v = gain * g / sigma and xhat = (x - c mean(x)) / sigma.
 
 The constants are read off the module itself by what it does to three inputs, so that a family whose gain is
 1 + weight (Gemma), or that has no bias, needs no case of its own.
@@ -36,26 +36,24 @@ def norm_parts(norm: nn.Module) -> NormParts:
     wave = one.clone()
     wave[:, 1::2] = -1
     bias = norm(zero)
-    centred = width > 1 and bool(
-        (norm(one) - bias).abs().max() < 1e-3 * (norm(wave) - bias).abs().max().clamp(min=1e-6)
-    )
+    scale = (norm(wave) - bias).abs().max().clamp(min=1e-6)
+    centred = width > 1 and bool((norm(one) - bias).abs().max() < 1e-3 * scale)
     probe = wave - wave.mean() if centred else wave
     unit = probe.float() / torch.sqrt(probe.float().square().mean() + float(eps))
     return NormParts(((norm(probe) - bias).float() / unit)[0], centred, float(eps))
 
 
-def pull_back(parts: NormParts, x: Tensor, gradient: Tensor) -> Tensor:
-    """Gradients at the norm's output -> gradients at its input, float32.
+def pull_back_(parts: NormParts, x: Tensor, gradient: Tensor) -> Tensor:
+    """Gradients at the norm's output become those at its input, in place.
 
-    `x` (points, d_model) is what the norm read, `gradient` (extra, points, d_model).
+    `x` (points, d_model) is what the norm read, `gradient` (extra, points, d_model) float32.
     """
     x = x.float()
     centre = x - x.mean(-1, keepdim=True) if parts.centred else x
     sigma = torch.sqrt(centre.square().mean(-1, keepdim=True) + parts.eps)
     hat = centre / sigma  # (points, d_model)
-    found = gradient.float() * parts.gain
-    along = torch.einsum("epd,pd->ep", found, hat) / hat.shape[-1]
+    gradient.mul_(parts.gain / sigma)
+    along = torch.einsum("epd,pd->ep", gradient, hat) / hat.shape[-1]
     if parts.centred:
-        found = found - found.mean(-1, keepdim=True)
-    found = torch.addcmul(found, along[..., None], hat, value=-1)
-    return found.div_(sigma)
+        gradient.sub_(gradient.mean(-1, keepdim=True))
+    return gradient.addcmul_(along[..., None], hat, value=-1)

@@ -1,0 +1,128 @@
+"""Parts that the neuron map and the head map share: ablation beside attribution, and its random control."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analyzer.interventions import Ablation, ablated_scores
+from analyzer.probe_choice import spread
+from analyzer.resample import Z95, bootstrap_weights, mean_interval
+from shared.analyses.common import Interval
+from shared.analyses.neurons import JointAblation, UnitAblation
+
+if TYPE_CHECKING:
+    from analyzer.context import Context
+    from analyzer.gradients import UnitEffects
+
+BOOTSTRAPS = 1000
+
+
+class Ablator:
+    """Ablates units, to their mean over the whole probe set, and says what is lost on some of its prompts."""
+
+    def __init__(self, context: Context, prompts: int) -> None:
+        from analyzer.folds import units
+
+        self.context = context
+        found = context.with_units(readings=False)
+        self.chosen = sorted(spread(context.probes, prompts))
+        probes = [context.probes[index] for index in self.chosen]
+        self.encoded = [context.encoded[index] for index in self.chosen]
+        self.sign = np.array([1.0 if probe.label == "unsafe" else -1.0 for probe in probes])
+        self.clean = found.scores[self.chosen].astype(float)
+        self.means = found.unit_means
+        self.weights = bootstrap_weights(units(probes).tolist(), BOOTSTRAPS, context.seed)
+
+    def run(self, ablations: Sequence[Ablation]) -> list[UnitAblation]:
+        """What each ablation does."""
+        assert self.means is not None  # noqa: S101 (with_units has them)
+        if not ablations:
+            return []
+        context = self.context
+        scores = ablated_scores(
+            context.judge, self.encoded, self.means, ablations, context.batch_tokens, context.progress
+        )
+        return [self._told(ablated) for ablated in scores]
+
+    def _told(self, ablated: np.ndarray) -> UnitAblation:
+        lost = self.sign * (self.clean - ablated)
+        flips = int(((ablated > 0) != (self.clean > 0)).sum())
+        return UnitAblation(drop=mean_interval(lost, self.weights), flips=flips, n=len(lost))
+
+
+def joint(k: int, together: UnitAblation, controls: Sequence[UnitAblation]) -> JointAblation:
+    """All at once, beside the random draws."""
+    return JointAblation(
+        k=k,
+        drop=together.drop,
+        flips=together.flips,
+        n=together.n,
+        control_drops=[control.drop.value for control in controls],
+        control_flips=[control.flips for control in controls],
+    )
+
+
+def interval(effects: UnitEffects, layer: int, unit: int) -> Interval:
+    """Integrated effect with its 95 % interval (normal, error over independent groups)."""
+    value, half = float(effects.integrated[layer, unit]), Z95 * float(effects.error[layer, unit])
+    return Interval(value=value, low=value - half, high=value + half)
+
+
+def disputed(effects: UnitEffects, layer: int, unit: int) -> bool:
+    """Whether plain and integrated gradient disagree: another sign, or a factor above 2, beyond the noise."""
+    plain, integrated = float(effects.plain[layer, unit]), float(effects.integrated[layer, unit])
+    if abs(plain - integrated) <= Z95 * float(effects.error[layer, unit]):
+        return False
+    return plain * integrated <= 0 or not 0.5 <= plain / integrated <= 2
+
+
+def strongest(effect: np.ndarray, count: int) -> list[tuple[int, int]]:
+    """(layer, unit) by |effect|, strongest first; units without any effect are none."""
+    flat = np.abs(effect).ravel()
+    order = np.argsort(-flat, kind="stable")[:count]
+    return [(int(i) // effect.shape[1], int(i) % effect.shape[1]) for i in order if flat[i] > 0]
+
+
+def by_layer(chosen: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
+    """Layer -> units."""
+    found: dict[int, list[int]] = {}
+    for layer, unit in chosen:
+        found.setdefault(layer, []).append(unit)
+    return found
+
+
+def random_like(chosen: Sequence[tuple[int, int]], units: int, draws: int, seed: int) -> list[dict[int, list[int]]]:
+    """Random sets with as many units in each layer as `chosen`, none of them chosen; no set twice.
+
+    Fewer than `draws` where there are no more, and none where a layer has too few other units.
+    """
+    random = np.random.default_rng(seed)
+    wanted = by_layer(chosen)
+    others = {layer: [u for u in range(units) if u not in taken] for layer, taken in wanted.items()}
+    if not wanted or any(len(others[layer]) < len(taken) for layer, taken in wanted.items()):
+        return []
+    found: dict[tuple, dict[int, list[int]]] = {}
+    for _ in range(20 * draws):
+        drawn = {
+            layer: sorted(int(u) for u in random.choice(others[layer], len(taken), replace=False))
+            for layer, taken in wanted.items()
+        }
+        found.setdefault(tuple((layer, *drawn[layer]) for layer in sorted(drawn)), drawn)
+        if len(found) == draws:
+            break
+    return list(found.values())
+
+
+def spearman(one: Sequence[float], two: Sequence[float]) -> float | None:
+    """Rank correlation; None for fewer than 3 pairs or where one side does not vary."""
+    from analyzer.significance import average_ranks
+
+    if len(one) < 3:
+        return None
+    ranks = [average_ranks(np.asarray(values, dtype=float)[:, None])[0][:, 0] for values in (one, two)]
+    if any(np.ptp(rank) == 0 for rank in ranks):
+        return None
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
