@@ -221,7 +221,7 @@ class _EdgeRun:
         self.wiring, self.reference, self.written = setting.wiring, setting.reference, setting.written
         clean = setting.clean
         active = np.asarray(mask.any(0))
-        active[graph.verdict] = True
+        active[self.graph.verdict] = True
         self.readers = np.flatnonzero(active)
         """Targets with a stream, in the order in which they read; the verdict always has one."""
         self.mask = torch.as_tensor(mask[:, self.readers].T, device=self.batch.ids.device)  # (readers, sources)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from analyzer.judge import Judge
     from analyzer.wiring import Block, Layer
 
-CHUNK_BYTES = 128 * 2**20
+CHUNK_BYTES = 16 * 2**20
 """Of the gradients of all readers at once."""
 
 
@@ -96,7 +96,7 @@ class EdgeSums:
         return own.mean(1, keepdim=True) if self.straight else own
 
     def _through(self, block: Block, tape: Tape, gradients: Gradients, readers: Tensor, chosen: Tensor) -> Tensor:
-        """Pull the readers' gradients back through the block's trunk norm, in place; returns what its branch meets."""
+        """Pull the readers' gradients back through the trunk norm, in place; returns what the branch meets."""
         if block.trunk_norm is not None:
             self._pull(block.trunk_norm, tape, gradients, readers, chosen)
         if block.branch_norm is None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from analyzer.gradients import UnitEffects
 
 BOOTSTRAPS = 1000
+LEAST = 0.01
+"""Share of the strongest unit's effect below which a unit is not called strong."""
 
 
 class Ablator:
@@ -80,10 +82,11 @@ def disputed(effects: UnitEffects, layer: int, unit: int) -> bool:
 
 
 def strongest(effect: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """(layer, unit) by |effect|, strongest first; units without any effect are none."""
+    """(layer, unit) by |effect|, strongest first; none with less than `LEAST` of the strongest one's."""
     flat = np.abs(effect).ravel()
     order = np.argsort(-flat, kind="stable")[:count]
-    return [(int(i) // effect.shape[1], int(i) % effect.shape[1]) for i in order if flat[i] > 0]
+    least = LEAST * float(flat.max(initial=0.0))
+    return [(int(i) // effect.shape[1], int(i) % effect.shape[1]) for i in order if flat[i] > least]
 
 
 def by_layer(chosen: Sequence[tuple[int, int]]) -> dict[int, list[int]]:

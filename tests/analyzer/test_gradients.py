@@ -34,7 +34,7 @@ def close(one: np.ndarray, two: np.ndarray, tolerance: float = 1e-4) -> bool:
 @pytest.mark.parametrize("pairs", [10, 2])
 def test_edges_out_of_a_source_add_up_to_its_effect(family: str, pairs: int) -> None:
     """The total derivative is the sum over direct paths, whatever the norms between."""
-    made, result = found(family, pairs=pairs)
+    _, result = found(family, pairs=pairs)
     assert result.references.kind == ("twin" if pairs == 10 else "mean")
     assert result.edges is not None
     graph = Graph(3, 4)

@@ -1,0 +1,165 @@
+"""Attribution patching of every head and neuron against TransformerLens, on a small pre-norm decoder; one thread.
+
+The same mathematics in both: contrast twins of equal length, the plain gradient and the mean of five along the path
+from twin to prompt. TransformerLens gets its best case, all prompts of one length in one batch. It is no dependency
+of ours: `pip install transformer-lens` for this figure.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from analyzer.gradients import gradient_pass
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from analyzer.context import Context
+from analyzer.judge import load_judge
+from shared.records import JudgeRecord, Probe, RunRecord
+from tests.analyzer.judges import probe
+from tests.bench import Figure
+from tests.tiny import WORDS, save_tiny_judge
+
+NAME = "TransformerLens / ours, node attribution, same steps"
+PAIRS, WORDS_EACH, STEPS, ROUNDS = 16, 24, 5, 5
+SHAPE: dict[str, Any] = {
+    "hidden_size": 256,
+    "intermediate_size": 1024,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 8,
+    "head_dim": 32,
+    "initializer_range": 0.1,
+}
+
+
+def measure() -> list[Figure]:
+    if importlib.util.find_spec("transformer_lens") is None:
+        return [Figure(NAME, float("nan"), "x", "> 1", None, "not installed: pip install transformer-lens")]
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = save_tiny_judge(Path(folder), "llama", layers=4, causal=True, **SHAPE)
+        tokenizer: Any = AutoTokenizer.from_pretrained(path)
+        answers = {label: int(tokenizer.convert_tokens_to_ids(word)) for label, word in ANSWERS.items()}
+        record = JudgeRecord(
+            kind="prompted", template="{prompt}", safe_id=answers["safe"], unsafe_id=answers["unsafe"]
+        )
+        judge = load_judge(path, record)
+        probes = twins()
+        lens = Lens(path, tokenizer, probes, answers)
+
+    def ours() -> Any:
+        context = Context(judge=judge, probes=probes, step=1, run=RunRecord(), suite=frozenset({"neurons"}))
+        return gradient_pass(context, STEPS, len(probes))
+
+    found, theirs = ours(), lens.effects()  # warms up too
+    worst = max(
+        float(np.abs(a - b).max() / np.abs(b).max())
+        for a, b in zip(
+            (found.heads.plain, found.heads.integrated, found.neurons.plain, found.neurons.integrated),
+            theirs,
+            strict=True,
+        )
+    )
+    ratios = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        ours()
+        middle = time.perf_counter()
+        lens.effects()
+        ratios.append((time.perf_counter() - middle) / (middle - started))
+    ratio = statistics.median(ratios)
+    return [
+        Figure(NAME, ratio, "x", "> 1", ratio > 1, f"{min(ratios):.2f} to {max(ratios):.2f}"),
+        Figure("largest difference to TransformerLens", worst, "of the largest", "<= 1e-4", worst <= 1e-4, ""),
+    ]
+
+
+ANSWERS = {"safe": "false", "unsafe": "true"}
+
+
+def twins() -> list[Probe]:
+    """Contrast pairs of one length."""
+    words = [word for word in WORDS if word.isalpha() and word not in ("bomb", "cake")]
+    found = []
+    for index in range(PAIRS):
+        text = [words[(index * 7 + place * 3) % len(words)] for place in range(WORDS_EACH)]
+        for label, word in (("safe", "cake"), ("unsafe", "bomb")):
+            text[index % WORDS_EACH] = word
+            found.append(probe(" ".join(text), label, id=f"{label}{index}", pair=f"pair{index}"))  # type: ignore[arg-type]
+    return found
+
+
+class Lens:
+    """The same numbers with TransformerLens's hooks."""
+
+    def __init__(self, path: Path, tokenizer: Any, probes: list[Probe], answers: dict[str, int]) -> None:
+        from transformer_lens.model_bridge import TransformerBridge  # type: ignore[import-not-found]
+
+        model = AutoModelForCausalLM.from_pretrained(path).eval().requires_grad_(False)
+        self.bridge: Any = TransformerBridge.boot_transformers(str(path), hf_model=model, tokenizer=tokenizer)
+        self.answers = answers
+        self.layers = int(model.config.num_hidden_layers)
+        self.ids = torch.tensor([tokenizer(each.text)["input_ids"] for each in probes])
+        other = {each.pair: {} for each in probes}
+        for index, each in enumerate(probes):
+            other[each.pair][each.label] = index
+        self.twin = [other[each.pair]["safe" if each.label == "unsafe" else "unsafe"] for each in probes]
+        self.sign = torch.tensor([1.0 if each.label == "unsafe" else -1.0 for each in probes])
+        self.points = [
+            f"blocks.{layer}.{part}" for part in ("attn.hook_z", "mlp.hook_post") for layer in range(self.layers)
+        ]
+
+    def effects(self) -> list[np.ndarray]:
+        """Class-signed mean contributions: heads plain, heads integrated, neurons plain, neurons integrated."""
+        clean, entry = self._values()
+        deltas = {name: value - value[self.twin] for name, value in clean.items()}
+        alphas = [1.0, *((step + 0.5) / STEPS for step in range(STEPS))]
+        gradients = [self._gradients(entry[self.twin] + alpha * (entry - entry[self.twin])) for alpha in alphas]
+        found = []
+        for part in ("attn.hook_z", "mlp.hook_post"):
+            for chosen in (gradients[:1], gradients[1:]):
+                found.append(
+                    np.stack([self._effect(deltas, chosen, f"blocks.{i}.{part}") for i in range(self.layers)])
+                )
+        return found
+
+    def _effect(self, deltas: dict[str, Tensor], gradients: list[dict[str, Tensor]], name: str) -> np.ndarray:
+        mean = torch.stack([gradient[name] for gradient in gradients]).mean(0)
+        product = deltas[name] * mean
+        product = product.sum(-1) if product.ndim == 4 else product  # a head's own width
+        return (product.sum(1) * self.sign[:, None]).mean(0).numpy()
+
+    def _values(self) -> tuple[dict[str, Tensor], Tensor]:
+        kept: dict[str, Tensor] = {}
+
+        def keep(value: Tensor, hook: Any) -> None:
+            kept[hook.name] = value.detach()
+
+        entry = "blocks.0.hook_in"
+        with torch.no_grad():
+            self.bridge.run_with_hooks(self.ids, fwd_hooks=[(name, keep) for name in [*self.points, entry]])
+        return kept, kept.pop(entry)
+
+    def _gradients(self, entry: Tensor) -> dict[str, Tensor]:
+        kept: dict[str, Tensor] = {}
+        entry = entry.requires_grad_()
+
+        def put(value: Tensor, hook: Any) -> Tensor:
+            return entry
+
+        def keep(gradient: Tensor, hook: Any) -> None:
+            kept[hook.name] = gradient.detach()
+
+        with self.bridge.hooks(
+            fwd_hooks=[("blocks.0.hook_in", put)], bwd_hooks=[(name, keep) for name in self.points]
+        ):
+            logits = self.bridge(self.ids)[:, -1]
+            (logits[:, self.answers["unsafe"]] - logits[:, self.answers["safe"]]).sum().backward()
+        return kept
