@@ -15,6 +15,7 @@ from analyzer.passes import score
 from analyzer.suffix import starting_at
 from analyzer.tape import norms_of
 from tests.analyzer.judges import context, random_probes, tiny_judge
+from tests.slow_edges import slow_edges
 from tests.tiny import FAMILIES
 
 WITH_EDGES = [family for family in FAMILIES if family != "deberta-v2"]
@@ -157,3 +158,19 @@ def test_the_judge_is_as_before(family: str) -> None:
         assert torch.equal(score(judge, batch), before)
     hooks = sum(len(m._forward_pre_hooks) + len(m._forward_hooks) for m in judge.model.modules())
     assert hooks == 0
+
+
+@pytest.mark.parametrize("family", ["llama", "mistral", "qwen2", "qwen3", "gemma"])
+def test_edges_are_those_of_the_usual_implementation(family: str) -> None:
+    made, result = found(family)
+    references = result.references
+    place = {int(index): number for number, index in enumerate(references.indices)}
+    theirs = slow_edges(
+        made.judge,
+        [made.encoded[index] for index in references.indices],
+        [place[int(twin)] for twin in references.twins],
+        references.sign.tolist(),
+        STEPS,
+    )
+    assert result.edges is not None
+    assert close(np.nan_to_num(result.edges), theirs.numpy())
