@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.interventions import Ablation, ablated_scores
-from analyzer.probe_choice import spread
 from analyzer.resample import Z95, bootstrap_weights, mean_interval
 from shared.analyses.common import Interval
 from shared.analyses.neurons import JointAblation, UnitAblation
@@ -16,6 +15,7 @@ from shared.analyses.neurons import JointAblation, UnitAblation
 if TYPE_CHECKING:
     from analyzer.context import Context
     from analyzer.gradients import UnitEffects
+    from analyzer.references import References
 
 BOOTSTRAPS = 1000
 LEAST = 0.01
@@ -23,18 +23,21 @@ LEAST = 0.01
 
 
 class Ablator:
-    """Ablates units, to their mean over the whole probe set, and says what is lost on some of its prompts."""
+    """Ablates units, to their mean over the whole probe set, and says what is lost.
 
-    def __init__(self, context: Context, prompts: int) -> None:
+    On the prompts that effects were measured on, at most `prompts` of them, so that the two can be compared.
+    """
+
+    def __init__(self, context: Context, references: References, prompts: int) -> None:
         from analyzer.folds import units
 
         self.context = context
         found = context.with_units(readings=False)
-        self.chosen = sorted(spread(context.probes, prompts))
-        probes = [context.probes[index] for index in self.chosen]
-        self.encoded = [context.encoded[index] for index in self.chosen]
+        chosen = references.indices[:prompts].tolist()
+        probes = [context.probes[index] for index in chosen]
+        self.encoded = [context.encoded[index] for index in chosen]
         self.sign = np.array([1.0 if probe.label == "unsafe" else -1.0 for probe in probes])
-        self.clean = found.scores[self.chosen].astype(float)
+        self.clean = found.scores[chosen].astype(float)
         self.means = found.unit_means
         self.weights = bootstrap_weights(units(probes).tolist(), BOOTSTRAPS, context.seed)
 

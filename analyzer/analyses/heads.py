@@ -46,7 +46,7 @@ class HeadsSettings(Settings):
     prompts: int = Field(128, ge=2)
     """Prompts whose effects are measured, at most."""
     ablated: int = Field(64, ge=2)
-    """Prompts that units are ablated on, at most."""
+    """Of these, prompts that units are ablated on, at most."""
 
 
 @computes("heads", HeadsSettings, version=1)
@@ -55,7 +55,7 @@ def heads(context: Context, settings: HeadsSettings) -> Outcome:
     wiring = known_wiring(context.judge)
     found = context.gradients(settings.steps, settings.prompts)
     effect = found.heads.integrated
-    ablator = Ablator(context, settings.ablated)
+    ablator = Ablator(context, found.references, settings.ablated)
     top = strongest(effect, min(settings.top, max(1, effect.size // 2)))
     controls = random_like(top, wiring.heads, settings.controls, context.seed)
     ablations = [Ablation(heads=by_layer([unit])) for unit in top]

@@ -74,7 +74,7 @@ class NeuronsSettings(Settings):
     prompts: int = Field(128, ge=2)
     """Prompts whose effects are measured, at most."""
     ablated: int = Field(64, ge=2)
-    """Prompts that units are ablated on, at most."""
+    """Of these, prompts that units are ablated on, at most."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
     selectivity = _selectivity(context, settings)
     found = context.gradients(settings.steps, settings.prompts)
     effects = found.neurons
-    ablator = Ablator(context, settings.ablated)
+    ablator = Ablator(context, found.references, settings.ablated)
     top = strongest(effects.integrated, settings.top)
     alone, together = _ablated_top(ablator, top, settings, context.seed, effects.integrated.shape[1])
     candidates = _candidates(selectivity, effects.integrated, set(top), settings.decoys)
