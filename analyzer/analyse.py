@@ -8,19 +8,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from analyzer.analyses import CannotCompute
+from analyzer.analyses import CannotCompute, Outcome
 from analyzer.desk import Desk, WarmJudge
 from analyzer.device import is_out_of_memory
 from analyzer.digest import ContentDigest, compute_digest, read_digest
+from analyzer.earlier import Earlier
 from analyzer.job import Computation, Event, Failure, Job
-from analyzer.keys import keys_of, note_drawn
+from analyzer.keys import drawn_keys, note_drawn
+from analyzer.lineage import COMPARING
 from analyzer.pins import verify
+from analyzer.recall import recalled, superseded
+from analyzer.store_index import StoreIndex
+from analyzer.trace import Tracer
 from analyzer.validate import Weights, validate
 from shared.errors import CheckpointChanged, CheckpointRejected, JudgeError, SchemaError, UsageError
 from shared.prompts.digest import probe_set_digest
 from shared.prompts.probes import read_probes
 from shared.render import render_checkpoint
-from shared.results import ResultStore
+from shared.results import ResultRecord, ResultStore
 from shared.run import Run
 
 logger = logging.getLogger(__name__)
@@ -58,8 +63,13 @@ class Work:
     job: Job
     emit: Emit
     keys: dict[str, str] = field(default_factory=dict)
+    wanted: dict[str, Computation] = field(default_factory=dict)
+    """Analyses as they are to be computed: what compares with its lineage."""
+    earlier: Earlier = field(default_factory=Earlier)
     drawable: set[str] = field(default_factory=set)
     """Keys that are committed."""
+    committed: set[str] = field(default_factory=set)
+    """Keys that this job committed."""
 
     @property
     def run(self) -> Run:
@@ -76,15 +86,31 @@ class Work:
         digest = self._digest(weights)
         probes = read_probes(self.job.probes)
         probe_digest = probe_set_digest(probes.probes)
-        wanted = {name: self.analyst.computations[name] for name in self.job.analyses}
-        self.keys = keys_of(wanted, self.job.record.judge, digest.digest, probe_digest)
-        missing = [name for name in wanted if self.job.force or not self._done(name)]
-        if missing:
-            warm, batch_tokens = self.analyst.warm, self.analyst.batch_tokens
-            desk = Desk(self.job, weights, digest, probes, probe_digest, warm, batch_tokens, self._progress)
-            for name in missing:
+        index = StoreIndex(self.store)
+
+        def is_missing(name: str) -> bool:
+            look = Tracer(index, self.analyst.computations, self.job.record.judge, probe_digest)
+            return self._missing(name, look, digest.digest)
+
+        missing = [name for name in self.job.analyses if is_missing(name)]
+        warm, batch_tokens = self.analyst.warm, self.analyst.batch_tokens
+        job = self.job.model_copy(update={"analyses": missing})
+        desk = Desk(job, weights, digest, probes, probe_digest, warm, batch_tokens, self._progress)
+        for name in self.job.analyses:
+            if is_missing(name):
                 self._one(desk, name)
         self._draw()
+
+    def _missing(self, name: str, look: Tracer, digest: str) -> bool:
+        """Whether an analysis has to be done; one that compares depends on what is committed by now."""
+        checkpoint = self.job.checkpoint
+        wanted = look.traced({name: self.analyst.computations[name]}, checkpoint, digest)
+        self.wanted |= wanted
+        self.keys |= look.keys(wanted, digest)
+        lineage = wanted[name].lineage
+        if lineage is not None:
+            self.earlier = Earlier(checkpoint, self.job.epoch, digest, lineage, look, reuse=not self.job.force)
+        return self.job.force or not self._done(name)
 
     def _digest(self, weights: Weights) -> ContentDigest:
         files = tuple(self.job.files)
@@ -101,34 +127,48 @@ class Work:
         """One analysis; its failure is recorded and the rest goes on, unless the checkpoint or disk is at fault."""
         self._progress(name, 0, 0)
         try:
-            record, outcome = desk.compute(name, self.analyst.computations[name], self.keys[name])
+            record, outcome = self._compare(desk) if name == COMPARING else self._compute(desk, name)
             self.verify()
             if self.job.force:
                 self.store.remove(self.job.checkpoint, name, self.keys[name])
             self.store.commit(record, outcome.tensors)
+            if name == COMPARING:
+                for key in superseded(self.earlier, self.keys[name]):
+                    self.store.remove(self.job.checkpoint, name, key)
         except CannotCompute as error:
             self._failed(Failure.CANNOT, str(error), name)
         except (CheckpointChanged, CheckpointRejected, JudgeError, UsageError, OSError):
             raise
         except Exception as error:
             self.verify()
-            if desk.judge is None:
+            if desk.judge is None and name != COMPARING:
                 raise
             logger.exception("%s of %s failed", name, self.job.checkpoint)
             self._failed(_kind(error), _sentence(error), name)
         else:
             self._committed(name)
 
+    def _compute(self, desk: Desk, name: str) -> tuple[ResultRecord, Outcome]:
+        return desk.compute(name, self.wanted[name], self.keys[name])
+
+    def _compare(self, desk: Desk) -> tuple[ResultRecord, Outcome]:
+        """The comparison with earlier checkpoints, without the judge where an older one kept what is needed."""
+        desk.earlier, key = self.earlier, self.keys[COMPARING]
+        found = recalled(self.earlier, self.wanted[COMPARING], key, self.job, desk.probes.probes)
+        return found or self._compute(desk, COMPARING)
+
     def verify(self) -> None:
         """Raises CheckpointChanged when what was read is no longer what had passed the gate."""
         verify(self.job.directory, self.job.pinned, self.job.source, tuple(self.job.files))
 
     def _draw(self) -> None:
-        if not self.drawable:
+        drawn = drawn_keys(self.run, self.job.checkpoint)
+        names = [n for n, key in self.keys.items() if key in self.committed or key in self.drawable - drawn]
+        if not names:
             return
         self._progress("draw", 0, 0)
         try:
-            render_checkpoint(self.run, self.job.checkpoint)
+            render_checkpoint(self.run, self.job.checkpoint, names)
         except SchemaError as error:
             self._failed(Failure.ANALYSIS, str(error), "draw")
         else:
@@ -149,6 +189,7 @@ class Work:
 
     def _committed(self, name: str) -> None:
         self.drawable.add(self.keys[name])
+        self.committed.add(self.keys[name])
         self.emit(Event(kind="committed", job=self.job.id, analysis=name))
 
     def _failed(self, failure: Failure, cause: str, name: str = "") -> None:

@@ -8,7 +8,7 @@ projection's before the LayerNorm, with sandwich norms (Gemma 2 and 3) the outpu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -133,6 +133,8 @@ class Anatomy:
     """Id that pads a batch, and that the model skips where it looks for the last token."""
     prefixes: tuple[str, str, str, tuple[str, ...]] = ("", "", "", ())
     """Tensor-name prefixes: base model, embedding block, layers, and what comes after the layers."""
+    prompted: bool = False
+    """Whether the verdict is the answer after the last real token, whatever its id."""
     wiring: Wiring | None = None
     """Heads and neurons; None where they are unknown or failed their self-check."""
     notes: tuple[str, ...] = ()
@@ -157,17 +159,35 @@ class Anatomy:
         return 0
 
 
-def dissect(model: nn.Module, pad_id: int) -> Anatomy:
-    """Find the parts of a sequence classifier. An unknown family gets embeddings only, and a note."""
+def answer_head(model: nn.Module, answers: tuple[int, int]) -> Head:
+    """The head of a causal LM that answers with one of two tokens (safe, unsafe): these two logits alone."""
+    unembedding = model.get_output_embeddings()  # type: ignore[operator]
+    cap = getattr(model.config, "final_logit_softcapping", None)
+    rows = list(answers)
+
+    def head(pooled: Tensor) -> Tensor:
+        bias = unembedding.bias
+        logits = nn.functional.linear(pooled, unembedding.weight[rows], None if bias is None else bias[rows])
+        return logits if cap is None else cap * torch.tanh(logits / cap)
+
+    return head
+
+
+def dissect(model: nn.Module, pad_id: int, answers: tuple[int, int] | None = None) -> Anatomy:
+    """Find the parts of a judge. An unknown family gets embeddings only, and a note.
+
+    `answers` are the token ids of the safe and the unsafe answer of a prompted judge; None for a classifier.
+    """
     family_name = str(getattr(model.config, "model_type", "unknown"))
     family = FAMILIES.get(family_name)
     base = getattr(model, "base_model_prefix", "")
     if family is None or not hasattr(model, base):
         return _unknown(model, family_name, pad_id)
     try:
-        return _known(model, family_name, family, base, pad_id)
+        found = _known(model, family_name, family, base, pad_id)
     except AttributeError:  # a variant of the family whose modules are called differently
         return _unknown(model, family_name, pad_id)
+    return found if answers is None else replace(found, head=answer_head(model, answers), prompted=True)
 
 
 def _known(model: nn.Module, name: str, family: Family, base: str, pad_id: int) -> Anatomy:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from analyzer.earlier import Earlier
 from analyzer.memo import Memo
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Context:
     """Names of the analyses of this job: the shared passes record what these need, and nothing else."""
     prefix: FrozenPrefix | None = None
     """What is known already of the layers below the frozen boundary; None computes every layer."""
+    earlier: Earlier = field(default_factory=Earlier)
+    """What earlier checkpoints of the run have to be compared with; by default nothing."""
     memo: Memo = field(default_factory=Memo)
     """Statistics of exactly these numbers that were computed before, at another checkpoint maybe."""
     _forward: ForwardPass | None = None
@@ -89,7 +92,8 @@ class Context:
         """The probe set as the judge reads it."""
         from analyzer.encode import encode
 
-        return encode(self.judge.tokenizer, [probe.text for probe in self.probes], self.judge.max_length)
+        judge = self.judge
+        return encode(judge.tokenizer, [probe.text for probe in self.probes], judge.max_length, judge.template)
 
     def _pass(self, *, readings: bool, means: bool) -> ForwardPass:
         from analyzer.analyses import CannotCompute
@@ -104,14 +108,18 @@ class Context:
             self.judge, self.encoded, self.batch_tokens, readings=readings, means=means, progress=self.progress
         )
 
-    def gradients(self, steps: int, prompts: int) -> GradientPass:
+    def gradients(self, steps: int, prompts: int, *, edges: bool = False) -> GradientPass:
         """The forward and backward passes that neurons, heads and circuits share, made at first use.
 
-        `steps` of the integrated gradient, over at most `prompts` prompts. Raises CannotCompute where the judge's
-        heads and neurons are not known, or the probe set lacks a class.
+        `steps` of the integrated gradient, over at most `prompts` prompts; with `edges` also edges are scored, as
+        they are anyway where the suite has circuits. Raises CannotCompute where the judge's heads and neurons are
+        not known, or the probe set lacks a class.
         """
-        if (steps, prompts) not in self._gradients:
+        found = self._gradients.get((steps, prompts))
+        wiring = self.judge.anatomy.wiring
+        if found is None or (edges and found.edges is None and wiring is not None and wiring.has_edges):
             from analyzer.gradients import gradient_pass
 
-            self._gradients[steps, prompts] = gradient_pass(self, steps, prompts)
-        return self._gradients[steps, prompts]
+            wanted = edges or "circuits" in self.suite
+            found = self._gradients[steps, prompts] = gradient_pass(self, steps, prompts, edges=wanted)
+        return found

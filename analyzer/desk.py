@@ -16,6 +16,7 @@ from analyzer.analyses import Outcome, get
 from analyzer.context import Context
 from analyzer.device import TooLittleMemory, is_out_of_memory
 from analyzer.digest import ContentDigest, changed_tensors, compute_digest, other_digests
+from analyzer.earlier import Earlier
 from analyzer.fingerprint import fingerprint
 from analyzer.frozen import frozen_boundary
 from analyzer.history import metrics_until
@@ -76,6 +77,8 @@ class Desk:
     progress: Progress
     judge: Judge | None = None
     context: Context | None = None
+    earlier: Earlier = field(default_factory=Earlier)
+    """What the next analysis is to be compared with."""
 
     def __post_init__(self) -> None:
         self.run = Run(self.job.run, self.job.out)
@@ -94,7 +97,7 @@ class Desk:
         while outcome is None:
             try:
                 context = self._context()
-                context.progress = Throttled(self.progress, name)
+                context.progress, context.earlier = Throttled(self.progress, name), self.earlier
                 outcome = analysis.compute(context, settings)
             except Exception as error:
                 if not is_out_of_memory(error):
@@ -188,7 +191,7 @@ class Desk:
         job, judge, context = self.job, self.judge, self.context
         assert judge is not None and context is not None  # noqa: S101 (compute has just used them)
         leaks = context.leak_count
-        warnings = [*job.warnings, *self.probes.warnings, *outcome.warnings]
+        warnings = [*job.warnings, *judge.warnings, *self.probes.warnings, *outcome.warnings]
         if self.device != self.warm.device:
             warnings.append(f"Memory ran out on {self.warm.device}, so this was computed on the CPU.")
         if leaks:

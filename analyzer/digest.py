@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from analyzer.adapter import base_digest
 from analyzer.fingerprint import FileStat, Fingerprint
 from analyzer.headers import TensorSpan
 from analyzer.validate import Weights
@@ -87,6 +88,8 @@ def compute_digest(
         for name in sorted(file.name for file in files)
         if not name.endswith(NOT_CONTENT)
     }
+    if weights.adapter:
+        others["base model"] = base_digest(directory)
     text = json.dumps([sorted(tensors.items()), sorted(others.items())])
     digest = ContentDigest(
         checkpoint=checkpoint,

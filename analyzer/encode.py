@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 Side = Literal["right", "left"]
 
+SHORTEST = 0.75
+"""Share of a batch's longest row below which a row goes into the next batch."""
+WORTH_A_CALL = 512
+"""Tokens that a batch may have whatever their padding: smaller ones keep no device busy."""
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -51,8 +56,13 @@ class Batch(NamedTuple):
     """(prompts, tokens): only with left padding, where counting columns would shift the positions."""
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int) -> list[Encoded]:
+def encode(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int, template: str | None = None
+) -> list[Encoded]:
     """Tokenise prompts with the judge's special tokens, each cut to `max_length` tokens.
+
+    With a `template` (a prompted judge's text around `{prompt}`), its tokens count as special, and a prompt that is
+    too long loses its own end, never the template's.
 
     Raises JudgeError for a tokenizer without character offsets and for a prompt without any token.
     """
@@ -60,6 +70,8 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length:
         raise JudgeError(
             "The tokenizer gives no character offsets; save the checkpoint with a fast tokenizer (tokenizer.json)."
         )
+    if template is not None:
+        return [_in_template(tokenizer, text, max_length, template) for text in texts]
     found = []
     for text in texts:
         raw = tokenizer(
@@ -86,17 +98,57 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length:
     return found
 
 
+def _in_template(tokenizer: PreTrainedTokenizerBase, text: str, max_length: int, template: str) -> Encoded:
+    """One prompt in its template; offsets are those in the prompt."""
+    before, _, after = template.partition("{prompt}")
+    bos = tokenizer.bos_token
+    raw = tokenizer(
+        before + text + after,
+        add_special_tokens=not (isinstance(bos, str) and before.startswith(bos)),
+        padding=False,
+        truncation=False,
+        return_offsets_mapping=True,
+    )
+    first, last = len(before), len(before) + len(text)
+    offsets = [(int(start), int(end)) for start, end in raw["offset_mapping"]]  # type: ignore[union-attr]
+    own = [start < last and end > first and end > start for start, end in offsets]
+    surplus = len(offsets) - max_length
+    cut = set([place for place, inside in enumerate(own) if inside][-surplus:]) if surplus > 0 else set()
+    kept = [place for place in range(len(offsets)) if place not in cut]
+    if len(kept) > max_length or not any(own[place] for place in kept):
+        raise JudgeError(
+            f"The template leaves no room for the prompt {text[:40]!r} in {max_length} tokens; raise max_length "
+            "(`midwatch init --max-length`), or shorten the template."
+        )
+    ids = raw["input_ids"]
+    return Encoded(
+        text=text,
+        ids=tuple(int(ids[place]) for place in kept),  # type: ignore[index, arg-type]
+        special=tuple(not own[place] for place in kept),
+        offsets=tuple(
+            (max(offsets[place][0] - first, 0), min(offsets[place][1], last) - first) if own[place] else (0, 0)
+            for place in kept
+        ),
+        truncated=bool(cut),
+    )
+
+
 def packed(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
     """Indices in batches of similar length: the longest first, so that memory runs out early or never.
 
-    A batch holds as many as fit `batch_tokens` (rows x longest row), at least one.
+    A batch holds as many as fit `batch_tokens` (rows x longest row), at least one; and once it is worth a call of
+    the model, none that is much shorter than its longest, so that padding stays a small part of the work.
     """
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     start = 0
     while start < len(order):
-        rows = max(1, batch_tokens // max(1, lengths[order[start]]))
-        yield order[start : start + rows]
-        start += rows
+        longest = max(1, lengths[order[start]])
+        rows = max(1, batch_tokens // longest)
+        batch = order[start : start + rows]
+        worth = -(-WORTH_A_CALL // longest)  # rows
+        batch = batch[:worth] + [row for row in batch[worth:] if lengths[row] >= SHORTEST * longest]
+        yield batch
+        start += len(batch)
 
 
 def collate(prompts: Sequence[Encoded], pad_id: int, device: str, side: Side = "right") -> Batch:

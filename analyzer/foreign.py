@@ -37,6 +37,11 @@ def describe(
             f"{run.name} does not say what its classes are; describe it with `midwatch init {run.path}`."
         ) from error
     config = config if isinstance(config, dict) else {}
+    if any(str(name).endswith("ForCausalLM") for name in config.get("architectures") or []):
+        raise UsageError(
+            f"{run.name} is a causal language model: say how it answers with `midwatch init {run.path} "
+            "--kind prompted --template ... --unsafe-answer ... --safe-answer ...`."
+        )
     safe_id, unsafe_id = resolve_labels(config, safe, unsafe)
     assumed = labels_warning(config, safe, unsafe)
     state = trainer_state(checkpoint)

@@ -61,24 +61,23 @@ class GradientPass:
     were not asked for, or where the edges of this family cannot be told apart."""
 
 
-def gradient_pass(context: Context, steps: int, prompts: int, *, edges: bool | None = None) -> GradientPass:
+def gradient_pass(context: Context, steps: int, prompts: int, *, edges: bool = False) -> GradientPass:
     """Run the passes over at most `prompts` prompts with `steps` steps of the integral.
 
-    `edges` says whether edges are scored; None leaves it to the context's suite. Raises CannotCompute where units
+    `edges` says whether edges are scored, where this family's can be. Raises CannotCompute where units
     or classes are missing, and JudgeError where a gradient is not finite.
     """
     wiring = known_wiring(context.judge)
     references = choose_references(context, prompts)
-    wanted = "circuits" in context.suite if edges is None else edges
     graph = Graph(len(wiring.layers), wiring.heads)
     shared = _Pass(
         context=context,
         references=references,
-        means=context.with_units().unit_means if references.kind == "mean" else None,
+        means=context.with_units(readings=False).unit_means if references.kind == "mean" else None,
         steps=steps,
         neurons=KindSums(graph.layers, wiring.neurons),
         heads=KindSums(graph.layers, graph.heads),
-        edges=EdgeSums(context.judge, graph) if wanted and wiring.has_edges else None,
+        edges=EdgeSums(context.judge, graph) if edges and wiring.has_edges else None,
     )
     done = 0
     for chosen in references.batches(context.encoded, context.batch_tokens, steps + 1):

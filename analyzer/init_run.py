@@ -12,10 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from analyzer.adapter import base_of, is_adapter
+from analyzer.answers import answer_token, read_template
 from shared.cli import positional
 from shared.errors import RunError, SchemaError, UsageError
 from shared.files import read_json, read_record, write_record
@@ -45,6 +47,16 @@ class InitSettings(SourceSettings):
     """Name or index of the model's class that means unsafe. Read from its config when not given."""
     safe_label: str | None = None
     """Name or index of the model's class that means safe. Read from its config when not given."""
+    kind: Literal["classifier", "prompted"] = "classifier"
+    """How a verdict is read: from a classifier's two classes, or from a language model's answer to a prompt."""
+    template: str | None = None
+    """Prompted judges: the text around the prompt, with the word {prompt} in its place; \\n is a line break."""
+    template_file: Path | None = None
+    """Prompted judges: a file that holds the template."""
+    unsafe_answer: str = "True"
+    """Prompted judges: the answer that means unsafe, one token, with its leading space where it has one."""
+    safe_answer: str = "False"
+    """Prompted judges: the answer that means safe."""
     max_length: int = Field(128, ge=4, le=131_072)
     """Tokens a prompt is cut to, as in the training."""
     per_class: int = Field(PER_CLASS, ge=2, le=10_000)
@@ -77,12 +89,12 @@ def init_run(settings: InitSettings) -> InitReport:
     run = Run.at(settings.run, settings.out)
     _refuse_overwriting(run, settings.force)
     checkpoint = _newest_checkpoint(run)
-    config = _config(checkpoint)
-    safe_id, unsafe_id = resolve_labels(config, settings.safe_label, settings.unsafe_label)
+    config = _config(checkpoint, settings.kind)
+    judge, classes = _judge(settings, checkpoint, config)
     train = load_prompts(settings.train_data, settings) if settings.train_data else None
     probes, warnings = _choose(settings, train)
     record = RunRecord(
-        judge=JudgeRecord(safe_id=safe_id, unsafe_id=unsafe_id, max_length=settings.max_length),
+        judge=judge,
         model=str(config.get("_name_or_path") or ""),
         data={"probes": {"source": settings.probes, "size": len(probes), "digest": probe_set_digest(probes)}},
         settings=settings.model_dump(mode="json"),
@@ -93,8 +105,25 @@ def init_run(settings: InitSettings) -> InitReport:
     )
     _write(run, record, probes, train)
     assumed = labels_warning(config, settings.safe_label, settings.unsafe_label)
-    warnings = [*([assumed] if assumed else []), *warnings]
-    return InitReport(run, record, class_names(config), probes, warnings)
+    if assumed and settings.kind == "classifier":
+        warnings = [assumed, *warnings]
+    return InitReport(run, record, classes, probes, warnings)
+
+
+def _judge(settings: InitSettings, checkpoint: Path, config: dict[str, Any]) -> tuple[JudgeRecord, dict[int, str]]:
+    """How a verdict is read, and what the two classes or answers are called."""
+    if settings.kind == "classifier":
+        safe_id, unsafe_id = resolve_labels(config, settings.safe_label, settings.unsafe_label)
+        record = JudgeRecord(safe_id=safe_id, unsafe_id=unsafe_id, max_length=settings.max_length)
+        return record, class_names(config)
+    template = read_template(settings.template, settings.template_file)
+    ids = [answer_token(checkpoint, answer) for answer in (settings.safe_answer, settings.unsafe_answer)]
+    if ids[0] == ids[1]:
+        raise UsageError("--safe-answer and --unsafe-answer are the same token; give two different ones.")
+    record = JudgeRecord(
+        kind="prompted", safe_id=ids[0], unsafe_id=ids[1], template=template, max_length=settings.max_length
+    )
+    return record, dict(zip(ids, (settings.safe_answer, settings.unsafe_answer), strict=True))
 
 
 def _refuse_overwriting(run: Run, force: bool) -> None:
@@ -126,12 +155,13 @@ def _newest_checkpoint(run: Run) -> Path:
     return run.path / names[-1]
 
 
-def _config(checkpoint: Path) -> dict[str, Any]:
-    """config.json of a classifier. Raises RunError when it cannot be read, UsageError for another kind of model."""
-    if (checkpoint / "adapter_config.json").is_file():
-        raise UsageError(
-            f"{checkpoint.name} is an adapter (PEFT); merge it into its base model and save that first."
-        )
+def _config(checkpoint: Path, kind: str) -> dict[str, Any]:
+    """The model's config, an adapter's without classes of its own.
+
+    Raises RunError when it cannot be read, UsageError for another kind of model than asked for.
+    """
+    if is_adapter(checkpoint):
+        return {"_name_or_path": base_of(checkpoint)}
     try:
         config = read_json(checkpoint / "config.json")
     except (OSError, SchemaError) as error:
@@ -141,10 +171,12 @@ def _config(checkpoint: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise RunError(f"{checkpoint / 'config.json'} is not a model's config; save the checkpoint again.")
     architectures = [str(name) for name in config.get("architectures") or []]
-    if architectures and not any(name.endswith("ForSequenceClassification") for name in architectures):
+    wanted = {"classifier": "ForSequenceClassification", "prompted": "ForCausalLM"}[kind]
+    if architectures and not any(name.endswith(wanted) for name in architectures):
+        other = " with --kind prompted, if it answers with a word" if kind == "classifier" else ""
         raise UsageError(
-            f"{checkpoint.name} is a {architectures[0]}, and Midwatch analyses classifiers; "
-            "give a run of AutoModelForSequenceClassification."
+            f"{checkpoint.name} is a {architectures[0]}, and a {kind} judge is an AutoModel{wanted}; "
+            f"give a run of one{other}."
         )
     return config
 

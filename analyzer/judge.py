@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from analyzer.anatomy import Anatomy, dissect
+from analyzer.adapter import base_of, is_adapter, merged
+from analyzer.anatomy import FAMILIES, Anatomy, dissect
 from analyzer.device import is_out_of_memory
 from shared.errors import CheckpointChanged, CheckpointRejected, JudgeError
 from shared.records import JudgeRecord
@@ -43,6 +44,9 @@ TOKENIZER_FILES = (
 VOCABULARY_FILES = TOKENIZER_FILES[:2] + TOKENIZER_FILES[2:3] + TOKENIZER_FILES[4:8]
 """One of these must be there: without any, transformers builds a tokenizer that knows no word."""
 
+PLAIN = "{prompt}"
+"""The template of a prompted judge that was given none."""
+
 HARMLESS = ("position_ids", "token_type_ids", "rotary_emb.inv_freq", "masked_bias")
 """Endings of buffers that older versions saved and newer ones compute."""
 
@@ -63,7 +67,25 @@ class Judge:
     names: frozenset[str]
     """Tensor names in the checkpoint's files."""
     identity: str
-    """Digest of config, tokenizer and device: a warm judge takes over only weights of the same identity."""
+    """Digest of kind, config, tokenizer and device: a warm judge takes over only weights of the same identity."""
+    warnings: tuple[str, ...] = ()
+    """What every result on this judge should say."""
+
+    @property
+    def answers(self) -> tuple[int, int] | None:
+        """Token ids of the safe and the unsafe answer of a prompted judge; None for a classifier."""
+        prompted = self.record.kind == "prompted"
+        return (self.record.safe_id, self.record.unsafe_id) if prompted else None
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """Columns of the safe and the unsafe logit among the two."""
+        return (0, 1) if self.answers is not None else (self.record.safe_id, self.record.unsafe_id)
+
+    @property
+    def template(self) -> str | None:
+        """A prompted judge's text around `{prompt}`."""
+        return (self.record.template or PLAIN) if self.answers is not None else None
 
 
 def load_judge(directory: Path, record: JudgeRecord, *, device: str = "cpu", warm: Judge | None = None) -> Judge:
@@ -75,11 +97,15 @@ def load_judge(directory: Path, record: JudgeRecord, *, device: str = "cpu", war
     vanished, and JudgeError when the model loads but cannot serve as a judge.
     """
     _check_supported(directory, record)
-    identity = _identity(directory, device)
+    identity = _identity(directory, device, record)
     try:
-        if warm is not None and warm.identity == identity and warm.names == _tensor_names(directory):
+        if is_adapter(directory):
+            judge = _load(directory, record, device, identity)
+        elif warm is not None and warm.identity == identity and warm.names == _tensor_names(directory):
             _take_over(warm.model, directory)
-            judge = replace(warm, record=record, max_length=_max_length(warm.model, warm.tokenizer, record))
+            judge = replace(
+                warm, record=record, max_length=_max_length(warm.model, warm.tokenizer, record), warnings=()
+            )
         else:
             judge = _load(directory, record, device, identity)
     except SafetensorError as error:
@@ -107,33 +133,28 @@ def judge_facts(judge: Judge) -> dict[str, Any]:
 
 
 def _check_supported(directory: Path, record: JudgeRecord) -> None:
-    """Refuse what cannot be a classifier judge before anything large is read."""
-    if record.kind != "classifier":
-        raise JudgeError(
-            "This run's judge answers by prompt (kind: prompted), which is not analysed yet; only classifier "
-            "judges (AutoModelForSequenceClassification) are."
-        )
-    if {record.safe_id, record.unsafe_id} != {0, 1}:
+    """Refuse what cannot be a judge before anything large is read."""
+    if record.kind == "prompted":
+        if record.template is not None and record.template.count("{prompt}") != 1:
+            raise JudgeError("The run's template must hold {prompt} exactly once: correct run.json.")
+        if record.safe_id == record.unsafe_id:
+            raise JudgeError("The safe and the unsafe answer are the same token: run `midwatch init` again.")
+    elif {record.safe_id, record.unsafe_id} != {0, 1}:
         raise JudgeError(
             f"The run says safe is class {record.safe_id} and unsafe is class {record.unsafe_id}; a classifier's "
             "two classes are 0 and 1: correct run.json, or run `midwatch init` again."
         )
     if not directory.is_dir():
         raise CheckpointChanged(f"{directory} vanished before it could be loaded.")
-    if (directory / "adapter_config.json").is_file():
-        raise CheckpointRejected(
-            "needs_base",
-            f"{directory.name} is an adapter (PEFT); merge it into its base model and save that to analyse it.",
-        )
-    if not any((directory / name).is_file() for name in VOCABULARY_FILES):
+    if not is_adapter(directory) and not any((directory / name).is_file() for name in VOCABULARY_FILES):
         raise JudgeError(
             f"{directory.name} has no tokenizer; give the Trainer `processing_class=tokenizer` so that it is saved "
             "with each checkpoint, or copy tokenizer.json and tokenizer_config.json into it."
         )
 
 
-def _identity(directory: Path, device: str) -> str:
-    digest = hashlib.sha256(device.encode())
+def _identity(directory: Path, device: str, record: JudgeRecord) -> str:
+    digest = hashlib.sha256(f"{record.kind} {device}".encode())
     for name in ("config.json", *TOKENIZER_FILES):
         path = directory / name
         digest.update(name.encode() + (path.read_bytes() if path.is_file() else b"-"))
@@ -146,26 +167,38 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str) -> J
     transformers_logging.disable_progress_bar()
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        config = AutoConfig.from_pretrained(directory, **options)
-        _check_labels(config, directory.name)
-        model, info = AutoModelForSequenceClassification.from_pretrained(
-            directory,
-            config=config,
-            dtype=torch.float32 if device == "cpu" else "auto",
-            use_safetensors=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # reported in `info` instead of an exception without names
-            **options,
+        adapter, prompted = is_adapter(directory), record.kind == "prompted"
+        home = base_of(directory) if adapter else directory
+        config = AutoConfig.from_pretrained(
+            home, **options | ({} if prompted or not adapter else {"num_labels": 2})
         )
-        tokenizer = AutoTokenizer.from_pretrained(directory, **options)
+        _check_kind(config, prompted, directory.name)
+        precision = torch.float32 if device == "cpu" else "auto"
+        auto: Any = AutoModelForCausalLM if prompted else AutoModelForSequenceClassification
+        options |= {"config": config, "dtype": precision, "use_safetensors": True}
+        options |= {"ignore_mismatched_sizes": True}  # reported in `info` instead of an exception without names
+        if adapter:
+            model, warnings = merged(directory, auto, **options)
+            info = {"missing_keys": [], "mismatched_keys": [], "unexpected_keys": []}
+        else:
+            model, info = auto.from_pretrained(directory, output_loading_info=True, **options)
+            warnings = ()
+        own = any((directory / name).is_file() for name in VOCABULARY_FILES)
+        tokenizer = AutoTokenizer.from_pretrained(
+            directory if own else home, local_files_only=True, trust_remote_code=False
+        )
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
         if is_out_of_memory(error):
             raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise JudgeError(f"{directory.name} cannot be loaded as a sequence classifier: {reason}") from error
+        what = "causal language model" if record.kind == "prompted" else "sequence classifier"
+        raise JudgeError(f"{directory.name} cannot be loaded as a {what}: {reason}") from error
     _check_complete(config, info, directory.name)
     model = _detached(model, device)
-    anatomy = dissect(model, _set_pad_id(model, tokenizer))
+    answers = (record.safe_id, record.unsafe_id) if prompted else None
+    if answers is not None:
+        _check_answers(model, answers, directory.name)
+    anatomy = dissect(model, _set_pad_id(model, tokenizer), answers)
     return Judge(
         model=model,
         tokenizer=tokenizer,
@@ -174,16 +207,34 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str) -> J
         device=device,
         dtype=str(model.dtype).removeprefix("torch."),
         max_length=_max_length(model, tokenizer, record),
-        names=_tensor_names(directory),
+        names=frozenset() if adapter else _tensor_names(directory),
         identity=identity,
+        warnings=warnings,
     )
 
 
-def _check_labels(config: Any, name: str) -> None:
-    if config.num_labels != 2:
+def _check_kind(config: Any, prompted: bool, name: str) -> None:
+    """Two classes for a classifier; a decoder for a judge that answers."""
+    family = FAMILIES.get(str(config.model_type))
+    if prompted and family is not None and family.pooling != "last_token":
+        raise JudgeError(
+            f"{name} is a {config.model_type}, which reads a prompt and does not answer it: a prompted judge is a "
+            "causal language model."
+        )
+    if not prompted and config.num_labels != 2:
         classes = "1 class" if config.num_labels == 1 else f"{config.num_labels} classes"
         raise JudgeError(
             f"{name} has {classes}; a judge has exactly two, safe and unsafe: train with num_labels=2."
+        )
+
+
+def _check_answers(model: PreTrainedModel, answers: tuple[int, int], name: str) -> None:
+    unembedding = model.get_output_embeddings()
+    rows = 0 if unembedding is None else int(unembedding.weight.shape[0])  # type: ignore[arg-type, union-attr]
+    if not all(0 <= answer < rows for answer in answers):
+        raise JudgeError(
+            f"{name} has {rows} tokens, and the run's answers are tokens {answers[0]} (safe) and {answers[1]} "
+            "(unsafe): run `midwatch init` again with the answers of this model."
         )
 
 
@@ -201,8 +252,8 @@ def _check_complete(config: Any, info: dict[str, Any], name: str) -> None:
         saved_as = ", ".join(getattr(config, "architectures", None) or ["an unnamed architecture"])
         raise CheckpointRejected(
             "missing_keys",
-            f"{name} does not fit its config (saved as {saved_as}): {'; '.join(found)}. Save it as a two-class "
-            "sequence classifier.",
+            f"{name} does not fit its config (saved as {saved_as}): {'; '.join(found)}. Save it as what "
+            "it is judged as: a two-class sequence classifier, or a causal language model (kind: prompted).",
         )
 
 

@@ -1,8 +1,7 @@
-"""Which key each result of a checkpoint has, and which are still missing. Supervisor and worker agree here."""
+"""What the key of a result is made from, and which results the figures show. Supervisor and worker agree here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +9,15 @@ from analyzer.job import Computation
 from shared.errors import SchemaError
 from shared.files import read_json, write_json_atomic
 from shared.records import JudgeRecord
-from shared.results import result_key
 from shared.run import Run
 
 
 def key_settings(computation: Computation, judge: JudgeRecord) -> dict[str, Any]:
-    """Everything that was chosen: the analysis's settings, and how a verdict is read."""
-    return {**computation.settings, "judge": judge.model_dump(mode="json")}
-
-
-def keys_of(
-    computations: Mapping[str, Computation], judge: JudgeRecord, digest: str, probe_digest: str
-) -> dict[str, str]:
-    """Analysis -> key of its result."""
-    return {
-        name: result_key(digest, probe_digest, key_settings(computation, judge), computation.version)
-        for name, computation in computations.items()
-    }
+    """Everything that was chosen: the analysis's settings, how a verdict is read, and what is compared."""
+    settings = {**computation.settings, "judge": judge.model_dump(mode="json")}
+    if computation.lineage is not None:
+        settings["lineage"] = computation.lineage.model_dump(mode="json")
+    return settings
 
 
 def drawn_keys(run: Run, checkpoint: str) -> set[str]:

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from analyzer.encode import Batch, Encoded, Side, collate, encode, packed
 from analyzer.units import ROLES, Reading, UnitMeans, UnitRecording, reading_of, units_recorded
-from analyzer.units import token_roles as token_roles
 from shared.errors import JudgeError
 
 if TYPE_CHECKING:
@@ -70,19 +69,39 @@ def score(judge: Judge, batch: Batch) -> Tensor:
     inputs: dict[str, Any] = {"input_ids": batch.ids, "attention_mask": batch.mask}
     if batch.position_ids is not None:
         inputs["position_ids"] = batch.position_ids
-    return score_of(judge, judge.model(**inputs).logits)
+    if judge.anatomy.prompted and judge.anatomy.head is not None:  # two logits of one token, not a vocabulary each
+        model: Any = judge.model
+        hidden = model.get_submodule(model.base_model_prefix)(**inputs).last_hidden_state
+        return score_of(judge, judge.anatomy.head(_last_real(hidden, batch.mask)))
+    return score_of(judge, answers_in(judge, judge.model(**inputs).logits, batch))
+
+
+def answers_in(judge: Judge, logits: Tensor, batch: Batch) -> Tensor:
+    """The model's logits -> (n, 2): a classifier's as they are, of a prompted judge those of its two answers."""
+    if judge.answers is None:
+        return logits
+    return _last_real(logits, batch.mask)[:, list(judge.answers)]
+
+
+def _last_real(values: Tensor, mask: Tensor) -> Tensor:
+    """(prompts, tokens, width) -> (prompts, width) at the last token that is no padding."""
+    places = torch.arange(mask.shape[1], device=mask.device)
+    return values[torch.arange(len(values), device=mask.device), (places * mask).argmax(1)]
 
 
 def score_of(judge: Judge, logits: Tensor) -> Tensor:
     """(n, 2) logits -> (n,) score in float32."""
+    safe, unsafe = judge.columns
     logits = logits.float()
-    return logits[:, judge.record.unsafe_id] - logits[:, judge.record.safe_id]
+    return logits[:, unsafe] - logits[:, safe]
 
 
 def pool(anatomy: Anatomy, hidden: Tensor, batch: Batch) -> Tensor:
     """(prompts, tokens, d_model) -> (prompts, d_model) float32: the token, or the mean, that the head reads."""
     if anatomy.pooling == "cls":
         return hidden[:, 0].float()
+    if anatomy.prompted:
+        return _last_real(hidden, batch.mask).float()
     if anatomy.pooling == "last_token":  # as transformers does: the rightmost id that is not the padding id
         columns = torch.arange(batch.ids.shape[1], device=batch.ids.device)
         last = (columns * (batch.ids != anatomy.pad_id)).argmax(1)
@@ -218,7 +237,7 @@ def _pass_one(recording: _Recording) -> Tensor:
         )
     for point, hidden in enumerate(output.hidden_states):
         recording.residual(point, hidden)
-    return score_of(judge, output.logits)
+    return score_of(judge, answers_in(judge, output.logits, batch))
 
 
 @torch.inference_mode()
@@ -238,7 +257,7 @@ def forward_pass(
     `neuron_readings` and `unit_means`, which a judge without known wiring has not; `progress` gets the prompts
     done and all prompts after each batch. Raises JudgeError when a score or an activation is not finite.
     """
-    encoded = encode(judge.tokenizer, [probe.text for probe in probes], judge.max_length)
+    encoded = encode(judge.tokenizer, [probe.text for probe in probes], judge.max_length, judge.template)
     return record(judge, encoded, batch_tokens, side=side, readings=readings, means=means, progress=progress)
 
 

@@ -234,6 +234,7 @@ class FrozenPrefix:
                 judge.dtype,
                 anatomy.family,
                 anatomy.pooling,
+                anatomy.prompted,
                 anatomy.pad_id,
                 anatomy.attention_writes is None,
                 anatomy.mlp_writes is None,

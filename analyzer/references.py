@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analyzer.encode import Encoded
+from analyzer.encode import SHORTEST, WORTH_A_CALL, Encoded
 from analyzer.integrated_gradients import fits
 from analyzer.probe_choice import spread, twin_of
 from analyzer.sources import SourceValues
@@ -71,11 +71,14 @@ class References:
         batch: list[int] = []
         width = 0
         for group in sorted(members.values(), key=lambda group: -max(lengths[i] for i in group)):
-            if batch and (len(batch) + len(group)) * rows_each * width > batch_tokens:
+            longest = max(lengths[i] for i in group)
+            full = (len(batch) + len(group)) * rows_each * width > batch_tokens
+            much_shorter = longest < SHORTEST * width and len(batch) * rows_each * width >= WORTH_A_CALL
+            if batch and (full or much_shorter):
                 yield batch
                 batch = []
             if not batch:
-                width = max(lengths[i] for i in group)
+                width = longest
             batch = [*batch, *group]
         if batch:
             yield batch

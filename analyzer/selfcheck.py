@@ -32,18 +32,25 @@ TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
 @torch.inference_mode()
 def checked_anatomy(judge: Judge) -> Anatomy:
     """The judge's anatomy without the parts whose check fails; the notes of an earlier load are dropped."""
-    anatomy = dissect(judge.model, judge.anatomy.pad_id)
+    anatomy = dissect(judge.model, judge.anatomy.pad_id, judge.answers)
     if not anatomy.layers:
         return anatomy
     judge = replace(judge, anatomy=anatomy)
-    prompts = encode(judge.tokenizer, TEXTS, judge.max_length)
+    prompts = encode(judge.tokenizer, TEXTS, judge.max_length, judge.template)
     batch = collate(prompts, anatomy.pad_id, judge.device)
     plain = score(judge, batch).cpu().numpy()
     hooked = record(judge, prompts, batch_tokens=10**6)
     if not _equal(judge, hooked.scores, plain):
         note = "Hooks change this judge's scores, so its layers, writes and logit lens are not read."
         return replace(
-            anatomy, layers=(), attention_writes=None, mlp_writes=None, head=None, pooling="unknown", notes=(note,)
+            anatomy,
+            layers=(),
+            attention_writes=None,
+            mlp_writes=None,
+            head=None,
+            pooling="unknown",
+            wiring=None,
+            notes=(note,),
         )
     if hooked.lens is not None and not _equal(judge, hooked.lens[:, -1], hooked.scores):
         note = "The logit lens after the last layer does not give the judge's score, so it is not shown."

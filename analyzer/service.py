@@ -118,11 +118,10 @@ class Service:
         """Look for runs, and in each for checkpoints: gate, pin, and what is missing."""
         self.forget_runs()
         self.find_runs()
-        wanted = self.plan.wanted(self.computations) if self.computations else {}
         for watched in self.runs.values():
             others = watched.other
             try:
-                watched.scan(wanted, now)
+                watched.scan(self.computations, now)
                 if watched.other is not None and others is None:
                     self.yield_to(watched)
                 self.tell_who_settles(watched, now)

@@ -83,9 +83,10 @@ def show_init(settings: InitSettings) -> None:
     """Describe a foreign run, and print what was written and what to do next."""
     report = init_run(settings)
     judge = report.record.judge
+    what = "answer" if judge.kind == "prompted" else "class"
     typer.echo(
-        f"{report.run.name}: class {judge.unsafe_id} ({report.classes.get(judge.unsafe_id)}) is unsafe, "
-        f"class {judge.safe_id} ({report.classes.get(judge.safe_id)}) is safe; {len(report.probes)} probes."
+        f"{report.run.name}: {what} {judge.unsafe_id} ({report.classes.get(judge.unsafe_id)}) is unsafe, "
+        f"{what} {judge.safe_id} ({report.classes.get(judge.safe_id)}) is safe; {len(report.probes)} probes."
     )
     for warning in report.warnings:
         typer.echo(f"warning: {warning}", err=True)

@@ -83,6 +83,8 @@ class UnitRecording:
         self.indicator = torch.stack([roles == role for role in range(ROLES)], 1).float()  # (prompts, 3, tokens)
         self.counts = self.indicator.sum((0, 2))  # (3,)
         self.padded = bool((self.mask == 0).any())
+        self.floor = torch.zeros(self.mask.shape, device=self.mask.device).masked_fill(self.mask == 0, -torch.inf)
+        self.floor = self.floor[..., None]  # (prompts, tokens, 1)
 
     def input(self, hidden: Tensor) -> None:
         self.input_sums.append(torch.bmm(self.indicator, hidden.float()).sum(0))
@@ -96,7 +98,7 @@ class UnitRecording:
         if self.readings_wanted and self.reading == "mean":
             self.readings.append(sums.sum(1) / self.mask.sum(1, keepdim=True))
         elif self.readings_wanted:
-            real = values.masked_fill(self.mask[..., None] == 0, -torch.inf) if self.padded else values
+            real = values + self.floor.to(values.dtype) if self.padded else values
             self.readings.append(real.amax(1).float())
 
     def sums(self) -> dict[str, Tensor]:

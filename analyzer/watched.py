@@ -17,12 +17,15 @@ from analyzer.digest import read_digest
 from analyzer.fingerprint import Fingerprint, fingerprint_digest
 from analyzer.gate import Candidate, Gate, Verdict, peek_epoch
 from analyzer.job import Computation, Neighbour
-from analyzer.keys import drawn_keys, keys_of
+from analyzer.keys import drawn_keys
 from analyzer.lease import Lease, LeaseRecord
 from analyzer.ledger import Ledger
+from analyzer.lineage import COMPARING
 from analyzer.pins import PinStore
 from analyzer.plan import Plan
 from analyzer.schedule import Point, in_order, left_out
+from analyzer.store_index import StoreIndex
+from analyzer.trace import Tracer
 from analyzer.validate import validate
 from shared.errors import CheckpointChanged, CheckpointRejected, RunError, SchemaError
 from shared.records import CheckpointState, CheckpointStatus
@@ -86,6 +89,8 @@ class WatchedRun:
         self.ledger = Ledger(self.run.attempts)
         self.lease = Lease(self.run.lease)
         self.store = ResultStore(self.run.results)
+        self.index = StoreIndex(self.store)
+        self._tracer: Tracer | None = None
         self._seen: dict[str, Point] = {}
         self._digests: dict[str, tuple[Fingerprint, str]] = {}
         self._sound: dict[str, tuple[Fingerprint, str]] = {}
@@ -107,7 +112,10 @@ class WatchedRun:
             ) from error
 
     def scan(self, computations: Mapping[str, Computation], now: float) -> None:
-        """Look at the disk and decide anew where every checkpoint stands. Raises OSError when we cannot write."""
+        """Look at the disk and decide anew where every checkpoint stands. Raises OSError when we cannot write.
+
+        `computations` are all that the worker offers; the plan says which of them are wanted.
+        """
         self.other = self.lease.hold(now)
         if self.other is not None:
             self.rows, self._swept = [], False
@@ -120,10 +128,11 @@ class WatchedRun:
         self._learn(verdicts, now)
         if not computations:
             return  # the worker is still starting: what it can compute is not known yet
-        skipped = self._left_out()
-        rows = [
-            self._safe_row(point, verdicts.get(point.name), computations, skipped, now) for point in self._points()
-        ]
+        skipped, wanted = self._left_out(), self.plan.wanted(computations)
+        known = self.description
+        if known.record is not None:
+            self._tracer = Tracer(self.index, computations, known.record.judge, known.probe_digest)
+        rows = [self._safe_row(point, verdicts.get(point.name), wanted, skipped, now) for point in self._points()]
         self.rows = [row for row in rows if row is not None]
         self._collect_pins()
 
@@ -135,12 +144,15 @@ class WatchedRun:
         ]
 
     def queue(self) -> list[Row]:
-        """What can start now, in order."""
-        by_name = {
-            row.point.name: row for row in self.rows if row.state == CheckpointState.QUEUED and not row.cause
-        }
-        order = in_order([row.point for row in by_name.values()], self.plan.policy)
-        return [by_name[point.name] for point in order]
+        """What can start now, in order: what only has to be compared again comes last, and by step.
+
+        An earlier checkpoint that is still waiting would make the comparison out of date again.
+        """
+        rows = {row.point.name: row for row in self.rows if row.state == CheckpointState.QUEUED and not row.cause}
+        comparing = [row.point for row in rows.values() if row.missing == (COMPARING,)]
+        analysing = [row.point for row in rows.values() if row.missing != (COMPARING,)]
+        order = in_order(analysing, self.plan.policy) + in_order(comparing, "all")
+        return [rows[point.name] for point in order]
 
     def neighbour(self, name: str) -> Neighbour | None:
         """Another complete checkpoint, while none but `name` has been digested."""
@@ -233,7 +245,7 @@ class WatchedRun:
     ) -> Row | None:
         """Where one checkpoint stands; None when nothing is left of it."""
         if verdict is None:
-            done = tuple(name for name in computations if self.store.keys(point.name, name))
+            done = tuple(name for name in computations if self.index.keys(point.name, name))
             return Row(point, CheckpointState.DONE, done=done) if done else None
         candidate = verdict.candidate
         if candidate is None:
@@ -274,13 +286,13 @@ class WatchedRun:
 
     def _done(self, candidate: Candidate, computations: Mapping[str, Computation]) -> tuple[tuple[str, ...], bool]:
         """Analyses with a committed result, and whether the figures show them all."""
-        digest, known = self._digest(candidate), self.description
-        if digest is None or not known.probe_digest or known.record is None:
+        digest, tracer = self._digest(candidate), self._tracer
+        if digest is None or tracer is None or not tracer.probe_digest:
             return (), False
         if self.plan.force and candidate.name not in self.forced:
             return (), False
-        keys = keys_of(computations, known.record.judge, digest, known.probe_digest)
-        done = tuple(name for name, key in keys.items() if self.store.has(candidate.name, name, key))
+        keys = tracer.keys(tracer.traced(computations, candidate.name, digest), digest)
+        done = tuple(name for name, key in keys.items() if self.index.has(candidate.name, name, key))
         return done, {keys[name] for name in done} <= drawn_keys(self.run, candidate.name)
 
     def _digest(self, candidate: Candidate) -> str | None:

@@ -60,6 +60,8 @@ def checkpoint_alerts(facts: Facts) -> Iterator[Alert]:
     """What the results of the shown checkpoint warn about."""
     yield from _quality(facts)
     yield from _trust(facts)
+    for found in facts.evolution.alerts if facts.evolution else []:
+        yield Alert("warning", "Unusual change", found.sentence)
 
 
 def _quality(facts: Facts) -> Iterator[Alert]:

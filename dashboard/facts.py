@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from dashboard import reading
 from dashboard.snapshot import CheckpointView, Snapshot
 from shared.analyses.comparison import ComparisonResult
+from shared.analyses.evolution import EvolutionResult
 from shared.analyses.layers import LayersResult
 from shared.analyses.progress import ProgressResult
 from shared.analyses.tokens import TokensResult
@@ -22,6 +23,7 @@ class Facts:
     layers: LayersResult | None = None
     comparison: ComparisonResult | None = None
     progress: ProgressResult | None = None
+    evolution: EvolutionResult | None = None
     first_progress: ProgressResult | None = None
     """Of the baseline; None when the baseline is the checkpoint itself."""
     first_label: str = ""
@@ -41,7 +43,7 @@ def gather(snapshot: Snapshot, view: CheckpointView | None) -> Facts:
     def typed(name: str, of: CheckpointView | None = view):
         return reading.typed(of.results.get(name), name) if of is not None else None
 
-    found = {name: typed(name) for name in ("tokens", "layers", "comparison", "progress")}
+    found = {name: typed(name) for name in ("tokens", "layers", "comparison", "progress", "evolution")}
     return Facts(
         **found,
         unreadable=frozenset(name for name, result in found.items() if result is None and name in view.results),

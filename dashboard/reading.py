@@ -16,8 +16,10 @@ from dashboard.results_index import ResultFile
 from dashboard.snapshot import RunReader, sort_key
 from shared import analyses
 from shared.analyses import Panel
+from shared.analyses.circuits import panels_of
 from shared.analyses.tokens import change_panels
 from shared.errors import SchemaError
+from shared.figures.circuit_change import circuit_changes
 from shared.files import read_jsonl, read_record
 from shared.records import MetricsLine, RunRecord
 from shared.results import ResultRecord
@@ -55,24 +57,37 @@ def _typed(path: str, mtime_ns: int, name: str) -> BaseModel:
     return analyses.get(name).result.model_validate(_record(path, mtime_ns).payload)
 
 
-CHANGES: dict[str, Callable[[ResultRecord, ResultRecord], list[Panel]]] = {"tokens": change_panels}
-"""The analyses that can draw their change since a baseline."""
+def _token_changes(record: ResultRecord, baseline: ResultRecord, shown: int) -> list[Panel]:
+    return change_panels(record, baseline)
 
 
-def panels(file: ResultFile, name: str, baseline: ResultFile | None = None) -> list[Panel]:
+CHANGES: dict[str, Callable[[ResultRecord, ResultRecord, int], list[Panel]]] = {
+    "tokens": _token_changes,
+    "circuits": circuit_changes,
+}
+"""The analyses that can draw their change since an earlier result."""
+SIZED: dict[str, Callable[[ResultRecord, int], list[Panel]]] = {"circuits": panels_of}
+"""The analyses whose reader chooses how much is drawn."""
+
+
+def panels(file: ResultFile, name: str, baseline: ResultFile | None = None, shown: int = 0) -> list[Panel]:
     """The figures of one result, or of its change since `baseline`; those of unsafe samples first.
 
-    Raises SchemaError, OSError, or what drawing a damaged payload raises.
+    `shown` is how much to draw, for those in SIZED. Raises SchemaError, OSError, or what drawing a damaged payload
+    raises.
     """
-    return _panels(file, name, baseline)
+    return _panels(file, name, baseline, shown)
 
 
 @st.cache_resource(
     show_spinner=False, max_entries=12, hash_funcs={ResultFile: lambda file: (file.path, file.mtime_ns)}
 )
-def _panels(file: ResultFile, name: str, baseline: ResultFile | None) -> list[Panel]:
+def _panels(file: ResultFile, name: str, baseline: ResultFile | None, shown: int) -> list[Panel]:
     record = load(file)
-    found = CHANGES[name](record, load(baseline)) if baseline else analyses.get(name).panels(record)
+    if baseline is not None:
+        found = CHANGES[name](record, load(baseline), shown)
+    else:
+        found = SIZED[name](record, shown) if name in SIZED else analyses.get(name).panels(record)
     return sorted(found, key=lambda panel: "_unsafe_" not in panel.stem)
 
 

@@ -29,7 +29,11 @@ class Selection:
     tab: str | None = None
     """Name of the analysis; None for the first."""
     change: bool = False
-    """Show the change since the baseline, where the analysis can."""
+    """Show the change since another checkpoint, where the analysis can."""
+    against: dict[str, str] = field(default_factory=dict)
+    """Analysis -> "previous" or "baseline": since which one; without one what is usual for it."""
+    edges: int = 40
+    """How many edges of a circuit are drawn."""
     units: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Analysis -> the neuron or head (layer, number) to follow over the run; without one the strongest."""
     wanted: tuple[str, str] | None = None

@@ -13,9 +13,9 @@ from dashboard.drawing import plain, show_condition, show_headlines
 from dashboard.frame import Frame
 from dashboard.headline import headlines
 from dashboard.panels import show_panels
-from dashboard.results_index import ResultFile
 from dashboard.snapshot import CheckpointView
 from dashboard.unit_history import unit_history
+from dashboard.view_options import view_options
 from shared import analyses
 from shared.analyses import Panel, View
 from shared.errors import SchemaError
@@ -143,10 +143,10 @@ def analysis_tab(frame: Frame, view: CheckpointView, analysis: View) -> None:
 def checkpoint_figures(frame: Frame, view: CheckpointView, analysis: View) -> None:
     """The figures of one result, or what is wrong with it; below them where they lie as files."""
     file = view.results[analysis.name]
-    baseline = change_toggle(frame, view, analysis)
+    options = view_options(frame, view, analysis)
 
     def find() -> list[Panel]:
-        return reading.panels(file, analysis.name, baseline)
+        return reading.panels(file, analysis.name, options.baseline, options.shown)
 
     again = analyse_command(frame.snapshot.run, view, "--force")
     try:
@@ -161,27 +161,12 @@ def checkpoint_figures(frame: Frame, view: CheckpointView, analysis: View) -> No
         show_condition(Condition("failed", "This result cannot be drawn", detail, again), analysis.name)
         return
     if not panels:
-        words = "The baseline has no prompt in common with this checkpoint, so there is no change to show."
-        show_condition(Condition("absent", "Nothing to draw", words if baseline else ""), analysis.name)
+        words = "The other checkpoint has nothing in common with this one, so there is no change to show."
+        show_condition(Condition("absent", "Nothing to draw", words if options.baseline else ""), analysis.name)
     show_panels(panels, find, analysis.name)
     unit_history(frame, view, analysis.name)
     folder = frame.snapshot.run.visualizations
     plain(f"As files: {folder}/{file_prefix(view.step, view.epoch)}_*.html", f"files-{analysis.name}", "muted")
-
-
-def change_toggle(frame: Frame, view: CheckpointView, analysis: View) -> ResultFile | None:
-    """The switch to the change since the baseline, where there is one; returns the baseline's result when on."""
-    first = frame.snapshot.first_with(analysis.name)
-    if analysis.name not in reading.CHANGES or first is None or first.name == view.name:
-        return None
-    chosen = frame.selection
-
-    def switched() -> None:
-        chosen.change = st.session_state["w_change"]
-
-    st.session_state["w_change"] = chosen.change
-    st.toggle(f"Change since the baseline ({first.label})", key="w_change", on_change=switched)
-    return first.results[analysis.name] if chosen.change else None
 
 
 def run_figures(frame: Frame, analysis: View) -> None:

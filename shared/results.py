@@ -132,11 +132,17 @@ class ResultStore:
         return read_record(self.directory(checkpoint, analysis, key) / RESULT_FILE, ResultRecord)
 
     def tensors(self, record: ResultRecord) -> dict[str, np.ndarray]:
-        """The arrays published with a result; empty when it has none."""
+        """The arrays published with a result; empty when it has none. Raises SchemaError when they are damaged."""
+        from safetensors import SafetensorError
         from safetensors.numpy import load_file  # only who needs tensors pays for numpy
 
         path = self.directory(record.checkpoint, record.analysis, record.key) / TENSORS_FILE
-        return load_file(path) if path.is_file() else {}
+        try:
+            return load_file(path) if path.is_file() else {}
+        except SafetensorError as error:
+            raise SchemaError(
+                f"{path} is damaged ({error}). Analyse {record.checkpoint} again with --force."
+            ) from error
 
     def checkpoints(self) -> list[str]:
         """Names of the checkpoints with results, by step."""

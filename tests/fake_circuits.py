@@ -125,12 +125,14 @@ def _area(curve: Sequence[CurvePoint], values: Sequence[float]) -> float:
 
 def _nodes(graph: Graph, scores: np.ndarray, frozen: int) -> list[CircuitNode]:
     effect = np.nansum(scores, axis=1) if scores.ndim == 2 else scores
-    nodes = [_node("input", "input", -1, None, frozen > 0, effect[0])]
+    nodes = [_node("input", "input", -1, None, frozen > 0, float(effect[0]))]
     for layer in range(graph.layers):
         for head in range(graph.heads):
-            value = effect[graph.head_sources(layer).start + head]
+            value = float(effect[graph.head_sources(layer).start + head])
             nodes.append(_node(f"L{layer}.H{head}", "head", layer, head, layer < frozen, value))
-        nodes.append(_node(f"L{layer}.MLP", "mlp", layer, None, layer < frozen, effect[graph.mlp_source(layer)]))
+        nodes.append(
+            _node(f"L{layer}.MLP", "mlp", layer, None, layer < frozen, float(effect[graph.mlp_source(layer)]))
+        )
     return [*nodes, _node("verdict", "verdict", graph.layers, None, False, 0.0)]
 
 

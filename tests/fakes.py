@@ -35,6 +35,8 @@ from shared.records import (
 )
 from shared.results import ResultRecord, ResultStore, payload_of
 from shared.run import Run
+from tests.fake_circuits import fake_circuits
+from tests.fake_evolution import fake_evolution
 from tests.fake_heads import fake_heads
 from tests.fake_neurons import Tensors, fake_neurons
 
@@ -365,6 +367,10 @@ def fake_results(
         found = _basic(learnt, layers, frozen, samples, rng, fake_loss(step, steps_per_epoch * epochs))
         if advanced:
             found += _advanced(learnt, layers, frozen, samples, seed, epoch)
+        compared, grams = fake_evolution(
+            epoch, layers, frozen, steps_per_epoch=steps_per_epoch, seed=seed, advanced=advanced
+        )
+        found.append(("evolution", compared, {"alerts": float(len(compared.alerts))}, grams))
         for name, result, summary, tensors in found:
             yield fake_record(name, payload_of(result), summary, step, float(epoch), layers), tensors
 
@@ -416,7 +422,15 @@ def _advanced(
     return [
         ("neurons", neurons, {"significant": float(neurons.significant)}, neuron_tensors),
         ("heads", heads, {}, head_tensors),
+        ("circuits", *_circuits(learnt, layers, frozen, seed, epoch)),
     ]
+
+
+def _circuits(
+    learnt: float, layers: int, frozen: int, seed: int, epoch: int
+) -> tuple[BaseModel, dict[str, float], Tensors]:
+    result, tensors = fake_circuits(learnt, layers, frozen, seed=seed, noise=epoch)
+    return result, {"circuit_cpr": result.cpr or 0.0}, tensors
 
 
 def fake_loss(step: int, total: int) -> float:
@@ -535,9 +549,9 @@ def make_fake_run(
     return run
 
 
-BASIC = ["tokens", "layers", "comparison", "progress"]
-ADVANCED = [*BASIC, "neurons", "heads"]
-"""Names of the analyses that have fakes, by suite."""
+BASIC = ["tokens", "layers", "comparison", "progress", "evolution"]
+ADVANCED = [*BASIC[:-1], "neurons", "heads", "circuits", "evolution"]
+"""Names of the analyses that have fakes, by suite, in order."""
 
 
 def fake_status(

@@ -85,7 +85,7 @@ class Search:
 def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
     """Find and test the circuit of this checkpoint."""
     evaluator = CircuitEvaluator(context, settings.curve_prompts)
-    found = context.gradients(settings.steps, settings.prompts)
+    found = context.gradients(settings.steps, settings.prompts, edges=True)
     graph = evaluator.graph
     scores = found.edges if evaluator.by_edges and found.edges is not None else node_scores(found, graph)
     search = Search(scores, evaluator, settings, np.random.default_rng(context.seed))

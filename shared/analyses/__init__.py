@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
+    import numpy as np
     import plotly.graph_objects as go
 
     from shared.records import MetricsLine
@@ -61,6 +62,9 @@ class View:
     """Pure: the results of all checkpoints (by step) to figures over the whole run."""
     run_reads: frozenset[str] = frozenset()
     """The analyses whose results `run_panels` wants: nobody reads the others, which may be megabytes a run."""
+    exports: Callable[[ResultRecord, Mapping[str, np.ndarray]], dict[str, Any]] | None = None
+    """Pure: one checkpoint's result and its tensors to JSON documents by stem, written beside the figures as
+    `epoch_{N}_{stem}.json`. The tensors are read for views that have this only."""
 
 
 _views: dict[str, View] = {}

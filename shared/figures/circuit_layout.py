@@ -1,6 +1,6 @@
 """Where the nodes of a circuit stand, and which way its edges bend. Pure geometry, the same at every epoch.
 
-x: the input at -1, the heads of layer l a little before l, its MLP a little after, the verdict at `layers`.
+x: the input at -1, the heads of layer l at l, its MLP a little after them, the verdict at `layers`.
 y: one row a head, counted downwards from 0, and below them a row for the MLPs; input and verdict in the middle.
 """
 
@@ -13,8 +13,8 @@ import numpy as np
 
 POINTS = 17
 """Points of a drawn edge."""
-_BEFORE, _AFTER = -0.17, 0.23
-"""Heads and MLP beside their layer's tick: the MLP reads what the heads of its layer write."""
+_AFTER = 0.36
+"""How far behind its layer's heads an MLP stands: it reads what they write."""
 _TANGENT = 0.35
 """Share of an edge's way across at which its curve begins to turn."""
 _NAME = re.compile(r"^L(\d+)\.(?:H(\d+)|MLP)$")
@@ -49,7 +49,11 @@ class Layout:
         if found is None:
             raise KeyError(name)
         layer, head = int(found[1]), found[2]
-        return (layer + _AFTER, self.mlp_row) if head is None else (layer + _BEFORE, float(head))
+        return (layer + _AFTER, self.mlp_row) if head is None else (float(layer), float(head))
+
+    def frozen(self, name: str, boundary: int) -> bool:
+        """Whether a head or an MLP is in a frozen layer."""
+        return name not in ("input", "verdict") and self.place(name)[0] < boundary
 
     def curve(self, source: str, target: str) -> tuple[np.ndarray, np.ndarray]:
         """An edge as POINTS points (x, y): an S, or along one row an arc, below the MLPs and above the heads."""

@@ -16,8 +16,8 @@ LOW_CHECK = 0.5
 """Spearman correlation with exact patching below which single edges are not to be believed."""
 MOST = 0.5
 """A circuit of more than this share of the graph explains little."""
-REFERENCES = {"twin": "their value for the contrast twin", "mean": "their mean over the probe set"}
-"""What edges outside the circuit carry, by CircuitsResult.reference."""
+REFERENCES = {"twin": "its value for the contrast twin", "mean": "its mean over the probe set"}
+"""What an edge outside the circuit carries, by CircuitsResult.reference."""
 
 
 def noun(result: CircuitsResult) -> str:
@@ -27,16 +27,21 @@ def noun(result: CircuitsResult) -> str:
 
 def small_share(share: float) -> str:
     """A share in percent with as many digits as mean something: "34 %", "3.0 %", "0.12 %"."""
-    size = abs(100 * share)
-    if size >= 9.95 or size == 0:
-        return percent(share).replace("-", "−")
-    digits = 1 if size >= 0.995 else min(6, 1 - math.floor(math.log10(size)))
-    return percent(share, digits).replace("-", "−")
+    size = 100 * share
+    if size >= 9.95 or size <= 0:
+        return percent(share)
+    return percent(share, 1 if size >= 0.995 else min(6, 1 - math.floor(math.log10(size))))
 
 
 def kept(value: float) -> str:
     """Faithfulness in percent: "83 %", "−4 %"."""
-    return percent(value).replace("-", "−")
+    text = percent(value).replace("-", "−")
+    return "0 %" if text == "−0 %" else text
+
+
+def exact_nats(value: float) -> str:
+    """A score with its sign and four digits that mean something: "+0.04213", "−0.0012"."""
+    return f"{value:+.4g}".replace("-", "−")
 
 
 def mean_of(values: Sequence[float]) -> float | None:
@@ -48,7 +53,7 @@ def circuit_finding(result: CircuitsResult) -> str:
     if not result.curve:
         return "Nothing to keep: the judge separates these prompts no better than its corrupted run"
     if result.smallest is None:
-        return f"No part of the graph keeps {kept(result.keep)} of the separation{_best_part(result)}"
+        return f"No part keeps {kept(result.keep)} of the separation{_best_part(result)}"
     circuit = result.smallest
     size = f"{circuit.edges:,} of {result.total_edges:,} {noun(result)} ({small_share(circuit.fraction)})"
     words = f"{size} keep {kept(circuit.faithfulness)} of the separation"
@@ -57,7 +62,7 @@ def circuit_finding(result: CircuitsResult) -> str:
         return words
     if not beats_random(circuit.faithfulness, circuit.random):
         return f"{words}, no more than random ones: {kept(max(circuit.random))}"
-    return f"{words}; random circuits of that size {kept(random)}"
+    return f"{words}; random ones keep {kept(random)}"
 
 
 def beats_random(value: float, random: Sequence[float]) -> bool:
@@ -79,6 +84,8 @@ def curve_finding(result: CircuitsResult) -> str:
     if not tried:
         return circuit_finding(result)
     ahead = sum(beats_random(point.faithfulness, point.random) for point in tried)
+    if not ahead:
+        return f"The best {noun(result)} are no better than random ones at any of {len(tried)} sizes"
     words = f"The best {noun(result)} beat every random circuit at {ahead} of {len(tried)} sizes"
     if result.cpr is None or result.random_cpr is None:
         return words
@@ -89,6 +96,8 @@ def circuit_flags(result: CircuitsResult) -> list[str]:
     """What a reader must know before believing the graph."""
     flags = []
     circuit = result.smallest
+    if not result.curve:
+        flags.append(f"NOTHING TO KEEP: no separation that these {noun(result)} could carry; they are noise")
     if circuit is not None and not beats_random(circuit.faithfulness, circuit.random):
         flags.append("NO BETTER THAN RANDOM: circuits drawn by lot keep as much as this one")
     if circuit is not None and circuit.fraction > MOST:
@@ -98,23 +107,22 @@ def circuit_flags(result: CircuitsResult) -> list[str]:
         )
     if result.check is not None and result.check < LOW_CHECK:
         flags.append(
-            f"SCORES AND EXACT PATCHING DISAGREE (Spearman {_correlation(result.check)} over the "
-            f"{result.n_checked} strongest): believe the curve, not single {noun(result)}"
+            f"SCORES DENIED BY EXACT PATCHING (Spearman {_correlation(result.check)}, {result.n_checked} "
+            "strongest): believe the curve only"
         )
     return flags
 
 
 def shape_words(result: CircuitsResult) -> str:
     """Layers and heads, frozen ones, and how far the scores were checked: for a subtitle."""
-    frozen = f", the first {result.frozen_boundary} frozen" if result.frozen_boundary else ""
-    parts = [f"{result.layers} layers{frozen}, {result.heads} heads each"]
+    frozen = f", {result.frozen_boundary} frozen" if result.frozen_boundary else ""
+    parts = [f"{_counted(result.layers, 'layer')}{frozen}, {_counted(result.heads, 'head')} each"]
     if result.smallest is not None:
         total = result.layers * (result.heads + 1)
-        parts.append(f"{result.smallest.nodes:,} of {total:,} heads and MLPs on its paths")
+        parts.append(f"{result.smallest.nodes:,} of {total:,} heads and MLPs in it")
     if result.check is not None:
-        parts.append(
-            f"scores against exact patching of the {result.n_checked} strongest: Spearman {_correlation(result.check)}"
-        )
+        checked = f"({result.n_checked} strongest)"
+        parts.append(f"Spearman with exact patching {_correlation(result.check)} {checked}")
     return " · ".join(parts)
 
 
@@ -126,6 +134,10 @@ def separation_words(result: CircuitsResult) -> str:
             areas.append(f"{name} {nats(value)}")
     means = f"mean class-signed score {nats(result.mean_full)} nats whole, {nats(result.mean_empty)} corrupted"
     return " · ".join([", ".join(areas), means] if areas else [means])
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def _correlation(value: float) -> str:

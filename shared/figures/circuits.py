@@ -1,4 +1,4 @@
-"""The circuit page: the graph above; below it the strongest edges one by one, and what the smallest circuit keeps."""
+"""The circuit page: the graph; below it the strongest edges one by one, and what the smallest circuit keeps."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ BARS = 12
 """Edges that have a bar."""
 _BAR, _KEEPS = 22, 150
 """Pixels of a bar, and of the pane of what is kept."""
-_GAP = 122
+_GAP = 128
 """Pixels between the graph and the bars: ticks, axis title, note on widths, heading."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 24, 122, 56
+_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 24, 108, 56
 
 
 def circuits_figure(
@@ -57,7 +57,8 @@ def circuits_figure(
 def _draw_graph(
     sheet: Sheet, result: CircuitsResult, layout: Layout, edges: Sequence[DrawnEdge], up: tuple[float, float]
 ) -> None:
-    pane = sheet.pane(up=up, **dict(zip("xy", graph_axes(layout), strict=True)))
+    x, y = graph_axes(layout)
+    pane = sheet.pane(up=up, x=x, y=y)
     nodes_only = result.level == "nodes"
     draw_graph(
         sheet,
@@ -70,13 +71,14 @@ def _draw_graph(
         nodes_only=nodes_only,
     )
     limit = limit_of([edge.score for edge in edges])
-    words = f"size: |score|, the largest circle is {nats(limit)} nats" if nodes_only else width_words(limit)
-    sheet.note(words, pane, size=12, x=1, xanchor="right", y=0, yanchor="top", yshift=-30)
+    words = "larger marks: larger |score|" if nodes_only else width_words(limit)
+    words = f"{len(edges):,} of {result.total_edges:,} {noun(result)} drawn · {words}"
+    sheet.note(words, pane, size=12, x=1, xanchor="right", y=0, yanchor="top", yshift=-46)
 
 
 def _bar_axes(bars: Sequence[DrawnEdge]) -> tuple[dict, dict]:
     low, high = round_range([edge.score for edge in bars])
-    x = {"title": "score (nats)", "range": [low, high], "nticks": 6}
+    x = {"title": "score (nats)", "range": [low, high], "nticks": 6, "tickformat": "~g"}
     y = {
         "range": [max(1, len(bars)) - 0.5, -0.5],
         "tickvals": list(range(len(bars))),
@@ -97,25 +99,24 @@ def _draw_bars(sheet: Sheet, pane: Pane, bars: Sequence[DrawnEdge], nodes_only: 
     if nodes_only:
         sheet.layout[f"yaxis{pane.suffix}"]["ticktext"] = [edge.source for edge in bars]
     sheet.vertical(pane, 0, color=GREY, width=1.2)
-    sheet.draw(
-        pane,
-        "bar",
-        orientation="h",
-        x=np.array([edge.score for edge in bars], dtype=np.float32),
-        y=np.arange(len(bars)),
-        width=0.66,
-        showlegend=False,
-        marker={
-            "color": [edge.kind.colour for edge in bars],
-            "pattern": pattern("") | {"shape": [_HATCHES[edge.kind.dash] for edge in bars]},
-        },
-        text=[nats(edge.score) for edge in bars],
-        textposition="outside",
-        cliponaxis=False,
-        textfont={"size": 11},
-        hovertext=[f"<b>{edge.source} → {edge.target}</b><br>{edge.hover}" for edge in bars],
-        hovertemplate="%{hovertext}<extra></extra>",
-    )
+    for kind in dict.fromkeys(edge.kind for edge in bars):
+        places = [place for place, edge in enumerate(bars) if edge.kind == kind]
+        scores = [bars[place].score for place in places]
+        sheet.draw(
+            pane,
+            "bar",
+            orientation="h",
+            x=np.array(scores, dtype=np.float32),
+            y=np.array(places),
+            width=0.66,
+            showlegend=False,
+            marker={"color": kind.colour, "pattern": pattern(_HATCHES[kind.dash])},
+            text=[nats(score) for score in scores],
+            textposition="outside",
+            cliponaxis=False,
+            textfont={"size": 11},
+            hovertemplate="%{y}: %{x:+.4g} nats<extra></extra>",
+        )
 
 
 _NO_AXIS = {"visible": False, "range": [-0.1, 2.1], "fixedrange": True}
@@ -171,4 +172,5 @@ def _draw_kept(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
     sheet.note(f"<b>{circuit.edges:,} {noun(result)}</b>", y=1.53, colour=INK, **place)
     drawn = f"<b>{len(circuit.random)} random circuits</b> of {circuit.edges:,} {noun(result)}"
     sheet.note(drawn if circuit.random else "no random circuit was run", y=0.5, colour=INK, **place)
-    sheet.note("asked for", pane, xref=pane.x, x=result.keep, y=1, yanchor="top", xanchor="right", xshift=-3, size=11)
+    asked = {"xref": pane.x, "x": result.keep, "xanchor": "right", "xshift": -3, "y": 1, "yanchor": "top"}
+    sheet.note(f"asked for: {kept(result.keep)}", pane, size=11, **asked)

@@ -37,8 +37,8 @@ STYLES: dict[str, Style] = {
     "median": (BLUE, "solid", "circle"),
     "worst": (VERMILLION, "dash", "square"),
 }
-_GAP = 0.05
-"""Between two rows, as a share of the drawing area; the legend of the lower row stands in it."""
+_ROW, _GAP = 172, 41
+"""Pixels of a row; of them, between two rows, where the legend of the lower one stands."""
 
 
 @dataclass(frozen=True)
@@ -67,21 +67,29 @@ class Plot:
     """More settings of the y axis, in Plotly's words."""
 
 
-def progress_figure(plots: Sequence[Plot], x_title: str, title: str, subtitle: str) -> go.Figure:
-    """`plots` in two columns (the first half left, the second right), all over one x axis."""
+def progress_figure(
+    plots: Sequence[Plot], x_title: str, title: str, subtitle: str, marks: Sequence[float] = ()
+) -> go.Figure:
+    """`plots` in two columns (the first half left, the second right), all over one x axis.
+
+    `marks` are places on that axis with a dotted red line through every plot.
+    """
     rows = (len(plots) + 1) // 2
-    sheet = Sheet(120 + 172 * rows, title, subtitle, top=112)
+    sheet = Sheet(120 + _ROW * rows, title, subtitle, top=112)
     span = _span(plots)
-    height = (1 - (rows - 1) * _GAP) / rows
+    gap = _GAP / (sheet.height - sheet.top - sheet.bottom)
+    height = (1 - (rows - 1) * gap) / rows
     for number, plot in enumerate(plots):
         column, row = divmod(number, rows)
         last = row == rows - 1
         x = {"range": span, "showticklabels": last, "title": x_title if last else ""}
         across = (0.0, 0.44) if column == 0 else (0.56, 1.0)
-        roof = 1 - row * (height + _GAP)
+        roof = 1 - row * (height + gap)
         up = (max(roof - height, 0.0), roof)
         pane = sheet.pane(across, up, x | ({"matches": "x"} if number else {}), _y_axis(plot))
         _draw_plot(sheet, pane, plot, span)
+        for mark in marks:
+            sheet.vertical(pane, mark, color=VERMILLION, width=1.4, dash="dot")
     return sheet.figure()
 
 

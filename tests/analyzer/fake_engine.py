@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from analyzer.digest import compute_digest
 from analyzer.job import Computation, Event, Failure, Job
-from analyzer.keys import key_settings, keys_of, note_drawn
+from analyzer.keys import key_settings, note_drawn
+from analyzer.store_index import StoreIndex
+from analyzer.trace import Tracer
 from analyzer.validate import validate
 from shared.prompts.digest import probe_set_digest
 from shared.prompts.probes import read_probes
@@ -48,7 +50,8 @@ def job_keys(job: Job) -> dict[str, str]:
     files = tuple(job.files)
     digest = compute_digest(job.directory, validate(job.directory), job.checkpoint, files, run.digests)
     probe_digest = probe_set_digest(read_probes(job.probes).probes)
-    return keys_of(COMPUTATIONS, job.record.judge, digest.digest, probe_digest)
+    tracer = Tracer(StoreIndex(ResultStore(run.results)), COMPUTATIONS, job.record.judge, probe_digest)
+    return tracer.keys(COMPUTATIONS, digest.digest)
 
 
 def record_of(job: Job, name: str, key: str) -> ResultRecord:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.hooks import RemovableHandle
@@ -128,6 +129,22 @@ def test_a_gradient_pass_that_runs_out_keeps_the_forward_pass(
     for found, expected in zip(bench.result(10, "tokens").payload["samples"], wanted["samples"], strict=True):
         values = [word["value"] for word in found["words"]]
         assert values == pytest.approx([word["value"] for word in expected["words"]], abs=1e-4)
+
+
+@pytest.mark.parametrize("gradient", [False, True])
+def test_the_advanced_suite_goes_on_with_smaller_batches(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, gradient: bool
+) -> None:
+    names = ["neurons", "heads", "circuits"]
+    bench.add(10)
+    assert committed(bench.do(bench.job(10, analyses=names))) == names
+    wanted = {name: bench.store.tensors(bench.result(10, name)) for name in names}
+    watched = Watched(monkeypatch, limit=12 * LONGEST, gradient=gradient)  # one pair, six rows each
+    assert committed(bench.do(bench.job(10, analyses=names, force=True))) == names
+    assert max(watched.sizes(gradient)) > 12 * LONGEST
+    for name, effect in (("neurons", "effect"), ("heads", "effect"), ("circuits", "scores")):
+        found = bench.store.tensors(bench.result(10, name))[effect]
+        np.testing.assert_allclose(found, wanted[name][effect], atol=1e-5, err_msg=name)
 
 
 def test_the_cpu_is_the_last_device_and_said(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

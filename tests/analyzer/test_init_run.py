@@ -10,12 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from analyzer.init_run import InitSettings, init_run
-from shared.errors import RunError, UsageError
+from shared.errors import CheckpointRejected, RunError, UsageError
 from shared.files import read_record, write_record
 from shared.prompts.leaks import count_leaks
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, RunRecord
 from shared.run import Run
+from tests.tiny import save_tiny_judge
 
 
 def foreign_run(path: Path, names: dict[str, str] | None = None, **config: Any) -> Path:
@@ -150,7 +151,7 @@ def test_unusable_runs_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"checkpoint-100 has no readable config.json"):
         init_run(InitSettings(run=path))
     (path / "checkpoint-100" / "adapter_config.json").write_text("{}")
-    with pytest.raises(UsageError, match="adapter"):
+    with pytest.raises(CheckpointRejected, match="base model"):
         init_run(InitSettings(run=path))
 
 
@@ -191,3 +192,23 @@ def test_a_config_as_transformers_saves_it_is_read(tmp_path: Path) -> None:
     three.save_pretrained(path / "checkpoint-100")
     with pytest.raises(UsageError, match="has 3 classes"):
         init_run(given.model_copy(update={"force": True}))
+
+
+def test_a_prompted_judge_is_described_by_its_template_and_answers(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    save_tiny_judge(path / "checkpoint-10", "llama", causal=True)
+    known = {"run": path, "kind": "prompted", "template": "safe ? {prompt}\\n", "per_class": 8}
+    report = init_run(InitSettings(**known, unsafe_answer="true", safe_answer="false"))  # type: ignore[arg-type]
+    judge = report.record.judge
+    assert judge.kind == "prompted" and judge.template == "safe ? {prompt}\n"
+    assert report.classes == {judge.safe_id: "false", judge.unsafe_id: "true"}
+    for fields, words in (
+        ({"unsafe_answer": "true false"}, "is 2 tokens"),
+        ({"unsafe_answer": "false"}, "the same token"),
+        ({"template": "no place"}, "0 times"),
+        ({"template": None}, "--template-file"),
+        ({"kind": "classifier"}, "--kind prompted"),
+    ):
+        wrong = {**known, "unsafe_answer": "true", "safe_answer": "false", "force": True, **fields}
+        with pytest.raises(UsageError, match=words):
+            init_run(InitSettings(**wrong))  # type: ignore[arg-type]

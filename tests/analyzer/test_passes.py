@@ -255,6 +255,17 @@ def test_batches_stay_in_the_budget_and_hold_everything_once() -> None:
     assert all(len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= 40 for batch in batches)
 
 
+def test_padding_stays_a_small_part_of_the_work() -> None:
+    """One long prompt does not widen all the others; a handful of short ones is not worth a batch of its own."""
+    lengths = [64, *range(10, 50), *[9] * 60]
+    batches = list(packed(lengths, 4096))
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    padded = sum(len(batch) * max(lengths[i] for i in batch) for batch in batches)
+    assert padded <= 1.3 * sum(lengths)
+    assert len(batches) <= 6
+    assert len(list(packed([20, 4, 3, 2], 4096))) == 1
+
+
 def test_left_padding_counts_positions_from_the_first_token() -> None:
     judge = tiny_judge("llama")
     batch = collate(encode(judge.tokenizer, ["bomb", "how do i"], 40), judge.anatomy.pad_id, "cpu", "left")

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,25 +17,26 @@ from torch import Tensor
 from analyzer.anatomy import dissect
 from analyzer.digest import ContentDigest
 from analyzer.encode import Encoded, encode
-from analyzer.judge import Judge
+from analyzer.judge import Judge, load_judge
 from analyzer.passes import ForwardPass, record
 from analyzer.prefix import FrozenPrefix, PrefixStore
+from shared.records import JudgeRecord
 from tests.analyzer.judges import random_probes, tiny_judge
-from tests.tiny import FAMILIES
+from tests.tiny import FAMILIES, save_tiny_judge
 
 PROBES = random_probes(6, seed=11)
 LAYERS = 3
 ALL = {"readings": True, "means": True}
 
 
-def trained(judge: Judge, boundary: int, seed: int) -> Judge:
+def trained(judge: Judge, boundary: int, seed: int, head: bool = True) -> Judge:
     """A copy of the judge whose layers from `boundary` on, and head, have moved."""
     model = copy.deepcopy(judge.model)
-    found = replace(judge, model=model, anatomy=dissect(model, judge.anatomy.pad_id))
+    found = replace(judge, model=model, anatomy=dissect(model, judge.anatomy.pad_id, judge.answers))
     noise = torch.Generator().manual_seed(seed)
     for name, tensor in model.state_dict().items():
         place = found.anatomy.place_of(name)
-        if place == "head" or (isinstance(place, int) and place >= boundary):
+        if (place == "head" and head) or (isinstance(place, int) and place >= boundary):
             tensor += 0.02 * torch.randn(tensor.shape, generator=noise)
     return found
 
@@ -50,7 +52,7 @@ def digest(judge: Judge) -> ContentDigest:
 
 
 def prompts(judge: Judge, max_length: int = 40) -> list[Encoded]:
-    return encode(judge.tokenizer, [one.text for one in PROBES], max_length)
+    return encode(judge.tokenizer, [one.text for one in PROBES], max_length, judge.template)
 
 
 def run(store: PrefixStore, judge: Judge, boundary: int, batch_tokens: int = 100, **wanted: bool) -> ForwardPass:
@@ -117,6 +119,24 @@ def test_a_later_checkpoint_begins_at_the_boundary_and_equals_the_plain_pass(fam
     assert np.abs(found.scores - plain(judge).scores).max() > 1e-3
     checked = 1  # prompt goes through all layers
     assert prompts_through(seen) == [checked] * boundary + [len(PROBES) + checked] * (LAYERS - boundary)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2"])  # gemma2: the answers' rows are the embeddings' own
+def test_a_prompted_judge_begins_at_the_boundary_too(family: str, tmp_path: Path) -> None:
+    path = save_tiny_judge(tmp_path, family, layers=LAYERS, causal=True, initializer_range=0.3)
+    answers = JudgeRecord(
+        kind="prompted", safe_id=7, unsafe_id=9, template="say {prompt} true or false", max_length=40
+    )
+    judge = load_judge(path, answers)
+    store = PrefixStore()
+    run(store, judge, 2)
+    later = trained(judge, 2, seed=1, head=False)
+    wanted = plain(later)
+    with layers_run(later) as seen:
+        found = run(store, later, 2)
+    assert_equal(found, wanted)
+    assert np.abs(found.scores - plain(judge).scores).max() > 1e-3
+    assert prompts_through(seen) == [1, 1, len(PROBES) + 1]
 
 
 def test_nothing_is_kept_without_a_frozen_layer() -> None:

@@ -17,6 +17,8 @@ from analyzer.desk import WarmJudge
 from analyzer.fingerprint import fingerprint
 from analyzer.job import Event, Job, WorkerOptions
 from analyzer.judge import Judge
+from analyzer.memo import Memo
+from analyzer.prefix import PrefixStore
 from analyzer.worker import computations
 from shared.analyses import Suite, suite_views
 from tests.bench import Figure
@@ -53,7 +55,8 @@ def _suite(analyst: Analyst, run: Path, suite: Suite) -> Figure:
 
 
 def carried_out(analyst: Analyst, run: Path, suite: Suite) -> float:
-    """Seconds from the start of a forced job to its last commit."""
+    """Seconds from the start of a forced job to its last commit; nothing is known from the job before."""
+    analyst.warm.prefixes, analyst.warm.memo = PrefixStore(), Memo()
     checkpoint = run / f"checkpoint-{STEPS}"
     committed: list[float] = []
 

@@ -162,7 +162,9 @@ def test_a_partial_epoch_draws_what_is_finished_and_names_the_rest(tmp_path: Pat
     scenes.busy(tmp_path)
     app = opened(epoch="3", tab="tokens")
     assert figures(app) == 4
-    assert "1 of 4 analyses done; missing: Layers, Circuit comparison, Training progress." in words(app)
+    assert "1 of 5 analyses done; missing: Layers, Circuit comparison, Training progress, What changed." in words(
+        app
+    )
 
 
 def test_damaged_results_are_refused_one_by_one(tmp_path: Path, opened: Opener) -> None:

@@ -13,6 +13,7 @@ from tests.fakes import fake_records, make_fake_run
 
 STEMS = [
     "circuit_comparison.html",
+    "evolution.html",
     "metrics.html",
     "metrics.json",
     *(
@@ -21,7 +22,7 @@ STEMS = [
         for number, label in enumerate(("safe", "safe", "unsafe", "unsafe"))
     ),
 ]
-RUN_FILES = ["index.html", "plotly.min.js", "training_progress.html"]
+RUN_FILES = ["evolution.html", "index.html", "plotly.min.js", "training_progress.html"]
 
 
 def names(run) -> list[str]:
@@ -51,6 +52,18 @@ def test_a_checkpoint_inside_an_epoch_is_named_by_its_step(tmp_path):
     assert names(run) == sorted(
         [f"{prefix}_{stem}" for prefix in ("epoch_1", "step_60") for stem in STEMS] + RUN_FILES
     )
+
+
+def test_only_what_is_new_is_drawn(tmp_path):
+    run = make_fake_run(tmp_path / "run", epochs=1)
+    render_checkpoint(run, "checkpoint-120")
+    for path in run.visualizations.iterdir():
+        path.unlink()
+    render_checkpoint(run, "checkpoint-120", {"layers"})
+    layers = [f"epoch_1_{stem}" for stem in STEMS if "_layers" in stem]
+    assert names(run) == sorted([*layers, "epoch_1_metrics.json", "index.html", "plotly.min.js"])
+    render_checkpoint(run, "checkpoint-120", {"tokens"})
+    assert "training_progress.html" in names(run), "it shows numbers of that"
 
 
 def test_metrics_json_holds_the_designs_numbers(tmp_path):

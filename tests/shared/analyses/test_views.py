@@ -26,6 +26,13 @@ TEXTS = {
 }
 
 
+_OPTIONAL = (
+    *(f"{what}_to_{which}" for what in ("cka", "drift", "neurons", "edges") for which in ("previous", "first")),
+    *(f"divergence_{which}" for which in ("layer", "previous", "first")),
+    "transfer",
+)
+
+
 def without_optional(record: ResultRecord) -> ResultRecord:
     """The record with every number that may be missing missing, and every list that may be empty empty."""
     payload = copy.deepcopy(record.payload)
@@ -44,6 +51,14 @@ def without_optional(record: ResultRecord) -> ResultRecord:
         payload.update(faithfulness=[], top_unsafe=[], top_safe=[], cells=[], baselines={})
     if record.analysis in ("neurons", "heads"):
         payload.update(top=[], joint=None, agreement=None, notes=["nothing"], reference="mean", n_pairs=0)
+    if record.analysis == "circuits":
+        for edge in payload["edges"]:
+            edge.update(in_smallest=False)
+        payload.update(smallest=None, curve=[], cpr=None, cmd=None, random_cpr=None, check=None, n_checked=0)
+        payload.update(notes=["nothing"], reference="mean", n_pairs=0)
+    if record.analysis == "evolution":
+        payload.update(dict.fromkeys(_OPTIONAL), drift=[], neurons_established=[], neurons_vanished=[])
+        payload.update(n_edges=0, notes=["nothing"])
     if record.analysis == "neurons":
         payload.update(decoys=[], share_of_strongest=None, shuffled_significant=[], significant=0, tested=0)
     return record.model_copy(update={"payload": payload, "warnings": ["<b>first</b>"], "order_unverified": True})
@@ -93,12 +108,14 @@ def test_every_view_draws_every_result(view, kind):
 def test_the_run_is_drawn_from_any_results(kind):
     records = records_of(kind)
     for metrics in ([], fake_metrics(2)):
-        for panel in get("progress").run_panels(records, metrics):
-            check(panel)
+        for name in ("progress", "evolution"):
+            for panel in get(name).run_panels(records, metrics):
+                check(panel)
 
 
-def test_a_run_without_results_is_drawn():
-    (panel,) = get("progress").run_panels([], [])
+@pytest.mark.parametrize("name", ["progress", "evolution"])
+def test_a_run_without_results_is_drawn(name):
+    (panel,) = get(name).run_panels([], [])
     check(panel)
     assert panel.rows == []
 
@@ -112,7 +129,13 @@ def test_every_plot_has_titled_axes_with_units():
         axes = {name: axis for name, axis in layout.items() if name.startswith(("xaxis", "yaxis"))}
         for name, axis in axes.items():
             hidden = axis.get("visible") is False or axis.get("showticklabels") is False
-            named = {"metrics": ("yaxis", "yaxis2"), "neuron_map": ("yaxis4",), "heads": ("yaxis3",)}
+            named = {
+                "metrics": ("yaxis", "yaxis2"),
+                "neuron_map": ("yaxis4",),
+                "heads": ("yaxis3",),
+                "circuits": ("yaxis2",),
+                "evolution": ("yaxis2", "yaxis3", "yaxis4"),
+            }
             category = name in named.get(panel.stem, ())
             assert hidden or category or axis.get("title", {}).get("text"), (panel.stem, name)
 
@@ -128,6 +151,8 @@ def test_stems_are_the_designs():
         "progress": ["metrics"],
         "neurons": ["neuron_map"],
         "heads": ["heads"],
+        "circuits": ["circuits", "circuit_faithfulness"],
+        "evolution": ["evolution"],
     }
     orders = {view.name: (view.order, view.suite) for view in all_views()}
     assert [orders[name] for name in stems] == [
@@ -137,6 +162,8 @@ def test_stems_are_the_designs():
         (40, "basic"),
         (50, "advanced"),
         (60, "advanced"),
+        (70, "advanced"),
+        (80, "basic"),
     ]
 
 

@@ -1,0 +1,138 @@
+"""Evolution: what changed since the checkpoint before, and since the first one of the run.
+
+Compared are committed results, whose keys are part of this one's key (`analyzer/lineage.py`), so that it is made
+anew when an earlier checkpoint is analysed later.
+1. Attribution drift: Spearman correlation of token attributions, prompt by prompt (`attribution_drift`).
+2. Linear CKA of the pooled residual stream at each point, unbiased, from Gram matrices (`cka`).
+3. Neurons that carry the verdict and the strongest edges: kept, born, lost, with Jaccard index (`set_change`). A
+   neuron is established when it carries here and at the checkpoint before, but at none known before those; it has
+   vanished when it carries at neither of the two, but did at both before them.
+4. Transfer: the previous checkpoint's circuit, run in this judge (`transfer`).
+5. Flags: unusual newest changes of some series (`signals`, `change_point`).
+
+Only the Gram matrices and the transfer need the model; both are kept and taken over by the next comparison of the
+same checkpoint (`remembered`).
+
+Summary: alerts (how many), and where they are defined drift_previous, drift_first (1 - mean Spearman),
+cka_previous_last, cka_first_last (last layer), neurons_jaccard, edges_jaccard (to the previous checkpoint),
+transfer_faithfulness. Tensors: "gram" (points, n, n) float32, over at most `cka_prompts` probes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import Field
+
+from analyzer.analyses import CannotCompute, Outcome, computes
+from analyzer.cka import gram
+from analyzer.compare import Comparison, Measured, counted_edges
+from analyzer.context import Context
+from analyzer.earlier import Earlier
+from analyzer.probe_choice import spread
+from analyzer.transfer import TENSORS, transfer
+from shared.analyses.common import typed_result
+from shared.analyses.evolution import EvolutionResult, Transfer
+from shared.errors import SchemaError
+from shared.records import Probe
+from shared.results import ResultRecord
+from shared.settings import Settings
+
+NO_TRANSFER = "The previous checkpoint's circuit was not run here: "
+"""How the note about a transfer that cannot be measured begins."""
+
+
+class EvolutionSettings(Settings):
+    """How checkpoints are compared."""
+
+    cka_prompts: int = Field(256, ge=4, le=2048)
+    """Probe prompts behind CKA, at most."""
+    n_edges: int = Field(100, ge=1)
+    """Strongest edges that are compared, at most; never more than a tenth of the graph."""
+    transfer_prompts: int = Field(64, ge=2)
+    """Prompts that the previous checkpoint's circuit is run on, at most."""
+    random: int = Field(5, ge=5, le=100)
+    """Random circuits beside it, the control."""
+    bootstraps: int = Field(1000, ge=100)
+    """Bootstrap draws of each interval."""
+
+
+@computes("evolution", EvolutionSettings, version=1)
+def evolution(context: Context, settings: EvolutionSettings) -> Outcome:
+    """Compare this checkpoint; what only the model can tell is measured here."""
+    kept = context.earlier.own_gram()
+    found, notes = _transfer(context, settings)
+    measured = Measured(
+        frozen_boundary=context.frozen_boundary,
+        gram=kept if kept is not None else gram(_pooled(context, settings.cka_prompts)),
+        transfer=found,
+        notes=notes,
+    )
+    return compared(context.earlier, measured, context.probes, settings, context.seed)
+
+
+def compared(
+    earlier: Earlier, measured: Measured, probes: Sequence[Probe], settings: EvolutionSettings, seed: int
+) -> Outcome:
+    """The comparison itself, which needs no model."""
+    result = Comparison(earlier, measured, probes, settings.n_edges, settings.bootstraps, seed).result()
+    return Outcome(result, _summary(result), {"gram": measured.gram})
+
+
+def remembered(earlier: Earlier) -> tuple[ResultRecord, Measured] | None:
+    """An older comparison of this very content that measured all that is needed now; None without one."""
+    pair, store = earlier.lineage.circuits, earlier.tracer.index.store if earlier.tracer is not None else None
+    for key, header in earlier.own_comparisons():
+        if store is None or (pair is not None and header.circuits != pair):
+            continue
+        try:
+            record = store.load(earlier.checkpoint, "evolution", key)
+            result = typed_result(record, EvolutionResult)
+        except (OSError, SchemaError):
+            continue
+        kept = earlier.own_gram()
+        if kept is None:
+            return None
+        notes = tuple(note for note in result.notes if note.startswith(NO_TRANSFER)) if pair is not None else ()
+        found = result.transfer if pair is not None else None
+        return record, Measured(result.frozen_boundary, kept, found, notes)
+    return None
+
+
+def _pooled(context: Context, count: int) -> np.ndarray:
+    """(points, n, d_model) of the probes that are compared, the same ones at every checkpoint."""
+    pooled = context.forward.pooled
+    chosen = sorted(spread(context.probes, count)) if pooled.shape[1] > count else slice(None)
+    return pooled[:, chosen]
+
+
+def _transfer(context: Context, settings: EvolutionSettings) -> tuple[Transfer | None, tuple[str, ...]]:
+    """What the previous circuit keeps here, or why that is not known."""
+    earlier = context.earlier
+    previous = earlier.lineage.previous
+    if previous is None or earlier.lineage.circuits is None:
+        return None, ()
+    before, own = earlier.tensors(previous, "circuits", TENSORS), earlier.own("circuits", TENSORS)
+    if before is None or own is None:
+        return None, (f"{NO_TRANSFER}a circuits result cannot be read.",)
+    edges = counted_edges(before["scores"], settings.n_edges)
+    try:
+        return transfer(context, before, own, edges, settings.random, settings.transfer_prompts), ()
+    except CannotCompute as error:
+        return None, (f"{NO_TRANSFER}{error}",)
+
+
+def _summary(result: EvolutionResult) -> dict[str, float]:
+    """Only what is defined."""
+    found = {
+        "alerts": float(len(result.alerts)),
+        "drift_previous": 1 - result.drift_to_previous.value if result.drift_to_previous else None,
+        "drift_first": 1 - result.drift_to_first.value if result.drift_to_first else None,
+        "cka_previous_last": result.cka_to_previous[-1] if result.cka_to_previous else None,
+        "cka_first_last": result.cka_to_first[-1] if result.cka_to_first else None,
+        "neurons_jaccard": result.neurons_to_previous.jaccard if result.neurons_to_previous else None,
+        "edges_jaccard": result.edges_to_previous.jaccard if result.edges_to_previous else None,
+        "transfer_faithfulness": result.transfer.faithfulness.value if result.transfer else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}

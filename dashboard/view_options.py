@@ -1,0 +1,93 @@
+"""What a reader may choose about the figures of one analysis: a comparison, and how many edges are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import reading
+from dashboard.frame import Frame
+from dashboard.results_index import ResultFile
+from dashboard.selection import Selection
+from dashboard.snapshot import CheckpointView
+from shared.analyses import View
+
+SIZES = (10, 20, 40, 80, 160, 400)
+"""Numbers of edges to choose from; a result names its 400 strongest."""
+PREVIOUS, BASELINE = "previous", "baseline"
+NAMES = {PREVIOUS: "the previous checkpoint", BASELINE: "the baseline"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was chosen."""
+
+    baseline: ResultFile | None = None
+    """Draw the change since this result; None for the result itself."""
+    shown: int = 0
+    """Edges to draw; 0 where an analysis has no such choice."""
+
+
+def view_options(frame: Frame, view: CheckpointView, analysis: View) -> Options:
+    """The controls that this analysis has at this checkpoint, in one row."""
+    others = _others(frame, view, analysis)
+    if not others and analysis.name not in reading.SIZED:
+        return Options()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        baseline = _change(frame.selection, analysis, others) if others else None
+        shown = _size(frame.selection) if analysis.name in reading.SIZED else 0
+    return Options(baseline.results[analysis.name] if baseline else None, shown)
+
+
+def _others(frame: Frame, view: CheckpointView, analysis: View) -> dict[str, CheckpointView]:
+    """The checkpoints that this one can be compared with; the previous one unless it is the baseline too."""
+    first = frame.snapshot.first_with(analysis.name)
+    if analysis.name not in reading.CHANGES or first is None or first.step >= view.step:
+        return {}
+    earlier = [
+        each for each in frame.snapshot.checkpoints if each.step < view.step and analysis.name in each.results
+    ]
+    found = {PREVIOUS: earlier[-1], BASELINE: first}
+    return {BASELINE: first} if found[PREVIOUS].name == first.name else found
+
+
+def _change(chosen: Selection, analysis: View, others: dict[str, CheckpointView]) -> CheckpointView | None:
+    """The switch to the change, and since which checkpoint."""
+
+    def switched() -> None:
+        chosen.change = st.session_state["w_change"]
+
+    def picked() -> None:
+        chosen.against[analysis.name] = st.session_state["w_against"]
+
+    usual = PREVIOUS if analysis.name in reading.SIZED else BASELINE
+    against = chosen.against.get(analysis.name, usual)
+    against = against if against in others else BASELINE
+    st.session_state["w_change"] = chosen.change
+    label = f"Change since {NAMES[against]} ({others[against].label})"
+    st.toggle(label, key="w_change", on_change=switched)
+    if not chosen.change:
+        return None
+    if len(others) > 1:
+        st.session_state["w_against"] = against
+        st.radio(
+            "Compared with",
+            list(others),
+            key="w_against",
+            format_func=lambda name: f"{name}: {others[name].label}",
+            on_change=picked,
+            horizontal=True,
+            label_visibility="collapsed",
+        )
+    return others[against]
+
+
+def _size(chosen: Selection) -> int:
+    """How many edges are drawn."""
+
+    def picked() -> None:
+        chosen.edges = st.session_state["w_edges"]
+
+    st.session_state["w_edges"] = chosen.edges
+    return st.selectbox("Edges drawn", SIZES, key="w_edges", on_change=picked, width=140)
