@@ -211,9 +211,7 @@ class Service:
         if event.kind == "ready":
             self.computations, self.slot.device = event.computations, event.device
             self.status.device = event.device
-            wanted = self.plan.wanted(self.computations)  # an analysis that does not exist is said at once
-            if self.plan.suite == "advanced" and all(each.suite == "basic" for each in wanted.values()):
-                logger.warning("the advanced suite is not there yet; running the basic one")
+            self.plan.wanted(self.computations)  # an analysis that does not exist is said at once
             self._dirty.set()
         elif event.kind == "refused":
             raise UsageError(event.cause) if event.failure is None else MidwatchError(event.cause)

@@ -7,13 +7,13 @@ import random
 import numpy as np
 import pytest
 import torch
+
 from analyzer.analyses.circuits import CircuitsSettings, circuits
+from analyzer.analyses.comparison import ComparisonSettings, comparison
 from analyzer.analyses.heads import HeadsSettings, heads
 from analyzer.analyses.neurons import NeuronsSettings, neurons
-from analyzer.circuit_run import CircuitEvaluator
-
-from analyzer.analyses.comparison import ComparisonSettings, comparison
 from analyzer.analyses.tokens import TokensSettings, tokens
+from analyzer.circuit_run import CircuitEvaluator
 from analyzer.context import Context
 from analyzer.graph import Graph
 from analyzer.judge import Judge

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from analyzer.gradients import gradient_pass
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from analyzer.context import Context
+from analyzer.gradients import gradient_pass
 from analyzer.judge import load_judge
 from shared.records import JudgeRecord, Probe, RunRecord
 from tests.analyzer.judges import probe

@@ -16,6 +16,10 @@ from shared.results import ResultRecord, payload_of
 from tests.analyzer.judges import context, probe, random_probes, tiny_judge
 
 NAMES = [view.name for view in all_views()]
+TOLERANCE = {"decisions": 1e-3, "auroc": 5e-3, "q": 5e-2}
+"""Where rounding counts for more: of two prompts with the same activation to rounding, either may rank first."""
+BY_PROMPT = ("tokens", "layers", "comparison", "progress")
+"""Analyses whose tensors have a row for each prompt, or a point of the stream."""
 HOSTILE = [
     "<script>alert('x')</script> & <img src=x onerror=alert(1)>",
     "# **bold** [link](javascript:alert(1)) | a | b |",
@@ -88,10 +92,10 @@ def test_does_not_depend_on_the_batch(name: str, family: str) -> None:
     wide = compute(name, family, random_probes(), batch_tokens=4096)
     narrow = compute(name, family, random_probes(), batch_tokens=20)
     for key, value in wide.tensors.items():
-        np.testing.assert_allclose(value, narrow.tensors[key], atol=1e-3 if key == "decisions" else 1e-4)
+        np.testing.assert_allclose(value, narrow.tensors[key], atol=TOLERANCE.get(key, 1e-4))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BY_PROMPT)
 def test_rows_follow_the_probes(name: str) -> None:
     probes = random_probes()
     tensors = compute(name, "bert", probes).tensors
