@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.analyses import suite_views
 from shared.results import ResultStore
 from tests.analyzer.runs import add_checkpoint, describe, judge_template, snapshot
 from tests.e2e.processes import is_alive, midwatch, results_of, started, status_of, wait_until, worker_of
@@ -64,7 +65,7 @@ def test_a_full_disk_pauses_the_analysis_until_there_is_space(small_disk: Path, 
         supervisor.terminate()
         assert supervisor.wait(30) == 0
     assert not list(run.glob("_midwatch/attempts/*")), "no attempt was used"
-    assert len(results_of(run)) == 4
+    assert len(results_of(run)) == len(suite_views("basic"))
 
 
 def done(run: Path) -> bool:
@@ -118,4 +119,4 @@ def test_signals_at_any_moment_and_a_second_analyzer(tmp_path: Path) -> None:
         assert all('"attempts": []' in text for text in attempts), "a gentle stop uses no attempt"
     finished = midwatch("watch", str(run), "--once")
     assert finished.returncode == 0, finished.stderr
-    assert len(results_of(run)) == 4
+    assert len(results_of(run)) == len(suite_views("basic"))
