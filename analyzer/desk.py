@@ -15,7 +15,7 @@ import torch
 from analyzer.analyses import Outcome, get
 from analyzer.context import Context
 from analyzer.device import TooLittleMemory, is_out_of_memory
-from analyzer.digest import ContentDigest, changed_tensors, compute_digest, other_digests
+from analyzer.digest import ContentDigest, changed_tensors, compute_digest, other_digests, read_digest
 from analyzer.earlier import Earlier
 from analyzer.fingerprint import fingerprint
 from analyzer.frozen import frozen_boundary
@@ -24,6 +24,7 @@ from analyzer.job import Computation, Job, Neighbour
 from analyzer.judge import Judge, judge_facts, load_judge
 from analyzer.keys import key_settings
 from analyzer.memo import Memo
+from analyzer.pins import verify
 from analyzer.prefix import FrozenPrefix, PrefixStore
 from analyzer.validate import Weights, validate
 from shared.errors import CheckpointRejected, SchemaError
@@ -54,10 +55,19 @@ class WarmJudge:
     memo: Memo = field(default_factory=Memo)
 
     def load(self, job: Job, device: str) -> Judge:
-        """The job's judge on `device`. Raises what `load_judge` raises."""
+        """The job's judge on `device`.
+
+        Raises what `load_judge` raises, and CheckpointChanged. A judge that failed to load is not kept, nor one of
+        files that are no longer those that were digested: its bytes would not be what their digests say.
+        """
         warm, self.judge = self.judge, None
-        self.judge = load_judge(job.directory, job.record.judge, device=device, warm=warm)
-        return self.judge
+        files = tuple(job.files)
+        known = read_digest(Run(job.run, job.out).digests, job.checkpoint, files)
+        tensors = None if known is None else known.tensors
+        judge = load_judge(job.directory, job.record.judge, device=device, warm=warm, tensors=tensors)
+        verify(job.directory, job.pinned, job.source, files)
+        self.judge = judge
+        return judge
 
 
 @dataclass

@@ -8,20 +8,21 @@ of these is refused or undone here.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from analyzer.adapter import base_of, is_adapter, merged
 from analyzer.anatomy import FAMILIES, Anatomy, dissect
 from analyzer.device import is_out_of_memory
+from analyzer.validate import INDEX, WEIGHTS
 from shared.errors import CheckpointChanged, CheckpointRejected, JudgeError
 from shared.records import JudgeRecord
 
@@ -64,10 +65,13 @@ class Judge:
     """"float32", or on a GPU what the checkpoint was saved in."""
     max_length: int
     """Tokens a prompt is cut to: the run's limit, or the model's positions where these are fewer."""
-    names: frozenset[str]
-    """Tensor names in the checkpoint's files."""
+    layout: dict[str, tuple[str, ...]]
+    """What the checkpoint's files hold: tensor name -> dtype and shape. Empty for an adapter."""
     identity: str
     """Digest of kind, config, tokenizer and device: a warm judge takes over only weights of the same identity."""
+    held: dict[str, str] = field(default_factory=dict)
+    """Tensor name -> digest of the bytes that the model holds of it, where they are known. A warm load takes a name
+    out before it writes, and puts it back when all is written and checked: what stands here can be trusted."""
     warnings: tuple[str, ...] = ()
     """What every result on this judge should say."""
 
@@ -88,31 +92,41 @@ class Judge:
         return (self.record.template or PLAIN) if self.answers is not None else None
 
 
-def load_judge(directory: Path, record: JudgeRecord, *, device: str = "cpu", warm: Judge | None = None) -> Judge:
+def load_judge(
+    directory: Path,
+    record: JudgeRecord,
+    *,
+    device: str = "cpu",
+    warm: Judge | None = None,
+    tensors: Mapping[str, str] | None = None,
+) -> Judge:
     """Load the judge saved at `directory` on "cpu" or "cuda:N".
 
-    With `warm`, a judge loaded before, only the weights are read, into its model (which then is this checkpoint's:
-    the old judge must not be used any more); anything that differs beside the weights falls back to a full load.
+    With `warm`, a judge loaded before, only weights are read, into its model (which then is this checkpoint's: the
+    old judge must not be used any more); anything that differs beside the weights falls back to a full load.
+    `tensors` are the digests of the checkpoint's tensors, by name: tensors that the warm judge holds already are
+    not read. Without them every tensor is.
     Raises CheckpointRejected (codes "missing_keys", "needs_base", "damaged"), CheckpointChanged when the directory
     vanished, and JudgeError when the model loads but cannot serve as a judge.
     """
     _check_supported(directory, record)
     identity = _identity(directory, device, record)
+    tensors = {} if tensors is None else tensors
     try:
-        if is_adapter(directory):
-            judge = _load(directory, record, device, identity)
-        elif warm is not None and warm.identity == identity and warm.names == _tensor_names(directory):
-            _take_over(warm.model, directory)
+        if warm is not None and warm.identity == identity and _fits(warm, directory):
+            changed = _take_over(warm, directory, tensors)
             judge = replace(
                 warm, record=record, max_length=_max_length(warm.model, warm.tokenizer, record), warnings=()
             )
         else:
             judge = _load(directory, record, device, identity)
+            changed = None
     except SafetensorError as error:
         raise CheckpointRejected(
             "damaged", f"{directory.name}: its safetensors file is damaged ({error})."
         ) from error
-    _check_weights(judge.model, directory.name)
+    _check_weights(judge.model, directory.name, changed)
+    judge.held.update({name: tensors[name] for name in judge.layout if name in tensors})
     return _self_checked(judge)
 
 
@@ -207,7 +221,7 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str) -> J
         device=device,
         dtype=str(model.dtype).removeprefix("torch."),
         max_length=_max_length(model, tokenizer, record),
-        names=frozenset() if adapter else _tensor_names(directory),
+        layout={} if adapter else _layout(directory),
         identity=identity,
         warnings=warnings,
     )
@@ -289,43 +303,69 @@ def _max_length(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, reco
 
 
 def _weight_files(directory: Path) -> list[Path]:
-    files = sorted(directory.glob("model*.safetensors"))
-    if not files:
+    """The files that transformers reads: one, or the shards that the index names."""
+    if (directory / WEIGHTS).is_file():
+        return [directory / WEIGHTS]
+    if not (directory / INDEX).is_file():
         raise JudgeError(f"{directory.name} has no safetensors weights; save it with safe_serialization.")
-    return files
+    places = json.loads((directory / INDEX).read_text(encoding="utf-8"))["weight_map"]
+    return [directory / name for name in sorted(set(places.values()))]
 
 
-def _tensor_names(directory: Path) -> frozenset[str]:
-    names: set[str] = set()
-    for path in _weight_files(directory):
-        with safe_open(path, framework="pt") as file:
-            names.update(file.keys())
-    return frozenset(names)
-
-
-def _tensors(directory: Path) -> Iterator[tuple[str, Tensor]]:
+def _layout(directory: Path) -> dict[str, tuple[str, ...]]:
+    """Name -> dtype and shape of every tensor, from the files' headers."""
+    layout: dict[str, tuple[str, ...]] = {}
     for path in _weight_files(directory):
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 (not a dict)
-                yield name, file.get_tensor(name)
+                tensor = file.get_slice(name)
+                layout[name] = (tensor.get_dtype(), *map(str, tensor.get_shape()))
+    return layout
+
+
+def _fits(warm: Judge, directory: Path) -> bool:
+    """Whether a checkpoint can be written into a warm model tensor by tensor.
+
+    Not an adapter; nor where transformers renames tensors as it loads; nor where the files hold two tensors that
+    are tied in the model, as transformers ties only equal ones.
+    """
+    if is_adapter(directory) or warm.layout != _layout(directory):
+        return False
+    state = warm.model.state_dict()
+    names = [name for name in warm.layout if not (name.endswith(HARMLESS) and name not in state)]
+    if not all(name in state for name in names):
+        return False
+    places = [state[name].data_ptr() for name in names if state[name].numel()]
+    return len(set(places)) == len(places)
 
 
 @torch.no_grad()
-def _take_over(model: PreTrainedModel, directory: Path) -> None:
-    """Copy a checkpoint's weights into the model of an earlier one with the same config."""
-    state = model.state_dict()
-    for name, tensor in _tensors(directory):
-        if name.endswith(HARMLESS) and name not in state:
-            continue
-        if name not in state or state[name].shape != tensor.shape:
-            raise CheckpointRejected("missing_keys", f"{directory.name} does not fit its config: {name}.")
-        state[name].copy_(tensor)
+def _take_over(warm: Judge, directory: Path, tensors: Mapping[str, str]) -> set[str]:
+    """Copy the tensors that the warm judge does not hold yet into its model; their names."""
+    state = warm.model.state_dict()
+    changed = {
+        name
+        for name in warm.layout
+        if name in state and (name not in tensors or warm.held.get(name) != tensors[name])
+    }
+    for name in changed:
+        warm.held.pop(name, None)
+    for path in _weight_files(directory):
+        with safe_open(path, framework="pt") as file:
+            for name in changed.intersection(file.keys()):
+                state[name].copy_(file.get_tensor(name))
+    return changed
 
 
-def _check_weights(model: PreTrainedModel, name: str) -> None:
-    """Refuse weights that no training leaves behind. A single pass: min and max carry NaN and infinity along."""
+def _check_weights(model: PreTrainedModel, name: str, changed: set[str] | None) -> None:
+    """Refuse weights that no training leaves behind; None looks at all of them.
+
+    A single pass: min and max carry NaN and infinity along.
+    """
     embedding_blocks = ("position_embeddings", "token_type_embeddings")  # RoBERTa's token types are all zero
-    for key, parameter in model.named_parameters():
+    for key, parameter in model.named_parameters(remove_duplicate=changed is None):
+        if changed is not None and key not in changed:
+            continue
         low, high = (float(value) for value in torch.aminmax(parameter))
         if not (abs(low) < float("inf") and abs(high) < float("inf")):
             raise JudgeError(f"{name}: {key} holds NaN or infinity; look at an earlier checkpoint.")

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 from torch.utils.hooks import RemovableHandle
 
 import analyzer.context as context_module
+import analyzer.desk as desk_module
 from analyzer.desk import WarmJudge
 from analyzer.job import Failure, Job, WorkerOptions
 from analyzer.judge import Judge
@@ -201,6 +203,42 @@ def test_frozen_layers_are_computed_once_a_run(bench: Bench, monkeypatch: pytest
     assert found["frozen_check"] == "pass"
     assert "Layers below 1 have the same bytes as at an earlier checkpoint" in found["frozen_check_detail"]
     assert "same bytes" not in bench.result(30).payload["frozen_check_detail"]
+
+
+def loads(monkeypatch: pytest.MonkeyPatch, after: Any = None) -> list[set[str]]:
+    """Tensors that each load was told of and the warm judge did not hold; `after` runs before the load returns."""
+    found: list[set[str]] = []
+    real = desk_module.load_judge
+
+    def load(directory: Path, *args: Any, warm: Judge | None, tensors: dict[str, str], **more: Any) -> Judge:
+        held = {} if warm is None else dict(warm.held)
+        found.append({name for name, digest in tensors.items() if held.get(name) != digest})
+        judge = real(directory, *args, warm=warm, tensors=tensors, **more)
+        if after is not None:
+            after(directory)
+        return judge
+
+    monkeypatch.setattr(desk_module, "load_judge", load)
+    return found
+
+
+def test_the_next_checkpoint_loads_what_trained(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = loads(monkeypatch)
+    everything = set(load_file(bench.template / "model.safetensors"))
+    trained = {name for name in everything if "layer.1." in name or name.startswith("classifier")}
+    for step, wanted in ((10, everything), (20, trained), (10, trained)):
+        if not (bench.run / f"checkpoint-{step}").exists():
+            bench.add(step)
+        assert committed(bench.do(bench.job(step, force=True))) == ["layers"]
+        assert read.pop() == wanted
+
+
+def test_a_judge_of_files_that_changed_is_not_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may hold other bytes than were digested."""
+    bench.add(10)
+    loads(monkeypatch, after=lambda directory: (directory / "config.json").touch())
+    assert bench.failure(bench.job(10)).failure == Failure.CHANGED
+    assert bench.analyst.warm.judge is None
 
 
 def test_prefixes_give_way_when_the_cpu_runs_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
