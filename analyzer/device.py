@@ -6,6 +6,9 @@ import torch
 
 from shared.errors import MidwatchError, UsageError
 
+GPU_SHARE = 0.1
+"""Of a GPU's free memory that one step of a computation may work in."""
+
 
 class TooLittleMemory(MidwatchError, MemoryError):
     """The smallest batch on the last device was still too large; the message says what to do."""
@@ -29,6 +32,18 @@ def resolve_device(name: str) -> str:
         there = f"only {count} GPUs are visible" if count else "no GPU is visible"
         raise UsageError(f"--device {name}: {there} to PyTorch; choose auto or cpu, or install a CUDA build of it.")
     return f"cuda:{int(index or 0)}"
+
+
+def working_bytes(device: str, on_cpu: int) -> int:
+    """Bytes that one step of a computation may work in.
+
+    On the CPU as much as stays near its caches, `on_cpu`; on a GPU, where a small step costs more than it computes,
+    a share of what is free.
+    """
+    if device == "cpu":
+        return on_cpu
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(on_cpu, int(free * GPU_SHARE))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

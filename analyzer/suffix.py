@@ -30,30 +30,34 @@ def starting_at(judge: Judge, layer: int, hidden: Tensor) -> Iterator[None]:
     layers = judge.anatomy.layers
     if not 0 <= layer <= len(layers):
         raise ValueError(f"layer {layer} of a judge with {len(layers)} layers")
-    pairs = judge.anatomy.family in RETURN_PAIRS
 
     def unchanged(hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Any:
-        return (hidden_states, None) if pairs else hidden_states
+        return returned(judge, hidden_states)
 
     def given(*_args: Any, **_kwargs: Any) -> Any:
-        return (hidden, None) if pairs else hidden
+        return returned(judge, hidden)
 
     def fed(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         return ((hidden, *args[1:]), kwargs) if args else ((), kwargs | {"hidden_states": hidden})
 
     with ExitStack() as stack:
         for module in layers[:layer]:
-            stack.enter_context(_forward_replaced(module, unchanged))
+            stack.enter_context(forward_replaced(module, unchanged))
         if layer == len(layers):
-            stack.enter_context(_forward_replaced(layers[-1], given))
+            stack.enter_context(forward_replaced(layers[-1], given))
         else:  # before every other hook, so that all of them see the given stream
             hook = layers[layer].register_forward_pre_hook(fed, with_kwargs=True, prepend=True)
             stack.callback(hook.remove)
         yield
 
 
+def returned(judge: Judge, hidden: Tensor) -> Any:
+    """Hidden states as a layer of this judge's family returns them."""
+    return (hidden, None) if judge.anatomy.family in RETURN_PAIRS else hidden
+
+
 @contextmanager
-def _forward_replaced(module: nn.Module, forward: Any) -> Iterator[None]:
+def forward_replaced(module: nn.Module, forward: Any) -> Iterator[None]:
     """Another `forward` for this one module object; its own, or the one set on it before, comes back after."""
     before = module.__dict__.get("forward")
     module.forward = forward

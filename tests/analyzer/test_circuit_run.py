@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from analyzer.circuit_edges import EdgeRun, Setting
 from analyzer.circuit_paths import on_paths
-from analyzer.circuit_run import CircuitEvaluator, Setting, _EdgeRun
+from analyzer.circuit_run import CircuitEvaluator
+from analyzer.circuit_streams import plan
 from analyzer.encode import collate
 from analyzer.graph import Graph
 from analyzer.references import reference_values
@@ -50,7 +52,9 @@ def test_the_empty_graph_is_the_corrupted_run(family: str) -> None:
         twin = reference_values(clean, batch.mask, found.references.partners(chosen), None)
         only = nothing.copy()
         only[0, found.graph.verdict] = True  # a stream for the verdict
-        run = _EdgeRun(Setting(judge, found.graph, batch, twin, twin), only)  # and no difference in it
+        run = EdgeRun(
+            Setting(judge, found.graph, batch, twin, twin), plan(only, found.graph)
+        )  # and no difference in it
         assert np.allclose(run.scores().numpy(), found._ends[1], atol=2e-5, rtol=1e-4)
     assert found.evaluate(nothing).faithfulness == 0
 
