@@ -91,7 +91,7 @@ def load_judge(name: str, seed: int) -> tuple[PreTrainedModel, PreTrainedTokeniz
         ) from error
     _check_weights(model, loaded, name)
     if source.gguf_file is not None:
-        _forget_quantization(model)
+        forget_quantization(model)
     _ensure_padding(model, tokenizer, name)
     return model, tokenizer
 
@@ -108,7 +108,7 @@ def _check_weights(model: PreTrainedModel, loaded: dict[str, Any], name: str) ->
         )
 
 
-def _forget_quantization(model: PreTrainedModel) -> None:
+def forget_quantization(model: PreTrainedModel) -> None:
     """A model from a GGUF holds plain float32 weights, but is still marked as quantized and so can't be saved."""
     plain: Any = model
     plain.hf_quantizer, plain.is_quantized = None, False
