@@ -10,12 +10,14 @@ import hashlib
 import json
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from shared.errors import CheckpointRejected, JudgeError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+    from analyzer.anatomy import Anatomy
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 WRAPPED = "base_model.model."
@@ -52,6 +54,22 @@ def base_digest(directory: Path) -> str:
             found = path.stat()
             digest.update(f"{path.name} {found.st_size} {found.st_mtime_ns}".encode())
     return digest.hexdigest()
+
+
+def place_of(name: str, anatomy: Anatomy, tied: bool) -> int | Literal["embeddings", "head"]:
+    """Where a tensor of the adapter acts in the merged model: layer index, "embeddings" or "head".
+
+    PEFT names it after the module that it changes (base_model.model.model.layers.3.mlp.up_proj.lora_A.weight). What
+    is not named so (projections that VeRA's layers share) may act in every layer, and so from layer 0 on. With
+    `tied` weights a change of the unembedding is one of the embeddings.
+    """
+    if not name.startswith(WRAPPED):
+        return 0
+    name = name.removeprefix(WRAPPED)
+    base, *_ = anatomy.prefixes
+    if anatomy.prompted and tied and not name.startswith(base):
+        return "embeddings"
+    return anatomy.place_of(name)
 
 
 def merged(directory: Path, auto: Any, **options: Any) -> tuple[PreTrainedModel, tuple[str, ...]]:

@@ -172,9 +172,9 @@ class Desk:
         others = other_digests(folder, self.job.checkpoint)
         if not others and self.job.neighbour is not None:
             others = _digest_neighbour(self.job.neighbour, folder)
-        changed = None if self.weights.adapter else changed_tensors(self.digest, others)
+        changed = changed_tensors(self.digest, others)
         if changed is not None:
-            boundary, embeddings = frozen_boundary(changed, self.digest.tensors, judge.anatomy)
+            boundary, embeddings = frozen_boundary(changed, self.digest.tensors, judge)
             return boundary, "bytes", embeddings
         declared = self.job.record.frozen_layers
         if declared is not None:

@@ -23,6 +23,8 @@ from shared.records import Frozen
 
 NOT_CONTENT = ("trainer_state.json", ".safetensors", ".safetensors.index.json")
 """Endings of files that do not change what the judge computes, or whose tensors are digested one by one."""
+BASE, ADAPTER_CONFIG = "base model", "adapter_config.json"
+"""What an adapter's tensors act on, and how, among the other digests."""
 ZERO_SHARE = 0.5
 """A checkpoint with a larger share of its bytes in all-zero tensors never reached the disk."""
 
@@ -39,7 +41,12 @@ class ContentDigest(Frozen):
     tensors: dict[str, str] = Field(default_factory=dict)
     """Tensor name -> SHA-256 over dtype, shape and bytes."""
     others: dict[str, str] = Field(default_factory=dict)
-    """Config and tokenizer files: name -> SHA-256 of the bytes."""
+    """Config and tokenizer files: name -> SHA-256 of the bytes; and of an adapter what tells its base model."""
+
+    @property
+    def ground(self) -> tuple[str | None, str | None]:
+        """Digests of what an adapter's tensors act on, and how; None twice for a whole model."""
+        return self.others.get(BASE), self.others.get(ADAPTER_CONFIG)
 
 
 def read_digest(folder: Path, checkpoint: str, files: Fingerprint) -> ContentDigest | None:
@@ -89,7 +96,7 @@ def compute_digest(
         if not name.endswith(NOT_CONTENT)
     }
     if weights.adapter:
-        others["base model"] = base_digest(directory)
+        others[BASE] = base_digest(directory)
     text = json.dumps([sorted(tensors.items()), sorted(others.items())])
     digest = ContentDigest(
         checkpoint=checkpoint,
@@ -103,8 +110,15 @@ def compute_digest(
 
 
 def changed_tensors(one: ContentDigest, others: list[ContentDigest]) -> set[str] | None:
-    """Tensors whose bytes differ between checkpoints of a run; None when none holds the same tensors."""
-    alike = [other for other in others if other.tensors.keys() == one.tensors.keys() and other.digest != one.digest]
+    """Tensors whose bytes differ between checkpoints of a run; None when none holds the same tensors.
+
+    Adapters are compared over the same base model and with the same adapter config only.
+    """
+    alike = [
+        other
+        for other in others
+        if other.tensors.keys() == one.tensors.keys() and other.ground == one.ground and other.digest != one.digest
+    ]
     if not alike:
         return None
     return {name for name, value in one.tensors.items() if any(other.tensors[name] != value for other in alike)}

@@ -12,14 +12,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from analyzer.adapter import base_of, is_adapter, merged
+from analyzer.adapter import base_of, is_adapter, merged, place_of
 from analyzer.anatomy import FAMILIES, Anatomy, dissect
 from analyzer.device import is_out_of_memory
 from analyzer.validate import INDEX, WEIGHTS
@@ -72,6 +72,8 @@ class Judge:
     held: dict[str, str] = field(default_factory=dict)
     """Tensor name -> digest of the bytes that the model holds of it, where they are known. A warm load takes a name
     out before it writes, and puts it back when all is written and checked: what stands here can be trusted."""
+    adapter: bool = False
+    """Whether the checkpoint is an adapter, merged into its base here."""
     warnings: tuple[str, ...] = ()
     """What every result on this judge should say."""
 
@@ -90,6 +92,13 @@ class Judge:
     def template(self) -> str | None:
         """A prompted judge's text around `{prompt}`."""
         return (self.record.template or PLAIN) if self.answers is not None else None
+
+    def place_of(self, name: str) -> int | Literal["embeddings", "head"]:
+        """Where a tensor of the checkpoint acts in the model: layer index, "embeddings" or "head"."""
+        if not self.adapter:
+            return self.anatomy.place_of(name)
+        tied = bool(getattr(self.model.config.get_text_config(), "tie_word_embeddings", False))
+        return place_of(name, self.anatomy, tied)
 
 
 def load_judge(
@@ -223,6 +232,7 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str) -> J
         max_length=_max_length(model, tokenizer, record),
         layout={} if adapter else _layout(directory),
         identity=identity,
+        adapter=adapter,
         warnings=warnings,
     )
 

@@ -6,7 +6,8 @@ later pass begins at the boundary (`suffix.starting_at`) and takes the rest from
 anew, because the head trains.
 
 What is kept is found by content alone: the digests of all tensors below the boundary, of the config and of the
-token ids, and the device and precision. Before it is used, one prompt goes through the whole model and must arrive
+token ids, and the device and precision; of an adapter the digests of its own tensors below the boundary, and of
+what they act on. Before it is used, one prompt goes through the whole model and must arrive
 at the same stream.
 """
 
@@ -154,13 +155,13 @@ class PrefixStore:
 
 
 class TensorsBelow:
-    """Which tensors act below a boundary, and their digests."""
+    """Which tensors act below a boundary, and their digests. For those of an adapter's base the base's must do."""
 
     def __init__(self, judge: Judge, tensors: dict[str, str]) -> None:
-        self._places = {name: judge.anatomy.place_of(name) for name in tensors}
+        self._places = {name: judge.place_of(name) for name in tensors}
         self._tensors = tensors
-        loaded = [name for name in judge.model.state_dict() if not name.endswith(HARMLESS)]
-        self._undigested = [judge.anatomy.place_of(name) for name in loaded if name not in tensors]
+        loaded = [] if judge.adapter else [n for n in judge.model.state_dict() if not n.endswith(HARMLESS)]
+        self._undigested = [judge.place_of(name) for name in loaded if name not in tensors]
 
     def digest(self, boundary: int) -> str | None:
         """Digest of all tensors below the boundary; None when one that was loaded has none of its own."""
@@ -230,6 +231,7 @@ class FrozenPrefix:
         return _digest(
             [
                 self.digest.others.get("config.json"),
+                self.digest.ground,
                 judge.device,
                 judge.dtype,
                 anatomy.family,
