@@ -18,6 +18,7 @@ from analyzer.job import Failure, Job, WorkerOptions
 from analyzer.judge import Judge
 from shared.records import JudgeRecord, RunRecord
 from tests.analyzer.runs import describe, judge_template
+from tests.analyzer.test_adapter import adapter, trained_on
 from tests.analyzer.test_analyse import FAST, Bench, committed, patch
 
 LONGEST = 11
@@ -239,6 +240,17 @@ def test_a_judge_of_files_that_changed_is_not_kept(bench: Bench, monkeypatch: py
     loads(monkeypatch, after=lambda directory: (directory / "config.json").touch())
     assert bench.failure(bench.job(10)).failure == Failure.CHANGED
     assert bench.analyst.warm.judge is None
+
+
+def test_layers_that_an_adapter_leaves_alone_are_known_by_their_bytes(tmp_path: Path) -> None:
+    first = adapter(tmp_path, "llama")
+    bench = Bench(describe(first.parent), first, WorkerOptions(overrides=FAST))
+    trained_on(first, 20, "layers.1.", "score")
+    for step in (10, 20):
+        assert committed(bench.do(bench.job(step, analyses=BASIC))) == BASIC
+    one, two = bench.result(10).payload, bench.result(20).payload
+    assert (one["frozen_from"], two["frozen_from"]) == ("unknown", "bytes")
+    assert (two["frozen_boundary"], two["embeddings_frozen"], two["frozen_check"]) == (1, True, "pass")
 
 
 def test_prefixes_give_way_when_the_cpu_runs_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """The second checkpoint of a run against the first, where half or two thirds of the layers are frozen; one thread.
 
 The forward-only analyses (layers, comparison, progress) of a MiniLM judge, 6 layers of width 384, on the shipped
-probe set. Both checkpoints meet a warm worker; the first finds no prefix. Turn about, each round from nothing.
+probe set. Both checkpoints meet a warm worker. The first finds no prefix and reads every tensor; the second begins
+at the boundary and reads the tensors that trained. Turn about, each round from nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,16 +37,16 @@ LAYERS = 6
 
 
 class Seconds(NamedTuple):
-    """What one job took."""
+    """What the parts of one job took."""
 
-    whole: float
-    """From its start to its last commit."""
+    digest: float
+    """Headers, SHA-256 of all tensors, and a look at what is committed."""
     load: float
-    """Digest of all tensors, loading, and the self-check."""
-
-    @property
-    def analyses(self) -> float:
-        return self.whole - self.load
+    """Weights and self-check."""
+    analyses: float
+    """Until the last commit."""
+    draw: float
+    """Pages and figures, whatever is frozen."""
 
 
 class Timed(WarmJudge):
@@ -95,16 +97,31 @@ def _ratios(first: Path, second: Path, boundary: int) -> list[Figure]:
     for _ in range(ROUNDS):
         shutil.rmtree(first.parent / "_midwatch", ignore_errors=True)
         warm.prefixes, warm.memo = PrefixStore(), Memo()
+        if warm.judge is not None:
+            warm.judge.held.clear()
         pairs.append([carried_out(analyst, warm, path, record) for path in (first, second)])
     bar = 0.5 if boundary > LAYERS // 2 else None
     name = f"second checkpoint / first, {boundary} of {LAYERS} layers frozen"
+    whole = [tuple(one.digest + one.load + one.analyses for one in pair) for pair in pairs]
+    drawn = [tuple(sum(one) for one in pair) for pair in pairs]
     return [
         _figure(name, [(one.analyses, two.analyses) for one, two in pairs], bar),
-        _figure(f"{name}, digest and loading included", [(one.whole, two.whole) for one, two in pairs], None),
+        _figure(f"{name}, digest and loading included", whole, None),
+        _figure(f"{name}, drawing included too", drawn, None),
+        *_parts(name, pairs),
     ]
 
 
-def _figure(name: str, pairs: list[tuple[float, float]], bar: float | None) -> Figure:
+def _parts(name: str, pairs: list[list[Seconds]]) -> list[Figure]:
+    """Medians of what has no ratio to reach."""
+    figures = []
+    for part in ("digest", "load"):
+        first, second = (statistics.median(getattr(pair[index], part) for pair in pairs) for index in (0, 1))
+        figures.append(Figure(f"{name}: {part}", second, "s", "", None, f"first checkpoint {first:.3f} s"))
+    return figures
+
+
+def _figure(name: str, pairs: Sequence[tuple[float, ...]], bar: float | None) -> Figure:
     ratios = [second / first for first, second in pairs]
     ratio = statistics.median(ratios)
     first, second = (statistics.median(times) for times in zip(*pairs, strict=True))
@@ -142,5 +159,11 @@ def carried_out(analyst: Analyst, warm: Timed, checkpoint: Path, record: RunReco
     )
     started = time.perf_counter()
     analyst.carry_out(job, note)
-    digested = times[ANALYSES[0]] - started
-    return Seconds(times["committed"] - started, digested + warm.seconds)
+    finished = time.perf_counter()
+    digested, committed = times[ANALYSES[0]], times["committed"]
+    return Seconds(
+        digest=digested - started,
+        load=warm.seconds,
+        analyses=committed - digested - warm.seconds,
+        draw=finished - committed,
+    )
