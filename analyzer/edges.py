@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from analyzer.device import working_bytes
 from analyzer.graph import Graph
 from analyzer.jacobian import NormParts, norm_parts, pull_back_
 from analyzer.sources import SourceValues, head_writes, known_wiring, mlp_write
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from analyzer.judge import Judge
     from analyzer.wiring import Block, Layer
 
-CHUNK_BYTES = 16 * 2**20
-"""Of the gradients of all readers at once."""
+CHUNK_BYTES = 8 * 2**20
+"""Of the gradients of all readers at once, on the CPU: every norm goes through them, near its caches."""
 
 
 class EdgeSums:
@@ -62,15 +63,25 @@ class EdgeSums:
         """One batch: `deltas` (prompts, tokens, units) signed differences, `real` (prompts, tokens) bool."""
         d_model = deltas.input.shape[-1]
         steps = 1 if self.straight else gradients.steps
-        size = max(1, CHUNK_BYTES // (4 * self.graph.targets * steps * d_model))
-        positions = real.flatten().nonzero()[:, 0]
-        for chosen in positions.split(size):
-            self.scores += self._walk(tape, gradients, deltas, chosen).double().cpu()
+        budget = working_bytes(str(real.device), CHUNK_BYTES)
+        size = max(1, budget // (4 * self.graph.targets * steps * d_model))
+        written = [mlp_write(*each) for each in zip(self.wiring.layers, deltas.neurons, strict=True)]
+        scores = torch.zeros(self.scores.shape, device=real.device)
+        for chosen in real.flatten().nonzero()[:, 0].split(size):
+            self._walk(tape, gradients, deltas, written, chosen, scores)
+        self.scores += scores.double().cpu()
 
-    def _walk(self, tape: Tape, gradients: Gradients, deltas: SourceValues, chosen: Tensor) -> Tensor:
-        """(sources, targets) scores of these positions."""
+    def _walk(
+        self,
+        tape: Tape,
+        gradients: Gradients,
+        deltas: SourceValues,
+        written: list[Tensor],
+        chosen: Tensor,
+        scores: Tensor,
+    ) -> None:
+        """Add these positions' part to `scores` (sources, targets); `written` are the MLPs' differences."""
         graph, wiring = self.graph, self.wiring
-        scores = torch.zeros(graph.sources, graph.targets, device=chosen.device)
         last = self._settled(gradients.take(gradients.last, chosen)[None])
         readers = last.new_empty(graph.targets, *last.shape[1:])  # (targets, steps, positions, d_model)
         readers[graph.verdict :] = last
@@ -78,17 +89,15 @@ class EdgeSums:
         for number in reversed(range(graph.layers)):
             layer = wiring.layers[number]
             branch = self._through(layer.mlp, tape, gradients, readers[above:], chosen)
-            write = mlp_write(layer, _at(deltas.neurons[number], chosen))[:, None]
-            scores[graph.mlp_source(number), above:] = _meeting(write, branch)[0]
+            scores[graph.mlp_source(number), above:] += _meeting(_at(written[number], chosen)[:, None], branch)[0]
             above = graph.mlp_target(number)
             readers[above] = self._settled(gradients.take(gradients.mlp_inputs[number], chosen)[None])[0]
             branch = self._through(layer.attention, tape, gradients, readers[above:], chosen)
             writes = head_writes(layer, _at(deltas.heads[number], chosen), graph.heads)
-            scores[graph.head_sources(number), above:] = _meeting(writes, branch)
+            scores[graph.head_sources(number), above:] += _meeting(writes, branch)
             above = graph.head_targets(number).start
             readers[graph.head_targets(number)] = self._settled(self._head_readers(number, tape, gradients, chosen))
-        scores[0] = _meeting(_at(deltas.input, chosen)[:, None], readers)[0]
-        return scores
+        scores[0] += _meeting(_at(deltas.input, chosen)[:, None], readers)[0]
 
     def _settled(self, own: Tensor) -> Tensor:
         """(targets, steps, positions, d_model); where nothing nonlinear is between, the mean over steps at once."""

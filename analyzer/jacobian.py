@@ -50,10 +50,10 @@ def pull_back_(parts: NormParts, x: Tensor, gradient: Tensor) -> Tensor:
     """
     x = x.float()
     centre = x - x.mean(-1, keepdim=True) if parts.centred else x
-    sigma = torch.sqrt(centre.square().mean(-1, keepdim=True) + parts.eps)
-    hat = centre / sigma  # (points, d_model)
-    gradient.mul_(parts.gain / sigma)
-    along = torch.einsum("epd,pd->ep", gradient, hat) / hat.shape[-1]
+    scale = torch.rsqrt(centre.square().mean(-1, keepdim=True) + parts.eps)
+    hat = centre * scale  # (points, d_model)
+    gradient.mul_(parts.gain * scale)
+    along = (gradient * hat).mean(-1, keepdim=True)
     if parts.centred:
         gradient.sub_(gradient.mean(-1, keepdim=True))
-    return gradient.addcmul_(along[..., None], hat, value=-1)
+    return gradient.addcmul_(along, hat, value=-1)
