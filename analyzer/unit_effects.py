@@ -100,26 +100,48 @@ def by_layer(chosen: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
     return found
 
 
-def random_like(chosen: Sequence[tuple[int, int]], units: int, draws: int, seed: int) -> list[dict[int, list[int]]]:
-    """Random sets with as many units in each layer as `chosen`, none of them chosen; no set twice.
+def random_like(
+    chosen: Sequence[tuple[int, int]], shape: tuple[int, int], draws: int, seed: int
+) -> list[dict[int, list[int]]]:
+    """Random sets of as many units, none of them chosen, of the same layers (`same_layers`); no set twice.
 
-    Fewer than `draws` where there are no more, and none where a layer has too few other units.
+    `shape` is (layers, units). Fewer than `draws` where there are no more, none where there are too few others.
     """
     random = np.random.default_rng(seed)
-    wanted = by_layer(chosen)
-    others = {layer: [u for u in range(units) if u not in taken] for layer, taken in wanted.items()}
-    if not wanted or any(len(others[layer]) < len(taken) for layer, taken in wanted.items()):
+    taken = by_layer(chosen)
+    wanted = same_layers(chosen, shape)
+    others = {layer: [u for u in range(shape[1]) if u not in taken.get(layer, ())] for layer in wanted}
+    if sum(wanted.values()) < len(chosen) or not chosen:
         return []
     found: dict[tuple, dict[int, list[int]]] = {}
     for _ in range(20 * draws):
         drawn = {
-            layer: sorted(int(u) for u in random.choice(others[layer], len(taken), replace=False))
-            for layer, taken in wanted.items()
+            layer: sorted(int(u) for u in random.choice(others[layer], count, replace=False))
+            for layer, count in wanted.items()
         }
         found.setdefault(tuple((layer, *drawn[layer]) for layer in sorted(drawn)), drawn)
         if len(found) == draws:
             break
     return list(found.values())
+
+
+def same_layers(chosen: Sequence[tuple[int, int]], shape: tuple[int, int]) -> dict[int, int]:
+    """Layer -> how many other units of it stand for the chosen ones: as many as are chosen there.
+
+    Where a layer has too few others, the rest comes from the nearest layers that have some left.
+    """
+    layers, units = shape
+    counts = {layer: len(taken) for layer, taken in by_layer(chosen).items()}
+    left = {layer: units - counts.get(layer, 0) for layer in range(layers)}
+    found: dict[int, int] = {}
+    for layer, count in sorted(counts.items(), key=lambda each: -each[1]):
+        for near in sorted(range(layers), key=lambda other: (abs(other - layer), other)):
+            drawn = min(count, left[near])
+            if drawn:
+                found[near] = found.get(near, 0) + drawn
+            left[near] -= drawn
+            count -= drawn
+    return found
 
 
 def spearman(one: Sequence[float], two: Sequence[float]) -> float | None:

@@ -26,6 +26,7 @@ from analyzer.unit_effects import (
     interval,
     joint,
     random_like,
+    same_layers,
     spearman,
     strongest,
 )
@@ -40,7 +41,7 @@ class HeadsSettings(Settings):
     top: int = Field(8, ge=1, le=100)
     """Heads that are shown and ablated, the strongest first."""
     controls: int = Field(20, ge=1)
-    """Random draws of equally many heads of the same layers, ablated beside the strongest."""
+    """Random draws of equally many heads of the same layers (or the nearest), ablated beside the strongest."""
     steps: int = Field(5, ge=1)
     """Steps of the integrated gradient."""
     prompts: int = Field(128, ge=2)
@@ -49,7 +50,7 @@ class HeadsSettings(Settings):
     """Of these, prompts that units are ablated on, at most."""
 
 
-@computes("heads", HeadsSettings, version=1)
+@computes("heads", HeadsSettings, version=2)
 def heads(context: Context, settings: HeadsSettings) -> Outcome:
     """Map the heads of this checkpoint."""
     wiring = known_wiring(context.judge)
@@ -57,7 +58,7 @@ def heads(context: Context, settings: HeadsSettings) -> Outcome:
     effect = found.heads.integrated
     ablator = Ablator(context, found.references, settings.ablated)
     top = strongest(effect, min(settings.top, max(1, effect.size // 2)))
-    controls = random_like(top, wiring.heads, settings.controls, context.seed)
+    controls = random_like(top, effect.shape, settings.controls, context.seed)
     ablations = [Ablation(heads=by_layer([unit])) for unit in top]
     ablations += [Ablation(heads=chosen) for chosen in (by_layer(top), *controls) if top]
     ablated = ablator.run(ablations)
@@ -114,10 +115,18 @@ def _notes(
     context: Context, found: GradientPass, top: list[tuple[int, int]], drawn: int, wanted: int, blind: bool
 ) -> list[str]:
     notes = [*context.judge.anatomy.notes, *found.references.notes]
+    shape = found.heads.integrated.shape
     if not top:
         notes.append("No head has any effect on the score, so none is ablated.")
     elif drawn < wanted:
-        notes.append(f"The layers of the strongest heads have others for only {drawn} random draws.")
+        notes.append(f"There are other heads for only {drawn} different random draws.")
+    there = {layer: len(heads) for layer, heads in by_layer(top).items()}
+    moved = sum(max(0, count - there.get(layer, 0)) for layer, count in same_layers(top, shape).items())
+    if moved and drawn:
+        notes.append(
+            f"The layers of the {len(top)} strongest heads have too few others, so {moved} of the {len(top)} heads "
+            "of each random draw are of the nearest layers."
+        )
     if blind and top:
         notes.append("This family gives no attention weights, so what its heads attend to is not shown.")
     return notes

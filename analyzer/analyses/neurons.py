@@ -100,7 +100,7 @@ def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
     effects = found.neurons
     ablator = Ablator(context, found.references, settings.ablated)
     top = strongest(effects.integrated, settings.top)
-    alone, together = _ablated_top(ablator, top, settings, context.seed, effects.integrated.shape[1])
+    alone, together = _ablated_top(ablator, top, settings, context.seed, effects.integrated.shape)
     candidates = _candidates(selectivity, effects.integrated, set(top), settings.decoys)
     tried = ablator.run([Ablation(neurons=by_layer([unit])) for unit in candidates])
     limit = NOTHING * max((abs(each.drop.value) for each in alone), default=0.0)
@@ -191,12 +191,12 @@ def _selectivity(context: Context, settings: NeuronsSettings) -> Selectivity:
 
 
 def _ablated_top(
-    ablator: Ablator, top: list[tuple[int, int]], settings: NeuronsSettings, seed: int, width: int
+    ablator: Ablator, top: list[tuple[int, int]], settings: NeuronsSettings, seed: int, shape: tuple[int, int]
 ) -> tuple[list[UnitAblation], JointAblation | None]:
     """Each of the strongest alone, then all at once beside random draws; in one sweep over the probe set."""
     if not top:
         return [], None
-    controls = random_like(top, width, settings.controls, seed)
+    controls = random_like(top, shape, settings.controls, seed)
     ablations = [Ablation(neurons=by_layer([unit])) for unit in top]
     ablations += [Ablation(neurons=chosen) for chosen in (by_layer(top), *controls)]
     found = ablator.run(ablations)

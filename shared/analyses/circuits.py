@@ -194,7 +194,7 @@ _EDGE_WORDS = (
     "edges through which the verdict is computed, layer by layer from the input to the verdict; circles are "
     "attention heads, squares MLPs, grey ones frozen, faint ones have no edge drawn.",
     "solid blue belongs to the smallest circuit (or carries the right verdict, where no circuit was found), dotted "
-    "light blue carries it too, dashed red with − works against it. Point at a line or node for its numbers.",
+    "light blue carries it too, dashed orange with − works against it. Point at a line or node for its numbers.",
 )
 _NODE_WORDS = (
     "nodes, because the edges of this family cannot be told apart: circles are attention heads, squares MLPs, the "

@@ -90,13 +90,12 @@ def finding(joint: JointAblation | None, noun: str) -> str:
     if joint is None:
         return f"No {noun[:-1]} was removed, so nothing is proven"
     drop, draws = joint.drop, joint.control_drops
-    random = sum(draws) / len(draws) if draws else None
     if drop.high < 0:
         return f"Without its {joint.k} strongest {noun} the judge separates better, by {nats(-drop.value)} nats"
-    if random is not None and drop.low <= max(draws):
-        words = f"The {joint.k} strongest {noun} carry no more than random ones"
-        return f"{words}: {nats(drop.value)} against {nats(random)} nats"
-    beside = "" if random is None else f"; random ones of the same layers {nats(random)}"
+    if draws and drop.low <= max(draws):
+        words = f"The {joint.k} strongest {noun} are not clear of random ones"
+        return f"{words}: {nats(drop.value)} nats, at least {nats(drop.low)}, against up to {nats(max(draws))}"
+    beside = f"; random ones {nats(sum(draws) / len(draws))}" if draws else ""
     return f"{joint.k} {noun} carry {nats(drop.value)} nats of the separation{beside}"
 
 

@@ -122,11 +122,11 @@ def joint(value: float, half: float, control: list[float]) -> JointAblation:
     [
         (
             joint(2.1, 0.3, [0.05, 0.15]),
-            "10 neurons carry 2.10 nats of the separation; random ones of the same layers 0.10",
+            "10 neurons carry 2.10 nats of the separation; random ones 0.10",
         ),
         (
             joint(0.12, 0.03, [0.05, 0.15]),
-            "The 10 strongest neurons carry no more than random ones: 0.12 against 0.10 nats",
+            "The 10 strongest neurons are not clear of random ones: 0.12 nats, at least 0.090, against up to 0.15",
         ),
         (joint(-0.4, 0.1, [0.0]), "Without its 10 strongest neurons the judge separates better, by 0.40 nats"),
         (joint(2.1, 0.3, []), "10 neurons carry 2.10 nats of the separation"),
