@@ -186,12 +186,12 @@ class _Projections:
         def projected(hidden_states: Tensor) -> Tensor:
             found = hidden_states.new_zeros(*hidden_states.shape[:2], parts, wiring.heads, wiring.head_size)
             for stream, heads in self.plan.heads:
-                chosen = [head // shared for head in heads]
+                chosen = _span([head // shared for head in heads])
                 weight = rows[:, chosen].flatten(0, 2)
                 own = nn.functional.linear(
                     self._read(stream), weight, None if offsets is None else offsets[:, chosen].flatten()
                 )
-                found[:, :, :, list(heads)] = own.unflatten(-1, (parts, len(heads), wiring.head_size))
+                found[:, :, :, _span(heads)] = own.unflatten(-1, (parts, len(heads), wiring.head_size))
             return found.flatten(2)
 
         return projected
@@ -204,6 +204,12 @@ class _Projections:
         return self._normed[stream]
 
 
+def _span(places: Sequence[int]) -> slice | list[int]:
+    """Places in a row as a slice, which copies nothing, and sends nothing to a GPU."""
+    first, count = places[0], len(places)
+    return slice(first, first + count) if list(places) == list(range(first, first + count)) else list(places)
+
+
 def _nothing(projection: nn.Module) -> Any:
     """The forward of a projection whose output does not matter."""
     width = len(weight_of(projection))
@@ -212,6 +218,7 @@ def _nothing(projection: nn.Module) -> Any:
 
 def _head_writes(layer: Layer, difference: Tensor, wiring: Wiring, heads: Sequence[int]) -> Tensor:
     """(len(heads), prompts, tokens, d_model) what these heads write for a difference of all heads' outputs."""
-    weight = weight_of(layer.attention.out).T.unflatten(0, (wiring.heads, -1))[heads]  # (heads, size, d_model)
-    parts = difference.unflatten(-1, (wiring.heads, -1))[:, :, heads].flatten(0, 1).transpose(0, 1)
+    chosen = _span(heads)
+    weight = weight_of(layer.attention.out).T.unflatten(0, (wiring.heads, -1))[chosen]  # (heads, size, d_model)
+    parts = difference.unflatten(-1, (wiring.heads, -1))[:, :, chosen].flatten(0, 1).transpose(0, 1)
     return torch.bmm(parts, weight).unflatten(1, difference.shape[:2])

@@ -49,7 +49,7 @@ def replayed(judge: Judge, passes: Sequence[Pass]) -> float:
     started = time.perf_counter()
     for inputs, differentiated, start in passes:
         if start:
-            hidden = torch.zeros(*inputs["input_ids"].shape, model.config.hidden_size)
+            hidden = torch.zeros(*inputs["input_ids"].shape, model.config.hidden_size).to(model.device, model.dtype)
             with torch.inference_mode(), starting_at(judge, start, hidden):
                 model(**inputs)
         elif differentiated:
@@ -59,4 +59,6 @@ def replayed(judge: Judge, passes: Sequence[Pass]) -> float:
         else:
             with torch.inference_mode():
                 model(**inputs)
+    if judge.device != "cpu":
+        torch.cuda.synchronize(judge.device)
     return time.perf_counter() - started
