@@ -95,7 +95,7 @@ class Work:
         missing = [name for name in self.job.analyses if is_missing(name)]
         warm, batch_tokens = self.analyst.warm, self.analyst.batch_tokens
         job = self.job.model_copy(update={"analyses": missing})
-        desk = Desk(job, weights, digest, probes, probe_digest, warm, batch_tokens, self._progress)
+        desk = Desk(job, digest, probes, probe_digest, warm, batch_tokens, self._progress)
         for name in self.job.analyses:
             if is_missing(name):
                 self._one(desk, name)

@@ -58,7 +58,7 @@ class Plan:
 
 def plan(mask: np.ndarray, graph: Graph) -> Plan:
     """The streams of a circuit: `mask` (sources, targets) bool."""
-    active = mask.any(0)
+    active = np.asarray(mask.any(0))
     active[graph.verdict] = True
     readers = _Readers(mask, np.flatnonzero(active))
     entry = readers.split([0]).kept[:, 0]
@@ -95,7 +95,7 @@ class _Readers:
 
     def split(self, sources: list[int]) -> Step:
         """Part the streams by who keeps the edges from these sources, and forget those that nobody will read."""
-        kept = self.mask[np.ix_(sources, self.targets)]  # (writers, readers)
+        kept = self.mask[np.array(sources, dtype=int)][:, self.targets]  # (writers, readers)
         before = self.streams
         numbers = np.unique(before, return_inverse=True)[1]
         for part in (kept[start : start + WORD] for start in range(0, len(kept), WORD)):

@@ -26,7 +26,7 @@ from analyzer.keys import key_settings
 from analyzer.memo import Memo
 from analyzer.pins import verify
 from analyzer.prefix import FrozenPrefix, PrefixStore
-from analyzer.validate import Weights, validate
+from analyzer.validate import validate
 from shared.errors import CheckpointRejected, SchemaError
 from shared.prompts.leaks import count_leaks
 from shared.prompts.probes import ProbeSet
@@ -78,7 +78,6 @@ class Desk:
     """
 
     job: Job
-    weights: Weights
     digest: ContentDigest
     probes: ProbeSet
     probe_digest: str

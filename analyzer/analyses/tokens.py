@@ -1,7 +1,8 @@
 """Token attribution: integrated gradients of the score, how exact they are, and how faithful.
 
 1. The display samples and some further probe prompts are attributed (`integrated_gradients`): from the contrast
-   twin where one aligns token by token, else from mask tokens (encoders) or the mean embedding (decoders).
+   twin where one aligns token by token, else from mask tokens (encoders) or from spaces (decoders, whose first
+   token stays).
 2. Tokens become words by character offsets (`words`).
 3. Rankings by attribution, by gradient x input and at random are put to the test (`faithfulness`).
 
@@ -22,6 +23,7 @@ from pydantic import Field
 
 from analyzer.analyses import CannotCompute, Outcome, computes
 from analyzer.context import Context
+from analyzer.encode import Encoded
 from analyzer.faithfulness import faithfulness, perturbed_scores, rank
 from analyzer.integrated_gradients import (
     Path,
@@ -29,6 +31,7 @@ from analyzer.integrated_gradients import (
     counts_for,
     neutral_embedding,
     path_to,
+    replaced,
 )
 from analyzer.probe_choice import display_samples, spread, twin_of
 from analyzer.resample import bootstrap_weights, mean_interval
@@ -63,7 +66,7 @@ class TokensSettings(Settings):
     """Bootstrap draws of each interval."""
 
 
-@computes("tokens", TokensSettings, version=1)
+@computes("tokens", TokensSettings, version=2)
 def tokens(context: Context, settings: TokensSettings) -> Outcome:
     """Attribute the display samples and `extra_prompts` further probes."""
     shown = display_samples(context.probes)
@@ -131,13 +134,14 @@ def _baseline_scores(
     context: Context, chosen: Sequence[int], paths: Sequence[Path], neutral: object, twins: dict[int, int]
 ) -> np.ndarray:
     """(n,) score of each baseline. A twin's is known; prompts of one layout share one row of "no words"."""
+    gone = [frozenset(replaced(context.judge, path.encoded)) for path in paths]
+    left = [_layout(path.encoded, words) for path, words in zip(paths, gone, strict=True)]
     layouts: dict[tuple[object, ...], int] = {}
     rows: list[tuple[int, frozenset[int]]] = []
-    for place, path in enumerate(paths):
-        layout = _layout(path)
+    for place, (path, layout) in enumerate(zip(paths, left, strict=True)):
         if path.baseline != "twin" and layout not in layouts:
             layouts[layout] = len(rows)
-            rows.append((place, frozenset(path.encoded.content)))
+            rows.append((place, gone[place]))
     empty = perturbed_scores(
         context.judge,
         [path.encoded for path in paths],
@@ -147,21 +151,20 @@ def _baseline_scores(
     )
     return np.array(
         [
-            context.forward.scores[twins[index]] if path.baseline == "twin" else empty[layouts[_layout(path)]]
-            for index, path in zip(chosen, paths, strict=True)
+            context.forward.scores[twins[index]] if path.baseline == "twin" else empty[layouts[layout]]
+            for index, path, layout in zip(chosen, paths, left, strict=True)
         ],
         dtype=float,
     )
 
 
-def _layout(path: Path) -> tuple[object, ...]:
-    """What is left of a prompt without its words: its special tokens and where they stand.
+def _layout(encoded: Encoded, gone: frozenset[int]) -> tuple[object, ...]:
+    """What is left of a prompt without its words: its other tokens and where they stand.
 
     Ids also say which token is read and which position it has, so a prompt whose words include the padding id
     (which shifts both) is a layout of its own.
     """
-    encoded = path.encoded
-    return tuple(token if special else None for token, special in zip(encoded.ids, encoded.special, strict=True))
+    return tuple(None if place in gone else token for place, token in enumerate(encoded.ids))
 
 
 def _sample(one: Attributed, bound: float) -> SampleAttribution:

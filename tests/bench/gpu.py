@@ -38,7 +38,7 @@ LLAMA_8B: dict[str, Any] = {
     "head_dim": 128,
     "rope_parameters": {"rope_type": "default", "rope_theta": 500_000.0},
 }
-BARS = {"basic": 10.0, "advanced": 60.0}
+BARS: dict[Suite, float] = {"basic": 10.0, "advanced": 60.0}
 """Seconds a checkpoint."""
 ROUNDS, PAIRS, LONGEST = 3, 64, 128
 NOT_COMPARED = ("progress", "evolution")
