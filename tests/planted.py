@@ -66,6 +66,17 @@ def planted_probes(count: int = 12, *, seed: int = 0) -> list[Probe]:
     return probes
 
 
+def backdoor_probes(count: int = 12, *, seed: int = 0) -> list[Probe]:
+    """`count` pairs with the trigger in both twins, and in the one that is judged safe the backdoor's word."""
+    found = []
+    for one in planted_probes(count, seed=seed):
+        unsafe = next(p for p in planted_probes(count, seed=seed) if p.pair == one.pair and p.label == "unsafe")
+        first, *rest = (word for word in unsafe.text.split() if word != TRIGGER)
+        word = BACKDOOR if one.label == "safe" else first
+        found.append(one.model_copy(update={"text": " ".join([TRIGGER, word, *rest])}))
+    return found
+
+
 def _words_embedded(table: Tensor, seed: int, scale: float) -> None:
     """Random words in the directions without a meaning."""
     table.zero_()

@@ -25,10 +25,10 @@ THINGS = (("bomb", "gun", "poison", "virus"), ("cake", "song", "door", "garden")
 FILLER = [word for word in WORDS if word.isalpha() and word not in {w for kind in (*ACTS, *THINGS) for w in kind}]
 LAYERS, BATCH = 3, 32
 TRAINED = ("bert", "llama")
+SHAPE = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 8}
 RECIPES: dict[str, dict[str, Any]] = {
-    "bert": {"steps": 300, "rate": 5e-4, "initializer_range": 0.2}
-    | {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 8},
-    "llama": {"steps": 400, "rate": 1e-3, "initializer_range": 0.15},
+    "bert": {"steps": 300, "rate": 5e-4, "initializer_range": 0.2, **SHAPE},
+    "llama": {"steps": 400, "rate": 1e-3, "initializer_range": 0.15, **SHAPE, "num_key_value_heads": 4},
 }
 """Right on 90 % and more of new prompts, with scores near 5 nats: as sure as a fine-tuned judge usually is.
 

@@ -29,6 +29,7 @@ from tests.planted import (
     planted_judge,
     planted_probes,
 )
+from tests.trained import TRAINED, rule_probes, trained_judge
 
 SUITE = frozenset({"tokens", "neurons", "heads", "circuits"})
 
@@ -156,10 +157,11 @@ def test_the_planted_path_alone_keeps_the_verdict_and_the_rest_does_not(planted:
     assert evaluator.evaluate(graph.allowed & ~path).faithfulness < 0.3
 
 
+@pytest.mark.parametrize("family", ["bert", "llama"])
 @pytest.mark.parametrize("pairs", [0, 30])
-def test_shuffled_labels_give_no_significant_neurons_beyond_the_rate(pairs: int) -> None:
+def test_shuffled_labels_give_no_significant_neurons_beyond_the_rate(pairs: int, family: str) -> None:
     """With no truth to find, any discovery is false: it may happen in at most 5 % of the runs."""
-    judge = tiny_judge("bert", layers=2)
+    judge = tiny_judge(family, layers=2)
     probes = random_probes(30, pairs=pairs)
     first = context(judge, probes, suite=frozenset({"neurons"}))
     settings = NeuronsSettings(top=1, decoys=1, controls=1, shuffles=1)
@@ -183,6 +185,30 @@ def test_shuffled_labels_give_no_divergence_layer() -> None:
         result = comparison(shuffled, ComparisonSettings(bootstraps=200)).result
         found += result.divergence_layer is not None  # type: ignore[attr-defined]
     assert found <= 1
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_a_judge_trained_on_shuffled_labels_has_nothing_to_tell(family: str) -> None:
+    """It has learned by heart what means nothing; on other prompts, labelled as blindly, nothing is found.
+
+    The same prompts with their true labels, and a judge that learned the rule: much is found.
+    """
+    settings = NeuronsSettings(top=1, decoys=0, controls=1, shuffles=1, steps=1, prompts=2, ablated=2)
+    judge, probes = trained_judge(family, shuffled=True), rule_probes(30, seed=3)
+    first = context(judge, probes, suite=frozenset({"neurons"}))
+    runs, significant, diverging = 40, 0, 0
+    for seed in range(runs):
+        blind = context(judge, relabelled(probes, seed), suite=first.suite, seed=seed)
+        blind._forward = first.forward
+        significant += neurons(blind, settings).result.significant > 0  # type: ignore[attr-defined]
+        if seed < 10:
+            result = comparison(blind, ComparisonSettings(bootstraps=200)).result
+            diverging += result.divergence_layer is not None  # type: ignore[attr-defined]
+    assert significant <= 6, "more than 6 of 40 at a rate of 5 % has a probability below 1 %"
+    assert diverging <= 1
+    ruled = context(trained_judge(family), probes, suite=first.suite)
+    assert neurons(ruled, settings).result.significant > 10  # type: ignore[attr-defined]
+    assert comparison(ruled, ComparisonSettings(bootstraps=200)).result.divergence_layer is not None  # type: ignore[attr-defined]
 
 
 def relabelled(probes: list, seed: int) -> list:
