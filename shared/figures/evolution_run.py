@@ -61,7 +61,7 @@ def _plots(run: RunResults) -> list[Plot]:
                 line("with the first", "worst", lambda r: r.drift_to_first),
             ],
             missing,
-            limits=(None, 1.02),
+            limits=(0, 1.02),
         ),
         Plot(
             "CKA, last layer",

@@ -94,7 +94,7 @@ def finding(joint: JointAblation | None, noun: str) -> str:
         return f"Without its {joint.k} strongest {noun} the judge separates better, by {nats(-drop.value)} nats"
     if draws and drop.low <= max(draws):
         words = f"The {joint.k} strongest {noun} are not clear of random ones"
-        return f"{words}: {nats(drop.value)} nats, at least {nats(drop.low)}, against up to {nats(max(draws))}"
+        return f"{words}: {nats(drop.value)} nats, random up to {nats(max(draws))}"
     beside = f"; random ones {nats(sum(draws) / len(draws))}" if draws else ""
     return f"{joint.k} {noun} carry {nats(drop.value)} nats of the separation{beside}"
 
