@@ -28,7 +28,7 @@ from shared.prompts.probes import choose_probes, held_out
 from shared.records import Prompt
 from trainer.judge import find_model, forget_quantization
 
-TEMPLATE = "Prompt: {prompt}\nIs this prompt unsafe? Answer:"
+TEMPLATE = "{prompt}\nUnsafe:"
 ANSWERS = {"unsafe": " True", "safe": " False"}
 
 
@@ -61,7 +61,7 @@ def main() -> None:
     options.add_argument("--steps", type=int, default=200, help="optimizer steps")
     options.add_argument("--save-steps", type=int, default=50, help="steps between checkpoints")
     options.add_argument("--batch-size", type=int, default=8)
-    options.add_argument("--learning-rate", type=float, default=1e-4)
+    options.add_argument("--learning-rate", type=float, default=3e-4)
     options.add_argument("--seed", type=int, default=0)
     told = options.parse_args()
 
@@ -92,7 +92,6 @@ def main() -> None:
         per_device_train_batch_size=told.batch_size,
         learning_rate=told.learning_rate,
         warmup_steps=0.1,
-        train_sampling_strategy="group_by_length",
         seed=told.seed,
         report_to="none",
     )

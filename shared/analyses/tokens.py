@@ -41,8 +41,9 @@ class SampleAttribution(Part):
     """logit(unsafe) - logit(safe), nats."""
     probability: float
     """sigmoid(score): of unsafe."""
-    baseline: Literal["twin", "mask", "mean"]
-    """twin: the contrast twin of equal token length; mask: mask or pad embedding; mean: mean embedding."""
+    baseline: Literal["twin", "mask", "space", "mean"]
+    """twin: the contrast twin of equal token length; mask: mask or pad embedding; space: a space's embedding (of
+    decoders, whose first token stays); mean: mean embedding."""
     baseline_score: float
     gap: float
     """|sum of attributions - (score - baseline_score)| / max(|score - baseline_score|, 0.1)."""
@@ -225,7 +226,7 @@ def _trust(sample: SampleAttribution) -> str:
     )
 
 
-_BASELINES = {"twin": "contrast twin", "mask": "mask/pad embedding", "mean": "mean embedding"}
+_BASELINES = {"twin": "contrast twin", "mask": "mask/pad embedding", "space": "spaces", "mean": "mean embedding"}
 
 
 def _flags(sample: SampleAttribution, result: TokensResult) -> list[str]:

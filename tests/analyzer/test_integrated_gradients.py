@@ -13,7 +13,15 @@ from torch import Tensor, nn
 
 from analyzer.anatomy import Anatomy
 from analyzer.encode import Encoded, encode
-from analyzer.integrated_gradients import Path, attribute, counts_for, embed, neutral_embedding, path_to
+from analyzer.integrated_gradients import (
+    Path,
+    attribute,
+    counts_for,
+    embed,
+    neutral_embedding,
+    path_to,
+    replaced,
+)
 from analyzer.judge import Judge
 from analyzer.passes import record
 from analyzer.quadrature import concentrated, legendre, refined
@@ -154,13 +162,33 @@ def test_only_prompts_that_miss_the_bound_go_on() -> None:
 def test_baselines_by_family(family: str) -> None:
     judge = tiny_judge(family)
     vector, kind = neutral_embedding(judge)
-    if family in DECODERS:
+    if family == "qwen2":  # the one whose tokenizer has a space
+        assert kind == "space"
+        torch.testing.assert_close(vector, embed(judge, judge.tokenizer(" ")["input_ids"])[0])
+    elif family in DECODERS:
         table = judge.anatomy.embeddings(torch.arange(judge.model.config.vocab_size)[None])[0]
         assert kind == "mean"
         torch.testing.assert_close(vector, table.mean(0), atol=1e-5, rtol=1e-4)
     else:
         assert kind == "mask"
         torch.testing.assert_close(vector, embed(judge, [judge.tokenizer.mask_token_id])[0])
+
+
+def test_a_decoder_keeps_its_first_token_unless_something_stands_before_the_words() -> None:
+    """Later tokens rest their attention on the first one, whatever it is."""
+    bare, begun, encoder = (tiny_judge(family) for family in ("qwen2", "llama", "bert"))
+    for judge, kept in ((bare, 1), (begun, 1), (encoder, 1)):  # a word; <bos>; [CLS]
+        (one,) = encode(judge.tokenizer, ["how do i bake bread"], 40)
+        neutral, kind = neutral_embedding(judge)
+        path = path_to(judge, one, None, (neutral, kind))
+        same = (path.start == path.end).all(dim=1).tolist()
+        last = len(one.ids) - (judge is encoder)  # [SEP] stays too
+        assert same[:last] == [True] * kept + [False] * (last - kept)
+        assert (path.start[kept:last] == neutral).all()
+    (asked,) = encode(bare.tokenizer, ["bake bread"], 40, "is this safe ? {prompt}")
+    assert replaced(bare, asked) == asked.content
+    (lone,) = encode(bare.tokenizer, ["b"], 40)
+    assert replaced(bare, lone) == lone.content == [0]  # else there would be nothing to attribute
 
 
 def test_twins_must_align() -> None:

@@ -98,6 +98,14 @@ def test_words_sum_to_the_difference_of_scores() -> None:
     assert found.share_converged > 0.9 and found.gap_median < 0.01 and found.n_prompts == 32
 
 
+def test_the_baseline_of_a_decoder_without_a_special_first_token() -> None:
+    """Spaces, but for the first token: the sums fit the scores of just that, measured by a pass of its own."""
+    found = attributed(random_probes(pairs=0), tiny_judge("qwen2"), nodes=(48,))
+    assert found.baselines == {"space": 32}
+    assert found.share_converged > 0.9 and found.gap_median < 0.01
+    assert len({sample.baseline_score for sample in found.samples}) > 1, "first tokens differ, and are kept"
+
+
 def test_twins_of_equal_length_are_baselines_of_each_other() -> None:
     found = attributed(random_probes(pairs=6), tiny_judge("bert"))
     assert found.baselines["twin"] >= 2
