@@ -4,8 +4,9 @@ Contribution of a unit on a prompt = sum over tokens of (a - a_ref) . ds/da (Nan
 2310.10348); integrated: with the gradient's mean over midpoints of the input's way from reference to clean (Hanna
 et al. 2024, arXiv 2403.17806). Class-signed: positive supports the right verdict.
 
-1. One plain pass gives every unit's value; the twin's values, or role means, are the references.
-2. (prompt, step) rows run forward and backward once; the gradient starts at the residual stream of layer 0.
+1. (prompt, step) rows run forward and backward once; the gradient starts at the residual stream of layer 0. The
+   rows at the prompts themselves give every unit's value, too.
+2. The twin's values, or role means, are the references.
 3. Reduced on the device, batch by batch, in float32: only (layers, units) and (sources, targets) sums are kept.
 """
 
@@ -22,8 +23,8 @@ from analyzer.edges import EdgeSums, Gradients
 from analyzer.encode import Batch, collate
 from analyzer.graph import Graph
 from analyzer.passes import score
-from analyzer.references import References, choose_references, reference_values
-from analyzer.sources import SourceValues, known_wiring, source_values
+from analyzer.references import References, choose_references, reference_input, reference_values
+from analyzer.sources import SourceValues, entry_stream, known_wiring
 from analyzer.tape import Tape, taped
 from shared.errors import JudgeError
 
@@ -149,11 +150,13 @@ class _Pass:
         judge, references = self.context.judge, self.references
         prompts = [self.context.encoded[index] for index in references.indices[chosen]]
         batch = collate(prompts, judge.anatomy.pad_id, judge.device)
-        clean = source_values(judge, batch)
-        reference = reference_values(clean, batch.mask, references.partners(chosen), self.means)
-        deltas = _differences(clean, reference, batch.mask.bool())
-        edges = self.edges is not None
-        tape, gradients = _differentiate(judge, batch, reference.input, deltas.input, self.steps, edges)
+        entry, partners, real = entry_stream(judge, batch), references.partners(chosen), batch.mask.bool()
+        start = reference_input(entry, batch.mask, partners, self.means)
+        tape, gradients = _differentiate(
+            judge, batch, start, _difference(entry, start, real), self.steps, self.edges is not None
+        )
+        clean = SourceValues(entry, _at_the_prompt(tape.heads, chosen), _at_the_prompt(tape.neurons, chosen))
+        deltas = _differences(clean, reference_values(clean, batch.mask, partners, self.means), real)
         sign = torch.as_tensor(references.sign[chosen], device=batch.ids.device, dtype=torch.float32)
         group = torch.as_tensor(np.unique(references.groups[chosen], return_inverse=True)[1], device=sign.device)
         heads = known_wiring(judge).heads
@@ -168,7 +171,12 @@ class _Pass:
                 _require_finite(integrated, layer)
                 sums.add(layer, plain, integrated, sign, group)
         if self.edges is not None:
-            self.edges.add(tape, gradients, _signed(deltas, sign), batch.mask.bool())
+            self.edges.add(tape, gradients, _signed(deltas, sign), real)
+
+
+def _at_the_prompt(values: list[Tensor], chosen: list[int]) -> list[Tensor]:
+    """What each layer gave for the prompts themselves, whose rows come first: (prompts, tokens, units)."""
+    return [layer[: len(chosen)].detach() for layer in values]
 
 
 def _require_finite(values: Tensor, layer: int) -> None:
@@ -185,22 +193,20 @@ def _signed(deltas: SourceValues, sign: Tensor) -> SourceValues:
         deltas.input * signed,
         [layer * signed for layer in deltas.heads],
         [layer * signed for layer in deltas.neurons],
-        deltas.scores,
     )
 
 
 def _differences(clean: SourceValues, reference: SourceValues, real: Tensor) -> SourceValues:
     """clean - reference, zero at padding, float32."""
-
-    def difference(a: Tensor, b: Tensor) -> Tensor:
-        return (a.float() - b.float()).masked_fill(~real[..., None], 0.0)
-
     return SourceValues(
-        difference(clean.input, reference.input),
-        [difference(a, b) for a, b in zip(clean.heads, reference.heads, strict=True)],
-        [difference(a, b) for a, b in zip(clean.neurons, reference.neurons, strict=True)],
-        clean.scores,
+        _difference(clean.input, reference.input, real),
+        [_difference(a, b, real) for a, b in zip(clean.heads, reference.heads, strict=True)],
+        [_difference(a, b, real) for a, b in zip(clean.neurons, reference.neurons, strict=True)],
     )
+
+
+def _difference(one: Tensor, other: Tensor, real: Tensor) -> Tensor:
+    return (one.float() - other.float()).masked_fill(~real[..., None], 0.0)
 
 
 def _differentiate(
@@ -219,5 +225,5 @@ def _differentiate(
 
 def _contributions(delta: Tensor, gradient: Tensor, heads: int) -> Tensor:
     """(prompts, tokens, units or heads * size) -> (prompts, units): summed over tokens."""
-    products = torch.einsum("ptu,ptu->pu", delta, gradient.float())
+    products = (delta * gradient).sum(1)
     return products.unflatten(-1, (heads, -1)).sum(-1) if heads else products

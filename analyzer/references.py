@@ -141,23 +141,32 @@ def reference_values(
     `partners` are the twins' rows in the batch (`References.partners`), else `means` are taken by token role, zero
     where there is padding. `mask` (prompts, tokens).
     """
+    heads, neurons = (None, None) if means is None else (means.heads, means.neurons)
+    return SourceValues(
+        reference_input(values.input, mask, partners, means),
+        _of_layers(values.heads, heads, mask, partners),
+        _of_layers(values.neurons, neurons, mask, partners),
+    )
+
+
+def reference_input(
+    values: Tensor, mask: Tensor, partners: Sequence[int] | None, means: UnitMeans | None
+) -> Tensor:
+    """The same of the stream alone that layer 0 reads: (prompts, tokens, d_model)."""
+    return _of_layers([values], None if means is None else means.input[None], mask, partners)[0]
+
+
+def _of_layers(
+    values: list[Tensor], means: np.ndarray | None, mask: Tensor, partners: Sequence[int] | None
+) -> list[Tensor]:
+    """Of each layer (prompts, tokens, units); `means` (layers, 3, units)."""
     if partners is not None:
         rows = torch.tensor(partners, device=mask.device)
-        return SourceValues(
-            values.input[rows],
-            [layer[rows] for layer in values.heads],
-            [layer[rows] for layer in values.neurons],
-            values.scores[rows],
-        )
+        return [layer[rows] for layer in values]
     if means is None:
         raise ValueError("references need either twins or means")
     roles = token_roles(mask)
-    return SourceValues(
-        by_role(means.input, roles, values.input.dtype),
-        [by_role(mean, roles, values.input.dtype) for mean in means.heads],
-        [by_role(mean, roles, values.input.dtype) for mean in means.neurons],
-        torch.full_like(values.scores, torch.nan),
-    )
+    return [by_role(mean, roles, layer.dtype) for mean, layer in zip(means, values, strict=True)]
 
 
 def by_role(mean: np.ndarray, roles: Tensor, dtype: torch.dtype) -> Tensor:

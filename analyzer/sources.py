@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from analyzer.passes import score
+from analyzer.suffix import without_layers
 
 if TYPE_CHECKING:
     from analyzer.encode import Batch
@@ -33,8 +34,6 @@ class SourceValues:
     """One (prompts, tokens, heads * head_size) a layer."""
     neurons: list[Tensor]
     """One (prompts, tokens, neurons) a layer."""
-    scores: Tensor
-    """(prompts,) float32, nats; of references that belong to no run, NaN."""
 
 
 @torch.inference_mode()
@@ -49,8 +48,17 @@ def source_values(judge: Judge, batch: Batch) -> SourceValues:
         for layer in wiring.layers:
             stack.enter_context(module_input(layer.attention.out, heads.append))
             stack.enter_context(module_input(layer.mlp.out, neurons.append))
-        scores = score(judge, batch)
-    return SourceValues(first[0], heads, neurons, scores)
+        score(judge, batch)
+    return SourceValues(first[0], heads, neurons)
+
+
+@torch.inference_mode()
+def entry_stream(judge: Judge, batch: Batch) -> Tensor:
+    """(prompts, tokens, d_model) the residual stream that layer 0 reads; no layer runs."""
+    first: list[Tensor] = []
+    with layer_input(judge, first.append), without_layers(judge, judge.anatomy.depth):
+        score(judge, batch)
+    return first[0]
 
 
 def known_wiring(judge: Judge) -> Wiring:

@@ -31,9 +31,6 @@ def starting_at(judge: Judge, layer: int, hidden: Tensor) -> Iterator[None]:
     if not 0 <= layer <= len(layers):
         raise ValueError(f"layer {layer} of a judge with {len(layers)} layers")
 
-    def unchanged(hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Any:
-        return returned(judge, hidden_states)
-
     def given(*_args: Any, **_kwargs: Any) -> Any:
         return returned(judge, hidden)
 
@@ -41,13 +38,25 @@ def starting_at(judge: Judge, layer: int, hidden: Tensor) -> Iterator[None]:
         return ((hidden, *args[1:]), kwargs) if args else ((), kwargs | {"hidden_states": hidden})
 
     with ExitStack() as stack:
-        for module in layers[:layer]:
-            stack.enter_context(forward_replaced(module, unchanged))
+        stack.enter_context(without_layers(judge, layer))
         if layer == len(layers):
             stack.enter_context(forward_replaced(layers[-1], given))
         else:  # before every other hook, so that all of them see the given stream
             hook = layers[layer].register_forward_pre_hook(fed, with_kwargs=True, prepend=True)
             stack.callback(hook.remove)
+        yield
+
+
+@contextmanager
+def without_layers(judge: Judge, count: int) -> Iterator[None]:
+    """Inside, the first `count` layers hand on what they read."""
+
+    def unchanged(hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Any:
+        return returned(judge, hidden_states)
+
+    with ExitStack() as stack:
+        for module in judge.anatomy.layers[:count]:
+            stack.enter_context(forward_replaced(module, unchanged))
         yield
 
 
