@@ -1,0 +1,194 @@
+"""From where token attribution of a decoder should start: SmolLM2-135M as classifier and as prompted judge.
+
+Integrated gradients of the same prompts from each baseline that has been proposed: plain Gauss-Legendre rules, and
+the analysis's own adaptive ones. The gap is |sum of attributions - (score - baseline score)| over the difference of
+scores; a baseline from which it stays large gives colours that mean nothing. Comprehensiveness says how much of the
+verdict goes with the words that the resulting ranking puts first.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path as File
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analyzer.analyses.tokens import TokensSettings
+from analyzer.answers import answer_token
+from analyzer.encode import Encoded, collate, encode
+from analyzer.faithfulness import faithfulness, rank
+from analyzer.integrated_gradients import Attribution, Path, attribute, embed, fits, neutral_embedding, path_to
+from analyzer.judge import Judge, load_judge
+from analyzer.passes import embeddings_replaced, score
+from analyzer.probe_choice import twin_of
+from analyzer.quadrature import Rule, concentrated, legendre
+from shared.prompts.probes import read_probes
+from shared.records import JudgeRecord, Probe
+from tests.bench import Figure
+from tests.decoder import MISSING, NOT_INSTALLED, train_classifier, train_prompted, write_probes, write_train
+
+NAME = "completeness gap from the code's own baseline, median"
+PROMPTS = 12
+NODES = (12, 32)
+SETTINGS = TokensSettings.model_validate({})
+BATCH_TOKENS = 1024
+PROMPTED = {"template": "{prompt}\nUnsafe:", "unsafe": " True", "safe": " False"}
+
+
+@dataclass
+class Prompts:
+    """Prompts of one judge whose twins align with them token by token."""
+
+    judge: Judge
+    encoded: list[Encoded]
+    twins: list[Encoded]
+
+
+def measure() -> list[Figure]:
+    if MISSING:
+        return [Figure(NAME, float("nan"), "", "", None, NOT_INSTALLED)]
+    with tempfile.TemporaryDirectory() as folder:
+        train = write_train(File(folder, "train.jsonl"))
+        probes = read_probes(write_probes(File(folder, "probes.jsonl"))).probes
+        classifier, guard = File(folder, "judge"), File(folder, "guard")
+        train_classifier(classifier, train, epochs=0.9, save_every=100)
+        train_prompted(guard, train, steps=32, save_every=32)
+        return [
+            *figures("classifier", classifier_of(classifier), probes),
+            *figures("prompted", prompted_of(guard), probes),
+        ]
+
+
+def classifier_of(run: File) -> Judge:
+    """The last checkpoint of `midwatch train`."""
+    return load_judge(_last(run), JudgeRecord(max_length=64))
+
+
+def prompted_of(run: File) -> Judge:
+    """The last checkpoint of docs/prompted_judge.py."""
+    unsafe, safe = (answer_token(_last(run), PROMPTED[label]) for label in ("unsafe", "safe"))
+    record = JudgeRecord(kind="prompted", safe_id=safe, unsafe_id=unsafe, template=PROMPTED["template"])
+    return load_judge(_last(run), record)
+
+
+def figures(name: str, judge: Judge, probes: Sequence[Probe], count: int = PROMPTS) -> list[Figure]:
+    """Two rows a baseline: the gap, and the ranking; and the gap of the analysis's own choice and rules."""
+    torch.set_num_threads(1)
+    chosen = aligned(judge, probes, count)
+    found = []
+    for baseline, starts in baselines(chosen).items():
+        found += _measured(f"{name}, {baseline}", chosen, starts)
+    paths = [path_to(judge, one, None, neutral_embedding(judge)) for one in chosen.encoded]
+    ends = ends_of(judge, paths)
+    own = attribution(judge, paths, ends, SETTINGS.nodes, concentrated)
+    detail = f"{np.mean([one.nodes for one in own]):.0f} nodes in the last try"
+    found.append(_gap_figure(f"{name}: {NAME}", np.array([one.gap for one in own]), detail))
+    return found
+
+
+def _measured(what: str, chosen: Prompts, starts: Sequence[Tensor]) -> list[Figure]:
+    judge = chosen.judge
+    paths = [
+        Path(one, start, embed(judge, one.ids), "mean") for one, start in zip(chosen.encoded, starts, strict=True)
+    ]
+    ends = ends_of(judge, paths)
+    shift = f"median shift {np.median(np.abs(ends[:, 1] - ends[:, 0])):.1f} nats"
+    found: dict[int, Attribution] = {}
+    gaps, rows = np.full(len(paths), np.inf), []
+    for count in NODES:  # a prompt that a rule serves is not asked again
+        missed = np.flatnonzero(gaps > SETTINGS.gap_bound)
+        again = attribution(judge, [paths[i] for i in missed], ends[missed], [count], legendre)
+        found |= zip(missed.tolist(), again, strict=True)
+        gaps[missed] = [one.gap for one in again]
+        rows.append(_gap_figure(f"{what}: gap, {count} nodes", gaps.copy(), shift))
+    return [*rows, _comprehensiveness(what, chosen, [found[i] for i in range(len(paths))], ends[:, 1])]
+
+
+def aligned(judge: Judge, probes: Sequence[Probe], count: int) -> Prompts:
+    """The `count` shortest prompts that can also start from their twin."""
+    encoded = encode(judge.tokenizer, [probe.text for probe in probes], judge.max_length, judge.template)
+    pairs = [(encoded[a], encoded[b]) for a, b in sorted(twin_of(probes).items()) if fits(encoded[a], encoded[b])]
+    pairs.sort(key=lambda pair: len(pair[0].ids))
+    return Prompts(judge, [one for one, _ in pairs[:count]], [other for _, other in pairs[:count]])
+
+
+def baselines(chosen: Prompts) -> dict[str, list[Tensor]]:
+    """Name -> (tokens, d_model) per prompt.
+
+    The template stays as it is. A decoder's first token collects what attention has to spare (an attention sink),
+    so each baseline is also tried with the prompt's own first token.
+    """
+    judge, tokenizer = chosen.judge, chosen.judge.tokenizer
+    (space,) = tokenizer(" ", add_special_tokens=False)["input_ids"]
+    mean = _vocabulary_mean(judge)
+    fills = {
+        "<|endoftext|>": embed(judge, tokenizer("<|endoftext|>")["input_ids"])[0],  # type: ignore[arg-type]
+        "PAD (<|im_end|>)": embed(judge, [judge.anatomy.pad_id])[0],
+        "a space": embed(judge, [space])[0],
+        "mean embedding": mean,
+        "zero": torch.zeros_like(mean),
+    }
+    found = {"contrast twin": [embed(judge, twin.ids) for twin in chosen.twins]}
+    for first, words in ((1, ", but for the first token"), (0, "")):
+        for name, fill in fills.items():
+            found[name + words] = [_filled(judge, one, fill, first) for one in chosen.encoded]
+    return found
+
+
+def _filled(judge: Judge, prompt: Encoded, fill: Tensor, first: int) -> Tensor:
+    start = embed(judge, prompt.ids).clone()
+    start[[place for place in prompt.content if place >= first]] = fill
+    return start
+
+
+def _vocabulary_mean(judge: Judge) -> Tensor:
+    with torch.inference_mode():
+        return judge.model.get_input_embeddings().weight.mean(0).clone()  # type: ignore[operator, return-value]
+
+
+def attribution(
+    judge: Judge, paths: Sequence[Path], ends: np.ndarray, counts: Sequence[int], first: Callable[[int], Rule]
+) -> list[Attribution]:
+    bound = SETTINGS.gap_bound
+    return attribute(judge, paths, ends, [counts] * len(paths), bound, BATCH_TOKENS, first)
+
+
+@torch.inference_mode()
+def ends_of(judge: Judge, paths: Sequence[Path]) -> np.ndarray:
+    """(paths, 2) scores of baseline and prompt."""
+    found = []
+    for path in paths:
+        batch = collate([path.encoded, path.encoded], judge.anatomy.pad_id, judge.device)
+        with embeddings_replaced(judge, torch.stack([path.start, path.end])):
+            found.append(score(judge, batch).double().cpu().numpy())
+    return np.stack(found)
+
+
+def _gap_figure(name: str, gaps: np.ndarray, detail: str) -> Figure:
+    served = (gaps <= SETTINGS.gap_bound).mean()
+    return Figure(
+        name, float(np.median(gaps)), "", "", None, f"worst {gaps.max():.3g}, {served:.0%} served, {detail}"
+    )
+
+
+def _comprehensiveness(what: str, chosen: Prompts, own: Sequence[Attribution], scores: np.ndarray) -> Figure:
+    """Mean over removals by the vocabulary's mean and by a space, so that no baseline is only tested by itself."""
+    judge = chosen.judge
+    rankings = [
+        rank(one, found.values, float(score_), place)
+        for place, (one, found, score_) in enumerate(zip(chosen.encoded, own, scores, strict=True))
+    ]
+    (space,) = judge.tokenizer(" ", add_special_tokens=False)["input_ids"]
+    values = [
+        faithfulness(judge, chosen.encoded, scores, fill, rankings, BATCH_TOKENS)[0].mean()
+        for fill in (_vocabulary_mean(judge), embed(judge, [space])[0])
+    ]
+    return Figure(f"{what}: comprehensiveness", float(np.mean(values)), "", "", None, f"n = {len(chosen.encoded)}")
+
+
+def _last(run: File) -> File:
+    return max(run.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
