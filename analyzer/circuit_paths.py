@@ -42,6 +42,28 @@ def ranked(scores: np.ndarray, *, signed: bool) -> np.ndarray:
     return order[: int(np.isfinite(flat).sum())]
 
 
+def along_paths(scores: np.ndarray, *, signed: bool) -> np.ndarray:
+    """Flat places of the scored edges, so that any number of the first make whole paths: those with the strongest
+    weakest edge first.
+
+    An edge ranks with the best path from input to verdict that it is on, and a path is as strong as its weakest
+    edge; equal ones by their own score. Among the n strongest edges alone many lead nowhere. At node level every
+    node is on a path of its own, and this is `ranked`.
+    """
+    if scores.ndim == 1:
+        return ranked(scores, signed=signed)
+    own = np.where(np.isfinite(scores), scores if signed else np.abs(scores), -np.inf)
+    into = np.full(len(own), np.inf)  # of each source: the strongest way to it from the input
+    for source in range(1, len(own)):  # target s - 1 is the same node as source s
+        into[source] = np.minimum(into[:source], own[:source, source - 1]).max()
+    onward = np.full(own.shape[1], np.inf)  # of each target: the strongest way from it to the verdict
+    for target in reversed(range(own.shape[1] - 1)):
+        onward[target] = np.minimum(onward[target + 1 :], own[target + 1, target + 1 :]).max()
+    weakest = np.minimum(np.minimum(into[:, None], own), onward[None])
+    order = np.lexsort((np.arange(own.size), -own.ravel(), -weakest.ravel()))
+    return order[: int(np.isfinite(scores).sum())]
+
+
 def first(order: np.ndarray, count: int, shape: tuple[int, ...]) -> np.ndarray:
     """A mask of the first `count` of an order."""
     mask = np.zeros(int(np.prod(shape)), dtype=bool)

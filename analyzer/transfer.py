@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.analyses import CannotCompute
-from analyzer.circuit_paths import first, random_masks, ranked
+from analyzer.circuit_paths import along_paths, first, random_masks
 from analyzer.circuit_run import CircuitEvaluator
 from analyzer.context import Context
 from shared.analyses.common import Interval
@@ -32,12 +32,12 @@ def transfer(context: Context, before: Circuits, own: Circuits, n_edges: int, dr
         raise CannotCompute("the previous checkpoint has other layers or heads.")
     mask = before["smallest"].astype(bool)
     if not mask.any():
-        mask = first(ranked(before["scores"], signed=True), n_edges, scores.shape)
+        mask = first(along_paths(before["scores"], signed=True), n_edges, scores.shape)
     size = int(mask.sum())
     evaluator = CircuitEvaluator(context, prompts)
     if not evaluator.something_to_keep:
         raise CannotCompute("this judge separates its prompts no better than the corrupted run.")
-    masks = [mask, first(ranked(scores, signed=True), size, scores.shape)]
+    masks = [mask, first(along_paths(scores, signed=True), size, scores.shape)]
     masks += random_masks(scores, size, draws, np.random.default_rng([context.seed, size]))
     found, best, *chance = evaluator.evaluate_all(masks)
     return Transfer(

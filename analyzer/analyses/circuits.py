@@ -2,8 +2,9 @@
 
 1. Edge scores by EAP-IG (Hanna et al. 2024, arXiv 2403.17806), from the passes shared with neurons and heads.
 2. Faithfulness (m(C) - m(empty)) / (m(full) - m(empty)) of the n best edges at MIB's sizes (Mueller et al. 2025,
-   arXiv 2504.13151), each circuit really run (`analyzer/circuit_run.py`): ranked signed for CPR, by magnitude for
-   CMD, beside random circuits of as many edges. CPR is the area under the first over the share of edges, from 0
+   arXiv 2504.13151), each circuit really run (`analyzer/circuit_run.py`): the strongest paths first
+   (`circuit_paths.along_paths`), by signed score for CPR, by magnitude for CMD, beside random circuits of as many
+   edges. CPR is the area under the first over the share of edges, from 0
    to 1 by trapezoids, CMD that of |1 - f| of the second.
 3. The smallest circuit that keeps a stated share, searched between those sizes, pruned to paths from input to
    verdict, which changes nothing.
@@ -24,7 +25,7 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
-from analyzer.circuit_paths import area, first, nodes_on, on_paths, random_masks, ranked, sizes
+from analyzer.circuit_paths import along_paths, area, first, nodes_on, on_paths, random_masks, ranked, sizes
 from analyzer.circuit_run import CircuitEvaluator, Evaluation
 from analyzer.context import Context
 from analyzer.gradients import GradientPass
@@ -66,7 +67,8 @@ class Search:
     random: np.random.Generator
 
     def __post_init__(self) -> None:
-        self.signed, self.magnitude = ranked(self.scores, signed=True), ranked(self.scores, signed=False)
+        self.signed, self.magnitude = along_paths(self.scores, signed=True), along_paths(self.scores, signed=False)
+        self.strongest = ranked(self.scores, signed=False)
         self.total = len(self.signed)
 
     def mask(self, count: int, *, signed: bool = True) -> np.ndarray:
@@ -81,7 +83,7 @@ class Search:
         return [found.faithfulness for found in self.evaluator.evaluate_all(masks)]
 
 
-@computes("circuits", CircuitsSettings, version=1)
+@computes("circuits", CircuitsSettings, version=2)
 def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
     """Find and test the circuit of this checkpoint."""
     evaluator = CircuitEvaluator(context, settings.curve_prompts)
@@ -191,7 +193,7 @@ def _smallest(search: Search, curve: list[CurvePoint]) -> tuple[SmallestCircuit 
 
 def _check(search: Search) -> tuple[float | None, int]:
     """Rank correlation of the strongest edges' scores with what is lost when each alone is corrupted."""
-    chosen = search.magnitude[: search.settings.checked]
+    chosen = search.strongest[: search.settings.checked]
     if search.scores.ndim == 1:
         chosen = [place for place in chosen if place != 0]
     if not len(chosen) or not search.evaluator.something_to_keep:
@@ -241,7 +243,7 @@ def _node(name: str, kind: str, layer: int, head: int | None, frozen: bool, effe
 
 def _edges(search: Search, graph: Graph, smallest: np.ndarray) -> list[CircuitEdge]:
     """The strongest, and the whole of the smallest circuit where it is no larger than what is shown."""
-    chosen = [int(place) for place in search.magnitude[:SHOWN]]
+    chosen = [int(place) for place in search.strongest[:SHOWN]]
     own = np.flatnonzero(smallest.ravel())
     if len(own) <= SHOWN:
         chosen = list(dict.fromkeys([*own.tolist(), *chosen]))[: max(SHOWN, len(own))]

@@ -75,7 +75,8 @@ class CurvePoint(Part):
     high: float
     """95 % bootstrap interval over contrast pairs (or prompts)."""
     by_magnitude: float
-    """The same with edges ranked by |score|, as CMD wants it; `faithfulness` ranks them signed, as CPR does."""
+    """The same with edges ranked by |score|, as CMD wants it; `faithfulness` ranks them signed, as CPR does. An edge
+    ranks with the best path that it is on."""
     random: list[float]
     """Faithfulness of random circuits with as many edges; empty at fraction 1."""
 
@@ -247,8 +248,9 @@ def _curve_caption(result: CircuitsResult) -> str:
     return (
         f"What it shows: the judge really run with only the best {word} intact, while everything else carries "
         f"{REFERENCES[result.reference]}; faithfulness is the share of the separation of unsafe and safe that is "
-        "left, pooled over prompts. Blue ranks by score, dashed pink by its size; grey points are random "
-        f"circuits, the star is the smallest circuit that keeps {kept(result.keep)}.\n"
+        "left, pooled over prompts. Paths come in the order of their weakest edge: blue by score, dashed pink by "
+        "the size of the score. Grey points are random circuits, the star is the smallest circuit that keeps "
+        f"{kept(result.keep)}.\n"
         "How to read: the further left and up the blue curve, the fewer parts compute the verdict. CPR is the area "
         f"under it over the share of {word} (higher is better), CMD the area between the pink one and 1 (lower is "
         "better). Above 1 the parts that work against the verdict are left out; below 0 the circuit answers the "

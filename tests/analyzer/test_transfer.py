@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analyzer.analyses import CannotCompute
+from analyzer.circuit_paths import along_paths, first
 from analyzer.circuit_run import CircuitEvaluator
 from analyzer.context import Context
 from analyzer.transfer import Circuits, transfer
@@ -41,9 +42,8 @@ def test_the_smallest_circuit_is_what_runs(family: str) -> None:
     assert found.edges == mask.sum()
     assert found.faithfulness.value == pytest.approx(expected.faithfulness, abs=1e-5)
     assert found.faithfulness.low <= found.faithfulness.value <= found.faithfulness.high
-    best = np.zeros(own.size, dtype=bool)
-    best[np.argsort(-np.where(np.isfinite(own), own, -9), axis=None, kind="stable")[: found.edges]] = True
-    assert found.own == pytest.approx(evaluator.evaluate(best.reshape(own.shape)).faithfulness, abs=1e-5)
+    best = first(along_paths(own, signed=True), found.edges, own.shape)
+    assert found.own == pytest.approx(evaluator.evaluate(best).faithfulness, abs=1e-5)
     assert len(found.random) == 5
     assert len(set(found.random)) > 1
 
@@ -59,13 +59,9 @@ def test_without_a_smallest_circuit_the_best_edges_run() -> None:
     here, evaluator = real()
     before, own = scores_of(evaluator, 1), scores_of(evaluator, 2)
     found = transfer(here, circuits(before), circuits(own), 7, 5, PROMPTS)
-    best = np.argsort(-np.where(np.isfinite(before), before, -9), axis=None, kind="stable")[:7]
-    mask = np.zeros(before.size, dtype=bool)
-    mask[best] = True
+    best = first(along_paths(before, signed=True), 7, before.shape)
     assert found.edges == 7
-    assert found.faithfulness.value == pytest.approx(
-        evaluator.evaluate(mask.reshape(before.shape)).faithfulness, abs=1e-5
-    )
+    assert found.faithfulness.value == pytest.approx(evaluator.evaluate(best).faithfulness, abs=1e-5)
 
 
 def test_another_shape_is_said() -> None:
