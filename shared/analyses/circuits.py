@@ -75,8 +75,8 @@ class CurvePoint(Part):
     high: float
     """95 % bootstrap interval over contrast pairs (or prompts)."""
     by_magnitude: float
-    """The same with edges ranked by |score|, as CMD wants it; `faithfulness` ranks them signed, as CPR does. An edge
-    ranks with the best path that it is on."""
+    """The same with edges ranked by |score|, as CMD wants it; `faithfulness` ranks them signed, as CPR does. Edges
+    rank with the best path that they are on."""
     random: list[float]
     """Faithfulness of random circuits with as many edges; empty at fraction 1."""
 
