@@ -1,0 +1,224 @@
+"""A real decoder all the way: SmolLM2-135M as classifier and as prompted judge, the advanced suite on both."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import typer
+from sklearn.metrics import roc_auc_score
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
+from midwatch import app
+from shared.analyses import all_views
+from shared.analyses.circuits import CircuitsResult
+from shared.analyses.heads import HeadsResult
+from shared.analyses.layers import LayersResult
+from shared.analyses.neurons import NeuronsResult
+from shared.analyses.tokens import TokensResult
+from shared.prompts.load import load_prompts
+from shared.records import Prompt
+from shared.results import ResultRecord
+from shared.run import Run
+from tests.decoder import (
+    FROZEN,
+    MISSING,
+    NOT_INSTALLED,
+    ROOT,
+    TWINS,
+    train_classifier,
+    train_prompted,
+    write_probes,
+    write_train,
+)
+from tests.e2e.inputs import midwatch
+
+LAYERS, HEADS = 30, 9
+UNITS = {"prompts": 8, "ablated": 8, "steps": 3, "top": 3, "controls": 2}
+REDUCED: dict[str, dict[str, int]] = {
+    "tokens": {"extra_prompts": 2, "random_rankings": 1},
+    "neurons": UNITS | {"decoys": 0},
+    "heads": UNITS,
+    "circuits": {"prompts": 8, "steps": 3, "curve_prompts": 4, "random": 1, "checked": 1},
+}
+"""Few prompts, draws and steps: the same passes and the same code in a fraction of the time."""
+
+pytestmark = pytest.mark.timeout(1800)  # the first test of each judge trains and analyses it
+
+
+def decoder(test: Any) -> Any:
+    """A slow test, skipped where there is no decoder."""
+    return pytest.mark.slow(pytest.mark.skipif(bool(MISSING), reason=NOT_INSTALLED)(test))
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """A run with two checkpoints: the layers of the first are analysed, and everything of the last."""
+
+    kind: str
+    run: Run
+    probes: list[Prompt]
+
+    def record(self, analysis: str, index: int = -1) -> ResultRecord:
+        checkpoint = self.run.checkpoints()[index]
+        (path,) = self.run.results.glob(f"{checkpoint}/{analysis}/*/result.json")
+        return ResultRecord.model_validate_json(path.read_text())
+
+    def result(self, analysis: str, kind: type[Any], index: int = -1) -> Any:
+        return kind.model_validate(self.record(analysis, index).payload)
+
+
+@pytest.fixture(scope="module", params=["classifier", "prompted"])
+def analysed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Analysed:
+    folder = tmp_path_factory.mktemp(request.param)
+    request.addfinalizer(lambda: shutil.rmtree(folder))  # gigabytes
+    run, probes, train = folder / "run", write_probes(folder / "probes.jsonl"), write_train(folder / "train.jsonl")
+    if request.param == "classifier":
+        train_classifier(run, train, epochs=0.9, save_every=10)
+    else:
+        train_prompted(run, train, steps=32, save_every=16)
+        question = ["--kind", "prompted", "--template-file", str(run / "template.txt")]
+        answers = ["--unsafe-answer", " True", "--safe-answer", " False"]
+        ours = ["--probes", str(probes), "--train-data", str(train)]
+        done = midwatch("init", str(run), *question, *answers, *ours)
+        assert done.returncode == 0, done.stderr
+    first, last = Run.at(run).checkpoints()
+    told = [f"{name}.{setting}={value}" for name, own in REDUCED.items() for setting, value in own.items()]
+    reduced = [word for value in told for word in ("--set", value)]
+    for steps, what in ((first, ["--only", "layers"]), (last, ["--suite", "advanced", *reduced])):
+        chosen = ["--steps", steps.rpartition("-")[2], "--probes", str(probes), "--cores", "1"]
+        done = midwatch("analyze", str(run), *chosen, *what, seconds=1500)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return Analysed(request.param, Run.at(run), load_prompts(str(probes)))
+
+
+@decoder
+def test_every_analysis_of_both_suites_is_there(analysed: Analysed) -> None:
+    for view in all_views():
+        record = analysed.record(view.name)
+        assert all(math.isfinite(value) for value in record.summary.values()), record.summary
+        assert record.judge["parameters"] > 134e6
+    pages = {path.name for path in analysed.run.visualizations.iterdir()}
+    drawn = {re.sub(r"^(epoch|step)_\d+_|\.html$", "", name) for name in pages}
+    assert {"circuits", "neuron_map", "heads", "evolution", "sample_0_safe_tokens"} <= drawn
+
+
+@decoder
+def test_the_judge_was_trained_and_its_scores_are_plain_transformers(analysed: Analysed) -> None:
+    scores = plain_scores(analysed)
+    labels = [prompt.label == "unsafe" for prompt in analysed.probes]
+    auc = float(roc_auc_score(labels, scores))
+    assert auc > 0.6
+    score_of = {prompt.text: float(score) for prompt, score in zip(analysed.probes, scores, strict=True)}
+    assert sum(score_of[unsafe] > score_of[safe] for safe, unsafe in TWINS) >= 10  # of 12; by chance one run in 50
+    published = analysed.record("comparison").payload["decision_auroc"]["value"]
+    assert published == pytest.approx(auc, abs=0.02)  # two prompts that score the same to rounding
+    for sample in analysed.result("tokens", TokensResult).samples:
+        assert sample.score == pytest.approx(score_of[sample.text], abs=2e-3)
+
+
+def plain_scores(analysed: Analysed) -> np.ndarray:
+    """(probes,) of the last checkpoint, one prompt at a time."""
+    path = analysed.run.path / analysed.run.checkpoints()[-1]
+    tokenizer: Any = AutoTokenizer.from_pretrained(path)
+    prompted = analysed.kind == "prompted"
+    auto: Any = AutoModelForCausalLM if prompted else AutoModelForSequenceClassification
+    model = auto.from_pretrained(path, dtype=torch.float32).eval()
+    template = (analysed.run.path / "template.txt").read_text() if prompted else "{prompt}"
+    safe, unsafe = (tokenizer(" False")["input_ids"][0], tokenizer(" True")["input_ids"][0]) if prompted else (0, 1)
+    found = []
+    for prompt in analysed.probes:
+        ids = tokenizer(template.replace("{prompt}", prompt.text), return_tensors="pt")["input_ids"]
+        with torch.inference_mode():
+            logits = model(ids).logits[0]
+        logits = logits[-1] if prompted else logits
+        found.append(float(logits[unsafe] - logits[safe]))
+    return np.array(found)
+
+
+@decoder
+def test_the_frozen_layers_are_found_from_bytes(analysed: Analysed) -> None:
+    first, last = (analysed.result("layers", LayersResult, index) for index in (0, 1))
+    for layers in (first, last):
+        assert (layers.layers, layers.frozen_boundary, layers.frozen_from) == (LAYERS, FROZEN, "bytes")
+        assert layers.embeddings_frozen
+        assert (layers.norm_position, layers.pooling) == ("pre", "last_token")
+    assert last.frozen_check == "pass"
+    norms = [np.array([sample.residual_norm for sample in layers.samples]) for layers in (first, last)]
+    assert np.allclose(norms[0][:, : FROZEN + 1], norms[1][:, : FROZEN + 1], rtol=1e-5)
+    assert not np.allclose(norms[0][:, -1], norms[1][:, -1], rtol=1e-5)
+
+
+@decoder
+def test_words_carry_the_score(analysed: Analysed) -> None:
+    tokens = analysed.result("tokens", TokensResult)
+    assert tokens.gap_median < tokens.gap_bound
+    assert tokens.share_converged > 0.8
+    for sample in tokens.samples:
+        if sample.converged:
+            total = sum(word.value for word in sample.words)
+            assert total == pytest.approx(sample.score - sample.baseline_score, abs=0.05 * sample.shift + 1e-3)
+
+
+@decoder
+def test_units_of_every_layer(analysed: Analysed) -> None:
+    neurons, heads = analysed.result("neurons", NeuronsResult), analysed.result("heads", HeadsResult)
+    assert (neurons.layers, neurons.neurons_per_layer, neurons.frozen_boundary) == (LAYERS, 1536, FROZEN)
+    assert (heads.layers, heads.heads, heads.kv_heads) == (LAYERS, HEADS, 3)
+    assert np.array(heads.effect).shape == (LAYERS, HEADS)
+    assert (np.abs(heads.effect).max(axis=1) > 0).all()
+    for found in (neurons, heads):
+        assert found.reference == "twin"
+        assert all(unit.ablation is not None for unit in found.top)
+
+
+@decoder
+def test_the_circuit_beats_random_ones(analysed: Analysed) -> None:
+    found = analysed.result("circuits", CircuitsResult)
+    assert (found.level, found.layers, found.heads, found.frozen_boundary) == ("edges", LAYERS, HEADS, FROZEN)
+    assert found.total_edges == edges_of(LAYERS, HEADS)
+    assert found.mean_full > found.mean_empty
+    assert found.curve[-1].faithfulness == pytest.approx(1, abs=1e-3)
+    assert found.cpr is not None and found.random_cpr is not None and found.cpr > found.random_cpr
+    assert found.smallest is not None and found.smallest.fraction < 1
+    assert found.smallest.faithfulness >= found.keep > max(found.smallest.random)
+
+
+def edges_of(layers: int, heads: int) -> int:
+    """Into each head from all that wrote before its layer, into each MLP also from its layer's heads, and out."""
+    before = [1 + layer * (heads + 1) for layer in range(layers)]  # writers: the input, heads and MLPs
+    return sum(heads * writers + writers + heads for writers in before) + 1 + layers * (heads + 1)
+
+
+DOCUMENT = (ROOT / "docs" / "decoders.md").read_text(encoding="utf-8")
+LINES = [
+    line for block in re.findall(r"```bash\n(.*?)```", DOCUMENT, re.DOTALL) for line in block.splitlines() if line
+]
+
+
+@pytest.mark.parametrize("line", sorted({line for line in LINES if line.startswith("midwatch ")}))
+def test_command_lines_of_the_document_parse(line: str) -> None:
+    name, *words = shlex.split(line)[1:]
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    with commands[name].make_context(name, words):
+        pass
+
+
+def test_the_document_names_what_exists() -> None:
+    scripts = [shlex.split(line) for line in LINES if line.startswith("python ")]
+    assert scripts and len(LINES) >= 6
+    for words in scripts:
+        done = subprocess.run([sys.executable, words[1], "--help"], capture_output=True, text=True, cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+        assert all(word in done.stdout for word in words if word.startswith("--"))
+    for target in re.findall(r"\]\(([^)#]+)\)", DOCUMENT):
+        assert target.startswith("http") or (ROOT / "docs" / target).exists(), target
