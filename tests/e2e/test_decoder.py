@@ -95,7 +95,7 @@ def analysed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     told = [f"{name}.{setting}={value}" for name, own in REDUCED.items() for setting, value in own.items()]
     reduced = [word for value in told for word in ("--set", value)]
     for steps, what in ((first, ["--only", "layers"]), (last, ["--suite", "advanced", *reduced])):
-        chosen = ["--steps", steps.rpartition("-")[2], "--probes", str(probes), "--cores", "1"]
+        chosen = ["--steps", steps.rpartition("-")[2], "--probes", str(probes), "--cores", "1", "--nice", "0"]
         done = midwatch("analyze", str(run), *chosen, *what, seconds=1500)
         assert done.returncode == 0, done.stdout + done.stderr
     return Analysed(request.param, Run.at(run), load_prompts(str(probes)))
