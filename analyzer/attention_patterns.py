@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from analyzer.encode import Encoded, collate, packed
 from analyzer.passes import score
 from analyzer.sources import known_wiring
+from analyzer.words import token_names
 from shared.analyses.heads import AttendedToken
 
 if TYPE_CHECKING:
@@ -56,12 +57,13 @@ def attention_of(context: Context, heads: Sequence[tuple[int, int]]) -> list[Tal
                 score(judge, batch)
             if any(weights is None for weights in found.values()):
                 return None
-            for number, (layer, head) in enumerate(heads):
-                weights = found[layer]
-                assert weights is not None  # noqa: S101 (looked at above)
-                for place, row in enumerate(rows):
-                    size = len(encoded[row].ids)
-                    _add(tallies[number], context, encoded[row], weights[place, head, :size, :size].float().cpu())
+            for place, row in enumerate(rows):
+                size = len(encoded[row].ids)
+                names = [_name(context, encoded[row], token) for token in range(size)]
+                for tally, (layer, head) in zip(tallies, heads, strict=True):
+                    weights = found[layer]
+                    assert weights is not None  # noqa: S101 (looked at above)
+                    _add(tally, context, encoded[row], names, weights[place, head, :size, :size].float().cpu())
     return tallies
 
 
@@ -100,15 +102,14 @@ def _weights(judge: Judge, layers: Sequence[int]) -> Iterator[dict[int, Tensor |
         yield found
 
 
-def _add(tally: Tally, context: Context, prompt: Encoded, weights: Tensor) -> None:
-    """One prompt's (queries, keys) weights, without padding."""
+def _add(tally: Tally, context: Context, prompt: Encoded, names: Sequence[str], weights: Tensor) -> None:
+    """One prompt's (queries, keys) weights, without padding; `names` of its tokens."""
     if float((weights.sum(-1) - 1).abs().max()) > ROUNDING:
         raise ValueError("attention weights do not add up to 1")
     size = len(weights)
     causal = context.judge.anatomy.pooling == "last_token"
     visible = torch.tril(torch.ones(size, size)) if causal else torch.ones(size, size)
     even = visible / visible.sum(-1, keepdim=True)
-    names = [_name(context, prompt, place) for place in range(size)]
     sinks = [special or place == 0 for place, special in enumerate(prompt.special)]
     _count(tally.shares, names, sinks, weights.mean(0), even.mean(0))
     if (read := _read_from(context, size)) is not None:
@@ -137,9 +138,12 @@ def _count(
 def _name(context: Context, prompt: Encoded, place: int) -> str:
     start, end = prompt.offsets[place]
     text = prompt.text[start:end].strip().lower()
-    if prompt.special[place] or not text:
-        return str(context.judge.tokenizer.convert_ids_to_tokens(int(prompt.ids[place])))
-    return text
+    if text and not prompt.special[place]:
+        return text
+    tokenizer, token = context.judge.tokenizer, prompt.ids[place]
+    (name,) = token_names(tokenizer, [token])
+    of_template = prompt.special[place] and token not in tokenizer.all_special_ids
+    return f"template: {name}" if of_template else name  # else it would count with the prompt's own words
 
 
 def _read_from(context: Context, size: int) -> int | None:

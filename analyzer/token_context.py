@@ -13,6 +13,7 @@ from torch import Tensor
 from analyzer.encode import collate, packed
 from analyzer.passes import score
 from analyzer.sources import known_wiring, module_input
+from analyzer.words import token_names
 from shared.analyses.neurons import TokenInContext
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _in_context(context: Context, row: int, position: int, activation: float) ->
         end += 1
     token = text[start:end].strip()
     if prompt.special[position] or not token:
-        token = str(context.judge.tokenizer.convert_ids_to_tokens(int(prompt.ids[position])))
+        token = token_names(context.judge.tokenizer, [prompt.ids[position]])[0]
     return TokenInContext(
         probe_id=probe.id,
         label=probe.label,

@@ -36,7 +36,7 @@ from analyzer.integrated_gradients import (
 from analyzer.probe_choice import display_samples, spread, twin_of
 from analyzer.resample import bootstrap_weights, mean_interval
 from analyzer.word_statistics import Attributed, cells, shortcuts, top_words
-from analyzer.words import words
+from analyzer.words import token_names, words
 from shared.analyses.tokens import (
     Faithfulness,
     SampleAttribution,
@@ -122,7 +122,7 @@ def _attribute(context: Context, chosen: Sequence[int], settings: TokensSettings
             float(score),
             float(start),
             attribution,
-            words(path.encoded, judge.tokenizer.convert_ids_to_tokens(list(path.encoded.ids))),
+            words(path.encoded, token_names(judge.tokenizer, path.encoded.ids)),
         )
         for index, path, score, start, attribution in zip(
             chosen, paths, scores, baseline_scores, found, strict=True

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.figures.style import percent
-from shared.figures.unit_words import nats
+from shared.figures.unit_words import ENOUGH, nats
 
 if TYPE_CHECKING:
     from shared.analyses.circuits import CircuitsResult, CurvePoint
@@ -105,7 +105,7 @@ def circuit_flags(result: CircuitsResult) -> list[str]:
             f"MOST OF THE GRAPH: the circuit needs {small_share(circuit.fraction)} of the {noun(result)}, so it "
             "explains little"
         )
-    if result.check is not None and result.check < LOW_CHECK:
+    if result.check is not None and result.n_checked >= ENOUGH and result.check < LOW_CHECK:
         flags.append(
             f"SCORES DENIED BY EXACT PATCHING (Spearman {_correlation(result.check)}, {result.n_checked} "
             "strongest): believe the curve only"

@@ -20,6 +20,8 @@ ONE_CARRIES = 0.5
 """Share of what the shown units lose one by one, above which one of them carries most."""
 LOW_AGREEMENT = 0.5
 """Spearman correlation below which attribution is not to be believed without ablation."""
+ENOUGH = 8
+"""Pairs of numbers without which a rank correlation denies nothing."""
 _LINE, _SIZE = 330.0, 12.5
 """Pixels for a token in its context, and the font size."""
 
@@ -112,11 +114,11 @@ def unit_flags(units: Units, agreement: float | None, noun: str) -> list[str]:
     idle = [name for name, drop in removed if drop.low <= 0 <= drop.high]
     if 3 * len(idle) > len(removed):
         named = ", ".join(idle[:4]) + (", …" if len(idle) > 4 else "")
-        flags.append(f"NOTHING HAPPENS without {len(idle)} of the {len(removed)} strongest: {named}")
+        flags.append(f"NO CLEAR LOSS without {len(idle)} of the {len(removed)} strongest: {named}")
     disputed = sum(unit.disputed for unit in units)
     if 2 * disputed > len(units):
         flags.append(f"DISPUTED: plain and integrated gradient disagree on {disputed} of {len(units)} {noun} shown")
-    if agreement is not None and agreement < LOW_AGREEMENT:
+    if agreement is not None and len(removed) >= ENOUGH and agreement < LOW_AGREEMENT:
         flags.append(f"ATTRIBUTION AND ABLATION DISAGREE (Spearman {agreement:.2f}): believe the bars only")
     return flags
 

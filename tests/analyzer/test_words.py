@@ -7,8 +7,9 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from analyzer.encode import Encoded, encode
-from analyzer.words import WordSpan, is_filler, words
+from analyzer.words import WordSpan, is_filler, token_names, words
 from tests.analyzer.judges import tiny_judge
+from tests.tiny import tiny_tokenizer
 
 HOSTILE = [
     "<script>alert('x')</script>",
@@ -129,3 +130,13 @@ def test_every_token_is_in_exactly_one_word(family: str, text: str) -> None:
 def test_fillers(text: str, filler: bool) -> None:
     assert is_filler(WordSpan(text, 0, len(text), (0,))) is filler
     assert is_filler(WordSpan(text, 0, 0, (0,), special=True))
+
+
+def test_tokens_that_are_no_words_are_named_for_people() -> None:
+    """A template's tokens by their text, special ones by name; byte-level signs never show."""
+    words_, bytes_ = tiny_tokenizer("bert"), tiny_tokenizer("qwen2")
+    assert token_names(words_, words_("cake")["input_ids"]) == ["[CLS]", "cake", "[SEP]"]  # type: ignore[arg-type]
+    ids = bytes_(" cake\n ", add_special_tokens=False)["input_ids"]
+    names = token_names(bytes_, ids)  # type: ignore[arg-type]
+    assert not any(sign in name for name in names for sign in "ĠĊ")
+    assert names[0] == "cake" and "⏎" in names

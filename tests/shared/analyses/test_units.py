@@ -67,7 +67,7 @@ def test_one_unit_that_carries_most_is_flagged():
 
 def test_effects_that_removal_denies_are_flagged():
     rows = [removed(row, 0.001) for row in neurons().model_dump()["top"]]
-    assert "NOTHING HAPPENS without 10 of the 10 strongest" in notes(panel(neurons(top=rows)))
+    assert "NO CLEAR LOSS without 10 of the 10 strongest" in notes(panel(neurons(top=rows)))
     assert "DISAGREE (Spearman 0.20)" in notes(panel(neurons(agreement=0.2)))
 
 
