@@ -98,6 +98,7 @@ def rename_classes(config: Path) -> None:
     config.write_text(text.replace('"unsafe"', '"LABEL_1"').replace('"safe"', '"LABEL_0"'))
 
 
+@pytest.mark.timeout(900)
 def test_marked_commands_run(folder: Path) -> None:
     """In the README's order, as a reader types them."""
     lines = blocks(run=True)
