@@ -25,7 +25,7 @@ from tests.bench import Figure
 from tests.bench._judge import RECORD, STEPS, trained_run
 from tests.bench._passes import recorded, replayed
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 def measure() -> list[Figure]:
