@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from analyzer.units import UnitMeans
 
 
+CPU_TOKENS = 2048
+"""Tokens (rows x length) that are differentiated at once on the CPU: more take more memory, and no less time."""
+
+
 @dataclass(frozen=True)
 class UnitEffects:
     """Contributions of units of one kind, nats; all (layers, units) float32."""
@@ -81,7 +85,8 @@ def gradient_pass(context: Context, steps: int, prompts: int, *, edges: bool = F
         edges=EdgeSums(context.judge, graph) if edges and wiring.has_edges else None,
     )
     done = 0
-    for chosen in references.batches(context.encoded, context.batch_tokens, steps + 1):
+    at_once = min(context.batch_tokens, CPU_TOKENS) if context.judge.device == "cpu" else context.batch_tokens
+    for chosen in references.batches(context.encoded, at_once, steps + 1):
         shared.add(chosen)
         done += len(chosen)
         context.progress(done, references.n)
