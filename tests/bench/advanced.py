@@ -6,22 +6,19 @@ Alone, each analysis makes every pass it needs; in a suite they share. Turn abou
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from analyzer import analyses
 from analyzer.context import Context
-from analyzer.judge import Judge, load_judge
-from shared.prompts.probes import read_probes
+from analyzer.judge import Judge
 from shared.records import Probe, RunRecord
 from tests.analyzer.judges import random_probes, tiny_judge
 from tests.bench import Figure
-from tests.bench._judge import RECORD, trained_run
+from tests.bench._judge import trained_judge
 from tests.bench._passes import recorded, replayed
 
 NAMES = ("neurons", "heads", "circuits")
@@ -32,10 +29,7 @@ SMALL: dict[str, Any] = {"hidden_size": 64, "intermediate_size": 256, "num_atten
 
 def measure() -> list[Figure]:
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoint = trained_run(Path(folder, "run"))
-        judge = load_judge(checkpoint, RECORD.judge)
-        probes = read_probes(checkpoint.parent / "probes.jsonl").probes
+    with trained_judge() as (judge, probes, _):
         figures = [_against_passes(judge, probes, name) for name in NAMES]
     return [*figures, *_growth()]
 

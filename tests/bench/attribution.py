@@ -7,7 +7,6 @@ loads. Both attribute the same prompts from the same baselines (mask tokens), tu
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,13 +20,12 @@ from transformers import AutoModelForSequenceClassification
 from analyzer.analyses.tokens import TokensSettings
 from analyzer.encode import Encoded, encode
 from analyzer.integrated_gradients import MIN_SHIFT, Attribution, attribute, neutral_embedding, path_to
-from analyzer.judge import Judge, load_judge
+from analyzer.judge import Judge
 from analyzer.passes import record
 from analyzer.probe_choice import display_samples, spread
 from analyzer.quadrature import concentrated, legendre
-from shared.prompts.probes import read_probes
 from tests.bench import Figure
-from tests.bench._judge import RECORD, trained_run
+from tests.bench._judge import trained_judge
 
 PROMPTS = 32
 ROUNDS = 7
@@ -37,10 +35,7 @@ CAPTUM_DEFAULT = 50
 
 def measure() -> list[Figure]:
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoint = trained_run(Path(folder, "run"))
-        judge = load_judge(checkpoint, RECORD.judge)
-        probes = read_probes(checkpoint.parent / "probes.jsonl").probes
+    with trained_judge() as (judge, probes, checkpoint):
         shown = display_samples(probes)
         chosen = [probes[i].text for i in shown + spread(probes, PROMPTS - len(shown), shown)]
         prompts = encode(judge.tokenizer, chosen, judge.max_length)

@@ -6,19 +6,15 @@ Bytes of tensors that are alive together beside the weights, counted after every
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import torch
 
 from analyzer import analyses
 from analyzer.context import Context
-from analyzer.judge import Judge, load_judge
-from shared.prompts.probes import read_probes
+from analyzer.judge import Judge
 from shared.records import Probe, RunRecord
 from tests.analyzer.live_tensors import LiveTensors
 from tests.bench import Figure
-from tests.bench._judge import RECORD, trained_run
+from tests.bench._judge import trained_judge
 
 NAMES = ("neurons", "heads", "circuits")
 BATCH_TOKENS = 4096
@@ -27,13 +23,10 @@ MIB = 2**20
 
 def measure() -> list[Figure]:
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoint = trained_run(Path(folder, "run"))
-        judge = load_judge(checkpoint, RECORD.judge)
-        probes = read_probes(checkpoint.parent / "probes.jsonl").probes
-    weights = sum(each.nbytes for each in judge.model.parameters())
-    peaks = {count: _peak(judge, _part(probes, count), BATCH_TOKENS) for count in (32, 64, 128)}
-    half = _peak(judge, probes, BATCH_TOKENS // 2)
+    with trained_judge() as (judge, probes, _):
+        weights = sum(each.nbytes for each in judge.model.parameters())
+        peaks = {count: _peak(judge, _part(probes, count), BATCH_TOKENS) for count in (32, 64, 128)}
+        half = _peak(judge, probes, BATCH_TOKENS // 2)
     detail = f"weights {weights / MIB:.0f} MiB; batches of {BATCH_TOKENS} tokens"
     figures = [
         Figure(f"peak beside the weights, {count} prompts", peak / MIB, "MiB", "", None, detail)
