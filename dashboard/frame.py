@@ -15,6 +15,7 @@ from dashboard.facts import Facts, gather
 from dashboard.place import Place, place_from_environment
 from dashboard.selection import Selection
 from dashboard.snapshot import CheckpointView, Snapshot
+from dashboard.steering import steered
 from shared.run import Run
 
 
@@ -53,7 +54,8 @@ def framed(title: str, draw: Callable[[Frame], None]) -> None:
     else:
         view = selection.resolve(chosen, snapshot)
         frame = Frame(snapshot, chosen, view, gather(snapshot, view), time.time(), watched)
-        _show_problems(frame)
+        with st.container():  # of its own, so that what follows stays where it is when an alert comes or goes
+            _show_problems(frame)
         draw(frame)
     with line:
         live.keep_watching(place, reader.snapshot if reader else lambda: None, shown, frozenset(watched))
@@ -77,14 +79,13 @@ def _run_picker(runs: Sequence[Run], run: Run | None, chosen: Selection) -> None
         names.insert(0, chosen.run)  # a deleted run stays chosen, so that nothing else is shown in its name
     if not names:
         return
-    st.session_state["w_run"] = run_name(run) if run is not None else chosen.run
 
-    def picked() -> None:
-        chosen.run, chosen.checkpoint, chosen.follow = st.session_state["w_run"], None, True
+    def picked(name: str) -> None:
+        chosen.run, chosen.checkpoint, chosen.follow = name, None, True
         chosen.link_problem, chosen.wanted, chosen.units = "", None, {}
         selection.write_link(chosen, None)
 
-    st.selectbox("Run", names, key="w_run", on_change=picked)
+    st.selectbox("Run", names, **steered("run", run_name(run) if run is not None else chosen.run, picked))
 
 
 def _show_problems(frame: Frame) -> None:

@@ -1,9 +1,9 @@
 """What the user looks at: run, checkpoint, tab. Ours, kept apart from the widgets' own state.
 
 Widgets lose their place when their options grow under a live run. So the selection lives in session state under
-one key, is assigned to each widget's key before the widget is drawn, and changes only in `on_change` callbacks,
-which are also the only place that writes the address bar (so a link restores the view, and a live update never
-touches it).
+one key, is assigned to each widget's key before the widget is drawn (see steering), and changes only in callbacks
+of a reader's move, which are also the only place that writes the address bar (so a link restores the view, and a
+live update never touches it).
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from dashboard.frame import Frame
 from dashboard.headline import headlines
 from dashboard.panels import show_panels
 from dashboard.snapshot import CheckpointView
+from dashboard.steering import steered
 from dashboard.unit_history import unit_history
 from dashboard.view_options import view_options
 from shared import analyses
@@ -47,8 +48,8 @@ def epoch_control(frame: Frame, view: CheckpointView) -> None:
         chosen.checkpoint, chosen.follow, chosen.link_problem = to.name, False, ""
         selection.write_link(chosen, to)
 
-    def followed() -> None:
-        chosen.follow, chosen.checkpoint = st.session_state["w_follow"], view.name
+    def followed(on: bool) -> None:
+        chosen.follow, chosen.checkpoint = on, view.name
         chosen.link_problem = ""
         selection.write_link(chosen, view)
 
@@ -61,9 +62,10 @@ def epoch_control(frame: Frame, view: CheckpointView) -> None:
     with on:
         _step("chevron_right", "Next checkpoint", views[place + 1] if place + 1 < len(views) else None, go)
     with follow:
-        st.session_state["w_follow"] = chosen.follow
         st.toggle(
-            "Follow newest", key="w_follow", on_change=followed, help="Go on to each newly analysed checkpoint."
+            "Follow newest",
+            help="Go on to each newly analysed checkpoint.",
+            **steered("follow", chosen.follow, followed),
         )
 
 
@@ -73,12 +75,10 @@ def _slider(
     if len(by_label) == 1:
         plain(f"One checkpoint so far: {view.label}. The slider comes with the second.", "one", "muted")
         return
-    st.session_state["w_checkpoint"] = view.label
     st.select_slider(
         f"Checkpoint {place + 1} of {len(by_label)}",
         list(by_label),
-        key="w_checkpoint",
-        on_change=lambda: go(by_label[st.session_state["w_checkpoint"]]),
+        **steered("checkpoint", view.label, lambda label: go(by_label[label])),
     )
 
 
@@ -115,12 +115,11 @@ def tabs(frame: Frame, view: CheckpointView) -> None:
     chosen = frame.selection
     opened = next((title for title, each in known.items() if each.name == chosen.tab), next(iter(known)))
 
-    def switched() -> None:
-        chosen.tab = known[st.session_state["w_tab"]].name
+    def switched(title: str) -> None:
+        chosen.tab = known[title].name
         selection.write_link(chosen, view)
 
-    st.session_state["w_tab"] = opened
-    for title, tab in zip(known, st.tabs(list(known), key="w_tab", on_change=switched), strict=True):
+    for title, tab in zip(known, st.tabs(list(known), **steered("tab", opened, switched)), strict=True):
         if tab.open:
             with tab:
                 analysis_tab(frame, view, known[title])

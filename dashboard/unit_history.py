@@ -16,6 +16,7 @@ from dashboard.panels import show_panels
 from dashboard.results_index import ResultFile
 from dashboard.selection import Selection
 from dashboard.snapshot import CheckpointView
+from dashboard.steering import steered
 from shared.analyses import Panel
 from shared.figures.unit_history import Moment, history_panel
 from shared.figures.unit_words import nats
@@ -64,14 +65,15 @@ def unit_history(frame: Frame, view: CheckpointView, analysis: str) -> None:
 
 def _pick(units: dict[Place, str], chosen: Selection, analysis: str) -> Place:
     """The selectbox. The choice is ours, so that a live update, which changes the options, does not move it."""
-    key = f"w_unit_{analysis}"
 
-    def picked() -> None:
-        chosen.units[analysis] = st.session_state[key]
+    def picked(place: Place) -> None:
+        chosen.units[analysis] = place
 
-    st.session_state[key] = chosen.units.get(analysis, next(iter(units)))
+    place = chosen.units.get(analysis, next(iter(units)))
     label = f"{LETTERS[analysis][0]} to follow over the run"
-    return st.selectbox(label, list(units), key=key, format_func=units.__getitem__, on_change=picked)
+    widget = steered(f"unit_{analysis}", place, picked)
+    st.selectbox(label, list(units), format_func=units.__getitem__, **widget)
+    return place
 
 
 def _panel(views: Sequence[CheckpointView], view: CheckpointView, analysis: str, place: Place) -> Panel:

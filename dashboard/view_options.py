@@ -11,6 +11,7 @@ from dashboard.frame import Frame
 from dashboard.results_index import ResultFile
 from dashboard.selection import Selection
 from dashboard.snapshot import CheckpointView
+from dashboard.steering import steered
 from shared.analyses import View
 
 SIZES = (10, 20, 40, 80, 160, 400)
@@ -55,30 +56,27 @@ def _others(frame: Frame, view: CheckpointView, analysis: View) -> dict[str, Che
 def _change(chosen: Selection, analysis: View, others: dict[str, CheckpointView]) -> CheckpointView | None:
     """The switch to the change, and since which checkpoint."""
 
-    def switched() -> None:
-        chosen.change = st.session_state["w_change"]
+    def switched(on: bool) -> None:
+        chosen.change = on
 
-    def picked() -> None:
-        chosen.against[analysis.name] = st.session_state["w_against"]
+    def picked(name: str) -> None:
+        chosen.against[analysis.name] = name
 
     usual = PREVIOUS if analysis.name in reading.SIZED else BASELINE
     against = chosen.against.get(analysis.name, usual)
     against = against if against in others else BASELINE
-    st.session_state["w_change"] = chosen.change
     label = f"Change since {NAMES[against]} ({others[against].label})"
-    st.toggle(label, key="w_change", on_change=switched)
+    st.toggle(label, **steered("change", chosen.change, switched))
     if not chosen.change:
         return None
     if len(others) > 1:
-        st.session_state["w_against"] = against
         st.radio(
             "Compared with",
             list(others),
-            key="w_against",
             format_func=lambda name: f"{name}: {others[name].label}",
-            on_change=picked,
             horizontal=True,
             label_visibility="collapsed",
+            **steered("against", against, picked),
         )
     return others[against]
 
@@ -86,8 +84,8 @@ def _change(chosen: Selection, analysis: View, others: dict[str, CheckpointView]
 def _size(chosen: Selection) -> int:
     """How many edges are drawn."""
 
-    def picked() -> None:
-        chosen.edges = st.session_state["w_edges"]
+    def picked(edges: int) -> None:
+        chosen.edges = edges
 
-    st.session_state["w_edges"] = chosen.edges
-    return st.selectbox("Edges drawn", SIZES, key="w_edges", on_change=picked, width=140)
+    st.selectbox("Edges drawn", SIZES, width=140, **steered("edges", chosen.edges, picked))
+    return chosen.edges

@@ -117,7 +117,7 @@ def slider(browser: Any, server: Server, epochs: int) -> Iterator[Figure]:
 def move(watched: Watched, key: str, number: int) -> float:
     """One step of the slider; milliseconds until the figures changed."""
     watched.page.evaluate(ARM)
-    watched.page.locator("input[type=range]").press(key)
+    watched.slider().press(key)
     took = watched.page.evaluate("window.moved")
     assert took is not None, f"move {number} changed no figure"
     return took

@@ -114,9 +114,13 @@ class Watched:
         """What the address bar says (`page.url` is only as new as the last call into the browser)."""
         return self.page.evaluate("location.href")
 
+    def slider(self) -> Any:
+        """The checkpoint slider that shows; one that was just replaced stays in the page for a moment, hidden."""
+        return self.page.locator("[data-testid=stElementContainer]:visible input[type=range]")
+
     def epoch(self) -> str:
         """The label at the slider, e.g. "epoch 3"; empty without a slider."""
-        slider = self.page.locator("input[type=range]")
+        slider = self.slider()
         return slider.get_attribute("aria-valuetext") or "" if slider.count() else ""
 
     def tab(self) -> str:
@@ -139,9 +143,46 @@ def chromium() -> Iterator[Any]:
             browser.close()
 
 
-def open_page(browser: Any, url: str) -> Watched:
-    """A page of its own session at `url`."""
+class Lagging:
+    """A page's connection to its dashboard, which can hold back what that says: a browser that is behind."""
+
+    def __init__(self, page: Any) -> None:
+        self.sent = 0
+        """Messages of the page since `hold`."""
+        self._held: list[Any] | None = None
+        page.route_web_socket("**/_stcore/stream", self._connect)
+
+    def hold(self) -> None:
+        """Deliver nothing to the page from now on; what the page says goes through."""
+        self.sent, self._held = 0, []
+
+    def release(self) -> None:
+        """Deliver everything that was held, in order."""
+        held, self._held = self._held or [], None
+        for message in held:
+            self._page.send(message)
+
+    def _connect(self, route: Any) -> None:
+        self._page, server = route, route.connect_to_server()
+
+        def said(message: Any) -> None:
+            self.sent += 1
+            server.send(message)
+
+        def heard(message: Any) -> None:
+            if self._held is None:
+                route.send(message)
+            else:
+                self._held.append(message)
+
+        route.on_message(said)
+        server.on_message(heard)
+
+
+def open_page(browser: Any, url: str, prepare: Callable[[Any], object] = lambda page: None) -> Watched:
+    """A page of its own session at `url`; `prepare` sees it before it asks for anything."""
     page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+    prepare(page)
     watched = Watched(page)
     host = url.split("/")[2]
 

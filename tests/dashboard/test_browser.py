@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,16 @@ import pytest
 
 from shared.results import ResultStore
 from tests.dashboard import scenes
-from tests.dashboard.browser import Server, Watched, chromium, find_chromium, open_page, serving, wait_until
+from tests.dashboard.browser import (
+    Lagging,
+    Server,
+    Watched,
+    chromium,
+    find_chromium,
+    open_page,
+    serving,
+    wait_until,
+)
 from tests.fakes import fake_records
 
 pytestmark = [
@@ -39,8 +48,8 @@ def browser() -> Iterator[Any]:
         yield started
 
 
-def opened(browser: Any, url: str) -> Watched:
-    watched = open_page(browser, url)
+def opened(browser: Any, url: str, prepare: Callable[[Any], object] = lambda page: None) -> Watched:
+    watched = open_page(browser, url, prepare)
     watched.wait_for_figure(SLOW_S)
     return watched
 
@@ -76,7 +85,7 @@ def test_with_follow_off_new_results_move_nothing(browser: Any, server: Server, 
     wait_until(lambda: watched.page.evaluate(zoom) != before, SLOW_S)
     zoomed, drawn = watched.page.evaluate(zoom), watched.figures()
     commit_epoch(folder, "still", 5)
-    slider = watched.page.locator("input[type=range]")
+    slider = watched.slider()
     wait_until(lambda: slider.get_attribute("max") == "4", SLOW_S)
     assert (watched.epoch(), watched.tab()) == ("epoch 2", "Circuit comparison")
     assert watched.figures() == drawn and watched.page.evaluate(zoom) == zoomed
@@ -93,8 +102,24 @@ def test_a_burst_of_results_is_followed_to_the_end_and_none_is_missed(
     for epoch in range(3, 28):
         commit_epoch(folder, "burst", epoch)
     wait_until(lambda: watched.epoch() == "epoch 27", SLOW_S)
-    assert watched.page.locator("input[type=range]").get_attribute("max") == "26", "all 27 are on the slider"
+    assert watched.slider().get_attribute("max") == "26", "all 27 are on the slider"
     harmless(watched)
+    watched.page.context.close()
+
+
+def test_a_page_that_is_behind_keeps_following(browser: Any, server: Server, folder: Path) -> None:
+    """With every poll a page sends what it still shows: an echo of the last checkpoint, not a reader's move."""
+    scenes.done(folder, 2, "behind")
+    lines: list[Lagging] = []
+    watched = opened(browser, server.at(run="behind"), lambda page: lines.append(Lagging(page)))
+    lines[0].hold()
+    commit_epoch(folder, "behind", 3)
+    wait_until(lambda: (lines[0].sent >= 4, watched.epoch())[0], SLOW_S)
+    assert watched.epoch() == "epoch 2", "held"
+    lines[0].release()
+    commit_epoch(folder, "behind", 4)
+    wait_until(lambda: watched.epoch() == "epoch 4", SLOW_S)
+    assert "epoch=" not in watched.address()
     watched.page.context.close()
 
 
@@ -105,7 +130,7 @@ def test_a_click_on_a_tab_and_a_move_are_in_the_link_and_a_reload_restores_them(
     watched = opened(browser, server.at(run="link"))
     watched.page.get_by_role("tab", name="Layers").click()
     wait_until(lambda: "tab=layers" in watched.address(), SLOW_S)
-    watched.page.locator("input[type=range]").press("ArrowLeft")
+    watched.slider().press("ArrowLeft")
     wait_until(lambda: "epoch=4" in watched.address(), SLOW_S)
     watched.page.reload()
     watched.wait_for_figure(SLOW_S)

@@ -101,7 +101,7 @@ def test_a_link_restores_run_epoch_and_tab(tmp_path: Path, opened: Opener) -> No
     app = opened(run="first", epoch="2", tab="layers")
     assert app.selectbox[0].value == "first"
     assert app.select_slider[0].value == "epoch 2"
-    assert app.session_state["w_tab"] == "Layers" and not app.toggle[0].value
+    assert app.session_state["w_tab_0"] == "Layers" and not app.toggle[0].value
 
 
 def test_a_link_to_what_is_not_there_says_so(tmp_path: Path, opened: Opener) -> None:
@@ -133,7 +133,7 @@ def test_the_steps_beside_the_slider_move_by_one(tmp_path: Path, opened: Opener)
 def test_the_change_since_the_baseline(tmp_path: Path, opened: Opener) -> None:
     scenes.done(tmp_path, 3)
     app = opened()
-    checked(app.toggle(key="w_change").set_value(True).run())
+    checked(app.toggle(key="w_change_0").set_value(True).run())
     assert "Change of token attribution" in words(app) and "since epoch 1" in words(app)
     app = opened(epoch="1")
     assert [toggle.label for toggle in app.toggle] == ["Follow newest"], "the baseline has no change to itself"

@@ -23,7 +23,7 @@ Opener = Callable[..., AppTest]
 
 
 def picker(app: AppTest, analysis: str):
-    return app.selectbox(key=f"w_unit_{analysis}")
+    return next(box for box in app.selectbox if box.key.startswith(f"w_unit_{analysis}_"))
 
 
 @pytest.mark.parametrize("analysis", ["neurons", "heads"])
