@@ -59,7 +59,7 @@ class Ablator:
 
 
 def joint(k: int, together: UnitAblation, controls: Sequence[UnitAblation]) -> JointAblation:
-    """All at once, beside the random draws."""
+    """`k` supporting units at once, beside the random draws."""
     return JointAblation(
         k=k,
         drop=together.drop,
@@ -92,6 +92,13 @@ def strongest(effect: np.ndarray, count: int) -> list[tuple[int, int]]:
     return [(int(i) // effect.shape[1], int(i) % effect.shape[1]) for i in order if flat[i] > least]
 
 
+def supporting(effect: np.ndarray, chosen: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Those that push to the right verdict. Only these are ablated together: with others among them, losses and
+    gains would cancel.
+    """
+    return [unit for unit in chosen if effect[unit] > 0]
+
+
 def by_layer(chosen: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
     """Layer -> units."""
     found: dict[int, list[int]] = {}
@@ -101,15 +108,20 @@ def by_layer(chosen: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
 
 
 def random_like(
-    chosen: Sequence[tuple[int, int]], shape: tuple[int, int], draws: int, seed: int
+    chosen: Sequence[tuple[int, int]],
+    strong: Sequence[tuple[int, int]],
+    shape: tuple[int, int],
+    draws: int,
+    seed: int,
 ) -> list[dict[int, list[int]]]:
-    """Random sets of as many units, none of them chosen, of the same layers (`same_layers`); no set twice.
+    """Random sets of as many units of the same layers (`same_layers`), none of them `strong`; no set twice.
 
-    `shape` is (layers, units). Fewer than `draws` where there are no more, none where there are too few others.
+    The strong have the chosen ones among them; `shape` is (layers, units). Fewer than `draws` where there are no
+    more, none where there are too few others.
     """
     random = np.random.default_rng(seed)
-    taken = by_layer(chosen)
-    wanted = same_layers(chosen, shape)
+    taken = by_layer(strong)
+    wanted = same_layers(chosen, strong, shape)
     others = {layer: [u for u in range(shape[1]) if u not in taken.get(layer, ())] for layer in wanted}
     if sum(wanted.values()) < len(chosen) or not chosen:
         return []
@@ -125,14 +137,17 @@ def random_like(
     return list(found.values())
 
 
-def same_layers(chosen: Sequence[tuple[int, int]], shape: tuple[int, int]) -> dict[int, int]:
-    """Layer -> how many other units of it stand for the chosen ones: as many as are chosen there.
+def same_layers(
+    chosen: Sequence[tuple[int, int]], strong: Sequence[tuple[int, int]], shape: tuple[int, int]
+) -> dict[int, int]:
+    """Layer -> how many units of it that are not strong stand for the chosen ones: as many as are chosen there.
 
     Where a layer has too few others, the rest comes from the nearest layers that have some left.
     """
     layers, units = shape
     counts = {layer: len(taken) for layer, taken in by_layer(chosen).items()}
-    left = {layer: units - counts.get(layer, 0) for layer in range(layers)}
+    taken = by_layer(strong)
+    left = {layer: units - len(taken.get(layer, ())) for layer in range(layers)}
     found: dict[int, int] = {}
     for layer, count in sorted(counts.items(), key=lambda each: -each[1]):
         for near in sorted(range(layers), key=lambda other: (abs(other - layer), other)):

@@ -1,7 +1,8 @@
 """Attention heads: which of them carry the verdict, checked by ablation, and what they attend to.
 
 1. Effect of every head: class-signed attribution patching, plain and integrated (`analyzer/gradients.py`).
-2. True ablation to the mean of the strongest ones, alone and together, beside random heads of the same layers.
+2. True ablation to the mean of the strongest ones, each alone, and those that support the verdict together, beside
+   random heads of the same layers.
 3. What these few attend to: weights computed again for them alone (`analyzer/attention_patterns.py`).
 
 Summary: heads_joint_drop, heads_control_drop, head_strongest_share, head_agreement; only what is defined. Tensors,
@@ -29,6 +30,7 @@ from analyzer.unit_effects import (
     same_layers,
     spearman,
     strongest,
+    supporting,
 )
 from shared.analyses.heads import HeadRow, HeadsResult
 from shared.analyses.neurons import UnitAblation
@@ -50,7 +52,7 @@ class HeadsSettings(Settings):
     """Of these, prompts that units are ablated on, at most."""
 
 
-@computes("heads", HeadsSettings, version=2)
+@computes("heads", HeadsSettings, version=3)
 def heads(context: Context, settings: HeadsSettings) -> Outcome:
     """Map the heads of this checkpoint."""
     wiring = known_wiring(context.judge)
@@ -58,16 +60,17 @@ def heads(context: Context, settings: HeadsSettings) -> Outcome:
     effect = found.heads.integrated
     ablator = Ablator(context, found.references, settings.ablated)
     top = strongest(effect, min(settings.top, max(1, effect.size // 2)))
-    controls = random_like(top, effect.shape, settings.controls, context.seed)
+    carriers = supporting(effect, top)
+    controls = random_like(carriers, top, effect.shape, settings.controls, context.seed)
     ablations = [Ablation(heads=by_layer([unit])) for unit in top]
-    ablations += [Ablation(heads=chosen) for chosen in (by_layer(top), *controls) if top]
+    ablations += [Ablation(heads=chosen) for chosen in (by_layer(carriers), *controls) if carriers]
     ablated = ablator.run(ablations)
     tallies = attention_of(context, top) if top else []
     rows = [
         _row(context, found, unit, ablation, tallies[place] if tallies else Tally())
         for place, (unit, ablation) in enumerate(zip(top, ablated, strict=False))
     ]
-    together = joint(len(top), ablated[len(top)], ablated[len(top) + 1 :]) if top else None
+    together = joint(len(carriers), ablated[len(top)], ablated[len(top) + 1 :]) if carriers else None
     labels = [probe.label for probe in context.probes]
     result = HeadsResult(
         layers=len(effect),
@@ -84,7 +87,7 @@ def heads(context: Context, settings: HeadsSettings) -> Outcome:
         top=rows,
         joint=together,
         agreement=spearman([row.effect.value for row in rows], [row.ablation.drop.value for row in rows]),
-        notes=_notes(context, found, top, len(controls), settings.controls, tallies is None),
+        notes=_notes(context, found, top, carriers, len(controls), settings.controls, tallies is None),
     )
     tensors = {"effect": effect, "effect_plain": found.heads.plain, "effect_error": found.heads.error}
     return Outcome(result, _summary(result), tensors)
@@ -112,20 +115,28 @@ def _row(
 
 
 def _notes(
-    context: Context, found: GradientPass, top: list[tuple[int, int]], drawn: int, wanted: int, blind: bool
+    context: Context,
+    found: GradientPass,
+    top: list[tuple[int, int]],
+    carriers: list[tuple[int, int]],
+    drawn: int,
+    wanted: int,
+    blind: bool,
 ) -> list[str]:
     notes = [*context.judge.anatomy.notes, *found.references.notes]
     shape = found.heads.integrated.shape
     if not top:
         notes.append("No head has any effect on the score, so none is ablated.")
+    elif not carriers:
+        notes.append("None of the strongest heads supports the right verdict, so none are ablated together.")
     elif drawn < wanted:
         notes.append(f"There are other heads for only {drawn} different random draws.")
-    there = {layer: len(heads) for layer, heads in by_layer(top).items()}
-    moved = sum(max(0, count - there.get(layer, 0)) for layer, count in same_layers(top, shape).items())
+    there = {layer: len(heads) for layer, heads in by_layer(carriers).items()}
+    moved = sum(max(0, count - there.get(layer, 0)) for layer, count in same_layers(carriers, top, shape).items())
     if moved and drawn:
         notes.append(
-            f"The layers of the {len(top)} strongest heads have too few others, so {moved} of the {len(top)} heads "
-            "of each random draw are of the nearest layers."
+            f"The layers of the {len(carriers)} heads removed together have too few others, so {moved} of the "
+            f"{len(carriers)} heads of each random draw are of the nearest layers."
         )
     if blind and top:
         notes.append("This family gives no attention weights, so what its heads attend to is not shown.")

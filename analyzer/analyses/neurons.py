@@ -3,8 +3,8 @@
 1. Selectivity: AUROC of each neuron's reading over all probe prompts, Mann-Whitney's test, Benjamini-Hochberg over
    all neurons that are not constant; beside it the same after shuffles of the labels.
 2. Effect: class-signed attribution patching, plain and integrated (`analyzer/gradients.py`).
-3. True ablation to the mean of the strongest ones, alone and together, beside random neurons of the same layers;
-   and of the most selective ones with the least effect: the decoys.
+3. True ablation to the mean of the strongest ones, each alone, and those that support the verdict together, beside
+   random neurons of the same layers; and of the most selective ones with the least effect: the decoys.
 
 Summary: neurons_significant, neurons_shuffled, neurons_carrying, neuron_strongest_share, neurons_joint_drop,
 neurons_control_drop, neuron_agreement; only what is defined. Tensors, (layers, neurons): "auroc", "q", "effect",
@@ -35,6 +35,7 @@ from analyzer.unit_effects import (
     random_like,
     spearman,
     strongest,
+    supporting,
 )
 from shared.analyses.neurons import (
     JointAblation,
@@ -92,7 +93,7 @@ class Selectivity:
     """Of the class means, in standard deviations within the classes."""
 
 
-@computes("neurons", NeuronsSettings, version=1)
+@computes("neurons", NeuronsSettings, version=2)
 def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
     """Map the neurons of this checkpoint."""
     selectivity = _selectivity(context, settings)
@@ -100,7 +101,7 @@ def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
     effects = found.neurons
     ablator = Ablator(context, found.references, settings.ablated)
     top = strongest(effects.integrated, settings.top)
-    alone, together = _ablated_top(ablator, top, settings, context.seed, effects.integrated.shape)
+    alone, together = _ablated_top(ablator, top, settings, context.seed, effects.integrated)
     candidates = _candidates(selectivity, effects.integrated, set(top), settings.decoys)
     tried = ablator.run([Ablation(neurons=by_layer([unit])) for unit in candidates])
     limit = NOTHING * max((abs(each.drop.value) for each in alone), default=0.0)
@@ -191,16 +192,17 @@ def _selectivity(context: Context, settings: NeuronsSettings) -> Selectivity:
 
 
 def _ablated_top(
-    ablator: Ablator, top: list[tuple[int, int]], settings: NeuronsSettings, seed: int, shape: tuple[int, int]
+    ablator: Ablator, top: list[tuple[int, int]], settings: NeuronsSettings, seed: int, effect: np.ndarray
 ) -> tuple[list[UnitAblation], JointAblation | None]:
-    """Each of the strongest alone, then all at once beside random draws; in one sweep over the probe set."""
-    if not top:
-        return [], None
-    controls = random_like(top, shape, settings.controls, seed)
+    """Each of the strongest alone, then the supporting ones at once beside random draws; in one sweep."""
+    carriers = supporting(effect, top)
     ablations = [Ablation(neurons=by_layer([unit])) for unit in top]
-    ablations += [Ablation(neurons=chosen) for chosen in (by_layer(top), *controls)]
+    if carriers:
+        controls = random_like(carriers, top, effect.shape, settings.controls, seed)
+        ablations += [Ablation(neurons=chosen) for chosen in (by_layer(carriers), *controls)]
     found = ablator.run(ablations)
-    return found[: len(top)], joint(len(top), found[len(top)], found[len(top) + 1 :])
+    alone, together = found[: len(top)], found[len(top) :]
+    return alone, joint(len(carriers), together[0], together[1:]) if together else None
 
 
 def _candidates(
@@ -265,6 +267,8 @@ def _notes(context: Context, top: list[tuple[int, int]], together: JointAblation
     notes = []
     if not top:
         notes.append("No neuron has any effect on the score, so none is ablated.")
+    elif together is None:
+        notes.append("None of the strongest neurons supports the right verdict, so none are ablated together.")
     if together is not None and not together.control_drops:
         notes.append("The layers of the strongest neurons have too few others for a random control.")
     if cut := sum(prompt.truncated for prompt in context.encoded):

@@ -73,7 +73,7 @@ class NeuronRow(Part):
 
 
 class JointAblation(Part):
-    """All top neurons ablated at once, beside equally many random ones of the same layers."""
+    """The top units that support the right verdict ablated at once, beside equally many random ones."""
 
     k: int
     drop: Interval
@@ -185,11 +185,12 @@ def _caption(result: NeuronsResult) -> str:
     return (
         "What it shows: top left, |effect| of all neurons, each layer's strongest first (neuron numbers have no "
         f"order); colours run from {10.0**FLOOR:.5f} to {10**CEILING} nat at every epoch. Beside it, how many "
-        "neurons of a layer are more active on one class than chance allows, and what the judge loses when the "
-        "strongest are set to their mean together, against as many random ones of the same layers. Below, the "
-        "strongest one by one: marker, effect by attribution (nats of separation it carries, to first order); bar, "
-        "what its removal really costs; lines, 95 % intervals; grey band, the random ones together; AUROC (filled: "
-        f"significant); and the tokens that excite it most.{more} Orange, hatched and diamonds: frozen layers.\n"
+        "neurons of a layer are more active on one class than chance allows, and what the judge loses when those "
+        "of the strongest that support the verdict are set to their mean together, against as many random ones of "
+        "the same layers. Below, the strongest one by one: marker, effect by attribution (nats of separation it "
+        "carries, to first order); bar, what its removal really costs; lines, 95 % intervals; grey band, the "
+        f"random ones together; AUROC (filled: significant); and the tokens that excite it most.{more} Orange, "
+        "hatched and diamonds: frozen layers.\n"
         "How to read: a neuron carries the verdict when marker and bar agree and clear both 0 and the grey band. "
         "Positive supports the right verdict, negative works against it. Decoys respond to one class, and removing "
         "them changes nothing: selectivity alone proves nothing. A ⚠ means that plain and integrated gradient "

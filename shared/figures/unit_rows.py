@@ -227,12 +227,12 @@ def draw_words(sheet: Sheet, pane: Pane, rows: Sequence[UnitRow]) -> None:
 
 
 def draw_joint(sheet: Sheet, pane: Pane, joint: JointAblation | None, noun: str, missing: str) -> None:
-    """All shown units removed at once, above as many random ones of the same layers."""
+    """The shown units that support the verdict, removed at once, above as many random ones."""
     if joint is None:
         sheet.say_missing(pane, missing)
         return
     place = {"xref": f"{pane.x} domain", "x": 0.01, "xanchor": "left", "yref": pane.y, "colour": INK}
-    sheet.note(f"<b>the {joint.k} strongest</b>: {joint.flips} of {joint.n} flip", y=-0.42, **place)
+    sheet.note(f"<b>{joint.k} supporting ones</b>: {joint.flips} of {joint.n} flip", y=-0.42, **place)
     sheet.draw(
         pane,
         "bar",
@@ -243,8 +243,8 @@ def draw_joint(sheet: Sheet, pane: Pane, joint: JointAblation | None, noun: str,
         showlegend=False,
         marker={"color": INK},
         error_x=_error([joint.drop], GREY),
-        hovertemplate=f"{joint.k} {noun}: %{{x:.3g}} nats lost [{nats(joint.drop.low)}, {nats(joint.drop.high)}]"
-        "<extra></extra>",
+        hovertemplate=f"{joint.k} supporting {noun}: %{{x:.3g}} nats lost "
+        f"[{nats(joint.drop.low)}, {nats(joint.drop.high)}]<extra></extra>",
     )
     draws = np.array(joint.control_drops)
     if not len(draws):

@@ -88,14 +88,14 @@ def context_cell(tokens: Sequence[TokenInContext]) -> str:
 
 
 def finding(joint: JointAblation | None, noun: str) -> str:
-    """What the strongest units carry beside random ones, as a sentence without its full stop."""
+    """What the strongest supporting units carry beside random ones, as a sentence without its full stop."""
     if joint is None:
-        return f"No {noun[:-1]} was removed, so nothing is proven"
+        return f"No {noun} were removed together, so nothing is proven"
     drop, draws = joint.drop, joint.control_drops
     if drop.high < 0:
-        return f"Without its {joint.k} strongest {noun} the judge separates better, by {nats(-drop.value)} nats"
+        return f"Without {joint.k} supporting {noun} the judge separates better, by {nats(-drop.value)} nats"
     if draws and drop.low <= max(draws):
-        words = f"The {joint.k} strongest {noun} are not clear of random ones"
+        words = f"The {joint.k} supporting {noun} are not clear of random ones"
         return f"{words}: {nats(drop.value)} nats, random up to {nats(max(draws))}"
     beside = f"; random ones {nats(sum(draws) / len(draws))}" if draws else ""
     return f"{joint.k} {noun} carry {nats(drop.value)} nats of the separation{beside}"

@@ -10,7 +10,16 @@ import torch
 
 from analyzer.encode import collate
 from analyzer.interventions import Ablation, ablated_scores
-from analyzer.unit_effects import LEAST, by_layer, disputed, random_like, same_layers, spearman, strongest
+from analyzer.unit_effects import (
+    LEAST,
+    by_layer,
+    disputed,
+    random_like,
+    same_layers,
+    spearman,
+    strongest,
+    supporting,
+)
 from tests.analyzer.judges import context, random_probes, tiny_judge
 from tests.tiny import FAMILIES
 
@@ -72,22 +81,24 @@ def literally(made: Any, index: int, ablation: Ablation, means: Any) -> float:
 
 def test_random_controls_are_others_of_the_same_layers() -> None:
     chosen = [(0, 1), (0, 2), (2, 0)]
-    drawn = random_like(chosen, (3, 8), 20, seed=0)
+    drawn = random_like(chosen, chosen, (3, 8), 20, seed=0)
     assert len(drawn) == 20
     for one in drawn:
         assert {layer: len(units) for layer, units in one.items()} == {0: 2, 2: 1}
         assert not {1, 2} & set(one[0]) and 0 not in one[2]
     assert len({str(one) for one in drawn}) == 20
-    assert len(random_like([(0, 0)], (1, 4), 20, seed=0)) == 3, "no more than there are"
-    assert random_like([(0, 0), (0, 1), (0, 2)], (1, 4), 20, seed=0) == [], "only one other head is left"
-    assert random_like([], (1, 4), 20, seed=0) == []
+    assert len(random_like([(0, 0)], [(0, 0)], (1, 4), 20, seed=0)) == 3, "no more than there are"
+    three = [(0, 0), (0, 1), (0, 2)]
+    assert random_like(three, three, (1, 4), 20, seed=0) == [], "only one other head is left"
+    assert random_like([], [], (1, 4), 20, seed=0) == []
+    assert random_like([(0, 1)], three, (1, 5), 20, seed=0) in ([{0: [3]}, {0: [4]}], [{0: [4]}, {0: [3]}])
     assert by_layer(chosen) == {0: [1, 2], 2: [0]}
 
 
 def test_where_a_layer_has_too_few_others_the_nearest_stand_in() -> None:
     chosen = [(2, 0), (2, 1), (2, 2), (0, 1)]
-    assert same_layers(chosen, (4, 4)) == {2: 1, 1: 2, 0: 1}
-    drawn = random_like(chosen, (4, 4), 20, seed=0)
+    assert same_layers(chosen, chosen, (4, 4)) == {2: 1, 1: 2, 0: 1}
+    drawn = random_like(chosen, chosen, (4, 4), 20, seed=0)
     assert len(drawn) == 18, "3 pairs of layer 1's would be 6 times 3 of layer 0's"
     for one in drawn:
         assert one[2] == [3] and len(one[1]) == 2 and len(one[0]) == 1 and 1 not in one[0]
@@ -97,6 +108,7 @@ def test_what_is_called_strong() -> None:
     effect = np.array([[0.0, -2.0], [1.0, LEAST]])
     assert strongest(effect, 10) == [(0, 1), (1, 0)]
     assert strongest(np.zeros((2, 2)), 3) == []
+    assert supporting(effect, [(0, 1), (1, 0)]) == [(1, 0)]
     assert spearman([1, 2, 3], [2, 4, 9]) == pytest.approx(1)
     assert spearman([1, 2], [2, 1]) is None and spearman([1, 1, 1], [1, 2, 3]) is None
 

@@ -12,12 +12,14 @@ from analyzer.analyses.heads import HeadsSettings, heads
 from analyzer.analyses.neurons import NeuronsSettings, by_rank, neurons
 from analyzer.attention_patterns import attention_of
 from analyzer.context import Context
+from analyzer.interventions import Ablation, ablated_scores
 from shared.analyses.circuits import CircuitsResult
 from shared.analyses.heads import HeadsResult
 from shared.analyses.neurons import NeuronsResult
 from tests.analyzer.judges import context, probe, random_probes, tiny_judge
 from tests.tiny import FAMILIES
 
+TURNED = {"safe": "unsafe", "unsafe": "safe"}
 SUITE = frozenset({"neurons", "heads", "circuits"})
 NEURONS = NeuronsSettings(top=3, decoys=2, controls=2, shuffles=2, steps=2, prompts=16)
 HEADS = HeadsSettings(top=2, controls=2, steps=2, prompts=16)
@@ -112,3 +114,35 @@ def test_attention_weights_give_the_heads_output(family: str) -> None:
         total = sum(entry[0] for entry in tally.shares.values())
         assert total == pytest.approx(len(found.probes), abs=1e-3)
         assert 0 < tally.sink <= tally.prompts == len(found.probes)
+
+
+def test_only_units_that_support_the_verdict_are_removed_together() -> None:
+    """What all strong ones lose together would mix losses and gains; recomputed here from the prompts' scores."""
+    found = made()
+    mapped, seen = neurons(found, NEURONS.model_copy(update={"top": 8})).result, heads(found, HEADS).result
+    assert isinstance(mapped, NeuronsResult) and isinstance(seen, HeadsResult)
+    supporting = [(row.layer, row.neuron) for row in mapped.top if row.effect.value > 0]
+    assert mapped.joint is not None and 0 < mapped.joint.k == len(supporting) < len(mapped.top) == 8
+    assert seen.joint is None or seen.joint.k == sum(row.effect.value > 0 for row in seen.top)
+    means = found.with_units().unit_means
+    assert means is not None
+    removed = Ablation(neurons={layer: [n for at, n in supporting if at == layer] for layer, _ in supporting})
+    judge = found.judge
+    (scores,) = ablated_scores(judge, found.encoded, means, [removed], 4096)
+    sign = np.array([1.0 if each.label == "unsafe" else -1.0 for each in found.probes])
+    lost = sign * (found.forward.scores - scores)
+    chosen = found.gradients(NEURONS.steps, NEURONS.prompts).references.indices
+    assert mapped.joint.drop.value == pytest.approx(lost[chosen].mean(), abs=1e-5)
+
+
+def test_without_a_supporting_unit_none_are_removed_together() -> None:
+    found = made()
+    turned = [each.model_copy(update={"label": TURNED[each.label]}) for each in found.probes]
+    results = []
+    for probes in (found.probes, turned):
+        result = heads(context(tiny_judge(), probes, suite=SUITE), HEADS.model_copy(update={"top": 1})).result
+        assert isinstance(result, HeadsResult)
+        results.append(result)
+    against = next(result for result in results if result.top[0].effect.value < 0)
+    assert against.joint is None and any("supports the right verdict" in note for note in against.notes)
+    assert next(result for result in results if result is not against).joint is not None

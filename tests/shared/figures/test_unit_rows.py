@@ -126,11 +126,11 @@ def joint(value: float, half: float, control: list[float]) -> JointAblation:
         ),
         (
             joint(0.12, 0.03, [0.05, 0.15]),
-            "The 10 strongest neurons are not clear of random ones: 0.12 nats, random up to 0.15",
+            "The 10 supporting neurons are not clear of random ones: 0.12 nats, random up to 0.15",
         ),
-        (joint(-0.4, 0.1, [0.0]), "Without its 10 strongest neurons the judge separates better, by 0.40 nats"),
+        (joint(-0.4, 0.1, [0.0]), "Without 10 supporting neurons the judge separates better, by 0.40 nats"),
         (joint(2.1, 0.3, []), "10 neurons carry 2.10 nats of the separation"),
-        (None, "No neuron was removed, so nothing is proven"),
+        (None, "No neurons were removed together, so nothing is proven"),
     ],
 )
 def test_the_finding_claims_what_the_control_allows(ablation, words):
