@@ -2,7 +2,9 @@
 
 Contribution of a unit on a prompt = sum over tokens of (a - a_ref) . ds/da (Nanda 2023; Syed et al. 2023, arXiv
 2310.10348); integrated: with the gradient's mean over midpoints of the input's way from reference to clean (Hanna
-et al. 2024, arXiv 2403.17806). Class-signed: positive supports the right verdict.
+et al. 2024, arXiv 2403.17806). Class-signed: positive supports the right verdict. Units are ranked by the plain
+one: on a judge that is sure of itself it agrees far better with patching one unit alone (BENCHMARKS.md). Edges, of
+which many are cut at once, are scored by the integrated one.
 
 1. (prompt, step) rows run forward and backward once; the gradient starts at the residual stream of layer 0. The
    rows at the prompts themselves give every unit's value, too.
@@ -43,14 +45,11 @@ class UnitEffects:
     """Contributions of units of one kind, nats; all (layers, units) float32."""
 
     plain: np.ndarray
-    """Class-signed mean, from the gradient at the prompt."""
+    """Class-signed mean, from the gradient at the prompt: to first order what is lost without this unit alone."""
     integrated: np.ndarray
-    """Class-signed mean, from the mean gradient along the path."""
+    """Class-signed mean, from the mean gradient along the path: its part when everything changes at once."""
     error: np.ndarray
-    """Standard error of `integrated` over independent groups of prompts (a contrast pair is one)."""
-    unsafe: np.ndarray
-    """Mean integrated contribution over unsafe prompts, unsigned: positive pushes to unsafe."""
-    safe: np.ndarray
+    """Standard error of `plain` over independent groups of prompts (a contrast pair is one)."""
 
 
 @dataclass(frozen=True)
@@ -103,34 +102,26 @@ class KindSums:
     """Accumulators of one kind of unit, on the host in float64; each (layers, units)."""
 
     def __init__(self, layers: int, units: int) -> None:
-        self.plain, self.unsafe, self.safe, self.squares, self.sized = np.zeros((5, layers, units))
+        self.plain, self.integrated, self.squares, self.sized = np.zeros((4, layers, units))
 
     def add(self, layer: int, plain: Tensor, integrated: Tensor, sign: Tensor, group: Tensor) -> None:
         """(prompts, units) unsigned contributions; `group` (prompts,) numbers the groups of this batch."""
-        signed = integrated * sign[:, None]
+        signed = plain * sign[:, None]
         totals = signed.new_zeros(int(group.max()) + 1, signed.shape[1]).index_add_(0, group, signed)
         sizes = torch.bincount(group).to(signed)
-        self.plain[layer] += _host((plain * sign[:, None]).sum(0))
-        self.unsafe[layer] += _host(integrated[sign > 0].sum(0))
-        self.safe[layer] += _host(integrated[sign < 0].sum(0))
+        self.plain[layer] += _host(signed.sum(0))
+        self.integrated[layer] += _host((integrated * sign[:, None]).sum(0))
         self.squares[layer] += _host(totals.square().sum(0))
         self.sized[layer] += _host((totals * sizes[:, None]).sum(0))
 
     def finished(self, references: References) -> UnitEffects:
         """Means, and the cluster-robust standard error of the mean."""
         count = references.n
-        unsafe = int((references.sign > 0).sum())
         sizes = np.bincount(references.groups).astype(float)
-        mean = (self.unsafe - self.safe) / count
+        mean = self.plain / count
         spread = self.squares - 2 * mean * self.sized + mean**2 * float((sizes**2).sum())
         correction = len(sizes) / max(len(sizes) - 1, 1)
-        arrays = (
-            self.plain / count,
-            mean,
-            np.sqrt(np.maximum(spread, 0) * correction) / count,
-            self.unsafe / max(unsafe, 1),
-            self.safe / max(count - unsafe, 1),
-        )
+        arrays = (mean, self.integrated / count, np.sqrt(np.maximum(spread, 0) * correction) / count)
         return UnitEffects(*(array.astype(np.float32) for array in arrays))
 
 
@@ -173,7 +164,7 @@ class _Pass:
                 rows = gradient.unflatten(0, (self.steps + 1, len(chosen))).float()
                 plain = _contributions(delta, rows[0], parts)
                 integrated = _contributions(delta, rows[1:].mean(0), parts)
-                _require_finite(integrated, layer)
+                _require_finite(plain + integrated, layer)
                 sums.add(layer, plain, integrated, sign, group)
         if self.edges is not None:
             self.edges.add(tape, gradients, _signed(deltas, sign), real)

@@ -71,8 +71,8 @@ def joint(k: int, together: UnitAblation, controls: Sequence[UnitAblation]) -> J
 
 
 def interval(effects: UnitEffects, layer: int, unit: int) -> Interval:
-    """Integrated effect with its 95 % interval (normal, error over independent groups)."""
-    value, half = float(effects.integrated[layer, unit]), Z95 * float(effects.error[layer, unit])
+    """Plain effect with its 95 % interval (normal, error over independent groups)."""
+    value, half = float(effects.plain[layer, unit]), Z95 * float(effects.error[layer, unit])
     return Interval(value=value, low=value - half, high=value + half)
 
 

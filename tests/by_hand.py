@@ -62,16 +62,19 @@ class ByHand:
 
     def units(self, kind: str) -> np.ndarray:
         """(layers, units) mean class-signed score that is lost when one of the "heads" or "neurons" is patched."""
+        shape = len(self.wiring.layers), self.wiring.heads if kind == "heads" else self.wiring.neurons
+        return self.these_units(kind, list(np.ndindex(shape))).reshape(shape)
+
+    def these_units(self, kind: str, chosen: Sequence[tuple[int, ...]]) -> np.ndarray:
+        """(units,) the same for single units (layer, unit)."""
         part, size = ("attention", self.wiring.head_size) if kind == "heads" else ("mlp", 1)
-        count = self.wiring.heads if kind == "heads" else self.wiring.neurons
-        lost = np.zeros((len(self.wiring.layers), count))
+        lost = np.zeros(len(chosen))
         for group in self.groups:
-            for number, layer in enumerate(self.wiring.layers):
-                module = getattr(layer, part).out
-                for unit in range(count):
-                    columns = slice(unit * size, (unit + 1) * size)
-                    hook = module.register_forward_pre_hook(_putting(group.theirs[module, "in"], columns))
-                    lost[number, unit] += self._lost(group, [hook])
+            for place, (layer, unit) in enumerate(chosen):
+                module = getattr(self.wiring.layers[layer], part).out
+                columns = slice(unit * size, (unit + 1) * size)
+                hook = module.register_forward_pre_hook(_putting(group.theirs[module, "in"], columns))
+                lost[place] += self._lost(group, [hook])
         return lost / self.references.n
 
     def edges(self, chosen: Sequence[tuple[int, int]]) -> np.ndarray:

@@ -36,7 +36,7 @@ def fake_heads(
     effect = effect * (0.1 + learnt) + fresh.normal(0, 0.003, effect.shape)
     tensors = {
         "effect": effect.astype(np.float32),
-        "effect_plain": (effect * fresh.normal(1, 0.25, effect.shape)).astype(np.float32),
+        "effect_integrated": (effect * fresh.normal(1, 0.25, effect.shape)).astype(np.float32),
     }
     places = [(int(i) // heads, int(i) % heads) for i in np.argsort(-np.abs(effect), axis=None)[:TOP]]
     together = float(sum(effect[place] for place in places)) * 0.9
@@ -70,15 +70,15 @@ def fake_heads(
 def _row(
     place: tuple[int, int], tensors: Tensors, frozen: int, samples: Samples, rng: np.random.Generator
 ) -> HeadRow:
-    effect, plain = (float(tensors[name][place]) for name in ("effect", "effect_plain"))
+    effect, integrated = (float(tensors[name][place]) for name in ("effect", "effect_integrated"))
     sink = float(rng.beta(2, 3))
     return HeadRow(
         layer=place[0],
         head=place[1],
         frozen=place[0] < frozen,
         effect=spread(effect, 0.2 * abs(effect) + 0.004),
-        effect_plain=plain,
-        disputed=plain * effect < 0 or not 0.5 <= abs(plain) / max(abs(effect), 1e-9) <= 2,
+        effect_integrated=integrated,
+        disputed=integrated * effect < 0 or not 0.5 <= abs(integrated) / max(abs(effect), 1e-9) <= 2,
         ablation=UnitAblation(
             drop=spread(effect * float(rng.normal(0.9, 0.15)), 0.15 * abs(effect) + 0.005),
             flips=int(8 * abs(effect)),

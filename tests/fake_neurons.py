@@ -51,7 +51,7 @@ def fake_neuron_tensors(learnt: float, layers: int, frozen: int, neurons: int, s
     q = np.clip(np.exp(-((np.abs(auroc - 0.5) / 0.09) ** 2)), 1e-12, 1)
     significant = q <= FDR
     tensors = {"auroc": auroc, "q": q, "effect": effect, "effect_error": error}
-    tensors["effect_plain"] = effect * fresh.normal(1, 0.25, shape)
+    tensors["effect_integrated"] = effect * fresh.normal(1, 0.25, shape)
     found = {name: values.astype(np.float32) for name, values in tensors.items()}
     found["significant"] = significant.astype(np.uint8)
     found["carrying"] = (significant & (np.abs(effect) > 2 * error)).astype(np.uint8)
@@ -136,7 +136,7 @@ def _row(
     place: tuple[int, int], tensors: Tensors, frozen: int, samples: Samples, rng: np.random.Generator
 ) -> NeuronRow:
     effect, error = float(tensors["effect"][place]), float(tensors["effect_error"][place])
-    plain = float(tensors["effect_plain"][place])
+    integrated = float(tensors["effect_integrated"][place])
     auroc = float(tensors["auroc"][place])
     removed = effect * float(rng.normal(0.9, 0.1))
     return NeuronRow(
@@ -148,8 +148,8 @@ def _row(
         mean_safe=0.4,
         mean_unsafe=0.4 + 2 * (auroc - 0.5),
         effect=spread(effect, 1.96 * error),
-        effect_plain=plain,
-        disputed=plain * effect < 0 or not 0.5 <= abs(plain) / max(abs(effect), 1e-9) <= 2,
+        effect_integrated=integrated,
+        disputed=integrated * effect < 0 or not 0.5 <= abs(integrated) / max(abs(effect), 1e-9) <= 2,
         ablation=UnitAblation(drop=spread(removed, 2 * error + 0.002), flips=int(9 * abs(effect)), n=PROMPTS),
         tokens=_tokens(samples, rng),
     )

@@ -32,8 +32,10 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 """Right on 90 % and more of new prompts, with scores near 5 nats: as sure as a fine-tuned judge usually is.
 
-Trained on until it is saturated, no gradient says any more what patching does (`analyzer/test_exact.py`).
+Trained on until it is saturated, gradients say less of what patching does (`analyzer/test_exact.py`).
 """
+SURE = {"steps": 400, "rate": 2e-3}
+"""Of the recipe's, for scores near 8 nats."""
 
 
 def rule_pairs(count: int, seed: int) -> list[tuple[str, str]]:
@@ -62,7 +64,7 @@ def rule_probes(count: int = 24, seed: int = 1) -> list[Probe]:
 
 
 @cache
-def trained_judge(family: str = "bert", *, shuffled: bool = False, seed: int = 0) -> Judge:
+def trained_judge(family: str = "bert", *, shuffled: bool = False, sure: bool = False, seed: int = 0) -> Judge:
     """A judge trained on 512 twins of the rule, or on the same prompts with labels that mean nothing.
 
     Made once a process.
@@ -72,7 +74,7 @@ def trained_judge(family: str = "bert", *, shuffled: bool = False, seed: int = 0
     pick = random.Random(seed)
     if shuffled:
         pick.shuffle(labels)
-    shape = dict(RECIPES[family])
+    shape = RECIPES[family] | (SURE if sure else {})
     steps, rate = shape.pop("steps"), shape.pop("rate")
     model, tokenizer = tiny_model(family, LAYERS, seed=seed, **shape), tiny_tokenizer(family)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate)

@@ -6,7 +6,7 @@
 3. What these few attend to: weights computed again for them alone (`analyzer/attention_patterns.py`).
 
 Summary: heads_joint_drop, heads_control_drop, head_strongest_share, head_agreement; only what is defined. Tensors,
-(layers, heads): "effect", "effect_plain", "effect_error".
+(layers, heads): "effect", "effect_integrated", "effect_error".
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def heads(context: Context, settings: HeadsSettings) -> Outcome:
     """Map the heads of this checkpoint."""
     wiring = known_wiring(context.judge)
     found = context.gradients(settings.steps, settings.prompts)
-    effect = found.heads.integrated
+    effect = found.heads.plain
     ablator = Ablator(context, found.references, settings.ablated)
     top = strongest(effect, min(settings.top, max(1, effect.size // 2)))
     carriers = supporting(effect, top)
@@ -89,7 +89,7 @@ def heads(context: Context, settings: HeadsSettings) -> Outcome:
         agreement=spearman([row.effect.value for row in rows], [row.ablation.drop.value for row in rows]),
         notes=_notes(context, found, top, carriers, len(controls), settings.controls, tallies is None),
     )
-    tensors = {"effect": effect, "effect_plain": found.heads.plain, "effect_error": found.heads.error}
+    tensors = {"effect": effect, "effect_integrated": found.heads.integrated, "effect_error": found.heads.error}
     return Outcome(result, _summary(result), tensors)
 
 
@@ -103,7 +103,7 @@ def _row(
         head=head,
         frozen=layer < context.frozen_boundary,
         effect=interval(found.heads, layer, head),
-        effect_plain=float(found.heads.plain[unit]),
+        effect_integrated=float(found.heads.integrated[unit]),
         disputed=disputed(found.heads, layer, head),
         ablation=ablation,
         attends=attended(tally.shares),
@@ -124,7 +124,7 @@ def _notes(
     blind: bool,
 ) -> list[str]:
     notes = [*context.judge.anatomy.notes, *found.references.notes]
-    shape = found.heads.integrated.shape
+    shape = found.heads.plain.shape
     if not top:
         notes.append("No head has any effect on the score, so none is ablated.")
     elif not carriers:

@@ -8,8 +8,8 @@
 
 Summary: neurons_significant, neurons_shuffled, neurons_carrying, neuron_strongest_share, neurons_joint_drop,
 neurons_control_drop, neuron_agreement; only what is defined. Tensors, (layers, neurons): "auroc", "q", "effect",
-"effect_plain", "effect_error", and uint8 "significant" and "carrying" (significant, and |effect| above twice its
-error).
+"effect_integrated", "effect_error", and uint8 "significant" and "carrying" (significant, and |effect| above twice
+its error).
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
     found = context.gradients(settings.steps, settings.prompts)
     effects = found.neurons
     ablator = Ablator(context, found.references, settings.ablated)
-    top = strongest(effects.integrated, settings.top)
-    alone, together = _ablated_top(ablator, top, settings, context.seed, effects.integrated)
-    candidates = _candidates(selectivity, effects.integrated, set(top), settings.decoys)
+    top = strongest(effects.plain, settings.top)
+    alone, together = _ablated_top(ablator, top, settings, context.seed, effects.plain)
+    candidates = _candidates(selectivity, effects.plain, set(top), settings.decoys)
     tried = ablator.run([Ablation(neurons=by_layer([unit])) for unit in candidates])
     limit = NOTHING * max((abs(each.drop.value) for each in alone), default=0.0)
     decoys = [(unit, each) for unit, each in zip(candidates, tried, strict=True) if abs(each.drop.value) <= limit][
@@ -115,12 +115,12 @@ def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
         for (unit, ablation), texts in zip(shown, tokens, strict=True)
     ]
     labels = _labels(context)
-    carrying = selectivity.significant & (np.abs(effects.integrated) > 2 * effects.error)
-    total = float(np.abs(effects.integrated).sum())
+    carrying = selectivity.significant & (np.abs(effects.plain) > 2 * effects.error)
+    total = float(np.abs(effects.plain).sum())
     result = NeuronsResult(
-        layers=len(effects.integrated),
+        layers=len(effects.plain),
         frozen_boundary=context.frozen_boundary,
-        neurons_per_layer=effects.integrated.shape[1],
+        neurons_per_layer=effects.plain.shape[1],
         n_safe=int((labels == 0).sum()),
         n_unsafe=int((labels == 1).sum()),
         n_effect=found.references.n,
@@ -133,19 +133,19 @@ def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
         constant=selectivity.auroc.size - selectivity.tested,
         significant=int(selectivity.significant.sum()),
         shuffled_significant=selectivity.shuffled,
-        by_layer=_by_layer(context, selectivity, effects.integrated),
+        by_layer=_by_layer(context, selectivity, effects.plain),
         top=rows[: len(top)],
         decoys=rows[len(top) :],
         joint=together,
         agreement=spearman([row.effect.value for row in rows], [each.drop.value for _, each in shown]),
-        share_of_strongest=float(np.abs(effects.integrated).max()) / total if total > 0 else None,
+        share_of_strongest=float(np.abs(effects.plain).max()) / total if total > 0 else None,
         notes=[*context.judge.anatomy.notes, *found.references.notes, *_notes(context, top, together)],
     )
     tensors = {
         "auroc": selectivity.auroc.astype(np.float32),
         "q": selectivity.q.astype(np.float32),
-        "effect": effects.integrated,
-        "effect_plain": effects.plain,
+        "effect": effects.plain,
+        "effect_integrated": effects.integrated,
         "effect_error": effects.error,
         "significant": selectivity.significant.astype(np.uint8),
         "carrying": carrying.astype(np.uint8),
@@ -237,7 +237,7 @@ def _row(
         mean_safe=float(selectivity.mean_safe[unit]),
         mean_unsafe=float(selectivity.mean_unsafe[unit]),
         effect=interval(found.neurons, layer, neuron),
-        effect_plain=float(found.neurons.plain[unit]),
+        effect_integrated=float(found.neurons.integrated[unit]),
         disputed=disputed(found.neurons, layer, neuron),
         ablation=ablation,
         tokens=texts,

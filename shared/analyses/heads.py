@@ -38,8 +38,8 @@ class HeadRow(Part):
     head: int
     frozen: bool
     effect: Interval
-    """Class-signed attribution, integrated, nats (as for neurons)."""
-    effect_plain: float
+    """Class-signed attribution patching, nats (as for neurons)."""
+    effect_integrated: float
     disputed: bool
     ablation: UnitAblation
     attends: list[AttendedToken]
@@ -145,8 +145,8 @@ def _facts(result: HeadsResult) -> list[str]:
     pairs = f" ({result.n_pairs} contrast pairs)" if result.n_pairs else ""
     draws = f", control: {len(result.joint.control_drops)} random draws" if result.joint else ""
     return [
-        f"effect: n = {result.n_effect}{pairs}, against {REFERENCES[result.reference]}, integrated gradient, "
-        f"{result.steps} steps",
+        f"effect: n = {result.n_effect}{pairs}, against {REFERENCES[result.reference]}, gradient at the "
+        f"prompt; the integrated one beside it has {result.steps} steps",
         f"ablation: set to the probe-set mean, bootstrap intervals{draws}",
         f"attention: n = {result.n_safe} safe + {result.n_unsafe} unsafe, recomputed for the heads shown",
     ]
@@ -169,7 +169,7 @@ def _head_cells(head: HeadRow) -> dict[str, Any]:
         "head": head.name,
         "frozen": head.frozen,
         **interval_cells("effect", head.effect),
-        "effect_plain": head.effect_plain,
+        "effect_integrated": head.effect_integrated,
         "disputed": head.disputed,
         **interval_cells("ablation_drop", head.ablation.drop),
         "flips": head.ablation.flips,

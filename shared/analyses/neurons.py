@@ -57,9 +57,9 @@ class NeuronRow(Part):
     mean_safe: float
     mean_unsafe: float
     effect: Interval
-    """Class-signed attribution, integrated: nats of separation that its departure from the reference carries."""
-    effect_plain: float
-    """The same from the plain gradient at the prompt."""
+    """Class-signed attribution patching: nats of separation that its departure from the reference carries."""
+    effect_integrated: float
+    """The same from the mean gradient along the way from the reference to the prompt."""
     disputed: bool
     """Plain and integrated gradient disagree in sign, or by more than a factor of 2."""
     ablation: UnitAblation | None
@@ -235,8 +235,8 @@ def _facts(result: NeuronsResult) -> list[str]:
         f"selectivity: n = {result.n_safe} safe + {result.n_unsafe} unsafe, {result.reading} over real tokens, "
         f"Mann-Whitney, FDR {percent(result.fdr)} over {result.tested} neurons ({result.constant} constant ones "
         "left out)",
-        f"effect: n = {result.n_effect}{pairs}, against {REFERENCES[result.reference]}, integrated gradient, "
-        f"{result.steps} steps",
+        f"effect: n = {result.n_effect}{pairs}, against {REFERENCES[result.reference]}, gradient at the "
+        f"prompt; the integrated one beside it has {result.steps} steps",
         "ablation: set to the probe-set mean, bootstrap intervals",
         f"control: {len(result.shuffled_significant)} label shuffles"
         + (f", {len(result.joint.control_drops)} random draws" if result.joint else ""),
@@ -266,7 +266,7 @@ def _neuron_cells(kind: str, neuron: NeuronRow) -> dict[str, Any]:
         "neuron": neuron.name,
         "frozen": neuron.frozen,
         **interval_cells("effect", neuron.effect),
-        "effect_plain": neuron.effect_plain,
+        "effect_integrated": neuron.effect_integrated,
         "disputed": neuron.disputed,
         **interval_cells("ablation_drop", ablation.drop if ablation else None),
         "flips": ablation.flips if ablation else None,

@@ -183,7 +183,8 @@ def _draw_background(sheet: Sheet, pane: Pane, layout: Layout, effects: dict[str
             showlegend=False,
             marker={"symbol": symbol, "size": 4, "color": "#c3cad2"},
             customdata=numbers,
-            hovertemplate="effect of this node %{customdata:.3g} nats; no edge of it is drawn<extra></extra>",
+            hovertemplate="integrated effect of this node %{customdata:.3g} nats; no edge of it is drawn"
+            "<extra></extra>",
         )
 
 
@@ -275,7 +276,7 @@ def _symbol(name: str) -> str:
 def _node_said(name: str, edges: Sequence[DrawnEdge], effects: dict[str, float]) -> str:
     into = sum(edge.target == name for edge in edges)
     out = sum(edge.source == name for edge in edges)
-    effect = f"<br>effect {nats(effects[name])} nats" if name in effects and name != "verdict" else ""
+    effect = f"<br>integrated effect {nats(effects[name])} nats" if name in effects and name != "verdict" else ""
     drawn = f"<br>drawn edges: {into} in, {out} out" if edges else ""
     return f"<b>{name}</b>{effect}{drawn}"
 

@@ -169,7 +169,7 @@ def _unit_row(each: HeadRow, place: float) -> UnitRow:
         name=each.name,
         frozen=each.frozen,
         effect=each.effect,
-        plain=each.effect_plain,
+        integrated=each.effect_integrated,
         disputed=each.disputed,
         ablation=each.ablation,
         lines=attended_lines(each),

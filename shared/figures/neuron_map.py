@@ -215,7 +215,7 @@ def _unit_row(neuron: NeuronRow, place: float) -> UnitRow:
         name=neuron.name,
         frozen=neuron.frozen,
         effect=neuron.effect,
-        plain=neuron.effect_plain,
+        integrated=neuron.effect_integrated,
         disputed=neuron.disputed,
         ablation=neuron.ablation,
         lines=context_lines(neuron.tokens),

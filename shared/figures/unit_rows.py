@@ -41,8 +41,8 @@ class UnitRow:
     name: str
     frozen: bool
     effect: Interval
-    plain: float
-    """The effect by the plain gradient, nats."""
+    integrated: float
+    """The effect by the integrated gradient, nats."""
     disputed: bool
     ablation: UnitAblation | None
     lines: tuple[str, str]
@@ -128,11 +128,11 @@ def _draw_attribution(sheet: Sheet, pane: Pane, rows: Sequence[UnitRow], style: 
         marker={"color": colour, "symbol": symbol, "size": 9, "line": {"color": INK, "width": 0.8}},
         error_x=_error(intervals, colour),
         customdata=[
-            [*_bounds(row.name, row.effect), f"{nats(row.plain)}{', disputed ⚠' if row.disputed else ''}"]
+            [*_bounds(row.name, row.effect), f"{nats(row.integrated)}{', disputed ⚠' if row.disputed else ''}"]
             for row in rows
         ],
         hovertemplate="<b>%{customdata[0]}</b>: attribution effect %{x:.3g} nats %{customdata[1]}"
-        "<br>by the plain gradient %{customdata[2]}<extra></extra>",
+        "<br>by the integrated gradient %{customdata[2]}<extra></extra>",
     )
 
 

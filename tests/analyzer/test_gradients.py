@@ -111,6 +111,7 @@ def test_batch_size_and_order_change_nothing(family: str) -> None:
     whole = gradient_pass(made, STEPS, 24, edges=True)
     for one, two in ((result, again), (whole, other)):
         assert close(one.neurons.integrated, two.neurons.integrated)
+        assert close(one.neurons.plain, two.neurons.plain)
         assert close(one.heads.error, two.heads.error, 1e-3)
         assert one.edges is not None and two.edges is not None
         assert close(np.nan_to_num(one.edges), np.nan_to_num(two.edges))
@@ -124,9 +125,9 @@ def test_the_error_is_that_of_the_mean_over_pairs() -> None:
         others = [each for each in made.probes if each not in pair]
         rest = gradient_pass(context(made.judge, pair + others), STEPS, 2, edges=False)
         assert {made.probes[i].id for i in result.references.indices[place : place + 2]} == {p.id for p in pair}
-        totals.append(rest.heads.integrated)
+        totals.append(rest.heads.plain)
     pairs = np.array(totals)  # (pairs, layers, heads)
-    assert close(pairs.mean(0), result.heads.integrated)
+    assert close(pairs.mean(0), result.heads.plain)
     assert close(pairs.std(0, ddof=1) / np.sqrt(len(pairs)), result.heads.error, 1e-3)
 
 

@@ -7,8 +7,8 @@ import pkgutil
 import sys
 from pathlib import Path
 
-ON_DEMAND = {"decoder_baseline"}
-"""Train large judges first and take tens of minutes: only where they are named."""
+ON_DEMAND = {"decoder_baseline", "ranking"}
+"""Train large judges, or long, and take ten minutes and more: only where they are named."""
 NAMES = [m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if not m.name.startswith("_")]
 
 
