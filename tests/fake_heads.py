@@ -39,7 +39,7 @@ def fake_heads(
         "effect_integrated": (effect * fresh.normal(1, 0.25, effect.shape)).astype(np.float32),
     }
     places = [(int(i) // heads, int(i) % heads) for i in np.argsort(-np.abs(effect), axis=None)[:TOP]]
-    together = float(sum(effect[place] for place in places)) * 0.9
+    together = float(sum(max(effect[place], 0.0) for place in places)) * 0.9
     result = HeadsResult(
         layers=layers,
         heads=heads,
@@ -54,7 +54,7 @@ def fake_heads(
         effect=tensors["effect"].astype(float).tolist(),
         top=[_row(place, tensors, frozen, samples, fresh) for place in places],
         joint=JointAblation(
-            k=len(places),
+            k=int(sum(effect[place] > 0 for place in places)),
             drop=spread(together, 0.1 * abs(together) + 0.02),
             flips=int(15 * learnt),
             n=PROMPTS,

@@ -78,7 +78,7 @@ def fake_neurons(
         (int(i) // neurons, int(i) % neurons) for i in np.argsort(-idle, axis=None)[:DECOYS] if idle.flat[i] > 0
     ]
     top = [_row(place, tensors, frozen, samples, rng) for place in strongest]
-    together = float(sum(effect[place] for place in strongest)) * 0.85
+    together = float(sum(max(effect[place], 0.0) for place in strongest)) * 0.85
     result = NeuronsResult(
         layers=layers,
         frozen_boundary=frozen,
@@ -99,7 +99,7 @@ def fake_neurons(
         top=top,
         decoys=[_row(place, tensors, frozen, samples, rng) for place in decoys],
         joint=JointAblation(
-            k=len(top),
+            k=sum(row.effect.value > 0 for row in top),
             drop=spread(together, 0.12 * abs(together) + 0.02),
             flips=int(20 * learnt),
             n=PROMPTS,
