@@ -27,7 +27,7 @@ def _of(steps: int) -> list[Figure]:
         made = context(judge, probes)
         found = gradient_pass(made, STEPS, PROMPTS)
         sure = float(np.median(np.abs(made.forward.scores)))
-        where = f"median |score| {sure:.1f} nats, {found.references.n} prompts"
+        where = f"median absolute score {sure:.1f} nats, {found.references.n} prompts"
         by_hand = ByHand(made, found.references)
         return [
             figure
