@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from analyzer.init_run import InitSettings
-from analyzer.settings import (
+from analyzer.commands.init import InitSettings
+from analyzer.commands.settings import (
     AnalyzeSettings,
     DoctorSettings,
     RenderSettings,
@@ -22,48 +22,48 @@ def add_commands(app: typer.Typer) -> None:
     @settings_command(app, WatchSettings, "watch")
     def watch(settings: WatchSettings) -> None:
         """Analyse every new checkpoint of a training as it appears, in a process of its own."""
-        from analyzer import commands
+        from analyzer.commands import analyse as commands
 
         commands.watch(settings)
 
     @settings_command(app, AnalyzeSettings, "analyze")
     def analyze(settings: AnalyzeSettings) -> None:
         """Analyse checkpoints of a finished or running training, then end."""
-        from analyzer import commands
+        from analyzer.commands import analyse as commands
 
         commands.analyze(settings)
 
     @settings_command(app, StatusSettings, "status")
     def status(settings: StatusSettings) -> None:
         """Say what runs, what waits, what failed and why."""
-        from analyzer.show import show_status
+        from analyzer.commands.status import show_status
 
         show_status(settings)
 
     @settings_command(app, RetrySettings, "retry")
     def retry(settings: RetrySettings) -> None:
         """Try failed checkpoints again."""
-        from analyzer import commands
+        from analyzer.commands import analyse as commands
 
         commands.retry(settings)
 
     @settings_command(app, RenderSettings, "render")
     def render(settings: RenderSettings) -> None:
         """Draw all figures again from the results there are."""
-        from analyzer import commands
+        from analyzer.commands import analyse as commands
 
         commands.render(settings)
 
     @settings_command(app, DoctorSettings, "doctor")
     def doctor(settings: DoctorSettings) -> None:
         """Check what the analyzer needs on this machine, and say what to do."""
-        from analyzer.doctor import examine
+        from analyzer.commands.doctor import examine
 
         examine(settings)
 
     @settings_command(app, InitSettings, "init")
     def init(settings: InitSettings) -> None:
         """Tell Midwatch about a training it did not run: which class is unsafe, and which prompts to look at."""
-        from analyzer.show import show_init
+        from analyzer.commands.status import show_init
 
         show_init(settings)

@@ -15,9 +15,10 @@ if ROOT not in sys.path:  # Streamlit puts this folder first, not the one above,
 
 import streamlit as st  # noqa: E402
 
-from dashboard import analyzer_page, training_page  # noqa: E402
-from dashboard.frame import framed  # noqa: E402
-from dashboard.login import require_login  # noqa: E402
+from dashboard.chrome.frame import framed  # noqa: E402
+from dashboard.chrome.login import require_login  # noqa: E402
+from dashboard.screens import service as analyzer_page  # noqa: E402
+from dashboard.screens import training as training_page  # noqa: E402
 
 
 def training() -> None:

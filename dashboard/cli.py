@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 from pydantic import Field
 
-from dashboard.place import DEFAULT_POLL_S, MIN_POLL_S, POLL_VARIABLE, RUNS_VARIABLE
+from dashboard.chrome.place import DEFAULT_POLL_S, MIN_POLL_S, POLL_VARIABLE, RUNS_VARIABLE
 from shared.cli import positional, settings_command
 from shared.errors import MidwatchError, UsageError
 from shared.settings import Settings

@@ -17,8 +17,8 @@ import pytest
 import typer
 
 from midwatch import app
-from shared.analyses import all_views
 from shared.records import CheckpointState
+from shared.views import all_views
 from tests.e2e.inputs import midwatch, write_prompts, write_train_config
 
 ROOT = Path(__file__).parents[1]

@@ -1,4 +1,4 @@
-"""How each analysis is computed: one file an analysis, of the same name as its view in `shared/analyses`.
+"""How each analysis is computed: one file an analysis, of the same name as its view in `shared/views`.
 
 A file decorates one function with `@computes(name, Settings, version=...)`. The function gets a `Context` and its
 validated settings and returns an `Outcome`. Raise `CannotCompute` when the judge lacks what the analysis needs:
@@ -21,7 +21,7 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     import numpy as np
 
-    from analyzer.context import Context
+    from analyzer.session.context import Context
 
 
 class CannotCompute(MidwatchError):

@@ -2,7 +2,7 @@
 
 1. Edge scores by EAP-IG (Hanna et al. 2024, arXiv 2403.17806), from the passes shared with neurons and heads.
 2. Faithfulness (m(C) - m(empty)) / (m(full) - m(empty)) of the n best edges at MIB's sizes (Mueller et al. 2025,
-   arXiv 2504.13151), each circuit really run (`analyzer/circuit_run.py`): the strongest paths first
+   arXiv 2504.13151), each circuit really run (`analyzer/circuits/evaluator.py`): the strongest paths first
    (`circuit_paths.along_paths`), by signed score for CPR, by magnitude for CMD, beside random circuits of as many
    edges. CPR is the area under the first over the share of edges, from 0
    to 1 by trapezoids, CMD that of |1 - f| of the second.
@@ -25,14 +25,14 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
-from analyzer.circuit_paths import along_paths, area, first, nodes_on, on_paths, random_masks, ranked, sizes
-from analyzer.circuit_run import CircuitEvaluator, Evaluation
-from analyzer.context import Context
-from analyzer.gradients import GradientPass
-from analyzer.graph import Graph
-from analyzer.unit_effects import spearman
-from shared.analyses.circuits import CircuitEdge, CircuitNode, CircuitsResult, CurvePoint, SmallestCircuit
+from analyzer.circuits.evaluator import CircuitEvaluator, Evaluation
+from analyzer.circuits.masks import along_paths, area, first, nodes_on, on_paths, random_masks, ranked, sizes
+from analyzer.patching.gradient_pass import GradientPass
+from analyzer.patching.graph import Graph
+from analyzer.session.context import Context
+from analyzer.units.effects import spearman
 from shared.settings import Settings
+from shared.views.circuits import CircuitEdge, CircuitNode, CircuitsResult, CurvePoint, SmallestCircuit
 
 SHOWN = 400
 """Most edges in the result itself; the tensors hold all."""

@@ -24,17 +24,17 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import CannotCompute, Outcome, computes
-from analyzer.context import Context
-from analyzer.folds import grouped_folds, shuffled_labels, units
-from analyzer.geometry import cosine, dprime, pair_cosine, recentred
-from analyzer.linear_probe import held_out_decisions
-from analyzer.memo import content_key
-from analyzer.probe_choice import twin_of
-from analyzer.resample import bootstrap_weights, percentile_interval, wilson_interval
-from analyzer.roc import auroc, fold_auroc
-from shared.analyses.common import Interval
-from shared.analyses.comparison import ComparisonResult, PointComparison
+from analyzer.session.content_cache import content_key
+from analyzer.session.context import Context
+from analyzer.session.probe_choice import twin_of
+from analyzer.statistics.auroc import auroc, fold_auroc
+from analyzer.statistics.class_geometry import cosine, dprime, pair_cosine, recentred
+from analyzer.statistics.folds import grouped_folds, shuffled_labels, units
+from analyzer.statistics.intervals import bootstrap_weights, percentile_interval, wilson_interval
+from analyzer.statistics.linear_probe import held_out_decisions
+from shared.findings.parts import Interval
 from shared.settings import Settings
+from shared.views.comparison import ComparisonResult, PointComparison
 
 NOISE_DRAWS = 200
 """Shuffles behind the noise floor of d', which cost next to nothing."""

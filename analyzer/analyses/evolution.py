@@ -1,7 +1,7 @@
 """Evolution: what changed since the checkpoint before, and since the first one of the run.
 
-Compared are committed results, whose keys are part of this one's key (`analyzer/lineage.py`), so that it is made
-anew when an earlier checkpoint is analysed later.
+Compared are committed results, whose keys are part of this one's key (`analyzer/jobs/lineage.py`), so that it is
+made anew when an earlier checkpoint is analysed later.
 1. Attribution drift: Spearman correlation of token attributions, prompt by prompt (`attribution_drift`).
 2. Linear CKA of the pooled residual stream at each point, unbiased, from Gram matrices (`cka`).
 3. Neurons that carry the verdict and the strongest edges: kept, born, lost, with Jaccard index (`set_change`). A
@@ -26,18 +26,18 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import CannotCompute, Outcome, computes
-from analyzer.cka import gram
-from analyzer.compare import Comparison, Measured, counted_edges
-from analyzer.context import Context
-from analyzer.earlier import Earlier
-from analyzer.probe_choice import spread
-from analyzer.transfer import TENSORS, transfer
-from shared.analyses.common import typed_result
-from shared.analyses.evolution import EvolutionResult, Transfer
+from analyzer.evolution.changes import Comparison, Measured, counted_edges
+from analyzer.evolution.transfer import TENSORS, transfer
+from analyzer.jobs.earlier_results import Earlier
+from analyzer.session.context import Context
+from analyzer.session.probe_choice import spread
+from analyzer.statistics.cka import gram
 from shared.errors import SchemaError
+from shared.findings.parts import typed_result
 from shared.records import Probe
 from shared.results import ResultRecord
 from shared.settings import Settings
+from shared.views.evolution import EvolutionResult, Transfer
 
 NO_TRANSFER = "The previous checkpoint's circuit was not run here: "
 """How the note about a transfer that cannot be measured begins."""

@@ -1,9 +1,10 @@
 """Attention heads: which of them carry the verdict, checked by ablation, and what they attend to.
 
-1. Effect of every head: class-signed attribution patching, plain and integrated (`analyzer/gradients.py`).
+1. Effect of every head: class-signed attribution patching, plain and integrated
+   (`analyzer/patching/gradient_pass.py`).
 2. True ablation to the mean of the strongest ones, each alone, and those that support the verdict together, beside
    random heads of the same layers.
-3. What these few attend to: weights computed again for them alone (`analyzer/attention_patterns.py`).
+3. What these few attend to: weights computed again for them alone (`analyzer/units/attended_tokens.py`).
 
 Summary: heads_joint_drop, heads_control_drop, head_strongest_share, head_agreement; only what is defined. Tensors,
 (layers, heads): "effect", "effect_integrated", "effect_error".
@@ -15,12 +16,12 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
-from analyzer.attention_patterns import Tally, attended, attention_of
-from analyzer.context import Context
-from analyzer.gradients import GradientPass
-from analyzer.interventions import Ablation
-from analyzer.sources import known_wiring
-from analyzer.unit_effects import (
+from analyzer.patching.ablation import Ablation
+from analyzer.patching.gradient_pass import GradientPass
+from analyzer.patching.source_values import known_wiring
+from analyzer.session.context import Context
+from analyzer.units.attended_tokens import Tally, attended, attention_of
+from analyzer.units.effects import (
     Ablator,
     by_layer,
     disputed,
@@ -32,9 +33,9 @@ from analyzer.unit_effects import (
     strongest,
     supporting,
 )
-from shared.analyses.heads import HeadRow, HeadsResult
-from shared.analyses.neurons import UnitAblation
 from shared.settings import Settings
+from shared.views.heads import HeadRow, HeadsResult
+from shared.views.neurons import UnitAblation
 
 
 class HeadsSettings(Settings):

@@ -21,14 +21,14 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import CannotCompute, Outcome, computes
-from analyzer.context import Context
-from analyzer.folds import units
-from analyzer.passes import ForwardPass
-from analyzer.probe_choice import display_samples
-from analyzer.resample import bootstrap_weights, mean_interval
-from shared.analyses.layers import LayersResult, LensBand, SampleLayers
+from analyzer.model.hooked_pass import ForwardPass
+from analyzer.session.context import Context
+from analyzer.session.probe_choice import display_samples
+from analyzer.statistics.folds import units
+from analyzer.statistics.intervals import bootstrap_weights, mean_interval
 from shared.records import Label
 from shared.settings import Settings
+from shared.views.layers import LayersResult, LensBand, SampleLayers
 
 FROZEN_TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
 """Largest relative difference of norms that rounding (another machine) explains; half precision gets 5e-3."""

@@ -2,7 +2,7 @@
 
 1. Selectivity: AUROC of each neuron's reading over all probe prompts, Mann-Whitney's test, Benjamini-Hochberg over
    all neurons that are not constant; beside it the same after shuffles of the labels.
-2. Effect: class-signed attribution patching, plain and integrated (`analyzer/gradients.py`).
+2. Effect: class-signed attribution patching, plain and integrated (`analyzer/patching/gradient_pass.py`).
 3. True ablation to the mean of the strongest ones, each alone, and those that support the verdict together, beside
    random neurons of the same layers; and of the most selective ones with the least effect: the decoys.
 
@@ -20,13 +20,12 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import CannotCompute, Outcome, computes
-from analyzer.context import Context
-from analyzer.folds import shuffled_labels
-from analyzer.gradients import GradientPass
-from analyzer.interventions import Ablation
-from analyzer.significance import q_values, rank_test, shuffled_discoveries
-from analyzer.token_context import strongest_tokens
-from analyzer.unit_effects import (
+from analyzer.patching.ablation import Ablation
+from analyzer.patching.gradient_pass import GradientPass
+from analyzer.session.context import Context
+from analyzer.statistics.folds import shuffled_labels
+from analyzer.statistics.significance import q_values, rank_test, shuffled_discoveries
+from analyzer.units.effects import (
     Ablator,
     by_layer,
     disputed,
@@ -37,15 +36,9 @@ from analyzer.unit_effects import (
     strongest,
     supporting,
 )
-from shared.analyses.neurons import (
-    JointAblation,
-    LayerNeurons,
-    NeuronRow,
-    NeuronsResult,
-    TokenInContext,
-    UnitAblation,
-)
+from analyzer.units.strongest_tokens import strongest_tokens
 from shared.settings import Settings
+from shared.views.neurons import JointAblation, LayerNeurons, NeuronRow, NeuronsResult, TokenInContext, UnitAblation
 
 BINS = 256
 """Most bins of a layer's curve over ranks."""

@@ -15,14 +15,14 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import CannotCompute, Outcome, computes
-from analyzer.context import Context
-from analyzer.folds import units
-from analyzer.probe_choice import twin_of
-from analyzer.resample import bootstrap_weights, percentile_interval, wilson_interval
-from analyzer.roc import auroc
-from shared.analyses.common import Interval
-from shared.analyses.progress import GroupRate, ProgressResult
+from analyzer.session.context import Context
+from analyzer.session.probe_choice import twin_of
+from analyzer.statistics.auroc import auroc
+from analyzer.statistics.folds import units
+from analyzer.statistics.intervals import bootstrap_weights, percentile_interval, wilson_interval
+from shared.findings.parts import Interval
 from shared.settings import Settings
+from shared.views.progress import GroupRate, ProgressResult
 
 LISTED = 10
 """Ids of wrong verdicts listed of each kind."""

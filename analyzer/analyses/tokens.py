@@ -22,10 +22,8 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import CannotCompute, Outcome, computes
-from analyzer.context import Context
-from analyzer.encode import Encoded
-from analyzer.faithfulness import faithfulness, perturbed_scores, rank
-from analyzer.integrated_gradients import (
+from analyzer.attribution.faithfulness import faithfulness, perturbed_scores, rank
+from analyzer.attribution.integrated_gradients import (
     Path,
     attribute,
     counts_for,
@@ -33,18 +31,15 @@ from analyzer.integrated_gradients import (
     path_to,
     replaced,
 )
-from analyzer.probe_choice import display_samples, spread, twin_of
-from analyzer.resample import bootstrap_weights, mean_interval
-from analyzer.word_statistics import Attributed, cells, shortcuts, top_words
-from analyzer.words import token_names, words
-from shared.analyses.tokens import (
-    Faithfulness,
-    SampleAttribution,
-    TokensResult,
-    Word,
-)
+from analyzer.attribution.word_statistics import Attributed, cells, shortcuts, top_words
+from analyzer.attribution.words import token_names, words
+from analyzer.model.batches import Encoded
+from analyzer.session.context import Context
+from analyzer.session.probe_choice import display_samples, spread, twin_of
+from analyzer.statistics.intervals import bootstrap_weights, mean_interval
 from shared.records import Probe
 from shared.settings import Settings
+from shared.views.tokens import Faithfulness, SampleAttribution, TokensResult, Word
 
 METHODS = ("integrated_gradients", "gradient_x_input", "random")
 

@@ -1,1 +1,1 @@
-"""How results look: Plotly figures as pure functions of typed results. Registered from `shared/analyses`."""
+"""How results look: Plotly figures as pure functions of typed results. Registered from `shared/views`."""

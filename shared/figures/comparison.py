@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
-from shared.figures.layer_axis import EMBEDDINGS, hover_names, layer_axis, layer_name, residual_axis, shade_frozen
-from shared.figures.sheet import Pane, Sheet
-from shared.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILLION, line_style, nice_limit
+from shared.figures.kit.layer_axis import (
+    EMBEDDINGS,
+    hover_names,
+    layer_axis,
+    layer_name,
+    residual_axis,
+    shade_frozen,
+)
+from shared.figures.kit.sheet import Pane, Sheet
+from shared.figures.kit.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILLION, line_style, nice_limit
 
 if TYPE_CHECKING:
-    from shared.analyses.common import Interval
-    from shared.analyses.comparison import ComparisonResult
+    from shared.findings.parts import Interval
+    from shared.views.comparison import ComparisonResult
 
 _VALUE = "%{fullData.name}<br>%{text}: %{y:.3f}<extra></extra>"
 _INTERVAL = "%{fullData.name}<br>%{text}: %{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]<extra></extra>"

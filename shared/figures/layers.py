@@ -7,21 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
-from shared.figures.layer_axis import hover_names, layer_axis, name_boundary, residual_axis, shade_frozen
-from shared.figures.sheet import Pane, Sheet
-from shared.figures.style import (
-    CLASS_COLOUR,
-    CLASS_DASH,
-    GREEN,
-    GREY,
-    INK,
-    PURPLE,
-    line_style,
-    nice_limit,
-)
+from shared.figures.kit.layer_axis import hover_names, layer_axis, name_boundary, residual_axis, shade_frozen
+from shared.figures.kit.sheet import Pane, Sheet
+from shared.figures.kit.style import CLASS_COLOUR, CLASS_DASH, GREEN, GREY, INK, PURPLE, line_style, nice_limit
 
 if TYPE_CHECKING:
-    from shared.analyses.layers import LayersResult, LensBand, SampleLayers
+    from shared.views.layers import LayersResult, LensBand, SampleLayers
 
 _HOVER = "%{fullData.name}<br>%{text}: %{y:.3f}<extra></extra>"
 

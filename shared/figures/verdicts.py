@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
-from shared.figures.sheet import Pane, Sheet
-from shared.figures.style import BLUE, GREY, ORANGE, VERMILLION, escape, shorten
+from shared.figures.kit.sheet import Pane, Sheet
+from shared.figures.kit.style import BLUE, GREY, ORANGE, VERMILLION, escape, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.analyses.common import Interval
-    from shared.analyses.progress import ProgressResult
+    from shared.findings.parts import Interval
+    from shared.views.progress import ProgressResult
 
 RATES = {
     "fnr": "FNR (unsafe passed)",

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from analyzer.judge import Judge
-from analyzer.suffix import starting_at
+from analyzer.model.judge import Judge
+from analyzer.model.partial_pass import starting_at
 
 
 class Pass(NamedTuple):

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 
 from analyzer import analyses
-from analyzer.context import Context
-from analyzer.judge import Judge
+from analyzer.model.judge import Judge
+from analyzer.session.context import Context
 from shared.records import Probe, RunRecord
-from tests.analyzer.judges import random_probes, tiny_judge
 from tests.bench import Figure
 from tests.bench._judge import trained_judge
 from tests.bench._passes import recorded, replayed
+from tests.making.judges import random_probes, tiny_judge
 
 NAMES = ("neurons", "heads", "circuits")
 ROUNDS = 3

@@ -18,12 +18,12 @@ from captum.attr import LayerIntegratedGradients
 from transformers import AutoModelForSequenceClassification
 
 from analyzer.analyses.tokens import TokensSettings
-from analyzer.encode import Encoded, encode
-from analyzer.integrated_gradients import MIN_SHIFT, Attribution, attribute, neutral_embedding, path_to
-from analyzer.judge import Judge
-from analyzer.passes import record
-from analyzer.probe_choice import display_samples, spread
-from analyzer.quadrature import concentrated, legendre
+from analyzer.attribution.integrated_gradients import MIN_SHIFT, Attribution, attribute, neutral_embedding, path_to
+from analyzer.attribution.quadrature import concentrated, legendre
+from analyzer.model.batches import Encoded, encode
+from analyzer.model.hooked_pass import record
+from analyzer.model.judge import Judge
+from analyzer.session.probe_choice import display_samples, spread
 from tests.bench import Figure
 from tests.bench._judge import trained_judge
 

@@ -18,18 +18,26 @@ import torch
 from torch import Tensor
 
 from analyzer.analyses.tokens import TokensSettings
-from analyzer.answers import answer_token
-from analyzer.encode import Encoded, collate, encode
-from analyzer.faithfulness import faithfulness, rank
-from analyzer.integrated_gradients import Attribution, Path, attribute, embed, fits, neutral_embedding, path_to
-from analyzer.judge import Judge, load_judge
-from analyzer.passes import embeddings_replaced, score
-from analyzer.probe_choice import twin_of
-from analyzer.quadrature import Rule, concentrated, legendre
+from analyzer.attribution.faithfulness import faithfulness, rank
+from analyzer.attribution.integrated_gradients import (
+    Attribution,
+    Path,
+    attribute,
+    embed,
+    fits,
+    neutral_embedding,
+    path_to,
+)
+from analyzer.attribution.quadrature import Rule, concentrated, legendre
+from analyzer.commands.prompted import answer_token
+from analyzer.model.batches import Encoded, collate, encode
+from analyzer.model.hooked_pass import embeddings_replaced, score
+from analyzer.model.judge import Judge, load_judge
+from analyzer.session.probe_choice import twin_of
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, Probe
 from tests.bench import Figure
-from tests.decoder import MISSING, NOT_INSTALLED, train_classifier, train_prompted, write_probes, write_train
+from tests.making.decoder import MISSING, NOT_INSTALLED, train_classifier, train_prompted, write_probes, write_train
 
 NAME = "completeness gap from the code's own baseline, median"
 PROMPTS = 12

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from analyzer.context import Context
-from analyzer.gradients import gradient_pass
+from analyzer.patching.gradient_pass import gradient_pass
+from analyzer.session.context import Context
 from shared.records import RunRecord
-from tests.analyzer.judges import tiny_judge
 from tests.bench import Figure
 from tests.bench.transformer_lens import twins
-from tests.slow_edges import slow_edges
+from tests.making.judges import tiny_judge
+from tests.making.slow_edges import slow_edges
 
 STEPS, ROUNDS = 5, 5
 SHAPE: dict[str, Any] = {

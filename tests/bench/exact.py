@@ -1,7 +1,7 @@
 """Node and edge attribution against exact patching of every node and edge, on a tiny trained judge; one thread.
 
-Exact patching runs the judge once a unit by plain hooks (`tests/by_hand.py`), and once an edge as a circuit that
-lacks it. Turn about, with medians; beside the time, how far the ranks agree.
+Exact patching runs the judge once a unit by plain hooks (`tests/making/by_hand.py`), and once an edge as a circuit
+that lacks it. Turn about, with medians; beside the time, how far the ranks agree.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from functools import partial
 import numpy as np
 import torch
 
-from analyzer.circuit_run import CircuitEvaluator
-from analyzer.gradients import GradientPass, gradient_pass
-from tests.analyzer.judges import context
+from analyzer.circuits.evaluator import CircuitEvaluator
+from analyzer.patching.gradient_pass import GradientPass, gradient_pass
 from tests.bench import Figure
-from tests.by_hand import ByHand
-from tests.trained import TRAINED, rule_probes, trained_judge
+from tests.making.by_hand import ByHand
+from tests.making.judges import context
+from tests.making.trained import TRAINED, rule_probes, trained_judge
 
 STEPS, PAIRS, ROUNDS = 5, 16, 3
 

@@ -19,14 +19,14 @@ from typing import NamedTuple
 import torch
 from safetensors.torch import load_file, save_file
 
-from analyzer.analyse import Analyst
-from analyzer.desk import WarmJudge
-from analyzer.fingerprint import fingerprint
-from analyzer.job import Event, Job, WorkerOptions
-from analyzer.judge import Judge
-from analyzer.memo import Memo
-from analyzer.prefix import PrefixStore
-from analyzer.worker import computations
+from analyzer.checkpoints.fingerprint import fingerprint
+from analyzer.jobs.messages import Event, Job, WorkerOptions
+from analyzer.model.judge import Judge
+from analyzer.session.content_cache import Memo
+from analyzer.session.frozen_prefix import PrefixStore
+from analyzer.worker.__main__ import computations
+from analyzer.worker.computing import WarmJudge
+from analyzer.worker.one_job import Analyst
 from shared.records import RunRecord
 from tests.bench import Figure
 from tests.bench._judge import RECORD, trained_run

@@ -18,15 +18,15 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from analyzer import analyses
-from analyzer.context import Context
-from analyzer.judge import Judge, load_judge
-from analyzer.selfcheck import checked_anatomy
-from shared.analyses import Suite, suite_views
+from analyzer.model.judge import Judge, load_judge
+from analyzer.model.selfcheck import checked_anatomy
+from analyzer.session.context import Context
 from shared.records import JudgeRecord, Probe, RunRecord
-from tests.analyzer.judges import probe
+from shared.views import Suite, suite_views
 from tests.bench import Figure
 from tests.bench._passes import recorded, replayed
-from tests.tiny import WORDS, save_tiny_judge
+from tests.making.judges import probe
+from tests.making.tiny import WORDS, save_tiny_judge
 
 LLAMA_8B: dict[str, Any] = {
     "vocab_size": 128_256,

@@ -1,7 +1,7 @@
 """Peak memory of the advanced suite on the MiniLM judge: bounded by the batch, not by the number of prompts.
 
 Bytes of tensors that are alive together beside the weights, counted after every operation of PyTorch
-(`tests/analyzer/live_tensors.py`): exact, where a process's resident size also holds what allocators keep.
+(`tests/making/live_tensors.py`): exact, where a process's resident size also holds what allocators keep.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import torch
 
 from analyzer import analyses
-from analyzer.context import Context
-from analyzer.judge import Judge
+from analyzer.model.judge import Judge
+from analyzer.session.context import Context
 from shared.records import Probe, RunRecord
-from tests.analyzer.live_tensors import LiveTensors
 from tests.bench import Figure
 from tests.bench._judge import trained_judge
+from tests.making.live_tensors import LiveTensors
 
 NAMES = ("neurons", "heads", "circuits")
 BATCH_TOKENS = 4096

@@ -1,17 +1,18 @@
 """Which gradient ranks units as exact patching does, plain or integrated? On MiniLM, trained little and long.
 
-Every unit among the `TOP` strongest of either is patched to its twin's value by plain hooks (`tests/by_hand.py`).
+Every unit among the `TOP` strongest of either is patched to its twin's value by plain hooks
+(`tests/making/by_hand.py`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from analyzer.gradients import UnitEffects, gradient_pass
-from tests.analyzer.judges import context
+from analyzer.patching.gradient_pass import UnitEffects, gradient_pass
 from tests.bench import Figure
 from tests.bench._judge import trained_judge
-from tests.by_hand import ByHand
+from tests.making.by_hand import ByHand
+from tests.making.judges import context
 
 TRAINED, PROMPTS, STEPS = (60, 1500), 64, 5
 """Steps of training: not sure of itself yet, and as sure as a judge becomes."""

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 
 from shared.files import read_json
-from tests.analyzer.runs import add_checkpoint, describe, judge_template
 from tests.bench import Figure
+from tests.making.runs import add_checkpoint, describe, judge_template
 
 CHECKPOINTS = 12
 IDLE_S = 30.0

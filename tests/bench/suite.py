@@ -12,15 +12,15 @@ from pathlib import Path
 
 import torch
 
-from analyzer.analyse import Analyst
-from analyzer.desk import WarmJudge
-from analyzer.fingerprint import fingerprint
-from analyzer.job import Event, Job, WorkerOptions
-from analyzer.judge import Judge
-from analyzer.memo import Memo
-from analyzer.prefix import PrefixStore
-from analyzer.worker import computations
-from shared.analyses import Suite, suite_views
+from analyzer.checkpoints.fingerprint import fingerprint
+from analyzer.jobs.messages import Event, Job, WorkerOptions
+from analyzer.model.judge import Judge
+from analyzer.session.content_cache import Memo
+from analyzer.session.frozen_prefix import PrefixStore
+from analyzer.worker.__main__ import computations
+from analyzer.worker.computing import WarmJudge
+from analyzer.worker.one_job import Analyst
+from shared.views import Suite, suite_views
 from tests.bench import Figure
 from tests.bench._judge import RECORD, STEPS, trained_run
 from tests.bench._passes import recorded, replayed

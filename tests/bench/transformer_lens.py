@@ -19,13 +19,13 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from analyzer.context import Context
-from analyzer.gradients import gradient_pass
-from analyzer.judge import load_judge
+from analyzer.model.judge import load_judge
+from analyzer.patching.gradient_pass import gradient_pass
+from analyzer.session.context import Context
 from shared.records import JudgeRecord, Probe, RunRecord
-from tests.analyzer.judges import probe
 from tests.bench import Figure
-from tests.tiny import WORDS, save_tiny_judge
+from tests.making.judges import probe
+from tests.making.tiny import WORDS, save_tiny_judge
 
 NAME = "TransformerLens / ours, node attribution, same steps"
 PAIRS, WORDS_EACH, STEPS, ROUNDS = 16, 24, 5, 5

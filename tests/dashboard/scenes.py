@@ -11,7 +11,7 @@ from shared.files import write_record
 from shared.records import CheckpointState, CheckpointStatus, RunningStatus, Status
 from shared.results import ResultStore
 from shared.run import Run
-from tests.fakes import ADVANCED, BASIC, HOSTILE, SAMPLES, fake_records, fake_status, make_fake_run
+from tests.making.fakes import ADVANCED, BASIC, HOSTILE, SAMPLES, fake_records, fake_status, make_fake_run
 
 NAMES = BASIC
 TABS = ADVANCED

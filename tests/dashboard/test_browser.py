@@ -21,7 +21,7 @@ from tests.dashboard.browser import (
     serving,
     wait_until,
 )
-from tests.fakes import fake_records
+from tests.making.fakes import fake_records
 
 pytestmark = [
     pytest.mark.browser,

@@ -15,7 +15,9 @@ from shared.run import Run
 from tests.dashboard import scenes
 from tests.dashboard.browser import APP
 
-ANALYZER = "from dashboard import analyzer_page, frame\nframe.framed('Analyzer', analyzer_page.draw)"
+ANALYZER = """from dashboard.chrome import frame
+from dashboard.screens import service
+frame.framed('Analyzer', service.draw)"""
 """The page without the navigation: the test driver reaches only pages that are files of their own."""
 
 Opener = Callable[..., AppTest]

@@ -18,22 +18,22 @@ from pathlib import Path
 import plotly.graph_objects as go
 import pytest
 
+from dashboard.chrome.live import stamp_of
+from dashboard.chrome.place import place_from_environment
 from dashboard.cli import DashboardSettings, arguments, check_port, url
-from dashboard.condition import command, queue, queue_place
-from dashboard.live import stamp_of
-from dashboard.panels import safe_name, to_csv, to_json
-from dashboard.place import place_from_environment
-from dashboard.results_index import ResultsIndex
-from dashboard.snapshot import RunReader, is_gone
-from dashboard.words import ago, percent, points
-from shared.analyses import Panel
+from dashboard.reading.condition import command, queue, queue_place
+from dashboard.reading.snapshot import RunReader, is_gone
+from dashboard.reading.words import ago, percent, points
+from dashboard.widgets.panels import safe_name, to_csv, to_json
 from shared.errors import MidwatchError
 from shared.records import CheckpointState
 from shared.results import ResultStore
+from shared.results_index import ResultsIndex
 from shared.run import Run
+from shared.views import Panel
 from tests.dashboard import scenes
 from tests.dashboard.browser import APP, ROOT, dashboard_command, free_port, healthy, serving, wait_until
-from tests.fakes import fake_records, fake_status
+from tests.making.fakes import fake_records, fake_status
 
 
 def test_the_index_equals_a_walk_over_the_store(tmp_path: Path) -> None:
@@ -165,8 +165,9 @@ def test_no_file_is_named_like_a_module_that_somebody_imports() -> None:
 
 def test_pages_import_no_torch() -> None:
     code = (
-        "import sys; from dashboard import analyzer_page, training_page, cli; from shared import analyses; "
-        "analyses.all_views(); print(sorted({'torch', 'transformers', 'trainer', 'analyzer'} & sys.modules.keys()))"
+        "import sys; from dashboard import cli; from dashboard.screens import service, training; "
+        "from shared import views; views.all_views(); "
+        "print(sorted({'torch', 'transformers', 'trainer', 'analyzer'} & sys.modules.keys()))"
     )  # fmt: skip
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.results_index import ResultsIndex
-from dashboard.unit_history import unit_name, values_of
+from dashboard.screens.unit_history import unit_name, values_of
 from shared.results import ResultStore
+from shared.results_index import ResultsIndex
 from shared.run import Run
 from tests.dashboard import scenes
 from tests.dashboard.test_pages import checked, figures, opened, words
-from tests.fakes import fake_records, fake_results
+from tests.making.fakes import fake_records, fake_results
 
 __all__ = ["opened"]  # a fixture
 

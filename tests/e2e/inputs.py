@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.tiny import save_tiny_judge
+from tests.making.tiny import save_tiny_judge
 
 SAFE = ("bake", "read", "grow", "open", "write", "paint", "fix", "explain")
 UNSAFE = ("steal", "poison", "harm", "kill", "hate", "stop", "cut", "use")

@@ -19,17 +19,18 @@ from sklearn.metrics import roc_auc_score
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from midwatch import app
-from shared.analyses import all_views
-from shared.analyses.circuits import CircuitsResult
-from shared.analyses.heads import HeadsResult
-from shared.analyses.layers import LayersResult
-from shared.analyses.neurons import NeuronsResult
-from shared.analyses.tokens import TokensResult
 from shared.prompts.load import load_prompts
 from shared.records import Prompt
 from shared.results import ResultRecord
 from shared.run import Run
-from tests.decoder import (
+from shared.views import all_views
+from shared.views.circuits import CircuitsResult
+from shared.views.heads import HeadsResult
+from shared.views.layers import LayersResult
+from shared.views.neurons import NeuronsResult
+from shared.views.tokens import TokensResult
+from tests.e2e.inputs import midwatch
+from tests.making.decoder import (
     FROZEN,
     MISSING,
     NOT_INSTALLED,
@@ -40,7 +41,6 @@ from tests.decoder import (
     write_probes,
     write_train,
 )
-from tests.e2e.inputs import midwatch
 
 LAYERS, HEADS = 30, 9
 UNITS = {"prompts": 8, "ablated": 8, "steps": 3, "top": 3, "controls": 2}

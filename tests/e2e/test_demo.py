@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from shared.analyses import all_views
 from shared.run import Run
+from shared.views import all_views
 from tests.e2e.inputs import OFFLINE, midwatch, write_train_config
 
 EPOCHS = 3

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.analyses import suite_views
 from shared.results import ResultStore
-from tests.analyzer.runs import add_checkpoint, describe, judge_template, snapshot
+from shared.views import suite_views
 from tests.e2e.processes import is_alive, midwatch, results_of, started, status_of, wait_until, worker_of
+from tests.making.runs import add_checkpoint, describe, judge_template, snapshot
 from trainer.announce import announce
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.analyses import suite_views
 from shared.results import ResultStore
-from tests.analyzer.runs import snapshot
+from shared.views import suite_views
 from tests.e2e.processes import is_alive, midwatch, results_of, started, status_of, wait_until, worker_of
 from tests.e2e.train_tiny import EPOCHS
+from tests.making.runs import snapshot
 
 ANALYSES = {view.name for view in suite_views("basic")}
 SAMPLES = ["0_safe", "1_safe", "2_unsafe", "3_unsafe"]

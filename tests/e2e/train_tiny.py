@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from transformers import Trainer, TrainingArguments, set_seed
 
-from tests.analyzer.runs import SAFE, UNSAFE, describe
-from tests.tiny import tiny_model, tiny_tokenizer
+from tests.making.runs import SAFE, UNSAFE, describe
+from tests.making.tiny import tiny_model, tiny_tokenizer
 from trainer.announce import AnnounceCheckpoint
 
 EPOCHS = 4

@@ -8,13 +8,13 @@ import pytest
 
 from journeys.progress import read_progress
 from journeys.summary import summary
-from shared.analyses.comparison import ComparisonResult
-from shared.analyses.tokens import TokensResult
 from shared.files import read_record, write_record
 from shared.records import RunRecord
 from shared.results import ResultStore
 from shared.run import Run
-from tests.fakes import make_fake_run
+from shared.views.comparison import ComparisonResult
+from shared.views.tokens import TokensResult
+from tests.making.fakes import make_fake_run
 
 
 @pytest.fixture

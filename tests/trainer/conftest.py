@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.tiny import save_tiny_judge
+from tests.making.tiny import save_tiny_judge
 from trainer.settings import TrainSettings
 
 SAFE = ("bake a cake", "cook a recipe", "grow a garden", "fix a door", "write a song", "paint a home")

@@ -15,7 +15,7 @@ from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, Trai
 import trainer.announce
 from shared.files import read_record
 from shared.records import CommitRecord
-from tests.tiny import tiny_model, tiny_tokenizer
+from tests.making.tiny import tiny_model, tiny_tokenizer
 from trainer.announce import AnnounceCheckpoint, announce, newest_metrics
 
 BLOCKED = """

@@ -8,7 +8,7 @@ from transformers import EvalPrediction
 
 from shared.errors import JudgeError
 from shared.records import Prompt
-from tests.tiny import tiny_tokenizer
+from tests.making.tiny import tiny_tokenizer
 from trainer.evaluate import Parts, encode, flat_metrics
 from trainer.metrics import judge_metrics
 

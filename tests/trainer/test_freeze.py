@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from shared.errors import UsageError
-from tests.tiny import FAMILIES, tiny_model
+from tests.making.tiny import FAMILIES, tiny_model
 from trainer.freeze import LAYOUTS, freeze
 
 LAYER = re.compile(r"\.(?:layer|layers)\.(\d+)\.")

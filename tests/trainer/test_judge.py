@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from shared.errors import UsageError
-from tests.tiny import save_tiny_judge
+from tests.making.tiny import save_tiny_judge
 from trainer.judge import EMBEDDED, Source, find_model, load_judge
 
 

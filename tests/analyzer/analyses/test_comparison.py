@@ -8,12 +8,12 @@ import pytest
 import analyzer.analyses.comparison as comparison_module
 from analyzer.analyses import CannotCompute
 from analyzer.analyses.comparison import ComparisonSettings, comparison
-from analyzer.context import Context
-from analyzer.encode import Encoded
-from analyzer.passes import ForwardPass
-from shared.analyses.comparison import ComparisonResult
+from analyzer.model.batches import Encoded
+from analyzer.model.hooked_pass import ForwardPass
+from analyzer.session.context import Context
 from shared.records import Probe
-from tests.analyzer.judges import context, probe, random_probes, tiny_judge
+from shared.views.comparison import ComparisonResult
+from tests.making.judges import context, probe, random_probes, tiny_judge
 
 SETTINGS = ComparisonSettings(bootstraps=300)
 

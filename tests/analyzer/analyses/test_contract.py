@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from analyzer.analyses import Outcome, get
-from analyzer.judge import judge_facts
-from shared.analyses import all_views
-from shared.analyses import get as get_view
+from analyzer.model.judge import judge_facts
 from shared.records import Probe
 from shared.results import ResultRecord, payload_of
-from tests.analyzer.judges import context, probe, random_probes, tiny_judge
+from shared.views import all_views
+from shared.views import get as get_view
+from tests.making.judges import context, probe, random_probes, tiny_judge
 
 NAMES = [view.name for view in all_views()]
 TOLERANCE = {"decisions": 1e-3, "auroc": 5e-3, "q": 5e-2}

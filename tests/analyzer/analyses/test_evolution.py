@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-import tests.analyzer.evolving as evolving
+import tests.making.evolving as evolving
 from analyzer.analyses import Outcome, get
-from analyzer.cka import cka
-from analyzer.job import WorkerOptions
-from analyzer.judge import load_judge
-from analyzer.probe_choice import spread
-from analyzer.worker import computations
-from shared.analyses.evolution import EvolutionResult
+from analyzer.jobs.messages import WorkerOptions
+from analyzer.model.judge import load_judge
+from analyzer.session.probe_choice import spread
+from analyzer.statistics.cka import cka
+from analyzer.worker.__main__ import computations
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, Probe
-from tests.analyzer.evolving import ADVANCED, EDGES, HEADS, Evolving, MadeUp, make_up, offered
-from tests.analyzer.judges import context, random_probes, tiny_judge
-from tests.analyzer.runs import describe, judge_template
-from tests.analyzer.test_analyse import FAST
+from shared.views.evolution import EvolutionResult
+from tests.analyzer.worker.test_one_job import FAST
+from tests.making.evolving import ADVANCED, EDGES, HEADS, Evolving, MadeUp, make_up, offered
+from tests.making.judges import context, random_probes, tiny_judge
+from tests.making.runs import describe, judge_template
 
 STEPS = list(range(10, 130, 10))
 QUIET = {"probe_fnr": 0.1, "probe_fpr": 0.2}

@@ -7,8 +7,8 @@ import pytest
 
 from analyzer.analyses import CannotCompute
 from analyzer.analyses.layers import LayersSettings, layers
-from shared.analyses.layers import LayersResult
-from tests.analyzer.judges import context, probe, random_probes, tiny_judge
+from shared.views.layers import LayersResult
+from tests.making.judges import context, probe, random_probes, tiny_judge
 
 SETTINGS = LayersSettings(bootstraps=200)
 PROBES = random_probes(8)

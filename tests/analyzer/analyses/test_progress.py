@@ -8,11 +8,11 @@ from sklearn import metrics
 
 from analyzer.analyses import CannotCompute
 from analyzer.analyses.progress import ProgressSettings, progress
-from analyzer.context import Context
-from shared.analyses.progress import ProgressResult
+from analyzer.session.context import Context
 from shared.records import MetricsLine, Probe, RunRecord
+from shared.views.progress import ProgressResult
 from tests.analyzer.analyses.test_comparison import planted
-from tests.analyzer.judges import context, probe, tiny_judge
+from tests.making.judges import context, probe, tiny_judge
 
 SETTINGS = ProgressSettings(bootstraps=200)
 

@@ -13,17 +13,17 @@ import torch
 
 from analyzer.analyses import CannotCompute
 from analyzer.analyses.tokens import TokensSettings, tokens
-from analyzer.encode import encode
-from analyzer.integrated_gradients import Attribution
-from analyzer.integrated_gradients import Path as Line
-from analyzer.judge import Judge, load_judge
-from analyzer.probe_choice import display_samples, spread, twin_of
-from analyzer.word_statistics import Attributed, shortcuts, top_words
-from analyzer.words import words
-from shared.analyses.tokens import TokensResult
+from analyzer.attribution.integrated_gradients import Attribution
+from analyzer.attribution.integrated_gradients import Path as Line
+from analyzer.attribution.word_statistics import Attributed, shortcuts, top_words
+from analyzer.attribution.words import words
+from analyzer.model.batches import encode
+from analyzer.model.judge import Judge, load_judge
+from analyzer.session.probe_choice import display_samples, spread, twin_of
 from shared.records import JudgeRecord, Probe
-from tests.analyzer.judges import context, probe, random_probes, tiny_judge
-from tests.tiny import WORDS, tiny_model, tiny_tokenizer
+from shared.views.tokens import TokensResult
+from tests.making.judges import context, probe, random_probes, tiny_judge
+from tests.making.tiny import WORDS, tiny_model, tiny_tokenizer
 
 FILL = [word for word in WORDS if word.isalpha() and word not in ("bomb", "bake")]
 

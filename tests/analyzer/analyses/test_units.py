@@ -10,14 +10,14 @@ from analyzer.analyses import CannotCompute
 from analyzer.analyses.circuits import CircuitsSettings, circuits
 from analyzer.analyses.heads import HeadsSettings, heads
 from analyzer.analyses.neurons import NeuronsSettings, by_rank, neurons
-from analyzer.attention_patterns import attention_of
-from analyzer.context import Context
-from analyzer.interventions import Ablation, ablated_scores
-from shared.analyses.circuits import CircuitsResult
-from shared.analyses.heads import HeadsResult
-from shared.analyses.neurons import NeuronsResult
-from tests.analyzer.judges import context, probe, random_probes, tiny_judge
-from tests.tiny import FAMILIES
+from analyzer.patching.ablation import Ablation, ablated_scores
+from analyzer.session.context import Context
+from analyzer.units.attended_tokens import attention_of
+from shared.views.circuits import CircuitsResult
+from shared.views.heads import HeadsResult
+from shared.views.neurons import NeuronsResult
+from tests.making.judges import context, probe, random_probes, tiny_judge
+from tests.making.tiny import FAMILIES
 
 TURNED = {"safe": "unsafe", "unsafe": "safe"}
 SUITE = frozenset({"neurons", "heads", "circuits"})

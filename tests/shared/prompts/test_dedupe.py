@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from shared.prompts.dedupe import THRESHOLD, deduplicate
 from shared.prompts.digest import prompt_digest
 from shared.records import Prompt
-from tests.shared.prompts.made import any_prompts, prompt
+from tests.making.made import any_prompts, prompt
 
 
 def words(text: str) -> Counter[str]:

@@ -137,7 +137,7 @@ def test_a_path_that_does_not_exist_is_not_sought_on_the_hub() -> None:
 def test_loading_files_imports_nothing_heavy(tmp_path: Path) -> None:
     source = jsonl(tmp_path / "a.jsonl", {"prompt": "x", "label": 0})
     code = (
-        "import sys, analyzer.init_run, shared.prompts.leaks, shared.prompts.split, shared.prompts.dedupe\n"
+        "import sys, analyzer.commands.init, shared.prompts.leaks, shared.prompts.split, shared.prompts.dedupe\n"
         "from shared.prompts.load import load_prompts\n"
         f"load_prompts({source!r})\n"
         "heavy = {'torch', 'transformers', 'streamlit', 'datasets', 'pyarrow', 'pandas', 'numpy', 'plotly'}\n"

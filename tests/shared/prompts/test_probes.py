@@ -15,7 +15,7 @@ from shared.prompts.leaks import count_leaks, write_train_digests
 from shared.prompts.probes import choose_probes, display_samples, read_probes, write_probes
 from shared.records import Probe, Prompt
 from shared.run import Run
-from tests.shared.prompts.made import many, prompt, twins
+from tests.making.made import many, prompt, twins
 
 DISPLAY = ["safe", "safe", "unsafe", "unsafe"]
 

@@ -13,7 +13,7 @@ from shared.prompts.digest import prompt_digest
 from shared.prompts.groups import components, held_out
 from shared.prompts.split import split
 from shared.records import Prompt
-from tests.shared.prompts.made import any_prompts, many, prompt, twins
+from tests.making.made import any_prompts, many, prompt, twins
 
 
 def ties(prompts: list[Prompt]) -> set[tuple[str, str | None]]:

@@ -1,0 +1,1 @@
+"""What lies on disk, read without torch: gate, pins, soundness, digest. Imports no other room of the analyzer."""

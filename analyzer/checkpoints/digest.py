@@ -1,0 +1,150 @@
+"""What a checkpoint is, whatever it is called and wherever it lies: SHA-256 over its tensors, config and tokenizer.
+
+Each tensor has its own digest, so that two checkpoints of a run tell which layers were trained (and which were
+not). Digests are cached by fingerprint in `_midwatch/digests/<checkpoint>.json`; the cache may be deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+from pathlib import Path
+
+from pydantic import Field
+
+from analyzer.checkpoints.adapter import base_digest
+from analyzer.checkpoints.fingerprint import FileStat, Fingerprint
+from analyzer.checkpoints.safetensors_header import TensorSpan
+from analyzer.checkpoints.soundness import Weights
+from shared.errors import CheckpointRejected, SchemaError
+from shared.files import read_record, write_record
+from shared.records import Frozen
+
+NOT_CONTENT = ("trainer_state.json", ".safetensors", ".safetensors.index.json")
+"""Endings of files that do not change what the judge computes, or whose tensors are digested one by one."""
+BASE, ADAPTER_CONFIG = "base model", "adapter_config.json"
+"""What an adapter's tensors act on, and how, among the other digests."""
+ZERO_SHARE = 0.5
+"""A checkpoint with a larger share of its bytes in all-zero tensors never reached the disk."""
+
+
+class ContentDigest(Frozen):
+    """Digests of one checkpoint."""
+
+    schema_version: int = 1
+    checkpoint: str
+    files: list[FileStat]
+    """The fingerprint of the source that these digests belong to."""
+    digest: str
+    """SHA-256 over everything below, 64 hex digits: `ResultRecord.checkpoint_digest`."""
+    tensors: dict[str, str] = Field(default_factory=dict)
+    """Tensor name -> SHA-256 over dtype, shape and bytes."""
+    others: dict[str, str] = Field(default_factory=dict)
+    """Config and tokenizer files: name -> SHA-256 of the bytes; and of an adapter what tells its base model."""
+
+    @property
+    def ground(self) -> tuple[str | None, str | None]:
+        """Digests of what an adapter's tensors act on, and how; None twice for a whole model."""
+        return self.others.get(BASE), self.others.get(ADAPTER_CONFIG)
+
+
+def read_digest(folder: Path, checkpoint: str, files: Fingerprint) -> ContentDigest | None:
+    """The cached digests of a checkpoint; None when there are none for exactly these files."""
+    try:
+        cached = read_record(folder / f"{checkpoint}.json", ContentDigest)
+    except (OSError, SchemaError):
+        return None
+    return cached if tuple(cached.files) == files else None
+
+
+def other_digests(folder: Path, checkpoint: str) -> list[ContentDigest]:
+    """The cached digests of the run's other checkpoints."""
+    found = []
+    for path in sorted(folder.glob("checkpoint-*.json")):
+        if path.stem != checkpoint:
+            try:
+                found.append(read_record(path, ContentDigest))
+            except (OSError, SchemaError):
+                continue  # a cache entry that cannot be read is a cache miss
+    return found
+
+
+def compute_digest(
+    directory: Path, weights: Weights, checkpoint: str, files: Fingerprint, folder: Path
+) -> ContentDigest:
+    """Read every byte of a checkpoint once and cache its digests.
+
+    Raises CheckpointRejected ("zero_filled") when most of the weights are zeros, OSError when files vanish.
+    """
+    tensors: dict[str, str] = {}
+    zeros = 0
+    for file in weights.files:
+        spans = {name: span for name, (where, span) in weights.tensors.items() if where == file}
+        digests, zero_bytes = _digest_file(directory / file, spans)
+        tensors |= digests
+        zeros += zero_bytes
+    total = sum(span.end - span.begin for _, span in weights.tensors.values())
+    if zeros > ZERO_SHARE * total and not weights.adapter:
+        raise CheckpointRejected(
+            "zero_filled",
+            f"{checkpoint} is mostly zeros ({zeros} of {total} bytes): it never reached the disk; save it again.",
+        )
+    others = {
+        name: hashlib.sha256((directory / name).read_bytes()).hexdigest()
+        for name in sorted(file.name for file in files)
+        if not name.endswith(NOT_CONTENT)
+    }
+    if weights.adapter:
+        others[BASE] = base_digest(directory)
+    text = json.dumps([sorted(tensors.items()), sorted(others.items())])
+    digest = ContentDigest(
+        checkpoint=checkpoint,
+        files=list(files),
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        tensors=tensors,
+        others=others,
+    )
+    write_record(folder / f"{checkpoint}.json", digest, durable=False)
+    return digest
+
+
+def changed_tensors(one: ContentDigest, others: list[ContentDigest]) -> set[str] | None:
+    """Tensors whose bytes differ between checkpoints of a run; None when none holds the same tensors.
+
+    Adapters are compared over the same base model and with the same adapter config only.
+    """
+    alike = [
+        other
+        for other in others
+        if other.tensors.keys() == one.tensors.keys() and other.ground == one.ground and other.digest != one.digest
+    ]
+    if not alike:
+        return None
+    return {name for name, value in one.tensors.items() if any(other.tensors[name] != value for other in alike)}
+
+
+def _digest_file(path: Path, spans: dict[str, TensorSpan]) -> tuple[dict[str, str], int]:
+    """Tensor digests of one file, and how many of its bytes lie in all-zero tensors of at least 1 KiB."""
+    digests: dict[str, str] = {}
+    zeros = 0
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        view = memoryview(mapped)
+        try:
+            for name, span in spans.items():
+                data = view[span.begin : span.end]
+                digest = hashlib.sha256(f"{span.dtype}{list(span.shape)}".encode())
+                digest.update(data)
+                digests[name] = digest.hexdigest()
+                if len(data) >= 1024 and _all_zero(data):
+                    zeros += len(data)
+                data.release()
+        finally:
+            view.release()
+    return digests, zeros
+
+
+def _all_zero(data: memoryview) -> bool:
+    """Whether every byte is zero; looks at the first and middle bytes before it looks at all."""
+    middle = len(data) // 2
+    return not any(data[:64]) and not any(data[middle : middle + 64]) and data.tobytes().count(0) == len(data)

@@ -1,0 +1,182 @@
+"""Is a checkpoint complete? Hugging Face's Trainer writes in place and says nothing when it is done.
+
+A checkpoint passes with the trainer's commit file at once. Without one: `trainer_state.json`, which Trainer writes
+last, parses, belongs to this step and is not older than the files before it; and two looks at least `SETTLE_S`
+apart see the same files. A copied run, whose mtimes lost their order, passes after `QUIET_S` of quiet, marked
+`order_unverified`. Whether the files are sound is asked after pinning (`analyzer.checkpoints.soundness`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from analyzer.checkpoints.fingerprint import NOT_THE_JUDGE, FileStat, Fingerprint, fingerprint, newest_mtime
+from analyzer.checkpoints.soundness import is_plain_name
+from analyzer.supervisor.foreign import number
+from shared.errors import SchemaError
+from shared.files import read_json, read_record
+from shared.records import CommitRecord
+from shared.run import Run, step_of
+
+SETTLE_S = 2.0
+"""Seconds between two equal looks at a checkpoint that nobody announced."""
+QUIET_S = 120.0
+"""Seconds without a change after which a checkpoint without mtime order is taken as complete."""
+INCOMPLETE_MARK = "checkpoint-is-incomplete.txt"
+STATE_FILE = "trainer_state.json"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A complete checkpoint, as it looked when it passed."""
+
+    name: str
+    step: int
+    epoch: float | None
+    source: Path
+    """The trainer's directory; it may be gone while a pin keeps the files."""
+    files: Fingerprint
+    complete_at: float
+    """Unix time at which it was complete: when it was announced, or its newest file's mtime, seconds."""
+    order_unverified: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says. Exactly one of `candidate` and `cause` is set."""
+
+    candidate: Candidate | None = None
+    cause: str = ""
+    """Why it does not pass, as one sentence."""
+    settles_at: float | None = None
+    """Unix time at which mere quiet can make it pass; None when the trainer has to write something first."""
+
+
+@dataclass
+class Gate:
+    """Remembers, for one run, since when each checkpoint looks the way it does."""
+
+    run: Run
+    settle_s: float = SETTLE_S
+    quiet_s: float = QUIET_S
+    _since: dict[str, tuple[Fingerprint, float]] = field(default_factory=dict)
+    _passed: dict[str, tuple[Fingerprint, FileStat | None, Candidate]] = field(default_factory=dict)
+
+    def look(self, name: str, now: float) -> Verdict:
+        """Judge one checkpoint directory as it is now. Never raises for anything found on disk."""
+        source = self.run.path / name
+        try:
+            files = fingerprint(source)
+            commit_stat = _stat(self.run.commits / f"{name}.json")
+            known = self._passed.get(name)
+            if known and known[:2] == (files, commit_stat):
+                return Verdict(known[2])
+            verdict = self._judge(source, files, commit_stat, now)
+        except OSError as error:
+            return Verdict(cause=f"{name} cannot be read ({error.strerror or error}).")
+        if verdict.candidate is not None:
+            self._passed[name] = (files, commit_stat, verdict.candidate)
+        return verdict
+
+    def _judge(self, source: Path, files: Fingerprint, commit_stat: FileStat | None, now: float) -> Verdict:
+        if link := next((file.name for file in files if (source / file.name).is_symlink()), None):
+            return Verdict(cause=f"{source.name}/{link} is a symbolic link; put the file itself there.")
+        note = ""
+        if commit_stat is not None:
+            verdict = self._announced(source, files)
+            if verdict.candidate is not None:
+                return verdict
+            note = verdict.cause + " "
+        verdict = self._unannounced(source, files, now)
+        return verdict if verdict.candidate else replace(verdict, cause=note + verdict.cause)
+
+    def _announced(self, source: Path, files: Fingerprint) -> Verdict:
+        """Pass at once when the commit file describes what lies there."""
+        name = source.name
+        try:
+            commit = read_record(self.run.commits / f"{name}.json", CommitRecord)
+        except (SchemaError, FileNotFoundError):
+            return Verdict(cause=f"The commit file of {name} cannot be read.")
+        if commit.checkpoint != name or commit.step != step_of(name):
+            return Verdict(cause=f"The commit file of {name} is about another checkpoint.")
+        seen = {file.name: (file.size, file.mtime_ns) for file in files}
+        told = {file.name: (file.size, file.mtime_ns) for file in commit.files if is_plain_name(file.name)}
+        names = (n for n in seen.keys() | told.keys() if not NOT_THE_JUDGE.match(n))
+        if changed := sorted(n for n in names if seen.get(n) != told.get(n)):
+            return Verdict(cause=f"{name} changed after it was announced ({changed[0]}).")
+        epoch = number(commit.epoch) if commit.epoch is not None else _epoch(source)
+        at = number(commit.written_at) or newest_mtime(files)
+        return Verdict(Candidate(name, commit.step, epoch, source, files, at))
+
+    def _unannounced(self, source: Path, files: Fingerprint, now: float) -> Verdict:
+        """The rule for runs of plain transformers."""
+        step = step_of(source.name)
+        if (source / INCOMPLETE_MARK).exists():
+            return Verdict(cause=f"{source.name} is marked incomplete by its trainer ({INCOMPLETE_MARK}).")
+        try:
+            state = read_json(source / STATE_FILE)
+        except FileNotFoundError:
+            cause = f"{source.name} has no {STATE_FILE}: it is still being written, or its training was killed."
+            return Verdict(cause=cause)
+        except SchemaError:
+            return Verdict(cause=f"{source.name}/{STATE_FILE} is not readable yet.", settles_at=None)
+        found = state.get("global_step") if isinstance(state, dict) else None
+        if found != step:
+            return Verdict(cause=f"{source.name}/{STATE_FILE} is about step {found}; save the checkpoint again.")
+        return self._settled(source, files, number(state.get("epoch")), now)
+
+    def _settled(self, source: Path, files: Fingerprint, epoch: float | None, now: float) -> Verdict:
+        since = self._unchanged_since(source.name, files, now)
+        newest = newest_mtime(files)
+        ordered = _state_is_last(files)
+        if ordered:
+            ready_at = since + self.settle_s
+        else:
+            # an mtime in the future says nothing about quiet: then only what we saw ourselves counts
+            ready_at = max(min(newest, since) + self.quiet_s, since + self.settle_s)
+        name = source.name
+        if now < ready_at:
+            why = f"is given {self.settle_s:g} s to settle"
+            if not ordered:
+                why = f"has files newer than its {STATE_FILE} (a copy?) and is given {self.quiet_s:g} s of quiet"
+            return Verdict(cause=f"{name} {why}.", settles_at=ready_at)
+        return Verdict(Candidate(name, step_of(name) or 0, epoch, source, files, newest, not ordered))
+
+    def _unchanged_since(self, name: str, files: Fingerprint, now: float) -> float:
+        known = self._since.get(name)
+        if known is None or known[0] != files:
+            known = self._since[name] = (files, now)
+        return known[1]
+
+
+def peek_epoch(run: Run, name: str) -> float | None:
+    """The epoch of a checkpoint, complete or not, as far as anything says it."""
+    try:
+        commit = read_record(run.commits / f"{name}.json", CommitRecord)
+    except (OSError, SchemaError):
+        return _epoch(run.path / name)
+    return number(commit.epoch) if commit.epoch is not None else _epoch(run.path / name)
+
+
+def _state_is_last(files: Fingerprint) -> bool:
+    """Whether trainer_state.json is not older than anything else of the judge."""
+    state = next((file.mtime_ns for file in files if file.name == STATE_FILE), 0)
+    return all(file.mtime_ns <= state for file in files)
+
+
+def _stat(path: Path) -> FileStat | None:
+    try:
+        info = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return FileStat(path.name, info.st_ino, info.st_size, info.st_mtime_ns)
+
+
+def _epoch(source: Path) -> float | None:
+    """The epoch in trainer_state.json, where there is one."""
+    try:
+        state = read_json(source / STATE_FILE)
+    except (OSError, SchemaError):
+        return None
+    return number(state.get("epoch")) if isinstance(state, dict) else None

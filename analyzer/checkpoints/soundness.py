@@ -1,0 +1,153 @@
+"""Is a quiet checkpoint directory sound? Reads configs, indexes and safetensors headers; never a tensor, no torch.
+
+Every refusal is a CheckpointRejected: a stable code, and one sentence that says what to do.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analyzer.checkpoints.safetensors_header import TensorSpan, read_header
+from shared.errors import CheckpointRejected, SchemaError
+from shared.files import read_json
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A sound checkpoint's tensors: file name and place of each, by tensor name."""
+
+    tensors: dict[str, tuple[str, TensorSpan]]
+    adapter: bool = False
+
+    @property
+    def files(self) -> list[str]:
+        return sorted({file for file, _ in self.tensors.values()})
+
+
+def validate(directory: Path, source: Path | None = None) -> Weights:
+    """Check a checkpoint (a directory or its pin) and say where its tensors lie.
+
+    `source` is what sentences name. Raises CheckpointRejected, or OSError when files vanish meanwhile.
+    """
+    name = (source or directory).name
+    present = {path.name for path in directory.iterdir()}
+    if ADAPTER_CONFIG in present:
+        return _adapter(directory, name, present)
+    read_config(directory, CONFIG, name)
+    if WEIGHTS in present and INDEX in present:
+        raise CheckpointRejected(
+            "ambiguous", f"{name} has both {WEIGHTS} and {INDEX}; remove the one that is left over."
+        )
+    if INDEX in present:
+        return _sharded(directory, name, present)
+    if WEIGHTS in present:
+        return Weights({key: (WEIGHTS, span) for key, span in read_header(directory / WEIGHTS).items()})
+    raise _no_weights(name, present)
+
+
+def read_config(directory: Path, file: str, name: str) -> dict[str, Any]:
+    """A JSON object of the checkpoint; raises CheckpointRejected when it is missing or is none."""
+    try:
+        value = read_json(directory / file)
+    except FileNotFoundError:
+        raise CheckpointRejected("no_config", f"{name} has no {file}; save the checkpoint again.") from None
+    except SchemaError:
+        raise CheckpointRejected("bad_config", f"{name}/{file} is not valid JSON; save it again.") from None
+    if not isinstance(value, dict):
+        raise CheckpointRejected("bad_config", f"{name}/{file} is not a JSON object; save it again.")
+    return value
+
+
+def is_plain_name(name: object) -> bool:
+    """Whether `name` is a file name and nothing else: no separator, no way out of the directory."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\\0")
+
+
+def _sharded(directory: Path, name: str, present: set[str]) -> Weights:
+    """All shards there and sound, and the index says exactly what they hold."""
+    index = read_config(directory, INDEX, name)
+    places = index.get("weight_map")
+    if not isinstance(places, dict) or not places:
+        raise CheckpointRejected("bad_index", f"{name}/{INDEX} has no weight_map; save the checkpoint again.")
+    shards = set()
+    for shard in places.values():
+        if not is_plain_name(shard) or not shard.endswith(".safetensors"):
+            raise CheckpointRejected("unsafe_name", f"{name}/{INDEX} names a file {str(shard)[:80]!r}; refused.")
+        shards.add(shard)
+    if missing := sorted(shards - present):
+        raise CheckpointRejected(
+            "missing_shard", f"{name} lacks {missing[0]} ({len(missing)} of {len(shards)} shards); copy it again."
+        )
+    tensors = {}
+    for shard in sorted(shards):
+        for key, span in read_header(directory / shard).items():
+            if key in tensors:
+                raise CheckpointRejected("index_mismatch", f"{name} holds tensor {key[:80]!r} in two shards.")
+            tensors[key] = (shard, span)
+    _compare_with_index(name, places, tensors, index.get("metadata"))
+    return Weights(tensors)
+
+
+def _compare_with_index(
+    name: str, places: dict[str, str], tensors: dict[str, tuple[str, TensorSpan]], metadata: Any
+) -> None:
+    if places != {key: shard for key, (shard, _) in tensors.items()}:
+        raise CheckpointRejected(
+            "index_mismatch", f"{name}/{INDEX} and its shards do not hold the same tensors; save it again."
+        )
+    announced = metadata.get("total_size") if isinstance(metadata, dict) else None
+    total = sum(span.end - span.begin for _, span in tensors.values())
+    if announced is not None and announced != total:
+        raise CheckpointRejected(
+            "index_mismatch", f"{name}/{INDEX} announces {announced} bytes of tensors, the shards hold {total}."
+        )
+
+
+def _adapter(directory: Path, name: str, present: set[str]) -> Weights:
+    """A PEFT adapter: sound itself, and its base model is on this machine."""
+    config = read_config(directory, ADAPTER_CONFIG, name)
+    if ADAPTER_WEIGHTS not in present:
+        raise _no_weights(name, present)
+    tensors = {key: (ADAPTER_WEIGHTS, span) for key, span in read_header(directory / ADAPTER_WEIGHTS).items()}
+    base = config.get("base_model_name_or_path")
+    if not isinstance(base, str) or not base:
+        raise CheckpointRejected("bad_config", f"{name}/{ADAPTER_CONFIG} does not name its base model.")
+    if not base_is_local(base):
+        raise CheckpointRejected(
+            "needs_base",
+            f"{name} is an adapter of {base}, which is not on this machine; download it here "
+            "(or set HF_HOME to where it is), then run `midwatch retry`.",
+        )
+    return Weights(tensors, adapter=True)
+
+
+def base_is_local(base: str) -> bool:
+    """Whether a base model is a local directory or in the Hugging Face cache (no download is ever started)."""
+    if Path(base, CONFIG).is_file():
+        return True
+    home = os.environ.get("HF_HOME") or str(Path.home() / ".cache" / "huggingface")
+    hub = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
+    folder = hub / f"models--{base.replace('/', '--')}" / "snapshots"
+    return is_plain_name(folder.parent.name) and any(folder.glob(f"*/{CONFIG}"))
+
+
+def _no_weights(name: str, present: set[str]) -> CheckpointRejected:
+    starts = ("pytorch_model", "adapter_model", "model")
+    pickles = [file for file in present if file.endswith(PICKLES) and file.startswith(starts)]
+    if pickles:
+        return CheckpointRejected(
+            "pickle",
+            f"{name} holds pickle weights ({min(pickles)}), which can run code when opened and are refused; "
+            "save it as safetensors (transformers' default).",
+        )
+    return CheckpointRejected("no_weights", f"{name} holds no {WEIGHTS}; save the checkpoint again.")

@@ -1,0 +1,224 @@
+"""One batch of one circuit of edges: a judge in which every reader has a residual stream of its own.
+
+1. Every target of an edge rebuilds its stream from all sources that write before it: each with its value from this
+   very run if the edge is in the circuit, else with its corrupted value (the contrast twin's, or its mean).
+2. A head's queries, keys and values are projected from its own stream, also where heads share keys and values.
+3. Norms are the model's own: read norms on each stream, branch norms on what a block writes to it, trunk norms on
+   the stream itself.
+4. The verdict is read from the verdict's stream.
+
+Masks, rotary angles and kernels are the model's: its own forward runs, and the modules that read and write exchange
+what they read and write. What nobody in the circuit reads is not computed, and readers whose streams are equal so
+far share one (`circuit_streams`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from analyzer.circuits.streams import LayerPlan, Plan, Step
+from analyzer.model.hooked_pass import score
+from analyzer.model.partial_pass import forward_replaced, returned, starting_at
+from analyzer.patching.source_values import SourceValues, known_wiring, module_input, weight_of
+from analyzer.patching.tape import keys_unshared
+
+if TYPE_CHECKING:
+    from analyzer.model.batches import Batch
+    from analyzer.model.judge import Judge
+    from analyzer.model.wiring import Block, Layer, Wiring
+    from analyzer.patching.graph import Graph
+
+
+class Setting:
+    """One batch, as every circuit meets it."""
+
+    def __init__(
+        self, judge: Judge, graph: Graph, batch: Batch, clean: SourceValues, reference: SourceValues
+    ) -> None:
+        self.judge, self.graph, self.batch = judge, graph, batch
+        self.clean, self.reference = clean, reference
+        self.wiring = known_wiring(judge)
+
+    @cached_property
+    def written(self) -> dict[nn.Module, Tensor]:
+        """What each block's last map writes in the corrupted run, with its bias: (1, prompts, tokens, d_model)."""
+        layers = zip(self.wiring.layers, self.reference.heads, self.reference.neurons, strict=True)
+        found = {}
+        for layer, heads, neurons in layers:
+            found[layer.attention.out] = layer.attention.out(heads)[None]
+            found[layer.mlp.out] = layer.mlp.out(neurons)[None]
+        return found
+
+
+class EdgeRun:
+    """One batch of one circuit."""
+
+    def __init__(self, setting: Setting, plan: Plan) -> None:
+        self.judge, self.batch, self.plan = setting.judge, setting.batch, plan
+        self.wiring, self.reference, self.written = setting.wiring, setting.reference, setting.written
+        entry = torch.as_tensor(plan.entry, device=self.batch.ids.device)[:, None, None, None]
+        self.streams = torch.where(entry, setting.clean.input, self.reference.input)
+        """(streams, prompts, tokens, d_model), as they are before whichever block comes next."""
+
+    def scores(self) -> Tensor:
+        """(prompts,)"""
+        with ExitStack() as stack:
+            stack.enter_context(starting_at(self.judge, 0, self.reference.input))
+            for number, layer in enumerate(self.wiring.layers):
+                plan = self.plan.layers[number]
+                if plan.heads or plan.mlp is not None:
+                    self._exchange_heads(stack, number, layer, plan)
+                    self._exchange_mlp(stack, layer, plan)
+                else:
+                    stack.enter_context(forward_replaced(layer.module, self._passing_by(layer, plan)))
+            stack.enter_context(self._verdict_read())
+            return score(self.judge, self.batch)
+
+    def _passing_by(self, layer: Layer, plan: LayerPlan) -> Any:
+        """A layer that nobody in the circuit has to do with: it writes what it writes in the corrupted run."""
+
+        def forward(hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Any:
+            self._write(layer.attention, plan.attention)
+            self._write(layer.mlp, plan.mlp_writes)
+            return returned(self.judge, hidden_states)
+
+        return forward
+
+    def _exchange_heads(self, stack: ExitStack, number: int, layer: Layer, plan: LayerPlan) -> None:
+        heads = plan.active_heads
+        own = _Projections(self, layer, plan)
+        for which, projection in enumerate(layer.projections):
+            stack.enter_context(forward_replaced(projection, own.forward(which) if heads else _nothing(projection)))
+        if heads:
+            stack.enter_context(keys_unshared(layer, self.wiring))
+
+        def written(mixed: Tensor) -> Tensor:
+            common = self.written[layer.attention.out]
+            if heads:
+                difference = mixed - self.reference.heads[number]
+                self._write(layer.attention, plan.attention, _head_writes(layer, difference, self.wiring, heads))
+            else:
+                self._write(layer.attention, plan.attention)
+            return common[0]  # for the model's own stream, which nobody reads
+
+        stack.enter_context(forward_replaced(layer.attention.out, written))
+
+    def _exchange_mlp(self, stack: ExitStack, layer: Layer, plan: LayerPlan) -> None:
+        block = layer.mlp
+        if plan.mlp is None:
+
+            def passing_by(hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Tensor:
+                self._write(block, plan.mlp_writes)
+                return hidden_states
+
+            stack.enter_context(forward_replaced(block.inlet, passing_by))
+            if block.out not in block.inlet.modules():
+                stack.enter_context(forward_replaced(block.out, lambda hidden_states: hidden_states))
+            return
+        stream = plan.mlp
+
+        def read(_given: Tensor) -> Tensor:
+            own = self.streams[stream]
+            return own if block.read_norm is None else block.read_norm(own)
+
+        def written(_module: nn.Module, _args: Any, output: Tensor) -> None:
+            self._write(block, plan.mlp_writes, (output - self.written[block.out][0])[None])
+
+        stack.enter_context(module_input(block.inlet, read))
+        stack.callback(block.out.register_forward_hook(written).remove)
+
+    def _write(self, block: Block, step: Step, differences: Tensor | None = None) -> None:
+        """Add the block's corrupted write to every stream, and where an edge is kept, the difference.
+
+        `differences` (writers, prompts, tokens, d_model) of what is written from its corrupted value.
+        """
+        left, common = self._left(step), self.written[block.out]
+        if differences is None:
+            left += common if block.branch_norm is None else block.branch_norm(common)
+        else:
+            kept = torch.as_tensor(step.kept, device=left.device, dtype=left.dtype)
+            if block.branch_norm is not None:
+                branch = torch.addmm(common.flatten(1).expand(len(kept), -1), kept, differences.flatten(1))
+                left += block.branch_norm(branch.view_as(left))
+            else:
+                left += common
+                left.flatten(1).addmm_(kept, differences.flatten(1))  # in place: the streams are large
+        self.streams = left if block.trunk_norm is None else block.trunk_norm(left)
+
+    def _left(self, step: Step) -> Tensor:
+        """The streams that somebody still reads, parted from now on; the run's own, to be written to."""
+        if step.parents.tolist() == list(range(len(self.streams))):
+            return self.streams
+        return self.streams[torch.as_tensor(step.parents, device=self.streams.device)]
+
+    @contextmanager
+    def _verdict_read(self) -> Iterator[None]:
+        hook = lambda *_: returned(self.judge, self.streams[-1])  # noqa: E731
+        handle = self.wiring.layers[-1].module.register_forward_hook(hook)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+
+class _Projections:
+    """What the heads of one layer project from the streams that they read; of other heads nothing."""
+
+    def __init__(self, run: EdgeRun, layer: Layer, plan: LayerPlan) -> None:
+        self.run, self.layer, self.plan = run, layer, plan
+        self._normed: dict[int, Tensor] = {}
+
+    def forward(self, which: int) -> Any:
+        """The forward of projection `which`: (prompts, tokens, parts * heads * head_size), one part or three."""
+        wiring, projection = self.run.wiring, self.layer.projections[which]
+        parts = 3 if len(self.layer.projections) == 1 else 1
+        weight, bias = weight_of(projection), projection.bias
+        rows = weight.unflatten(0, (parts, -1, wiring.head_size))  # (parts, own heads, head_size, d_model)
+        offsets = None if bias is None else bias.unflatten(0, (parts, -1, wiring.head_size))  # type: ignore[operator]
+        shared = wiring.heads // rows.shape[1]  # heads that share a key or value
+
+        def projected(hidden_states: Tensor) -> Tensor:
+            found = hidden_states.new_zeros(*hidden_states.shape[:2], parts, wiring.heads, wiring.head_size)
+            for stream, heads in self.plan.heads:
+                chosen = _span([head // shared for head in heads])
+                weight = rows[:, chosen].flatten(0, 2)
+                own = nn.functional.linear(
+                    self._read(stream), weight, None if offsets is None else offsets[:, chosen].flatten()
+                )
+                found[:, :, :, _span(heads)] = own.unflatten(-1, (parts, len(heads), wiring.head_size))
+            return found.flatten(2)
+
+        return projected
+
+    def _read(self, stream: int) -> Tensor:
+        """(prompts, tokens, d_model) a stream as the attention reads it."""
+        if stream not in self._normed:
+            norm, own = self.layer.attention.read_norm, self.run.streams[stream]
+            self._normed[stream] = own if norm is None else norm(own)
+        return self._normed[stream]
+
+
+def _span(places: Sequence[int]) -> slice | list[int]:
+    """Places in a row as a slice, which copies nothing, and sends nothing to a GPU."""
+    first, count = places[0], len(places)
+    return slice(first, first + count) if list(places) == list(range(first, first + count)) else list(places)
+
+
+def _nothing(projection: nn.Module) -> Any:
+    """The forward of a projection whose output does not matter."""
+    width = len(weight_of(projection))
+    return lambda hidden_states: hidden_states.new_zeros(1).expand(*hidden_states.shape[:2], width)
+
+
+def _head_writes(layer: Layer, difference: Tensor, wiring: Wiring, heads: Sequence[int]) -> Tensor:
+    """(len(heads), prompts, tokens, d_model) what these heads write for a difference of all heads' outputs."""
+    chosen = _span(heads)
+    weight = weight_of(layer.attention.out).T.unflatten(0, (wiring.heads, -1))[chosen]  # (heads, size, d_model)
+    parts = difference.unflatten(-1, (wiring.heads, -1))[:, :, chosen].flatten(0, 1).transpose(0, 1)
+    return torch.bmm(parts, weight).unflatten(1, difference.shape[:2])

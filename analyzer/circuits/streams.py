@@ -1,0 +1,106 @@
+"""Which readers of a circuit share a residual stream, and when their streams part.
+
+Two readers have the same stream for as long as the circuit keeps the same edges into both, from all sources that
+have written so far. Nothing is assumed about the model: what is shared is shared exactly. Where one edge of a whole
+graph is cut, two streams do; where a circuit is sparse, most readers share the corrupted one for most of the way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analyzer.patching.graph import Graph
+
+WORD = 48
+"""Writers whose kept edges are told apart at a time, as bits of one integer."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one block's writing does to the streams of those who have not read yet."""
+
+    parents: np.ndarray
+    """(streams after,) which stream each one goes on from."""
+    kept: np.ndarray
+    """(streams after, writers) bool: whose own values each gets; of all others the corrupted ones."""
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One layer: who reads which stream, and what is written then."""
+
+    heads: tuple[tuple[int, tuple[int, ...]], ...]
+    """(stream, heads that read it); empty where no head reads anything."""
+    attention: Step
+    """Its writers are the heads that read, in order."""
+    mlp: int | None
+    """The stream that the MLP reads; None where it reads none."""
+    mlp_writes: Step
+
+    @property
+    def active_heads(self) -> list[int]:
+        """In order."""
+        return sorted(head for _, group in self.heads for head in group)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A circuit as streams; the verdict reads the last one that is left."""
+
+    entry: np.ndarray
+    """(streams,) bool: whether each begins at the prompt's own input, or at the corrupted one."""
+    layers: tuple[LayerPlan, ...]
+    most: int
+    """Streams there are at once, at most."""
+
+
+def plan(mask: np.ndarray, graph: Graph) -> Plan:
+    """The streams of a circuit: `mask` (sources, targets) bool."""
+    active = np.asarray(mask.any(0))
+    active[graph.verdict] = True
+    readers = _Readers(mask, np.flatnonzero(active))
+    entry = readers.split([0]).kept[:, 0]
+    most = len(entry)
+    layers = []
+    for number in range(graph.layers):
+        targets, sources = graph.head_targets(number), graph.head_sources(number)
+        reading = readers.leave(targets.start, targets.stop)
+        attention = readers.split([sources.start + target - targets.start for target in reading])
+        heads = {
+            stream: tuple(target - targets.start for target, own in reading.items() if own == stream)
+            for stream in sorted(set(reading.values()))
+        }
+        mlp = readers.leave(graph.mlp_target(number), graph.mlp_target(number) + 1)
+        written = readers.split([graph.mlp_source(number)] if mlp else [])
+        most = max(most, len(attention.parents), len(written.parents))
+        layers.append(LayerPlan(tuple(heads.items()), attention, next(iter(mlp.values()), None), written))
+    return Plan(entry, tuple(layers), most)
+
+
+class _Readers:
+    """The targets that have not read yet, and the stream that each of them would read now."""
+
+    def __init__(self, mask: np.ndarray, targets: np.ndarray) -> None:
+        self.mask, self.targets = mask, targets
+        self.streams = np.zeros(len(targets), dtype=np.int64)
+
+    def leave(self, start: int, stop: int) -> dict[int, int]:
+        """Target -> stream of the readers `start` to `stop` - 1, which come next; they need no stream after."""
+        count = int(np.searchsorted(self.targets, stop))
+        found = dict(zip(self.targets[:count].tolist(), self.streams[:count].tolist(), strict=True))
+        self.targets, self.streams = self.targets[count:], self.streams[count:]
+        return {target: stream for target, stream in found.items() if target >= start}
+
+    def split(self, sources: list[int]) -> Step:
+        """Part the streams by who keeps the edges from these sources, and forget those that nobody will read."""
+        kept = self.mask[np.array(sources, dtype=int)][:, self.targets]  # (writers, readers)
+        before = self.streams
+        numbers = np.unique(before, return_inverse=True)[1]
+        for part in (kept[start : start + WORD] for start in range(0, len(kept), WORD)):
+            code = np.unique((1 << np.arange(len(part))) @ part, return_inverse=True)[1]
+            numbers = np.unique(numbers * (int(code.max()) + 1) + code, return_inverse=True)[1]
+        first = np.unique(numbers, return_index=True)[1]
+        self.streams = numbers
+        return Step(before[first], kept[:, first].T)

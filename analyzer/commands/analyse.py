@@ -1,0 +1,154 @@
+"""What `watch`, `analyze`, `retry` and `render` do, once their settings are read."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from analyzer.checkpoints.gate import peek_epoch
+from analyzer.commands.checkpoint_choice import Known, select
+from analyzer.commands.progress_line import Reporter
+from analyzer.commands.settings import (
+    AnalyzeSettings,
+    ComputeSettings,
+    RenderSettings,
+    RetrySettings,
+    WatchSettings,
+)
+from analyzer.supervisor.attempts import Ledger
+from analyzer.supervisor.plan import Plan
+from analyzer.supervisor.watched_run import WatchedRun
+from shared.errors import MidwatchError, RunError, UsageError
+from shared.records import CheckpointState
+from shared.run import Run, find_runs, step_of
+
+logger = logging.getLogger(__name__)
+
+FAILED = (CheckpointState.QUARANTINED, CheckpointState.REJECTED)
+NEEDED = ("torch", "transformers", "watchdog", "psutil")
+"""What the extra `analyzer` installs and nothing is analysed without."""
+
+
+def watch(settings: WatchSettings) -> None:
+    """Run the supervisor until it is stopped, or with --once until nothing is left. Raises MidwatchError."""
+    targets = [_directory(path) for path in settings.runs]
+    plan = settings.plan(
+        policy=settings.policy,
+        interval=settings.interval,
+        slot=settings.slot,
+        quiet_s=settings.quiet_after * 60,
+        rescan_s=settings.rescan,
+        once=settings.once,
+    )
+    _serve(settings, targets, plan, fail_on=FAILED if settings.once else ())
+
+
+def analyze(settings: AnalyzeSettings) -> None:
+    """Analyse selected checkpoints of one run, then end. Raises MidwatchError naming what could not be done."""
+    run = Run.at(settings.run, settings.out)
+    names = run.checkpoints()
+    if not names:
+        hint = "; give one run of the folder" if find_runs(run.path) else ""
+        raise RunError(f"{run.path} has no checkpoint-<step> directories to analyse{hint}.")
+    known = [Known(name, step_of(name) or 0, peek_epoch(run, name)) for name in names]
+    chosen = select(known, settings.epochs, settings.steps, settings.last, settings.every)
+    plan = settings.plan(policy="all", selected=frozenset(chosen), force=settings.force, once=True)
+    _serve(settings, [_directory(settings.run)], plan, (*FAILED, CheckpointState.INCOMPLETE))
+
+
+def _directory(path: Path) -> Path:
+    """A run, a folder of runs, or what --out made. Raises RunError when there is nothing."""
+    Run.at(path)
+    return path.expanduser().resolve()
+
+
+def _serve(settings: ComputeSettings, targets: list[Path], plan: Plan, fail_on: Sequence[CheckpointState]) -> None:
+    """Put engine and supervisor together, run them, and report."""
+    require(*NEEDED)
+    from analyzer.engines.local import LocalEngine
+    from analyzer.supervisor.loop import Service
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    engine = LocalEngine(settings.worker_options(), settings.timeout, wake=lambda: service.woken.set())
+    with Reporter(enabled=plan.once and sys.stderr.isatty()) as reporter:
+        service = Service(targets, plan, engine, settings.out, reporter)
+        with stopping(service.stop):
+            service.run()
+    if not service.stopping:
+        _report(service.runs.values(), plan, fail_on)
+
+
+def _report(runs: Iterable[WatchedRun], plan: Plan, fail_on: Sequence[CheckpointState]) -> None:
+    """Where the figures are. Raises MidwatchError naming what could not be analysed, and why."""
+    rows = [row for watched in runs for row in watched.rows]
+    if plan.selected is not None:
+        rows = [row for row in rows if row.point.name in plan.selected]
+    failed = [row for row in rows if row.state in fail_on]
+    for row in rows:
+        if row.state == CheckpointState.INCOMPLETE and row not in failed:
+            logger.warning("%s is left out: %s", row.point.name, row.cause)
+        elif row.state == CheckpointState.DONE and row.cause:
+            logger.warning("%s: %s", row.point.name, row.cause)
+    for watched in runs:
+        typer.echo(f"{watched.run.name}: figures in {watched.run.visualizations}")
+    if failed:
+        done = sum(row.state == CheckpointState.DONE for row in rows)
+        causes = " ".join(f"{row.point.name}: {row.cause}" for row in failed)
+        raise MidwatchError(f"{done} analysed, {len(failed)} not. {causes}")
+
+
+def require(*modules: str) -> None:
+    """Raise UsageError in one sentence when the extra `analyzer` is not installed."""
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(f"The analyzer needs {', '.join(missing)}; run `pip install 'midwatch[analyzer]'`.")
+
+
+@contextmanager
+def stopping(stop: Callable[[], None]) -> Iterator[None]:
+    """SIGINT and SIGTERM stop gently; a second one is not waited for."""
+
+    def handle(number: int, frame: object) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        stop()
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def retry(settings: RetrySettings) -> None:
+    """Forget failed attempts, so that a running or later analyzer tries again. Raises UsageError for a bad name."""
+    run = Run.at(settings.run, settings.out)
+    ledger = Ledger(run.attempts)
+    asked = [name if not name.isdigit() else f"checkpoint-{name}" for name in settings.checkpoints]
+    if wrong := [name for name in asked if step_of(name) is None]:
+        raise UsageError(f"{wrong[0]!r} is not a checkpoint; write checkpoint-120 or 120.")
+    names = [name for name in asked or ledger.checkpoints() if ledger.reset(name)]
+    if not names:
+        typer.echo(f"Nothing has failed in {run.name}.")
+        return
+    typer.echo(f"To be tried again: {', '.join(names)}. `midwatch watch {run.path} --once` does it now.")
+
+
+def render(settings: RenderSettings) -> None:
+    """Draw all figures again from committed results. Raises MidwatchError when a result cannot be read."""
+    from shared.pages.render import render_run
+
+    run = Run.at(settings.run, settings.out)
+    written = render_run(run)
+    if not written:
+        raise RunError(f"{run.path} has no results yet; run `midwatch analyze {run.path}`.")
+    typer.echo(f"{len(written)} files in {run.visualizations}")

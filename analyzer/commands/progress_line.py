@@ -1,0 +1,44 @@
+"""What a person sees while `analyze` or `watch --once` works: a progress line on a terminal, the log elsewhere."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from analyzer.jobs.messages import Event
+from analyzer.supervisor.watched_run import WatchedRun
+from shared.records import CheckpointState
+
+
+class Reporter:
+    """An observer of the service that draws one bar: checkpoints done of those wanted."""
+
+    def __init__(self, enabled: bool) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            disable=not enabled,
+            transient=True,
+        )
+        self._task = self._progress.add_task("starting", total=None)
+
+    def __enter__(self) -> Reporter:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, watched: WatchedRun, event: Event) -> None:
+        wanted = [row for row in watched.rows if row.state != CheckpointState.SKIPPED]
+        done = sum(row.state == CheckpointState.DONE for row in wanted)
+        share = f" {event.done}/{event.total}" if event.total else ""
+        what = f"{watched.running or ''} {event.analysis}{share}".strip()
+        self._progress.update(self._task, description=what or watched.run.name, completed=done, total=len(wanted))

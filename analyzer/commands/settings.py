@@ -1,0 +1,179 @@
+"""What the analyzer's commands can be told. Each docstring is the option's help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, model_validator
+
+from analyzer.commands.checkpoint_choice import parse_ranges
+from analyzer.jobs.messages import WorkerOptions
+from analyzer.supervisor.compute_slot import parse_slot
+from analyzer.supervisor.plan import Plan
+from analyzer.supervisor.schedule import parse_policy
+from shared.cli import positional
+from shared.settings import Settings
+from shared.views import Suite
+
+GIB = 2**30
+
+
+def _ranges(text: str) -> str:
+    parse_ranges(text)
+    return text
+
+
+Ranges = Annotated[str, AfterValidator(_ranges)]
+
+
+class ComputeSettings(Settings):
+    """What `watch` and `analyze` share: what is computed, on what, and on which hardware."""
+
+    suite: Suite = "basic"
+    """Suite of analyses; advanced includes basic."""
+    only: list[str] = Field([])
+    """Analyses to run instead of a whole suite, e.g. --only tokens --only layers; repeatable."""
+    set: list[str] = Field([])
+    """Another value for an analysis's setting, as ANALYSIS.SETTING=VALUE; repeatable."""
+    out: Path | None = None
+    """Directory for everything Midwatch writes, instead of the run; needed for a read-only run."""
+    probes: Path | None = None
+    """Probe set to analyse on, a JSONL file with text and label, instead of the run's probes.jsonl."""
+    safe_label: str | None = None
+    """Name or index of the class that means safe, for a run without run.json."""
+    unsafe_label: str | None = None
+    """Name or index of the class that means unsafe, for a run without run.json."""
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """Where to compute: `auto` (the last GPU, else the CPU), `cpu`, `cuda` or `cuda:N`."""
+    cores: int | None = Field(None, ge=1)
+    """CPU threads, on the machine's last cores, to leave the others to the training; all when not given."""
+    nice: int = Field(10, ge=0, le=19)
+    """How far the worker steps back for other processes (POSIX niceness); 0 not at all."""
+    batch_tokens: int = Field(4096, ge=256)
+    """Tokens of one batch (prompts x padded length); halved by itself when memory runs out."""
+    timeout: float = Field(1800, gt=0)
+    """Seconds without a sign of life after which the worker is killed and started again."""
+    backoff: float = Field(5, ge=0)
+    """Seconds before a failed checkpoint is tried again; four times as long each further time."""
+    pin_budget: float = Field(20, ge=0)
+    """GiB of deleted checkpoints that may be kept on disk until they are analysed."""
+
+    @property
+    def overrides(self) -> dict[str, dict[str, Any]]:
+        """`set` as analysis -> setting -> value; values are read as YAML."""
+        import yaml
+
+        found: dict[str, dict[str, Any]] = {}
+        for text in self.set:
+            place, _, value = text.partition("=")
+            analysis, _, name = place.strip().partition(".")
+            found.setdefault(analysis, {})[name.strip().replace("-", "_")] = yaml.safe_load(value)
+        return found
+
+    @model_validator(mode="after")
+    def _check_set(self) -> ComputeSettings:
+        for text in self.set:
+            place, equals, _ = text.partition("=")
+            if not equals or place.strip().count(".") != 1:
+                raise ValueError(f"--set {text!r}: write ANALYSIS.SETTING=VALUE, e.g. tokens.gap_bound=0.02")
+        return self
+
+    def worker_options(self) -> WorkerOptions:
+        """What the worker needs to know."""
+        return WorkerOptions(
+            device=self.device,
+            cores=self.cores,
+            nice=self.nice,
+            batch_tokens=self.batch_tokens,
+            overrides=self.overrides,
+        )
+
+    def plan(self, **more: Any) -> Plan:
+        """What the supervisor needs to know; `more` comes from the command's own settings."""
+        return Plan(
+            suite=self.suite,
+            only=tuple(self.only),
+            safe_label=self.safe_label,
+            unsafe_label=self.unsafe_label,
+            probes=self.probes.expanduser().resolve() if self.probes else None,
+            backoff_s=self.backoff,
+            pin_budget=int(self.pin_budget * GIB),
+            **more,
+        )
+
+
+class WatchSettings(ComputeSettings):
+    """Settings of `midwatch watch`."""
+
+    runs: list[Path] = positional(min_length=1)
+    """Runs (output directories of trainings), or folders of runs in which new ones appear."""
+    once: bool = False
+    """Analyse what is there, then end."""
+    policy: Annotated[str, AfterValidator(parse_policy)] = "newest"
+    """Which checkpoint comes next: `newest` (older ones as time permits), `all` (in order), or `every:N` (every Nth
+    only; the first and the last always)."""
+    interval: int = Field(1, ge=1)
+    """Epochs between analysed checkpoints; the first and the last always are (the last once training is over)."""
+    slot: Annotated[str, AfterValidator(parse_slot)] = "always"
+    """When it may compute: `always`, `idle` (its device is otherwise unused), `after-training`, or a daily window
+    of local time such as 22:00-06:00."""
+    quiet_after: float = Field(30, gt=0)
+    """Minutes without a new checkpoint after which a training counts as over, where its plan does not tell."""
+    rescan: float = Field(3, gt=0, le=60)
+    """Seconds between two looks at the disk when no event announces a change."""
+
+
+class AnalyzeSettings(ComputeSettings):
+    """Settings of `midwatch analyze`."""
+
+    run: Path = positional()
+    """A run: the output directory of a training."""
+    epochs: Ranges | None = None
+    """Epochs to analyse, e.g. 1,5-10; all checkpoints when nothing is selected."""
+    steps: Ranges | None = None
+    """Steps to analyse, e.g. 100,200-400; adds to --epochs."""
+    every: int = Field(1, ge=1)
+    """Take every Nth of the selected checkpoints."""
+    last: int | None = Field(None, ge=1)
+    """Take only the last N of the selected checkpoints."""
+    force: bool = False
+    """Compute again what is there already, and replace it."""
+
+
+class RunSettings(Settings):
+    """A command about one run."""
+
+    run: Path = positional()
+    """A run, or a directory that --out made."""
+    out: Path | None = None
+    """Directory that was given as --out when the run was analysed."""
+
+
+class StatusSettings(RunSettings):
+    """Settings of `midwatch status`."""
+
+    as_json: bool = Field(False, json_schema_extra={"flag": "json"})
+    """Print status.json's contents for programs."""
+
+
+class RetrySettings(RunSettings):
+    """Settings of `midwatch retry`."""
+
+    checkpoints: list[str] = positional([])
+    """Checkpoints to try again, as checkpoint-120 or 120; all that failed when not given."""
+
+
+class RenderSettings(RunSettings):
+    """Settings of `midwatch render`."""
+
+
+class DoctorSettings(Settings):
+    """Settings of `midwatch doctor`."""
+
+    run: Path | None = positional(None)
+    """A run to look at, too."""
+    out: Path | None = None
+    """Directory that Midwatch writes to instead of the run."""
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """Device the analyzer is to use."""

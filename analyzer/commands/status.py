@@ -1,0 +1,95 @@
+"""What `midwatch status` and `midwatch init` print."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from analyzer.commands.init import InitSettings, init_run
+from analyzer.commands.settings import StatusSettings
+from shared.errors import RunError
+from shared.files import read_record
+from shared.records import CheckpointState, CheckpointStatus, Status
+from shared.results import checkpoint_label
+from shared.run import Run, find_runs
+
+STYLES = {
+    CheckpointState.DONE: "green",
+    CheckpointState.RUNNING: "blue",
+    CheckpointState.RETRYING: "yellow",
+    CheckpointState.QUARANTINED: "red",
+    CheckpointState.REJECTED: "red",
+}
+
+
+def show_status(settings: StatusSettings) -> None:
+    """Print the status of one run, or of each run in a folder. Raises RunError when there is none to print."""
+    root = Run.at(settings.run, settings.out)
+    paths = find_runs(settings.run.expanduser().resolve()) if settings.out is None else [root.path]
+    runs = [Run.at(path, settings.out) for path in paths] or [root]
+    for run in runs:
+        _show_one(run, settings.as_json)
+
+
+def _show_one(run: Run, as_json: bool) -> None:
+    try:
+        status = read_record(run.status, Status)
+    except FileNotFoundError:
+        raise RunError(
+            f"No analyzer has looked at {run.path} yet; start one with `midwatch watch {run.path}`."
+        ) from None
+    if as_json:
+        typer.echo(status.model_dump_json(indent=1))
+        return
+    console = Console()
+    console.print(Text(f"{run.name}: {_headline(status, time.time())}"))
+    console.print(_table(status.checkpoints))
+
+
+def _headline(status: Status, now: float) -> str:
+    age = now - status.heartbeat_at
+    if status.state == "stopped":
+        first = "the analyzer was stopped; `midwatch watch` starts it again."
+    elif age > 3 * status.interval_s:
+        first = f"the analyzer is gone (last sign of life {age:.0f} s ago); `midwatch watch` starts it again."
+    else:
+        first = f"{status.state} on {status.device}."
+    running = status.running
+    if running is not None and status.state == "running":
+        share = f" {running.done}/{running.total}" if running.total else ""
+        first += f" {running.checkpoint}: {running.analysis}{share}, {now - running.started_at:.0f} s."
+    if status.lag_checkpoints:
+        first += f" {status.lag_checkpoints} checkpoints behind ({status.lag_s:.0f} s)."
+    return f"{first} {status.message}".strip()
+
+
+def _table(rows: list[CheckpointStatus]) -> Table:
+    """Texts from disk are shown as they are: no markup is read in them."""
+    table = Table("checkpoint", "", "state", "done", "missing", "tries", "cause")
+    for row in rows:
+        state = Text(row.state.value, style=STYLES.get(row.state, ""))
+        words = [row.checkpoint, checkpoint_label(row.step, row.epoch)]
+        rest = [", ".join(row.done), ", ".join(row.missing), str(row.attempts or ""), row.cause or ""]
+        table.add_row(*map(Text, words), state, *map(Text, rest))
+    return table
+
+
+def show_init(settings: InitSettings) -> None:
+    """Describe a foreign run, and print what was written and what to do next."""
+    report = init_run(settings)
+    judge = report.record.judge
+    what = "answer" if judge.kind == "prompted" else "class"
+    typer.echo(
+        f"{report.run.name}: {what} {judge.unsafe_id} ({report.classes.get(judge.unsafe_id)}) is unsafe, "
+        f"{what} {judge.safe_id} ({report.classes.get(judge.safe_id)}) is safe; {len(report.probes)} probes."
+    )
+    for warning in report.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    where: Path = report.run.out
+    out = f" --out {where}" if where != report.run.path else ""
+    typer.echo(f"Written to {where}. Next: `midwatch analyze {report.run.path}{out}`")

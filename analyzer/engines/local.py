@@ -1,0 +1,219 @@
+"""Where jobs are computed: a small interface (submit, poll, cancel), and the engine that uses a local process.
+
+An engine remembers nothing: the ledger on disk is what counts, and an engine never tries a job again by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import IO, Protocol
+
+from pydantic import ValidationError
+
+from analyzer.jobs.messages import Event, Failure, Job, WorkerOptions
+
+logger = logging.getLogger(__name__)
+
+MAX_FAILED_STARTS = 3
+"""Workers that die before they are ready, in a row, after which starting another is pointless."""
+STOP_S = 5.0
+"""Seconds a worker gets to end before it is killed."""
+
+
+class Engine(Protocol):
+    """Computes one job at a time."""
+
+    def start(self) -> None:
+        """Get ready ahead of the first job; a `ready` or `refused` event follows."""
+        ...
+
+    @property
+    def busy(self) -> bool:
+        """Whether it cannot take a job now: one is running, or it is not ready."""
+        ...
+
+    def submit(self, job: Job) -> None:
+        """Start a job; only when not busy."""
+        ...
+
+    def poll(self, now: float) -> list[Event]:
+        """What happened since the last call. Every submitted job ends in `finished`, whatever becomes of it."""
+        ...
+
+    def cancel(self) -> None:
+        """Drop the running job, at once; its `finished` follows. What it committed stays."""
+        ...
+
+    def close(self) -> None:
+        """End everything."""
+        ...
+
+
+class LocalEngine:
+    """One warm worker process. It is killed when it gives no sign of life for `timeout_s`, and started again."""
+
+    def __init__(
+        self,
+        options: WorkerOptions,
+        timeout_s: float = 1800.0,
+        wake: Callable[[], None] = lambda: None,
+        command: tuple[str, ...] = (sys.executable, "-m", "analyzer.worker"),
+    ) -> None:
+        self._options, self._timeout_s, self._wake, self._command = options, timeout_s, wake, command
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._job: Job | None = None
+        self._ready = False
+        self._sign_of_life: float | None = None
+        self._failed_starts = 0
+
+    @property
+    def busy(self) -> bool:
+        return self._job is not None or not self._ready
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id."""
+        return self._process.pid if self._process is not None else None
+
+    def start(self) -> None:
+        if self._process is not None:
+            return
+        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        if self._options.cores is not None:  # torch reads it when it is imported
+            environment["OMP_NUM_THREADS"] = str(self._options.cores)
+        self._lines = queue.SimpleQueue()
+        self._process = subprocess.Popen(
+            [*self._command, self._options.model_dump_json()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=environment,
+        )
+        reader = threading.Thread(target=self._read, args=(self._process.stdout, self._lines), daemon=True)
+        reader.start()
+
+    def submit(self, job: Job) -> None:
+        if self.busy or self._process is None or self._process.stdin is None:
+            raise RuntimeError("the engine is busy")
+        self._job, self._sign_of_life = job, None
+        try:
+            self._process.stdin.write(job.model_dump_json() + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            logger.debug("the worker died before it got %s", job.id)  # the end of its pipe reports it
+
+    def poll(self, now: float) -> list[Event]:
+        events: list[Event] = []
+        while not self._lines.empty():
+            line = self._lines.get()
+            if line is None:
+                events += self._ended()
+            elif (event := _parse(line)) is not None:
+                events.append(self._note(event))
+                self._sign_of_life = now
+        if self._job is not None:
+            self._sign_of_life = self._sign_of_life or now
+            if now - self._sign_of_life > self._timeout_s:
+                events += self._drop(Failure.TIMEOUT, f"No sign of life for {self._timeout_s:.0f} s (--timeout).")
+        if self._process is None and self._failed_starts < MAX_FAILED_STARTS:
+            self.start()
+        return events
+
+    def cancel(self) -> None:
+        if self._job is not None and self._process is not None:
+            self._process.kill()
+
+    def close(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._forget()
+
+    def _read(self, stream: IO[str], lines: queue.SimpleQueue[str | None]) -> None:
+        with stream:
+            for line in stream:
+                lines.put(line)
+                self._wake()
+        lines.put(None)
+        self._wake()
+
+    def _note(self, event: Event) -> Event:
+        if event.kind == "ready":
+            self._ready, self._failed_starts = True, 0
+        elif event.kind == "refused":
+            self._failed_starts = MAX_FAILED_STARTS
+        elif event.kind == "finished":
+            self._job = None
+        return event
+
+    def _ended(self) -> list[Event]:
+        """The worker died: its job failed, if it had one."""
+        assert self._process is not None  # noqa: S101 (its reader has just seen it end)
+        code = self._process.wait()
+        was_ready = self._ready
+        events = self._drop(Failure.CRASH, _how_it_ended(code))
+        if not was_ready and self._failed_starts < MAX_FAILED_STARTS:
+            self._failed_starts += 1
+            logger.error("the worker could not start (%s)", _how_it_ended(code))
+            if self._failed_starts == MAX_FAILED_STARTS:
+                cause = "The worker cannot start; see the lines above, and run `midwatch doctor`."
+                events.append(Event(kind="refused", failure=Failure.CRASH, cause=cause))
+        return events
+
+    def _drop(self, failure: Failure, cause: str) -> list[Event]:
+        """Kill what is left of the worker and close its job."""
+        job, self._job = self._job, None
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._forget()
+        if job is None:
+            return []
+        return [
+            Event(kind="failed", job=job.id, failure=failure, cause=cause),
+            Event(kind="finished", job=job.id),
+        ]
+
+    def _forget(self) -> None:
+        if self._process is not None:
+            _close(self._process.stdin)  # its reader closes the other one
+        self._process, self._ready, self._lines = None, False, queue.SimpleQueue()
+
+
+def _close(pipe: IO[str] | None) -> None:
+    try:
+        if pipe is not None:
+            pipe.close()
+    except OSError:
+        logger.debug("a line to the worker was still unsent")
+
+
+def _parse(line: str) -> Event | None:
+    try:
+        return Event.model_validate_json(line)
+    except ValidationError:
+        logger.warning("the worker said something unreadable: %s", line[:200])
+        return None
+
+
+def _how_it_ended(code: int) -> str:
+    """An exit code for people."""
+    if code >= 0:
+        return f"The worker ended with exit code {code}."
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
+    hint = "; the system may be out of memory" if -code == signal.SIGKILL else ""
+    return f"The worker was ended by {name}{hint}."

@@ -1,0 +1,1 @@
+"""A checkpoint against earlier ones, from committed results. Imports no analysis."""

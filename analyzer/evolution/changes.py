@@ -1,0 +1,248 @@
+"""One checkpoint against the ones before it, from committed results and two measurements of its own; no model.
+
+What is missing here or there (an advanced analysis in a basic run, a gone checkpoint) leaves its part out, and a
+note says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from analyzer.circuits.masks import first, ranked
+from analyzer.evolution.alerts import alerts
+from analyzer.evolution.drift import TENSORS, Tokens, correlations, drift_rows, mean_correlation
+from analyzer.evolution.series import (
+    Series,
+    cka_series,
+    divergence_series,
+    drift_series,
+    summary_series,
+    transfer_series,
+)
+from analyzer.evolution.set_change import established, neuron_name, set_change, strongest, vanished
+from analyzer.jobs.earlier_results import Earlier
+from analyzer.jobs.lineage import Ancestor
+from analyzer.patching.graph import Graph
+from analyzer.statistics.cka import LEAST, cka_by_point
+from shared.records import Probe
+from shared.views.evolution import Alert, EvolutionResult, SetChange, Transfer
+
+PARTS = (
+    ("tokens", "attribution drift", True),
+    ("comparison", "the divergence layer", True),
+    ("neurons", "the change of its neurons", False),
+    ("circuits", "the change of its circuit", False),
+)
+"""Source analysis, what is made from it, and whether every suite has it."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What only the model can tell of one checkpoint; kept with the result, and taken over by the next one."""
+
+    frozen_boundary: int
+    gram: np.ndarray
+    """(points, n, n)"""
+    transfer: Transfer | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def layers(self) -> int:
+        return len(self.gram) - 1
+
+
+class NeuronMap(NamedTuple):
+    """(layers, neurons) each."""
+
+    carrying: np.ndarray
+    effect: np.ndarray
+
+
+@dataclass
+class Comparison:
+    """One comparison being made."""
+
+    earlier: Earlier
+    measured: Measured
+    probes: Sequence[Probe]
+    n_edges: int
+    bootstraps: int
+    seed: int
+
+    def result(self) -> EvolutionResult:
+        earlier, measured = self.earlier, self.measured
+        previous, first_one = earlier.lineage.previous, earlier.lineage.first
+        to_previous, to_first = self._drift(previous), self._drift(first_one)
+        neurons_before, neurons_first = self._neurons(previous), self._neurons(first_one)
+        born, died = self._established()
+        return EvolutionResult(
+            previous=earlier.compared(previous),
+            first=earlier.compared(first_one),
+            layers=measured.layers,
+            frozen_boundary=measured.frozen_boundary,
+            n_cka=measured.gram.shape[1],
+            cka_to_previous=self._cka(previous),
+            cka_to_first=self._cka(first_one),
+            drift=drift_rows(to_previous, to_first, self.probes),
+            drift_to_previous=mean_correlation(to_previous, self.probes, self.bootstraps, self.seed),
+            drift_to_first=mean_correlation(to_first, self.probes, self.bootstraps, self.seed),
+            divergence_layer=_layer(earlier.own_summary("comparison")),
+            divergence_previous=_layer(self._summary(previous, "comparison")),
+            divergence_first=_layer(self._summary(first_one, "comparison")),
+            neurons_to_previous=neurons_before,
+            neurons_to_first=neurons_first,
+            neurons_established=born,
+            neurons_vanished=died,
+            edges_to_previous=self._edges(previous),
+            edges_to_first=self._edges(first_one),
+            n_edges=self._counted_edges,
+            transfer=measured.transfer,
+            alerts=self._alerts(),
+            seen=len(earlier.lineage.earlier),
+            notes=[*measured.notes, *self._left_out(), *earlier.notes],
+        )
+
+    def _summary(self, ancestor: Ancestor | None, analysis: str) -> dict[str, float] | None:
+        return self.earlier.summary(ancestor, analysis) if ancestor is not None else None
+
+    def _cka(self, ancestor: Ancestor | None) -> list[float] | None:
+        before = self.earlier.gram(ancestor) if ancestor is not None else None
+        return cka_by_point(self.measured.gram, before) if before is not None else None
+
+    @cached_property
+    def _tokens(self) -> Tokens | None:
+        return self.earlier.own("tokens", TENSORS)
+
+    def _drift(self, ancestor: Ancestor | None) -> dict[int, float]:
+        if ancestor is None or self._tokens is None:
+            return {}
+        before = self.earlier.tensors(ancestor, "tokens", TENSORS)
+        return correlations(self._tokens, before) if before is not None else {}
+
+    @cached_property
+    def _own_map(self) -> NeuronMap | None:
+        return _neuron_map(self.earlier.own("neurons", NeuronMap._fields))
+
+    @cached_property
+    def _maps(self) -> dict[str, NeuronMap]:
+        """Neuron maps of earlier checkpoints, oldest first; only those of this one's shape."""
+        own = self._own_map
+        found = {}
+        for ancestor in self.earlier.lineage.earlier if own is not None else ():
+            there = _neuron_map(self.earlier.tensors(ancestor, "neurons", NeuronMap._fields))
+            if own is not None and there is not None and there.carrying.shape == own.carrying.shape:
+                found[ancestor.checkpoint] = there
+        return found
+
+    def _neurons(self, ancestor: Ancestor | None) -> SetChange | None:
+        own = self._own_map
+        before = self._maps.get(ancestor.checkpoint) if ancestor is not None else None
+        if own is None or before is None:
+            return None
+        return set_change(own.carrying, before.carrying, own.effect, before.effect, neuron_name)
+
+    def _established(self) -> tuple[list[str], list[str]]:
+        """Neurons born for good, and gone for good."""
+        previous, own = self.earlier.lineage.previous, self._own_map
+        if own is None or previous is None or previous.checkpoint not in self._maps:
+            return [], []
+        maps = [*self._maps.values(), own]
+        carrying = [each.carrying for each in maps]
+        died = strongest(vanished(carrying), maps[max(0, len(maps) - 3)].effect, neuron_name)
+        return strongest(established(carrying), own.effect, neuron_name), died
+
+    @cached_property
+    def _scores(self) -> np.ndarray | None:
+        """Edge scores of this checkpoint, NaN where there is no edge."""
+        found = self.earlier.own("circuits", ["scores"])
+        return found["scores"] if found is not None else None
+
+    @property
+    def _counted_edges(self) -> int:
+        """The set of strongest edges holds at most a tenth of the graph."""
+        return 0 if self._scores is None else counted_edges(self._scores, self.n_edges)
+
+    def _edges(self, ancestor: Ancestor | None) -> SetChange | None:
+        if ancestor is None or self._scores is None:
+            return None
+        found = self.earlier.tensors(ancestor, "circuits", ["scores"])
+        if found is None or found["scores"].shape != self._scores.shape:
+            return None
+        now, before = self._scores, found["scores"]
+        heads = (len(now) - 1) // max(1, self.measured.layers) - 1
+        graph, count = Graph(self.measured.layers, heads), self._counted_edges
+
+        def name(place: tuple[int, ...]) -> str:
+            return " → ".join([graph.source_name(place[0]), *map(graph.target_name, place[1:])])
+
+        here, there = (first(ranked(scores, signed=False), count, scores.shape) for scores in (now, before))
+        return set_change(here, there, now, before, name)
+
+    def _series(self) -> dict[str, Series]:
+        """The signals over the window and this checkpoint."""
+        earlier, transfer = self.earlier, self.measured.transfer
+        maps = [self._maps.get(ancestor.checkpoint) for ancestor in earlier.lineage.window]
+        return {
+            "divergence_layer": divergence_series(earlier, self.measured.layers),
+            "probe_fnr": summary_series(earlier, "progress", "probe_fnr"),
+            "probe_fpr": summary_series(earlier, "progress", "probe_fpr"),
+            "neurons_carrying": [None if m is None else float(m.carrying.sum()) for m in [*maps, self._own_map]],
+            "drift": drift_series(earlier, self._tokens),
+            "cka_last": cka_series(earlier, self.measured.gram),
+            "transfer": transfer_series(earlier, transfer.faithfulness.value if transfer is not None else None),
+        }
+
+    def _alerts(self) -> list[Alert]:
+        previous = self.earlier.compared(self.earlier.lineage.previous)
+        if previous is None:
+            return []
+        return alerts(self.measured.layers, self._series(), previous.label, self.earlier.label)
+
+    def _left_out(self) -> Iterator[str]:
+        """Sentences about what could not be compared."""
+        lineage = self.earlier.lineage
+        others = {ancestor.checkpoint: ancestor for ancestor in (lineage.first, lineage.previous) if ancestor}
+        if not others:
+            return
+        for analysis, what, basic in PARTS:
+            if analysis in lineage.own:
+                lacking = [name for name, ancestor in others.items() if analysis not in ancestor.keys]
+            elif basic:
+                lacking = ["this checkpoint"]
+            else:
+                continue
+            for name in lacking:
+                yield f"No {analysis} result of {name} with these settings and probes: {what} is left out."
+        yield from self._without_cka(list(others.values()))
+
+    def _without_cka(self, others: list[Ancestor]) -> Iterator[str]:
+        gram = self.measured.gram
+        if gram.shape[1] < LEAST:
+            yield f"CKA needs at least {LEAST} probe prompts."
+            return
+        for ancestor in others:
+            if not ancestor.gram:
+                yield f"The representations of {ancestor.checkpoint} were not kept: CKA with it is left out."
+        constant = [point for point in range(len(gram)) if not gram[point].any()]
+        if constant:
+            where = "the embeddings" if constant == [0] else f"{len(constant)} points"
+            yield f"At {where} every prompt has the same pooled vector: CKA says nothing there and is given as 1."
+
+
+def counted_edges(scores: np.ndarray, wanted: int) -> int:
+    """How many strongest edges are compared: `wanted`, or a tenth of those that there are."""
+    return min(wanted, max(1, int(np.isfinite(scores).sum()) // 10))
+
+
+def _neuron_map(found: dict[str, np.ndarray] | None) -> NeuronMap | None:
+    return NeuronMap(found["carrying"].astype(bool), found["effect"]) if found is not None else None
+
+
+def _layer(summary: dict[str, float] | None) -> int | None:
+    found = (summary or {}).get("divergence_layer")
+    return None if found is None else round(found)

@@ -1,0 +1,1 @@
+"""What crosses the pipe, the key of a result, the lineage of a comparison. Imports no torch and no model."""

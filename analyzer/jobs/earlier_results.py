@@ -1,0 +1,130 @@
+"""Reads what a lineage names. What cannot be read becomes a sentence, never a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from analyzer.jobs.lineage import COMPARING, Ancestor, Lineage
+from analyzer.jobs.lineage_search import Tracer
+from analyzer.jobs.result_index import Header, read_header
+from shared.errors import SchemaError
+from shared.results import RESULT_FILE, TENSORS_FILE, checkpoint_label
+from shared.run import step_of
+from shared.views.evolution import Compared
+
+
+@dataclass
+class Earlier:
+    """What one checkpoint is compared with; by default nothing."""
+
+    checkpoint: str = ""
+    epoch: float | None = None
+    digest: str = ""
+    """Of this checkpoint's content."""
+    lineage: Lineage = field(default_factory=Lineage)
+    tracer: Tracer | None = None
+    """None only where the lineage is empty."""
+    reuse: bool = True
+    """Whether what an older comparison of this checkpoint measured may be taken from there."""
+    notes: list[str] = field(default_factory=list)
+    """What could not be read."""
+
+    @property
+    def label(self) -> str:
+        return checkpoint_label(step_of(self.checkpoint) or 0, self.epoch)
+
+    def compared(self, ancestor: Ancestor | None) -> Compared | None:
+        """How a result names another checkpoint."""
+        if ancestor is None or self.tracer is None:
+            return None
+        step, epoch = step_of(ancestor.checkpoint) or 0, self.tracer.epoch(ancestor.checkpoint)
+        return Compared(checkpoint=ancestor.checkpoint, step=step, label=checkpoint_label(step, epoch))
+
+    def own(self, analysis: str, names: Sequence[str]) -> dict[str, np.ndarray] | None:
+        """Tensors of this checkpoint's own result; None where there is none to read."""
+        return self._tensors(self.checkpoint, analysis, self.lineage.own.get(analysis), names)
+
+    def tensors(self, ancestor: Ancestor, analysis: str, names: Sequence[str]) -> dict[str, np.ndarray] | None:
+        """Tensors of an earlier checkpoint's result; None where there is none to read."""
+        return self._tensors(ancestor.checkpoint, analysis, ancestor.keys.get(analysis), names)
+
+    def own_summary(self, analysis: str) -> dict[str, float] | None:
+        """Summary of this checkpoint's own result; None where there is none to read."""
+        return self._summary(self.checkpoint, analysis, self.lineage.own.get(analysis))
+
+    def summary(self, ancestor: Ancestor, analysis: str) -> dict[str, float] | None:
+        """Summary of an earlier checkpoint's result; None where there is none to read."""
+        return self._summary(ancestor.checkpoint, analysis, ancestor.keys.get(analysis))
+
+    def own_comparisons(self) -> list[tuple[str, Header]]:
+        """Older comparisons of this very content whose measurements may be taken over, newest first."""
+        if self.tracer is None or not self.reuse:
+            return []
+        return self.tracer.comparisons(self.checkpoint, self.digest)
+
+    def own_gram(self) -> np.ndarray | None:
+        """(points, n, n) Gram matrices of this checkpoint, where an older comparison kept them."""
+        return self._gram(self.checkpoint, self.own_comparisons(), slice(None))
+
+    def gram(self, ancestor: Ancestor) -> np.ndarray | None:
+        """(points, n, n) Gram matrices of an earlier checkpoint; None where it has none."""
+        return self._gram_of(ancestor, slice(None))
+
+    def last_gram(self, ancestor: Ancestor) -> np.ndarray | None:
+        """(1, n, n): the same of the last layer alone."""
+        return self._gram_of(ancestor, slice(-1, None))
+
+    def transfer(self, before: Ancestor, ancestor: Ancestor) -> float | None:
+        """Faithfulness of one earlier checkpoint's circuit in the next one, where it was measured."""
+        if not ancestor.transfer or self.tracer is None:
+            return None
+        pair = Lineage(own=ancestor.keys, earlier=(before,)).circuits
+        headers = [header for _, header in self.tracer.comparisons(ancestor.checkpoint) if header.circuits == pair]
+        return next((header.transfer for header in headers if header.transfer is not None), None)
+
+    def _gram_of(self, ancestor: Ancestor, points: slice) -> np.ndarray | None:
+        if not ancestor.gram or self.tracer is None:
+            return None
+        return self._gram(ancestor.checkpoint, self.tracer.comparisons(ancestor.checkpoint), points)
+
+    def _gram(self, checkpoint: str, comparisons: list[tuple[str, Header]], points: slice) -> np.ndarray | None:
+        for key, _ in comparisons:
+            found = self._tensors(checkpoint, COMPARING, key, ["gram"], points)
+            if found is not None:
+                return found["gram"]
+        return None
+
+    def _tensors(
+        self, checkpoint: str, analysis: str, key: str | None, names: Sequence[str], rows: slice = slice(None)
+    ) -> dict[str, np.ndarray] | None:
+        if key is None or self.tracer is None:
+            return None
+        path = self.tracer.index.store.directory(checkpoint, analysis, key) / TENSORS_FILE
+        try:
+            with safe_open(path, "numpy") as file:
+                parts = {name: file.get_slice(name) for name in names}
+                return {name: part[slice(*rows.indices(part.get_shape()[0]))] for name, part in parts.items()}
+        except (OSError, SafetensorError) as error:
+            self._unreadable(checkpoint, analysis, error)
+            return None
+
+    def _summary(self, checkpoint: str, analysis: str, key: str | None) -> dict[str, float] | None:
+        if key is None or self.tracer is None:
+            return None
+        try:
+            return read_header(self.tracer.index.store.directory(checkpoint, analysis, key) / RESULT_FILE).summary
+        except (OSError, SchemaError) as error:
+            self._unreadable(checkpoint, analysis, error)
+            return None
+
+    def _unreadable(self, checkpoint: str, analysis: str, error: Exception) -> None:
+        note = (
+            f"The {analysis} result of {checkpoint} cannot be read ({type(error).__name__}), so what needs it is "
+            "left out; analyse both checkpoints again with --force."
+        )
+        if note not in self.notes:
+            self.notes.append(note)

@@ -1,0 +1,38 @@
+"""What the key of a result is made from, and which results the figures show. Supervisor and worker agree here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from analyzer.jobs.messages import Computation
+from shared.errors import SchemaError
+from shared.files import read_json, write_json_atomic
+from shared.records import JudgeRecord
+from shared.run import Run
+
+
+def key_settings(computation: Computation, judge: JudgeRecord) -> dict[str, Any]:
+    """Everything that was chosen: the analysis's settings, how a verdict is read, and what is compared."""
+    settings = {**computation.settings, "judge": judge.model_dump(mode="json")}
+    if computation.lineage is not None:
+        settings["lineage"] = computation.lineage.model_dump(mode="json")
+    return settings
+
+
+def drawn_keys(run: Run, checkpoint: str) -> set[str]:
+    """Keys of the results that `training_visualizations/` shows of a checkpoint."""
+    try:
+        value = read_json(_drawn(run, checkpoint))
+    except (OSError, SchemaError):
+        return set()
+    return set(value) if isinstance(value, list) else set()
+
+
+def note_drawn(run: Run, checkpoint: str, keys: set[str]) -> None:
+    """Remember what has been drawn, so that a crash before the figures is made up for."""
+    write_json_atomic(_drawn(run, checkpoint), sorted(keys), durable=False)
+
+
+def _drawn(run: Run, checkpoint: str) -> Path:
+    return run.midwatch / "drawn" / f"{checkpoint}.json"

@@ -1,0 +1,112 @@
+"""What crosses the pipe between supervisor and worker: one job down, events up, each one JSON line."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from analyzer.checkpoints.fingerprint import FileStat
+from analyzer.jobs.lineage import Lineage
+from shared.records import Frozen, RunRecord
+
+
+class WorkerOptions(Frozen):
+    """How a worker computes; the same for all its jobs."""
+
+    device: str = "auto"
+    cores: int | None = None
+    """Threads, on the machine's last cores; None takes all."""
+    nice: int = 10
+    batch_tokens: int = 4096
+    """Tokens of one batch: prompts x padded length."""
+    overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Analysis -> setting -> value, where the user wants another than the default."""
+
+
+class Neighbour(Frozen):
+    """Another complete checkpoint of the run."""
+
+    checkpoint: str
+    directory: Path
+    files: list[FileStat]
+
+
+class Job(Frozen):
+    """Everything the worker needs to analyse one checkpoint. Without `analyses` it only draws the figures."""
+
+    id: str
+    run: Path
+    out: Path
+    checkpoint: str
+    step: int
+    epoch: float | None
+    directory: Path
+    """What is read: the pin, or the checkpoint itself."""
+    source: Path
+    files: list[FileStat]
+    """The fingerprint of `source` that passed the gate."""
+    pinned: bool
+    order_unverified: bool = False
+    record: RunRecord
+    probes: Path
+    analyses: list[str]
+    """Names, in the order they run."""
+    force: bool = False
+    """Compute again what is already committed, and replace it."""
+    warnings: list[str] = Field(default_factory=list)
+    """What every result should say, e.g. that labels were assumed."""
+    neighbour: Neighbour | None = None
+    """To be digested too, where no other checkpoint was yet: only two of them tell which layers train."""
+    batch_divisor: int = 1
+    """2, 4, ... after attempts that the system ended for want of memory."""
+
+
+class Failure(StrEnum):
+    """Why something was not done, and so what happens next."""
+
+    ANALYSIS = "analysis"
+    """One analysis raised; the others go on; tried again."""
+    CANNOT = "cannot"
+    """The judge or the probe set lacks what the analysis needs: recorded, not tried again."""
+    REJECTED = "rejected"
+    """The checkpoint cannot serve as a judge: not tried again until it changes."""
+    CHANGED = "changed"
+    """Deleted or overwritten meanwhile: no fault of the checkpoint, uses no attempt."""
+    STORAGE = "storage"
+    """Our own disk is full or read-only: pause, uses no attempt."""
+    MEMORY = "memory"
+    """Out of memory with the smallest batch, on the CPU too."""
+    CRASH = "crash"
+    """The worker died."""
+    TIMEOUT = "timeout"
+    """The worker gave no sign of life and was killed."""
+
+
+class Computation(Frozen):
+    """An analysis as the worker can compute it: what, beside the checkpoint and the probes, its key depends on."""
+
+    suite: Literal["basic", "advanced"]
+    version: int
+    settings: dict[str, Any]
+    lineage: Lineage | None = None
+    """The other results that this one is made from; None for an analysis of one checkpoint alone."""
+
+
+class Event(Frozen):
+    """One thing that happened in the worker."""
+
+    kind: Literal["ready", "refused", "started", "progress", "committed", "failed", "finished"]
+    """ready: can take jobs; refused: cannot start (`cause` says why; without `failure` it is the user's choice
+    of device or settings); the rest is about `job`."""
+    job: str = ""
+    analysis: str = ""
+    """Which analysis; "load" or "draw" for what is before and after them; empty for the whole job."""
+    done: int = 0
+    total: int = 0
+    cause: str = ""
+    failure: Failure | None = None
+    device: str = ""
+    computations: dict[str, Computation] = Field(default_factory=dict)

@@ -1,0 +1,131 @@
+"""What lies in a result store, kept up to date by directory stamps alone.
+
+A commit renames a directory into `results/<checkpoint>/<analysis>/`, which changes that folder's mtime: one `stat`
+a folder tells that nothing is new, and only folders that changed are listed again. Of a result only what comes
+before its payload is read, once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from analyzer.jobs.lineage import Lineage
+from shared.errors import SchemaError
+from shared.files import read_record
+from shared.results import RESULT_FILE, ResultRecord, ResultStore
+
+SETTLE_NS = 2_000_000_000
+"""A folder changed less than this ago is listed again at the next look (file systems tick in up to 2 s)."""
+HEADER_BYTES = 2**16
+"""What is read of a result at first; its payload, which comes last, begins well before that."""
+PAYLOAD = b'\n "payload":'
+"""Where the payload begins: a string in JSON holds no line break, and whatever is nested is indented further."""
+
+
+class Header(NamedTuple):
+    """What a comparison has to know of a result before it reads it."""
+
+    digest: str
+    """Of the checkpoint's content."""
+    probe_digest: str
+    version: int
+    settings: str
+    """As JSON, without the lineage."""
+    epoch: float | None
+    own: dict[str, str]
+    """Of a comparison: `Lineage.own`."""
+    circuits: str | None
+    """Of a comparison: `Lineage.circuits`."""
+    transfer: float | None
+    """Faithfulness of the previous checkpoint's circuit; None when it was not evaluated."""
+
+
+@dataclass
+class Folder:
+    """The committed keys of one analysis as of `mtime_ns`; -1 when they must be listed again."""
+
+    mtime_ns: int = -1
+    keys: list[str] = field(default_factory=list)
+    headers: dict[str, Header | None] = field(default_factory=dict)
+
+
+class StoreIndex:
+    """A result store as of the last look at each of its folders."""
+
+    def __init__(self, store: ResultStore) -> None:
+        self.store = store
+        self._folders: dict[tuple[str, str], Folder] = {}
+
+    def keys(self, checkpoint: str, analysis: str) -> list[str]:
+        """Committed keys of one analysis, newest commit first."""
+        return self._folder(checkpoint, analysis).keys
+
+    def has(self, checkpoint: str, analysis: str, key: str) -> bool:
+        """Whether a result is there, as the disk says now."""
+        return os.path.isfile(f"{self.store.root}/{checkpoint}/{analysis}/{key}/{RESULT_FILE}")  # noqa: PTH113 (as below)
+
+    def header(self, checkpoint: str, analysis: str, key: str) -> Header | None:
+        """The header of a committed result; None when it cannot be read. Looks at the disk once a listing."""
+        headers = self._folders[checkpoint, analysis].headers
+        if key not in headers:
+            headers[key] = _header(self.store.directory(checkpoint, analysis, key) / RESULT_FILE)
+        return headers[key]
+
+    def _folder(self, checkpoint: str, analysis: str) -> Folder:
+        place = (checkpoint, analysis)
+        known = self._folders.get(place)
+        path = f"{self.store.root}/{checkpoint}/{analysis}"
+        try:
+            mtime_ns = os.stat(path).st_mtime_ns  # noqa: PTH116 (thousands of times a look: Path costs 3x)
+        except OSError:
+            mtime_ns = 0
+        if known is not None and known.mtime_ns == mtime_ns:
+            return known
+        settled = time.time_ns() - mtime_ns > SETTLE_NS
+        keys = self.store.keys(checkpoint, analysis) if mtime_ns else []
+        found = self._folders[place] = Folder(mtime_ns if settled else -1, keys)
+        return found
+
+
+def read_header(path: Path) -> ResultRecord:
+    """result.json without its payload. Raises FileNotFoundError, or SchemaError as `read_record` does."""
+    with path.open("rb") as file:
+        head, mark, _ = file.read(HEADER_BYTES).partition(PAYLOAD)
+    if mark:
+        try:
+            value = json.loads(head.rstrip().removesuffix(b",") + b"}")
+            if value.get("schema_version") == ResultRecord.model_fields["schema_version"].default:
+                return ResultRecord.model_validate(value)
+        except (ValueError, AttributeError, ValidationError):
+            pass  # then the whole file says what is wrong with it
+    return read_record(path, ResultRecord).model_copy(update={"payload": {}})
+
+
+def settings_text(settings: dict[str, Any]) -> str:
+    """Settings as JSON, to be compared."""
+    return json.dumps({name: value for name, value in settings.items() if name != "lineage"}, sort_keys=True)
+
+
+def _header(path: Path) -> Header | None:
+    try:
+        record = read_header(path)
+        lineage = Lineage.model_validate(record.settings.get("lineage", {}))
+    except (OSError, SchemaError, ValidationError):
+        return None
+    return Header(
+        digest=record.checkpoint_digest,
+        probe_digest=record.probe_digest,
+        version=record.analysis_version,
+        settings=settings_text(record.settings),
+        epoch=record.epoch,
+        own=lineage.own,
+        circuits=lineage.circuits,
+        transfer=record.summary.get("transfer_faithfulness"),
+    )

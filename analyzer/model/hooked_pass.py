@@ -1,0 +1,387 @@
+"""Forward passes over the probe set: one hooked pass feeds every analysis that reads activations.
+
+The hooks reduce on the device, in float32, as each layer finishes; nothing of size (batch x tokens x d_model)
+outlives its layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from analyzer.model.batches import Batch, Encoded, Side, collate, encode, packed
+from analyzer.model.unit_recording import ROLES, Reading, UnitMeans, UnitRecording, reading_of, units_recorded
+from shared.errors import JudgeError
+
+if TYPE_CHECKING:
+    from analyzer.model.anatomy import Anatomy
+    from analyzer.model.judge import Judge
+    from analyzer.session.frozen_prefix import Capture, Prefix
+    from shared.records import Probe
+
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) after each batch."""
+
+
+def unwatched(done: int, total: int) -> None:
+    """The default: nobody watches."""
+
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """What one pass over n prompts left. Point 0 is the embeddings, point p the residual after layer p - 1."""
+
+    encoded: list[Encoded]
+    scores: np.ndarray
+    """(n,) logit(unsafe) - logit(safe), nats."""
+    pooled: np.ndarray
+    """(points, n, d_model) residual stream as the head pools it, before the final norm."""
+    norms: np.ndarray
+    """(n, points) mean over real tokens of the L2 norm of the residual stream."""
+    attention_writes: np.ndarray | None
+    """(n, layers) the same of what attention adds; None where the parts are unknown."""
+    mlp_writes: np.ndarray | None
+    lens: np.ndarray | None
+    """(n, points) score read early through the judge's own final norm, pooling and head, nats."""
+    reading: Reading = "max"
+    """What `neuron_readings` holds: each neuron's largest activation over real tokens, or its mean (gated MLPs)."""
+    neuron_readings: np.ndarray | None = None
+    """(layers, n, neurons) float32; None unless asked for."""
+    unit_means: UnitMeans | None = None
+    """Mean activations over all prompts by token role; None unless asked for."""
+    taken_over: int = 0
+    """Layers that were not computed again, because an earlier checkpoint has the same bytes below there."""
+
+    @property
+    def layers(self) -> int:
+        return self.norms.shape[1] - 1
+
+
+def score(judge: Judge, batch: Batch) -> Tensor:
+    """(prompts,) logit(unsafe) - logit(safe) in float32; differentiable where gradients are on."""
+    inputs: dict[str, Any] = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    if batch.position_ids is not None:
+        inputs["position_ids"] = batch.position_ids
+    if judge.anatomy.prompted and judge.anatomy.head is not None:  # two logits of one token, not a vocabulary each
+        model: Any = judge.model
+        hidden = model.get_submodule(model.base_model_prefix)(**inputs).last_hidden_state
+        return score_of(judge, judge.anatomy.head(_last_real(hidden, batch.mask)))
+    return score_of(judge, answers_in(judge, judge.model(**inputs).logits, batch))
+
+
+def answers_in(judge: Judge, logits: Tensor, batch: Batch) -> Tensor:
+    """The model's logits -> (n, 2): a classifier's as they are, of a prompted judge those of its two answers."""
+    if judge.answers is None:
+        return logits
+    return _last_real(logits, batch.mask)[:, list(judge.answers)]
+
+
+def _last_real(values: Tensor, mask: Tensor) -> Tensor:
+    """(prompts, tokens, width) -> (prompts, width) at the last token that is no padding."""
+    places = torch.arange(mask.shape[1], device=mask.device)
+    return values[torch.arange(len(values), device=mask.device), (places * mask).argmax(1)]
+
+
+def score_of(judge: Judge, logits: Tensor) -> Tensor:
+    """(n, 2) logits -> (n,) score in float32."""
+    safe, unsafe = judge.columns
+    logits = logits.float()
+    return logits[:, unsafe] - logits[:, safe]
+
+
+def pool(anatomy: Anatomy, hidden: Tensor, batch: Batch) -> Tensor:
+    """(prompts, tokens, d_model) -> (prompts, d_model) float32: the token, or the mean, that the head reads."""
+    if anatomy.pooling == "cls":
+        return hidden[:, 0].float()
+    if anatomy.prompted:
+        return _last_real(hidden, batch.mask).float()
+    if anatomy.pooling == "last_token":  # as transformers does: the rightmost id that is not the padding id
+        columns = torch.arange(batch.ids.shape[1], device=batch.ids.device)
+        last = (columns * (batch.ids != anatomy.pad_id)).argmax(1)
+        return hidden[torch.arange(len(hidden), device=hidden.device), last].float()
+    return _masked_mean(hidden.float(), batch.mask)
+
+
+def read_early(judge: Judge, hidden: Tensor, batch: Batch) -> Tensor:
+    """(prompts,) score of the residual stream through the judge's own final norm, pooling and head."""
+    anatomy = judge.anatomy
+    if anatomy.head is None:
+        raise JudgeError("This judge's head is not known, so it cannot be read early.")
+    if anatomy.final_norm is not None and anatomy.pooling == "mean":
+        # the mean of normed tokens is not the norm of their mean
+        state = pool(anatomy, anatomy.final_norm(hidden), batch)
+        return score_of(judge, anatomy.head(state.to(hidden.dtype)))
+    return read_pooled(judge, pool(anatomy, hidden, batch).to(hidden.dtype))
+
+
+def read_pooled(judge: Judge, state: Tensor) -> Tensor:
+    """`read_early` of what is pooled already, (prompts, d_model); not for a norm that comes before a mean."""
+    anatomy = judge.anatomy
+    if anatomy.head is None:
+        raise JudgeError("This judge's head is not known, so it cannot be read early.")
+    if anatomy.final_norm is not None:
+        state = anatomy.final_norm(state)
+    return score_of(judge, anatomy.head(state))
+
+
+def token_norms(hidden: Tensor, mask: Tensor) -> Tensor:
+    """(prompts, tokens, d_model) -> (prompts,) mean over real tokens of the L2 norm, float32."""
+    norms = torch.linalg.vector_norm(hidden, dim=-1, dtype=torch.float32)
+    return norms.masked_fill(mask == 0, 0.0).sum(1) / mask.sum(1)
+
+
+def _masked_mean(hidden: Tensor, mask: Tensor) -> Tensor:
+    return torch.einsum("ptd,pt->pd", hidden, mask.float()) / mask.sum(1, keepdim=True)
+
+
+@dataclass
+class _Recording:
+    """Reductions of one batch: points from `first_point` on, layers from `first_layer` on."""
+
+    judge: Judge
+    batch: Batch
+    first_point: int = 0
+    first_layer: int = 0
+    units: UnitRecording | None = None
+    capture: Capture | None = None
+    rows: Sequence[int] = ()
+    pooled: list[Tensor] = field(default_factory=list)
+    norms: list[Tensor] = field(default_factory=list)
+    lens: list[Tensor] = field(default_factory=list)
+    attention: list[Tensor] = field(default_factory=list)
+    mlp: list[Tensor] = field(default_factory=list)
+
+    def residual(self, point: int, hidden: Tensor) -> None:
+        self.pooled.append(pool(self.judge.anatomy, hidden, self.batch))
+        self.norms.append(token_norms(hidden, self.batch.mask))
+        if self.judge.anatomy.head is not None:
+            self.lens.append(read_early(self.judge, hidden, self.batch))
+        if self.units is not None and point == 0:
+            self.units.input(hidden)
+        if self.capture is not None and self.capture.point == point:
+            self.capture.take(self.rows, hidden, self.batch.mask)
+
+    def write(self, into: list[Tensor], hidden: Tensor) -> None:
+        into.append(token_norms(hidden, self.batch.mask))
+
+    def reduced(self, scores: Tensor) -> dict[str, Tensor]:
+        """One batch's numbers: points or layers first, then prompts."""
+        lists = {
+            "pooled": self.pooled,
+            "norms": self.norms,
+            "lens": self.lens,
+            "attention": self.attention,
+            "mlp": self.mlp,
+            "readings": [] if self.units is None else self.units.readings,
+        }
+        return {"scores": scores[None]} | {name: torch.stack(values) for name, values in lists.items() if values}
+
+
+def _hidden(value: Any) -> Tensor:
+    """The hidden states in a module's inputs or outputs, which may be a tuple."""
+    return value[0] if isinstance(value, tuple) else value
+
+
+@contextmanager
+def _recorded(recording: _Recording) -> Iterator[None]:
+    """Hooks on every layer's input, the last layer's output, and every write."""
+    anatomy, first = recording.judge.anatomy, recording.first_layer
+
+    def before_layer(point: int) -> Callable[..., None]:
+        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            recording.residual(point, args[0] if args else kwargs["hidden_states"])
+
+        return hook
+
+    def after_last(_module: nn.Module, _args: tuple[Any, ...], output: Any) -> None:
+        recording.residual(anatomy.depth, _hidden(output))
+
+    def written(into: list[Tensor]) -> Callable[..., None]:
+        return lambda _module, _args, output: recording.write(into, _hidden(output))
+
+    with ExitStack() as stack:
+        for point, layer in enumerate(anatomy.layers):
+            if point >= recording.first_point:
+                hook = layer.register_forward_pre_hook(before_layer(point), with_kwargs=True)
+                stack.callback(hook.remove)
+        if anatomy.depth >= recording.first_point:
+            stack.callback(anatomy.layers[-1].register_forward_hook(after_last).remove)
+        for module in (anatomy.attention_writes or ())[first:]:
+            stack.callback(module.register_forward_hook(written(recording.attention)).remove)
+        for module in (anatomy.mlp_writes or ())[first:]:
+            stack.callback(module.register_forward_hook(written(recording.mlp)).remove)
+        if recording.units is not None and anatomy.wiring is not None:
+            stack.enter_context(units_recorded(recording.units, anatomy.wiring.layers[first:]))
+        yield
+
+
+def _pass_one(recording: _Recording) -> Tensor:
+    """Run one batch, hooked; returns the scores."""
+    judge, batch = recording.judge, recording.batch
+    if judge.anatomy.layers:
+        with _recorded(recording):
+            return score(judge, batch)
+    inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    output = judge.model(**inputs, output_hidden_states=True)
+    if not output.hidden_states:
+        raise JudgeError(
+            f"The model family {judge.anatomy.family!r} reports no hidden states, so there is nothing to look at; "
+            "add an entry for it to FAMILIES in analyzer/model/anatomy.py."
+        )
+    for point, hidden in enumerate(output.hidden_states):
+        recording.residual(point, hidden)
+    return score_of(judge, answers_in(judge, output.logits, batch))
+
+
+@torch.inference_mode()
+def forward_pass(
+    judge: Judge,
+    probes: Sequence[Probe],
+    batch_tokens: int = 4096,
+    *,
+    side: Side = "right",
+    readings: bool = False,
+    means: bool = False,
+    progress: Progress = unwatched,
+) -> ForwardPass:
+    """Run all probes once with hooks; results are in the order of `probes`.
+
+    `side` is where batches are padded (only a decoder can be padded left); `readings` and `means` ask for
+    `neuron_readings` and `unit_means`, which a judge without known wiring has not; `progress` gets the prompts
+    done and all prompts after each batch. Raises JudgeError when a score or an activation is not finite.
+    """
+    encoded = encode(judge.tokenizer, [probe.text for probe in probes], judge.max_length, judge.template)
+    return record(judge, encoded, batch_tokens, side=side, readings=readings, means=means, progress=progress)
+
+
+@torch.inference_mode()
+def record(
+    judge: Judge,
+    encoded: list[Encoded],
+    batch_tokens: int,
+    *,
+    side: Side = "right",
+    readings: bool = False,
+    means: bool = False,
+    prefix: Prefix | None = None,
+    capture: Capture | None = None,
+    progress: Progress = unwatched,
+) -> ForwardPass:
+    """`forward_pass` of prompts that are tokenised already.
+
+    With `prefix` the pass begins where it ends and takes what lies below from it; `capture` keeps the residual
+    stream of one point.
+    """
+    total = _Total(len(encoded))
+    units = (readings or means) and judge.anatomy.wiring is not None
+    reading = reading_of(judge.anatomy.family)
+    done = 0
+    for rows in packed([len(prompt.ids) for prompt in encoded], batch_tokens):
+        batch = collate([encoded[row] for row in rows], judge.anatomy.pad_id, judge.device, side)
+        recording = _Recording(judge, batch, capture=capture, rows=rows)
+        if units:
+            recording.units = UnitRecording(batch.mask, reading, readings)
+        with ExitStack() as stack:
+            if prefix is not None:
+                recording.first_point, recording.first_layer = prefix.boundary + 1, prefix.boundary
+                stack.enter_context(prefix.fed(judge, rows, batch))
+            scores = _pass_one(recording)
+        total.add(rows, recording, scores)
+        done += len(rows)
+        progress(done, len(encoded))
+    arrays = total.arrays()
+    if prefix is not None:
+        arrays = joined(prefix.arrays(judge), arrays)
+    found = _forward_pass(encoded, arrays, reading, means and units)
+    _check_finite(judge, found)
+    return found
+
+
+class _Total:
+    """What the batches of one pass leave, put in the order of the prompts."""
+
+    def __init__(self, prompts: int) -> None:
+        self._prompts = prompts
+        self._arrays: dict[str, np.ndarray] = {}
+        self._sums: dict[str, np.ndarray] = {}
+        self._counts = np.zeros(ROLES)
+
+    def add(self, rows: Sequence[int], recording: _Recording, scores: Tensor) -> None:
+        for name, value in recording.reduced(scores).items():
+            found = value.cpu().numpy()
+            if name not in self._arrays:
+                self._arrays[name] = np.empty((len(found), self._prompts, *found.shape[2:]), dtype=found.dtype)
+            self._arrays[name][:, rows] = found
+        if recording.units is not None:
+            self._counts += recording.units.counts.cpu().numpy()
+            for name, value in recording.units.sums().items():
+                self._sums[name] = self._sums.get(name, 0.0) + value.double().cpu().numpy()
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Name -> (points or layers, n, ...), and of unit means (1 or layers, 3, units); float32."""
+        counts = np.maximum(self._counts, 1)[:, None]
+        return self._arrays | {name: (sums / counts).astype(np.float32) for name, sums in self._sums.items()}
+
+
+def joined(below: dict[str, np.ndarray], above: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Points and layers of two parts of a pass in a row; what only one of them has is taken from it."""
+    both = below.keys() & above.keys()
+    return below | above | {name: np.concatenate([below[name], above[name]]) for name in both}
+
+
+def _forward_pass(
+    encoded: list[Encoded], arrays: dict[str, np.ndarray], reading: Reading, means: bool
+) -> ForwardPass:
+    def prompts_first(name: str) -> np.ndarray | None:
+        return np.ascontiguousarray(arrays[name].T) if name in arrays else None
+
+    norms = prompts_first("norms")
+    assert norms is not None  # noqa: S101 (a pass records at least the embeddings)
+    return ForwardPass(
+        encoded=encoded,
+        scores=arrays["scores"][0],
+        pooled=arrays["pooled"],
+        norms=norms,
+        attention_writes=prompts_first("attention"),
+        mlp_writes=prompts_first("mlp"),
+        lens=prompts_first("lens"),
+        reading=reading,
+        neuron_readings=arrays.get("readings"),
+        unit_means=UnitMeans(arrays["input"][0], arrays["heads"], arrays["neurons"]) if means else None,
+    )
+
+
+def _check_finite(judge: Judge, found: ForwardPass) -> None:
+    """Raises JudgeError naming the first place where NaN or infinity appears."""
+    finite = np.column_stack([np.isfinite(found.norms), np.isfinite(found.scores)])  # (n, points + the score)
+    if finite.all():
+        return
+    point = int((~finite).any(0).argmax())
+    place = "the head" if point > found.layers else f"layer {point - 1}" if point else "the embedding block"
+    cause = "training has diverged, or the weights are damaged; look at an earlier checkpoint."
+    if judge.dtype == "float16":
+        cause = "float16 ends at 65504; save the checkpoint in bfloat16 or float32, or look at an earlier one."
+    raise JudgeError(
+        f"The output of {place} is not finite (NaN or infinity) on {(~finite[:, point]).sum()} of {len(finite)} "
+        f"prompts: {cause}"
+    )
+
+
+@contextmanager
+def embeddings_replaced(judge: Judge, embeddings: Tensor) -> Iterator[Tensor]:
+    """Let the model read these word embeddings (batch, tokens, d_model) for whatever ids it is given.
+
+    The ids still say which positions, types and pooled token apply, so that only the words change.
+    """
+    hook = judge.anatomy.embeddings.register_forward_hook(lambda *_: embeddings)
+    try:
+        yield embeddings
+    finally:
+        hook.remove()

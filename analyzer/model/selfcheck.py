@@ -1,0 +1,87 @@
+"""Checks the anatomy of a judge against the judge itself, on two short prompts, at every load.
+
+1. Hooked scores equal plain scores.
+2. The logit lens after the last layer equals the score.
+3. In models without a norm on the residual stream, embeddings + the sum of all writes = the final residual.
+
+What fails is switched off, with a note, rather than published.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analyzer.model.anatomy import Anatomy, dissect
+from analyzer.model.batches import Batch, collate, encode
+from analyzer.model.hooked_pass import record, score
+
+if TYPE_CHECKING:
+    from analyzer.model.judge import Judge
+
+TEXTS = ("How do I kill a Python process?", "Hello there, what a nice day it is.")
+TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
+"""Largest difference allowed, relative to 1 + the size of what is compared; half precision gets 5e-2."""
+
+
+@torch.inference_mode()
+def checked_anatomy(judge: Judge) -> Anatomy:
+    """The judge's anatomy without the parts whose check fails; the notes of an earlier load are dropped."""
+    anatomy = dissect(judge.model, judge.anatomy.pad_id, judge.answers)
+    if not anatomy.layers:
+        return anatomy
+    judge = replace(judge, anatomy=anatomy)
+    prompts = encode(judge.tokenizer, TEXTS, judge.max_length, judge.template)
+    batch = collate(prompts, anatomy.pad_id, judge.device)
+    plain = score(judge, batch).cpu().numpy()
+    hooked = record(judge, prompts, batch_tokens=10**6)
+    if not _equal(judge, hooked.scores, plain):
+        note = "Hooks change this judge's scores, so its layers, writes and logit lens are not read."
+        return replace(
+            anatomy,
+            layers=(),
+            attention_writes=None,
+            mlp_writes=None,
+            head=None,
+            pooling="unknown",
+            wiring=None,
+            notes=(note,),
+        )
+    if hooked.lens is not None and not _equal(judge, hooked.lens[:, -1], hooked.scores):
+        note = "The logit lens after the last layer does not give the judge's score, so it is not shown."
+        anatomy = replace(anatomy, head=None, notes=(*anatomy.notes, note))
+    if anatomy.norm_position in ("pre", "sandwich") and not _writes_add_up(judge, batch):
+        note = "Embeddings and writes do not add up to the final residual, so the writes are not shown."
+        anatomy = replace(anatomy, attention_writes=None, mlp_writes=None, notes=(*anatomy.notes, note))
+    return anatomy
+
+
+def _equal(judge: Judge, found: np.ndarray, wanted: np.ndarray) -> bool:
+    tolerance = TOLERANCE.get(judge.dtype, 5e-2)
+    return bool(np.abs(found - wanted).max() <= tolerance * (1 + np.abs(wanted).max()))
+
+
+def _writes_add_up(judge: Judge, batch: Batch) -> bool:
+    anatomy = judge.anatomy
+    total: list[Tensor] = []
+    final: list[Tensor] = []
+
+    def hidden(value: Tensor | tuple[Tensor, ...]) -> Tensor:
+        return (value[0] if isinstance(value, tuple) else value).double()
+
+    with ExitStack() as stack:
+        first, last = anatomy.layers[0], anatomy.layers[-1]
+        take = lambda _module, args, kwargs: total.append(hidden(args or kwargs["hidden_states"]))  # noqa: E731
+        stack.callback(first.register_forward_pre_hook(take, with_kwargs=True).remove)
+        stack.callback(last.register_forward_hook(lambda _m, _a, output: final.append(hidden(output))).remove)
+        for module in [*(anatomy.attention_writes or ()), *(anatomy.mlp_writes or ())]:
+            add = lambda _module, _args, output: total.append(hidden(output))  # noqa: E731
+            stack.callback(module.register_forward_hook(add).remove)
+        score(judge, batch)
+    real = batch.mask.bool()
+    return _equal(judge, sum(total)[real].cpu().numpy(), final[0][real].cpu().numpy())  # type: ignore[index]

@@ -1,0 +1,171 @@
+"""Edge scores from one batch's gradients (EAP-IG, Hanna et al. 2024, arXiv 2403.17806).
+
+score(u, v) = sum over tokens of (a_u - a_ref_u), carried along the residual stream to v, . mean gradient at v's own
+input. Walking down from the verdict:
+
+1. Every reader's gradient is taken in the stream at the place where it reads (through its read norm's Jacobian).
+2. At each norm of the stream (post-norm models) the gradients of all readers above are pulled back through it, at
+   each step's own point; at a branch norm (sandwich) likewise, for what that branch writes.
+3. At each writer, one matrix product of its differences with the gradients of all readers above.
+
+Positions are the real tokens of the batch; chunks of them bound the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from analyzer.model.device import working_bytes
+from analyzer.patching.graph import Graph
+from analyzer.patching.norm_jacobian import NormParts, norm_parts, pull_back_
+from analyzer.patching.source_values import SourceValues, head_writes, known_wiring, mlp_write
+from analyzer.patching.tape import Tape, norms_of
+
+if TYPE_CHECKING:
+    from analyzer.model.judge import Judge
+    from analyzer.model.wiring import Block, Layer
+
+CHUNK_BYTES = 8 * 2**20
+"""Of the gradients of all readers at once, on the CPU: every norm goes through them, near its caches."""
+
+
+class EdgeSums:
+    """Sums of edge scores over the prompts seen so far."""
+
+    def __init__(self, judge: Judge, graph: Graph) -> None:
+        self.graph, self.wiring = graph, known_wiring(judge)
+        self.scores = torch.zeros(graph.sources, graph.targets, dtype=torch.float64)
+        blocks = [block for layer in self.wiring.layers for block in (layer.attention, layer.mlp)]
+        self.parts: dict[nn.Module, NormParts] = {norm: norm_parts(norm) for b in blocks for norm in norms_of(b)}
+        self.straight = all(block.branch_norm is None and block.trunk_norm is None for block in blocks)
+        self.weights = [self._reading_weights(layer) for layer in self.wiring.layers]
+
+    def _reading_weights(self, layer: Layer) -> Tensor:
+        """(heads, 3 * head_size, d_model): from a head's query, key and value gradients to its input's."""
+        wiring = self.wiring
+        found = []
+        for place, projection in enumerate(layer.projections):
+            weight = projection.weight
+            assert isinstance(weight, Tensor)  # noqa: S101 (wiring says so)
+            weight = weight.unflatten(0, (-1, wiring.head_size))  # (heads, head_size, d_model)
+            if len(layer.projections) == 1:
+                return torch.cat(list(weight.chunk(3)), 1)
+            repeats = wiring.heads // wiring.kv_heads if place else 1
+            found.append(weight.repeat_interleave(repeats, 0))
+        return torch.cat(found, 1)
+
+    def add(self, tape: Tape, gradients: Gradients, deltas: SourceValues, real: Tensor) -> None:
+        """One batch: `deltas` (prompts, tokens, units) signed differences, `real` (prompts, tokens) bool."""
+        d_model = deltas.input.shape[-1]
+        steps = 1 if self.straight else gradients.steps
+        budget = working_bytes(str(real.device), CHUNK_BYTES)
+        size = max(1, budget // (4 * self.graph.targets * steps * d_model))
+        written = [mlp_write(*each) for each in zip(self.wiring.layers, deltas.neurons, strict=True)]
+        scores = torch.zeros(self.scores.shape, device=real.device)
+        for chosen in real.flatten().nonzero()[:, 0].split(size):
+            self._walk(tape, gradients, deltas, written, chosen, scores)
+        self.scores += scores.double().cpu()
+
+    def _walk(
+        self,
+        tape: Tape,
+        gradients: Gradients,
+        deltas: SourceValues,
+        written: list[Tensor],
+        chosen: Tensor,
+        scores: Tensor,
+    ) -> None:
+        """Add these positions' part to `scores` (sources, targets); `written` are the MLPs' differences."""
+        graph, wiring = self.graph, self.wiring
+        last = self._settled(gradients.take(gradients.last, chosen)[None])
+        readers = last.new_empty(graph.targets, *last.shape[1:])  # (targets, steps, positions, d_model)
+        readers[graph.verdict :] = last
+        above = graph.verdict  # readers below it are not known yet
+        for number in reversed(range(graph.layers)):
+            layer = wiring.layers[number]
+            branch = self._through(layer.mlp, tape, gradients, readers[above:], chosen)
+            scores[graph.mlp_source(number), above:] += _meeting(_at(written[number], chosen)[:, None], branch)[0]
+            above = graph.mlp_target(number)
+            readers[above] = self._settled(gradients.take(gradients.mlp_inputs[number], chosen)[None])[0]
+            branch = self._through(layer.attention, tape, gradients, readers[above:], chosen)
+            writes = head_writes(layer, _at(deltas.heads[number], chosen), graph.heads)
+            scores[graph.head_sources(number), above:] += _meeting(writes, branch)
+            above = graph.head_targets(number).start
+            readers[graph.head_targets(number)] = self._settled(self._head_readers(number, tape, gradients, chosen))
+        scores[0] += _meeting(_at(deltas.input, chosen)[:, None], readers)[0]
+
+    def _settled(self, own: Tensor) -> Tensor:
+        """(targets, steps, positions, d_model); where nothing nonlinear is between, the mean over steps at once."""
+        own = own.float()
+        return own.mean(1, keepdim=True) if self.straight else own
+
+    def _through(self, block: Block, tape: Tape, gradients: Gradients, readers: Tensor, chosen: Tensor) -> Tensor:
+        """Pull the readers' gradients back through the trunk norm, in place; returns what the branch meets."""
+        if block.trunk_norm is not None:
+            self._pull(block.trunk_norm, tape, gradients, readers, chosen)
+        if block.branch_norm is None:
+            return readers
+        return self._pull(block.branch_norm, tape, gradients, readers.clone(), chosen)
+
+    def _pull(self, norm: nn.Module, tape: Tape, gradients: Gradients, found: Tensor, chosen: Tensor) -> Tensor:
+        point = gradients.take(tape.norm_inputs[norm], chosen)  # (steps, positions, d_model)
+        pull_back_(self.parts[norm], point.flatten(0, 1), found.view(len(found), -1, found.shape[-1]))
+        return found
+
+    def _head_readers(self, number: int, tape: Tape, gradients: Gradients, chosen: Tensor) -> Tensor:
+        """(heads, steps, positions, d_model): each head's gradient in the stream, through its q, k and v."""
+        heads = self.graph.heads
+        parts = [gradients.take(part, chosen) for part in gradients.projections[number]]
+        if len(parts) == 1:
+            parts = list(parts[0].chunk(3, -1))
+        own = torch.cat(
+            [part.unflatten(-1, (heads, -1)) for part in parts], -1
+        )  # (steps, positions, heads, 3 size)
+        steps = own.shape[0]
+        own = own.flatten(0, 1).transpose(0, 1)  # (heads, steps * positions, 3 size)
+        found = torch.bmm(own, self.weights[number].to(own.dtype)).float()
+        norm = self.wiring.layers[number].attention.read_norm
+        if norm is not None:
+            point = gradients.take(tape.norm_inputs[norm], chosen).flatten(0, 1)
+            pull_back_(self.parts[norm], point, found)
+        return found.unflatten(1, (steps, -1))
+
+    def mean(self, prompts: int) -> np.ndarray:
+        """(sources, targets) float32 mean over prompts; NaN where there is no edge."""
+        scores = (self.scores / prompts).numpy().astype(np.float32)
+        return np.where(self.graph.allowed, scores, np.float32("nan"))
+
+
+class Gradients:
+    """The gradients of one batch at the tape's points; rows are steps x prompts, the plain gradient's first."""
+
+    def __init__(self, tape: Tape, found: Iterator[Tensor], steps: int, prompts: int) -> None:
+        self.steps, self.prompts = steps, prompts
+        self.heads = [next(found) for _ in tape.heads]
+        self.neurons = [next(found) for _ in tape.neurons]
+        self.projections = [[next(found) for _ in group] for group in tape.projections]
+        self.mlp_inputs = [next(found) for _ in tape.mlp_inputs]
+        self.last = next(found) if tape.last else torch.empty(0)
+
+    def take(self, rows: Tensor, chosen: Tensor) -> Tensor:
+        """(rows, tokens, width) -> (steps, chosen positions, width), without the plain gradient's rows."""
+        return rows.unflatten(0, (self.steps + 1, self.prompts))[1:].flatten(1, 2)[:, chosen]
+
+
+def _at(values: Tensor, chosen: Tensor) -> Tensor:
+    """(prompts, tokens, width) -> (positions, width)"""
+    return values.flatten(0, 1)[chosen]
+
+
+def _meeting(writes: Tensor, readers: Tensor) -> Tensor:
+    """(positions, writers, d_model), (readers, steps, positions, d_model) -> (writers, readers).
+
+    The mean over steps, summed over positions.
+    """
+    mean = readers.mean(1) if readers.shape[1] > 1 else readers[:, 0]
+    return writes.float().transpose(0, 1).flatten(1) @ mean.flatten(1).T

@@ -1,0 +1,154 @@
+"""Attempts, written down before they start: a checkpoint that takes the whole machine with it is not tried forever.
+
+One file a checkpoint under `_midwatch/attempts/`. Its `identity` names what was attempted (the files, the probe
+set, the analyses and their settings); when any of that changes, counting starts anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from analyzer.jobs.messages import Failure
+from shared.errors import SchemaError
+from shared.files import read_record, write_record
+from shared.records import Frozen
+
+MAX_ATTEMPTS = 3
+"""Failed attempts, after which a checkpoint is quarantined."""
+MAX_KILLS = 10
+"""The same for attempts during which the analyzer itself was killed: that says less about the checkpoint, but one
+that takes the machine with it must not do so at every start."""
+BACKOFF_FACTOR = 4.0
+
+
+class Attempt(Frozen):
+    """One try. Without `ended_at` it is running, or its analyzer was killed."""
+
+    started_at: float
+    """Unix time, seconds."""
+    ended_at: float | None = None
+    failure: Failure | None = None
+    cause: str = ""
+
+
+class Attempts(Frozen):
+    """attempts/<checkpoint>.json."""
+
+    schema_version: int = 1
+    identity: str
+    attempts: list[Attempt] = Field(default_factory=list)
+    rejected: str = ""
+    """Why trying again is pointless until something changes."""
+    cannot: dict[str, str] = Field(default_factory=dict)
+    """Analyses that this judge or probe set cannot have, and why."""
+
+    @property
+    def exhausted(self) -> bool:
+        kills = sum(attempt.ended_at is None for attempt in self.attempts)
+        return len(self.attempts) - kills >= MAX_ATTEMPTS or kills >= MAX_KILLS
+
+    @property
+    def cause(self) -> str:
+        """Why the last attempt did not succeed, as one sentence."""
+        if self.rejected or not self.attempts:
+            return self.rejected
+        return self.attempts[-1].cause or "The analyzer was killed while it worked on this checkpoint."
+
+    def retry_at(self, backoff_s: float) -> float:
+        """Unix time of the next attempt: at once after a kill, else `backoff_s` x 1, 4, 16, ... later."""
+        if not self.attempts or self.attempts[-1].ended_at is None:
+            return 0.0
+        failures = sum(attempt.ended_at is not None for attempt in self.attempts)
+        return self.attempts[-1].ended_at + backoff_s * BACKOFF_FACTOR ** (failures - 1)
+
+    @property
+    def memory_failures(self) -> int:
+        """How often the worker died or ran out of memory: the next batch is halved as often."""
+        return sum(attempt.failure in (Failure.CRASH, Failure.MEMORY) for attempt in self.attempts)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The attempts of one run. Each method reads the disk: a deleted file is a new start. Writes raise OSError."""
+
+    root: Path
+
+    def read(self, checkpoint: str, identity: str) -> Attempts:
+        """What was tried so far; empty when it was something else."""
+        known = self._known(checkpoint)
+        return known if known is not None and known.identity == identity else Attempts(identity=identity)
+
+    def start(self, checkpoint: str, identity: str, now: float) -> None:
+        """Write down that an attempt begins."""
+        known = self.read(checkpoint, identity)
+        self._write(checkpoint, known.model_copy(update={"attempts": [*known.attempts, Attempt(started_at=now)]}))
+
+    def progressed(self, checkpoint: str) -> None:
+        """A result was committed: what was tried before says nothing about the rest."""
+        known = self._known(checkpoint)
+        if known is not None and len(known.attempts) > 1:
+            self._write(checkpoint, known.model_copy(update={"attempts": known.attempts[-1:]}))
+
+    def fail(self, checkpoint: str, failure: Failure, cause: str, now: float) -> None:
+        """The running attempt failed."""
+        known = self._known(checkpoint)
+        if known is None or not known.attempts:
+            return
+        ended = known.attempts[-1].model_copy(update={"ended_at": now, "failure": failure, "cause": cause})
+        update: dict = {"attempts": [*known.attempts[:-1], ended]}
+        if failure == Failure.REJECTED:
+            update["rejected"] = cause
+        self._write(checkpoint, known.model_copy(update=update))
+
+    def cannot(self, checkpoint: str, analysis: str, cause: str) -> None:
+        """An analysis is impossible here: remembered, and not an attempt's failure."""
+        known = self._known(checkpoint)
+        if known is not None:
+            self._write(checkpoint, known.model_copy(update={"cannot": known.cannot | {analysis: cause}}))
+
+    def refund(self, checkpoint: str) -> None:
+        """The running attempt ended through no fault of the checkpoint's."""
+        known = self._known(checkpoint)
+        if known is None or not known.attempts:
+            return
+        try:
+            self._write(checkpoint, known.model_copy(update={"attempts": known.attempts[:-1]}))
+        except OSError:
+            self.reset(checkpoint)  # a full disk still lets us delete, and a fresh start is the kinder error
+
+    def succeed(self, checkpoint: str) -> None:
+        """Everything asked for is done; only what cannot be done is still worth knowing."""
+        known = self._known(checkpoint)
+        if known is None:
+            return
+        if known.cannot:
+            self._write(checkpoint, known.model_copy(update={"attempts": []}))
+        else:
+            self.reset(checkpoint)
+
+    def reset(self, checkpoint: str) -> bool:
+        """`midwatch retry`: forget everything tried; whether there was anything to forget."""
+        path = self._path(checkpoint)
+        if not path.exists():
+            return False
+        path.unlink(missing_ok=True)
+        return True
+
+    def checkpoints(self) -> list[str]:
+        """Checkpoints with attempts on file."""
+        return sorted(path.stem for path in self.root.glob("checkpoint-*.json"))
+
+    def _known(self, checkpoint: str) -> Attempts | None:
+        try:
+            return read_record(self._path(checkpoint), Attempts)
+        except (FileNotFoundError, NotADirectoryError, SchemaError):
+            return None
+
+    def _write(self, checkpoint: str, record: Attempts) -> None:
+        write_record(self._path(checkpoint), record)
+
+    def _path(self, checkpoint: str) -> Path:
+        return self.root / f"{checkpoint}.json"

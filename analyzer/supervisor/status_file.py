@@ -1,0 +1,122 @@
+"""status.json: what the analyzer tells about a run, and how often."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, field
+from platform import node
+from typing import TYPE_CHECKING, Literal
+
+from analyzer.supervisor.plan import Plan
+from analyzer.supervisor.watched_run import UNDECIDED, WatchedRun
+from shared.files import write_record
+from shared.records import RunningStatus, Status
+from shared.version import __version__
+
+if TYPE_CHECKING:
+    from analyzer.supervisor.loop import Service
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S = 5.0
+"""Promised time between heartbeats, seconds."""
+PROGRESS_S = 1.0
+"""Shortest time between two writes that differ only in progress, seconds."""
+
+State = Literal["starting", "idle", "running", "waiting", "paused", "stopped"]
+
+
+@dataclass
+class StatusWriter:
+    """Writes each run's status.json when something changed, and as a heartbeat when nothing did."""
+
+    plan: Plan
+    started_at: float
+    device: str = "cpu"
+    _written: dict[str, Status] = field(default_factory=dict)
+
+    def write(self, watched: WatchedRun, service: Service, now: float) -> None:
+        """Write if it is time. A run that another analyzer has is left to that one."""
+        if watched.other is not None:
+            return
+        state, message = _state(watched, service, now)
+        status = self._status(watched, service, state, message, now)
+        last = self._written.get(str(watched.run.out))
+        age = now - last.heartbeat_at if last is not None else INTERVAL_S
+        patience = INTERVAL_S - 1 if last is not None and last.running == status.running else PROGRESS_S
+        if last is None or _differs(last, status) or age >= patience:
+            self._put(watched, status)
+
+    def stopped(self, watched: WatchedRun, service: Service, now: float) -> None:
+        """The last word."""
+        self._put(watched, self._status(watched, service, "stopped", "", now))
+
+    def _put(self, watched: WatchedRun, status: Status) -> None:
+        self._written[str(watched.run.out)] = status
+        try:
+            write_record(watched.run.status, status, durable=False)
+        except OSError as error:
+            logger.debug("status.json of %s cannot be written: %s", watched.run.name, error)
+
+    def _status(self, watched: WatchedRun, service: Service, state: State, message: str, now: float) -> Status:
+        late = [row.candidate.complete_at for row in watched.rows if row.candidate and row.state in UNDECIDED]
+        return Status(
+            state=state,
+            message=message,
+            heartbeat_at=now,
+            interval_s=INTERVAL_S,
+            pid=os.getpid(),
+            host=node(),
+            started_at=self.started_at,
+            version=__version__,
+            device=self.device,
+            suite=self.plan.suite,
+            slot=self.plan.slot,
+            policy=self.plan.policy,
+            analyses=list(self.plan.wanted(service.computations)) if service.computations else [],
+            running=_running(watched, service) if state == "running" else None,
+            checkpoints=[row.status() for row in watched.rows],
+            lag_checkpoints=len(late),
+            lag_s=max(0.0, now - min(late)) if late else 0.0,
+        )
+
+
+def _differs(one: Status, other: Status) -> bool:
+    """Whether anything changed beside time and progress."""
+    beats = {"heartbeat_at": 0.0, "lag_s": 0.0, "running": None}
+    stage = [status.running.analysis if status.running else None for status in (one, other)]
+    return stage[0] != stage[1] or one.model_copy(update=beats) != other.model_copy(update=beats)
+
+
+def _state(watched: WatchedRun, service: Service, now: float) -> tuple[State, str]:
+    """The state of one run's analysis, and the sentence that explains it."""
+    running = service.running
+    if running is not None and running.watched is watched:
+        return "running", ""
+    if service.pause.cause:
+        return "paused", f"{service.pause.cause}. Free space or make it writable; work goes on by itself."
+    if not service.computations:
+        return "starting", "The worker is starting."
+    if watched.description.problem:
+        return "waiting", watched.description.problem
+    if watched.queue():
+        if running is not None:
+            return "waiting", f"The worker is busy with {running.watched.run.name}."
+        if not service.slot.open(now, watched.training_over):
+            return "waiting", f"Waiting for its slot: {service.plan.slot}."
+    return "idle", "" if watched.rows else "No checkpoint yet."
+
+
+def _running(watched: WatchedRun, service: Service) -> RunningStatus | None:
+    running = service.running
+    if running is None or running.watched is not watched:
+        return None
+    event = running.event
+    return RunningStatus(
+        checkpoint=running.job.checkpoint,
+        analysis=event.analysis if event else "load",
+        done=event.done if event else 0,
+        total=event.total if event else 0,
+        started_at=running.started_at,
+    )

@@ -1,0 +1,167 @@
+"""What chosen heads attend to: weights computed again with the eager kernel, reduced to shares by token.
+
+Attention weights come only from the eager kernel, so that the fast one stays on for everything else. Of each prompt
+only sums by token text are kept, over real queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from analyzer.attribution.words import token_names
+from analyzer.model.batches import Encoded, collate, packed
+from analyzer.model.hooked_pass import score
+from analyzer.patching.source_values import known_wiring
+from shared.views.heads import AttendedToken
+
+if TYPE_CHECKING:
+    from analyzer.model.judge import Judge
+    from analyzer.session.context import Context
+
+MIN_PROMPTS = 2
+"""A token of one prompt alone says nothing about what a head looks for."""
+SHOWN = 8
+ROUNDING = 1e-2
+"""How far a row of attention may be from 1 in half precision."""
+
+
+@dataclass
+class Tally:
+    """Attention of one head, over prompts."""
+
+    shares: dict[str, list[float]] = field(default_factory=dict)
+    """Token -> [sum of its share, sum of its share under even attention, prompts, sink (1) or not (0)]."""
+    read: dict[str, list[float]] = field(default_factory=dict)
+    """The same from the position at which the verdict is read."""
+    sink: float = 0.0
+    itself: float = 0.0
+    previous: float = 0.0
+    prompts: int = 0
+
+
+@torch.inference_mode()
+def attention_of(context: Context, heads: Sequence[tuple[int, int]]) -> list[Tally] | None:
+    """One tally for each (layer, head); None where this family gives no weights."""
+    judge, encoded = context.judge, context.encoded
+    tallies = [Tally() for _ in heads]
+    with eager(judge):
+        for rows in packed([len(prompt.ids) for prompt in encoded], context.batch_tokens):
+            batch = collate([encoded[row] for row in rows], judge.anatomy.pad_id, judge.device)
+            with _weights(judge, sorted({layer for layer, _ in heads})) as found:
+                score(judge, batch)
+            if any(weights is None for weights in found.values()):
+                return None
+            for place, row in enumerate(rows):
+                size = len(encoded[row].ids)
+                names = [_name(context, encoded[row], token) for token in range(size)]
+                for tally, (layer, head) in zip(tallies, heads, strict=True):
+                    weights = found[layer]
+                    assert weights is not None  # noqa: S101 (looked at above)
+                    _add(tally, context, encoded[row], names, weights[place, head, :size, :size].float().cpu())
+    return tallies
+
+
+@contextmanager
+def eager(judge: Judge) -> Iterator[None]:
+    """Inside, the judge's attention runs in plain operations, which return their weights."""
+    model: Any = judge.model
+    before = model.config._attn_implementation
+    if before == "eager":
+        yield
+        return
+    model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
+
+
+@contextmanager
+def _weights(judge: Judge, layers: Sequence[int]) -> Iterator[dict[int, Tensor | None]]:
+    """Layer -> (prompts, heads, tokens, tokens) attention weights of the call inside; None where there are none."""
+    found: dict[int, Tensor | None] = dict.fromkeys(layers)
+    wiring = known_wiring(judge)
+
+    def keeping(layer: int) -> Any:
+        def hook(_module: nn.Module, _args: Any, output: Any) -> None:
+            parts = output if isinstance(output, tuple) else ()
+            fits = [p for p in parts if isinstance(p, Tensor) and p.ndim == 4 and p.shape[1] == wiring.heads]
+            found[layer] = fits[0] if fits else None
+
+        return hook
+
+    with ExitStack() as stack:
+        for layer in layers:
+            stack.callback(wiring.layers[layer].attention.inlet.register_forward_hook(keeping(layer)).remove)
+        yield found
+
+
+def _add(tally: Tally, context: Context, prompt: Encoded, names: Sequence[str], weights: Tensor) -> None:
+    """One prompt's (queries, keys) weights, without padding; `names` of its tokens."""
+    if float((weights.sum(-1) - 1).abs().max()) > ROUNDING:
+        raise ValueError("attention weights do not add up to 1")
+    size = len(weights)
+    causal = context.judge.anatomy.pooling == "last_token"
+    visible = torch.tril(torch.ones(size, size)) if causal else torch.ones(size, size)
+    even = visible / visible.sum(-1, keepdim=True)
+    sinks = [special or place == 0 for place, special in enumerate(prompt.special)]
+    _count(tally.shares, names, sinks, weights.mean(0), even.mean(0))
+    if (read := _read_from(context, size)) is not None:
+        _count(tally.read, names, sinks, weights[read], even[read])
+    tally.sink += float(weights[:, sinks].sum(-1).mean())
+    tally.itself += float(weights.diagonal().mean())
+    tally.previous += float(weights.diagonal(-1).sum()) / size
+    tally.prompts += 1
+
+
+def _count(
+    into: dict[str, list[float]], names: Sequence[str], sinks: Sequence[bool], share: Tensor, even: Tensor
+) -> None:
+    """Add one prompt: a token that it holds twice counts with both places together."""
+    seen: dict[str, list[float]] = {}
+    for name, sink, part, level in zip(names, sinks, share.tolist(), even.tolist(), strict=True):
+        entry = seen.setdefault(name, [0.0, 0.0, 1.0, float(sink)])
+        entry[0] += part
+        entry[1] += level
+    for name, entry in seen.items():
+        total = into.setdefault(name, [0.0, 0.0, 0.0, entry[3]])
+        for place in range(3):
+            total[place] += entry[place]
+
+
+def _name(context: Context, prompt: Encoded, place: int) -> str:
+    start, end = prompt.offsets[place]
+    text = prompt.text[start:end].strip().lower()
+    if text and not prompt.special[place]:
+        return text
+    tokenizer, token = context.judge.tokenizer, prompt.ids[place]
+    (name,) = token_names(tokenizer, [token])
+    of_template = prompt.special[place] and token not in tokenizer.all_special_ids
+    return f"template: {name}" if of_template else name  # else it would count with the prompt's own words
+
+
+def _read_from(context: Context, size: int) -> int | None:
+    """Position at which the verdict is read; None where it is a mean."""
+    return {"cls": 0, "last_token": size - 1}.get(context.judge.anatomy.pooling)
+
+
+def attended(counts: dict[str, list[float]]) -> list[AttendedToken]:
+    """The tokens that a head looks for: in at least two prompts, by lift."""
+    found = [
+        AttendedToken(
+            token=name,
+            share=total / prompts,
+            lift=total / even if even > 0 else 0.0,
+            prompts=int(prompts),
+            sink=bool(sink),
+        )
+        for name, (total, even, prompts, sink) in counts.items()
+        if prompts >= MIN_PROMPTS
+    ]
+    return sorted(found, key=lambda token: -token.lift)[:SHOWN]

@@ -1,0 +1,260 @@
+"""What every analysis of a job shares: the judge on its device, one context, and the provenance of each result."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from analyzer.analyses import Outcome, get
+from analyzer.checkpoints.digest import ContentDigest, changed_tensors, compute_digest, other_digests, read_digest
+from analyzer.checkpoints.fingerprint import fingerprint
+from analyzer.checkpoints.pins import verify
+from analyzer.checkpoints.soundness import validate
+from analyzer.jobs.earlier_results import Earlier
+from analyzer.jobs.keys import key_settings
+from analyzer.jobs.messages import Computation, Job, Neighbour
+from analyzer.model.device import TooLittleMemory, is_out_of_memory
+from analyzer.model.judge import Judge, judge_facts, load_judge
+from analyzer.session.content_cache import Memo
+from analyzer.session.context import Context
+from analyzer.session.frozen_layers import frozen_boundary
+from analyzer.session.frozen_prefix import FrozenPrefix, PrefixStore
+from analyzer.worker.logged_metrics import metrics_until
+from shared.errors import CheckpointRejected, SchemaError
+from shared.prompts.leaks import count_leaks
+from shared.prompts.probes import ProbeSet
+from shared.results import ResultRecord, ResultStore, payload_of
+from shared.run import Run
+from shared.version import __version__
+
+logger = logging.getLogger(__name__)
+
+PROGRESS_EVERY_S = 0.25
+
+Progress = Callable[[str, int, int], None]
+"""(analysis, done, total)"""
+
+
+@dataclass
+class WarmJudge:
+    """The judge of the last job, kept in the worker: the next one reads only the tensors that changed.
+
+    Beside it, what frozen layers have given already, and statistics of that.
+    """
+
+    device: str
+    judge: Judge | None = None
+    prefixes: PrefixStore = field(default_factory=PrefixStore)
+    memo: Memo = field(default_factory=Memo)
+
+    def load(self, job: Job, device: str) -> Judge:
+        """The job's judge on `device`.
+
+        Raises what `load_judge` raises, and CheckpointChanged. A judge that failed to load is not kept, nor one of
+        files that are no longer those that were digested: its bytes would not be what their digests say.
+        """
+        warm, self.judge = self.judge, None
+        files = tuple(job.files)
+        known = read_digest(Run(job.run, job.out).digests, job.checkpoint, files)
+        tensors = None if known is None else known.tensors
+        judge = load_judge(job.directory, job.record.judge, device=device, warm=warm, tensors=tensors)
+        verify(job.directory, job.pinned, job.source, files)
+        self.judge = judge
+        return judge
+
+
+@dataclass
+class Desk:
+    """The judge laid open for one job's analyses.
+
+    When memory runs out: half the batch, down to one prompt, then the CPU. Passes that are done are kept.
+    """
+
+    job: Job
+    digest: ContentDigest
+    probes: ProbeSet
+    probe_digest: str
+    warm: WarmJudge
+    batch_tokens: int
+    progress: Progress
+    judge: Judge | None = None
+    context: Context | None = None
+    earlier: Earlier = field(default_factory=Earlier)
+    """What the next analysis is to be compared with."""
+
+    def __post_init__(self) -> None:
+        self.run = Run(self.job.run, self.job.out)
+        self.device = self.warm.device
+        self.batch_tokens = self.first_batch_tokens = max(1, self.batch_tokens // self.job.batch_divisor)
+
+    def compute(self, name: str, computation: Computation, key: str) -> tuple[ResultRecord, Outcome]:
+        """One analysis with its provenance.
+
+        Raises what the computation raises, and TooLittleMemory when one prompt at a time is too much for the CPU.
+        """
+        analysis = get(name)
+        settings = analysis.settings.model_validate(computation.settings)
+        started = time.perf_counter()
+        outcome = None
+        while outcome is None:
+            try:
+                context = self._context()
+                context.progress, context.earlier = Throttled(self.progress, name), self.earlier
+                outcome = analysis.compute(context, settings)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._give_up_something(error)
+            # outside the handler: the error's traceback holds on to the tensors that have to go
+            if outcome is None:
+                _free_memory()
+        return self._record(name, computation, key, outcome, time.perf_counter() - started), outcome
+
+    def _give_up_something(self, error: Exception) -> None:
+        """Prepare another try with less memory. Raises TooLittleMemory when there is nothing left to give up."""
+        prompts = [] if self.context is None else self.context.encoded
+        longest = max((len(prompt.ids) for prompt in prompts), default=1)
+        if self.context is not None and self.batch_tokens > longest:
+            self.batch_tokens = self.context.batch_tokens = max(longest, self.batch_tokens // 2)
+            logger.warning("out of memory: trying again with batches of %d tokens", self.batch_tokens)
+        elif self.device != "cpu":
+            self.judge = self.warm.judge = self.context = None
+            self.device, self.batch_tokens = "cpu", self.first_batch_tokens
+            logger.warning("out of memory: trying again on the CPU")
+        else:
+            size = f" of up to {longest} tokens" if prompts else ""
+            raise TooLittleMemory(
+                f"Too little memory even for one prompt at a time{size}: give the analyzer a device or a machine "
+                "with more memory, or stop what else uses it."
+            ) from error
+        if self.device == "cpu":  # what is kept for later takes the very memory that is wanting
+            self.warm.prefixes.clear()
+            if self.context is not None:
+                self.context.prefix = None
+
+    def _context(self) -> Context:
+        """The shared context, made at first use and again after memory ran out."""
+        if self.context is not None:
+            return self.context
+        job, run = self.job, self.run
+        if self.judge is None:
+            self.judge = self.warm.load(job, self.device)
+        boundary, origin, embeddings = self._frozen(self.judge)
+        self.context = Context(
+            judge=self.judge,
+            probes=self.probes.probes,
+            step=job.step,
+            run=job.record,
+            metrics=metrics_until(run, job.directory, job.step),
+            frozen_boundary=boundary,
+            frozen_from=origin,
+            embeddings_frozen=embeddings,
+            reference_norms=self._reference_norms(),
+            leak_count=count_leaks(run, self.probes.probes),
+            batch_tokens=self.batch_tokens,
+            suite=frozenset(job.analyses),
+            memo=self.warm.memo,
+            prefix=FrozenPrefix(self.warm.prefixes, self.digest, boundary if embeddings else 0),
+        )
+        return self.context
+
+    def _frozen(self, judge: Judge) -> tuple[int, str, bool | None]:
+        """Frozen boundary, where it is known from, and whether the embeddings are frozen."""
+        folder = self.run.digests
+        others = other_digests(folder, self.job.checkpoint)
+        if not others and self.job.neighbour is not None:
+            others = _digest_neighbour(self.job.neighbour, folder)
+        changed = changed_tensors(self.digest, others)
+        if changed is not None:
+            boundary, embeddings = frozen_boundary(changed, self.digest.tensors, judge)
+            return boundary, "bytes", embeddings
+        declared = self.job.record.frozen_layers
+        if declared is not None:
+            return declared, "declared", declared > 0
+        return 0, "unknown", None
+
+    def _reference_norms(self) -> np.ndarray | None:
+        """Residual norms of the run's earliest other checkpoint that was analysed on this probe set."""
+        store = ResultStore(self.run.results)
+        for checkpoint in store.checkpoints():
+            if checkpoint == self.job.checkpoint:
+                continue
+            try:
+                record = store.newest(checkpoint, "layers")
+            except SchemaError:
+                continue
+            if record is not None and record.probe_digest == self.probe_digest:
+                return store.tensors(record).get("residual_norms")
+        return None
+
+    def _record(
+        self, name: str, computation: Computation, key: str, outcome: Outcome, seconds: float
+    ) -> ResultRecord:
+        job, judge, context = self.job, self.judge, self.context
+        assert judge is not None and context is not None  # noqa: S101 (compute has just used them)
+        leaks = context.leak_count
+        warnings = [*job.warnings, *judge.warnings, *self.probes.warnings, *outcome.warnings]
+        if self.device != self.warm.device:
+            warnings.append(f"Memory ran out on {self.warm.device}, so this was computed on the CPU.")
+        if leaks:
+            warnings.append(f"{leaks} of {len(context.probes)} probe prompts were trained on: scores flatter.")
+        return ResultRecord(
+            analysis=name,
+            analysis_version=computation.version,
+            checkpoint=job.checkpoint,
+            step=job.step,
+            epoch=job.epoch,
+            key=key,
+            checkpoint_digest=self.digest.digest,
+            probe_digest=self.probe_digest,
+            settings=key_settings(computation, job.record.judge),
+            judge=judge_facts(judge) | {"frozen_boundary": context.frozen_boundary},
+            device=judge.device,
+            dtype=judge.dtype,
+            seed=context.seed,
+            analyzer_version=__version__,
+            created_at=time.time(),
+            duration_s=seconds,
+            order_unverified=job.order_unverified,
+            warnings=list(dict.fromkeys(warnings)),
+            summary=dict(outcome.summary),
+            payload=payload_of(outcome.result),
+        )
+
+
+def _digest_neighbour(neighbour: Neighbour, folder: Path) -> list[ContentDigest]:
+    """The digests of another checkpoint, or none when it is not sound or changes meanwhile."""
+    files = tuple(neighbour.files)
+    try:
+        weights = validate(neighbour.directory)
+        digest = compute_digest(neighbour.directory, weights, neighbour.checkpoint, files, folder)
+        return [digest] if fingerprint(neighbour.directory) == files else []
+    except (CheckpointRejected, FileNotFoundError) as error:
+        logger.info("%s does not tell which layers train: %s", neighbour.checkpoint, error)
+        return []
+
+
+def _free_memory() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+class Throttled:
+    """Progress inside an analysis, passed on a few times a second."""
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress, self._name, self._last = progress, name, float("-inf")
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= PROGRESS_EVERY_S or done == total:
+            self._last = now
+            self._progress(self._name, done, total)

@@ -1,0 +1,124 @@
+"""What every page has around it: the run picker, the analyzer's chips, alerts, and the states without any run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from dashboard.chrome import live
+from dashboard.chrome import reader_choice as selection
+from dashboard.chrome.place import Place, place_from_environment
+from dashboard.chrome.reader_choice import Selection
+from dashboard.reading import cached as reading
+from dashboard.reading.alerts import LEVELS, checkpoint_alerts, run_alerts
+from dashboard.reading.facts import Facts, gather
+from dashboard.reading.snapshot import CheckpointView, Snapshot
+from dashboard.widgets.drawing import notice, plain, show_alerts, style
+from dashboard.widgets.steered import steered
+from shared.run import Run
+
+
+@dataclass
+class Frame:
+    """What a page needs to draw itself."""
+
+    snapshot: Snapshot
+    selection: Selection
+    view: CheckpointView | None
+    """The checkpoint to show; None when the run has none yet."""
+    facts: Facts
+    now: float
+    """Unix time of this rerun, seconds."""
+    watched: set[str] = field(default_factory=set)
+    """What else the page wants to be redrawn for (see live)."""
+
+
+def framed(title: str, draw: Callable[[Frame], None]) -> None:
+    """Draw one page inside its frame, then start watching the files."""
+    style()
+    place = place_from_environment()
+    chosen = selection.current()
+    runs = place.runs()
+    run = pick_run(runs, chosen)
+    with st.sidebar:
+        _run_picker(runs, run, chosen)
+        line = st.container()
+    reader = reading.reader(str(run.path), str(run.out)) if run is not None else None
+    snapshot = reader.snapshot() if reader is not None else None
+    shown = live.stamp_of(runs, snapshot)
+    st.title(title)
+    watched: set[str] = set()
+    if snapshot is None or not (snapshot.exists and snapshot.checkpoints):
+        _nothing_yet(place, runs, chosen, snapshot)
+    else:
+        view = selection.resolve(chosen, snapshot)
+        frame = Frame(snapshot, chosen, view, gather(snapshot, view), time.time(), watched)
+        with st.container():  # of its own, so that what follows stays where it is when an alert comes or goes
+            _show_problems(frame)
+        draw(frame)
+    with line:
+        live.keep_watching(place, reader.snapshot if reader else lambda: None, shown, frozenset(watched))
+
+
+def pick_run(runs: Sequence[Run], chosen: Selection) -> Run | None:
+    """The chosen run, or None when it is not there. The newest is chosen first, and stays so when others appear."""
+    if chosen.run is None and runs:
+        chosen.run = run_name(runs[0])
+    return next((run for run in runs if run_name(run) == chosen.run), None)
+
+
+def run_name(run: Run) -> str:
+    """The run's directory name: of `out`, where the two differ, because that is what was opened."""
+    return run.out.name
+
+
+def _run_picker(runs: Sequence[Run], run: Run | None, chosen: Selection) -> None:
+    names = [run_name(each) for each in runs]
+    if chosen.run is not None and run is None:
+        names.insert(0, chosen.run)  # a deleted run stays chosen, so that nothing else is shown in its name
+    if not names:
+        return
+
+    def picked(name: str) -> None:
+        chosen.run, chosen.checkpoint, chosen.follow = name, None, True
+        chosen.link_problem, chosen.wanted, chosen.units = "", None, {}
+        selection.write_link(chosen, None)
+
+    st.selectbox("Run", names, **steered("run", run_name(run) if run is not None else chosen.run, picked))
+
+
+def _show_problems(frame: Frame) -> None:
+    if frame.selection.link_problem:
+        with notice("note", "Link", "link", row=True):
+            plain(frame.selection.link_problem, "link")
+    alerts = [*run_alerts(frame.snapshot, frame.now), *checkpoint_alerts(frame.facts)]
+    show_alerts(sorted(alerts, key=lambda alert: LEVELS.index(alert.level)))
+
+
+def _nothing_yet(place: Place, runs: Sequence[Run], chosen: Selection, snapshot: Snapshot | None) -> None:
+    """The states without a checkpoint: no folder, no runs, a run that vanished, a run that has just begun."""
+    if snapshot is None and chosen.run is not None:
+        with notice("warning", "This run is not there", "missing"):
+            plain(f"{chosen.run} was deleted, renamed, or is not in {place.root}.", "missing")
+            if runs:
+                st.markdown("Choose another one in the sidebar.")
+    elif snapshot is None:
+        what = "holds no training run yet" if place.root.is_dir() else "does not exist yet"
+        with notice("note", "Waiting for a run", "empty"):
+            plain(
+                f"{place.root} {what}. This page fills itself as soon as one appears. To see one in minutes:",
+                "empty",
+            )
+            st.code("midwatch demo", language=None)
+            st.markdown("To watch a training of your own, start the analyzer on its output directory:")
+            st.code("midwatch watch OUTPUT_DIR", language=None)
+    else:
+        with notice("note", "No checkpoint yet", "begun"):
+            plain(
+                f"{snapshot.run.path} has no checkpoint yet. It appears here with the trainer's first save, "
+                "and its figures as soon as the analyzer has opened it.",
+                "begun",
+            )

@@ -1,0 +1,124 @@
+"""What a reader should be told before reading any figure of a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from dashboard.reading.condition import command
+from dashboard.reading.facts import Facts
+from dashboard.reading.snapshot import Snapshot, is_gone
+from dashboard.reading.words import ago, percent, plural
+from shared.records import CheckpointState
+
+Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+
+FNR_LIMIT = 0.10
+"""An FNR whose whole interval lies above this is worth an alert."""
+FNR_RISE = 0.05
+"""A rise of the FNR since the baseline that is worth an alert while the accuracy rises."""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert. `title` is ours; `detail` may quote data: draw it as text."""
+
+    level: Level
+    title: str
+    detail: str = ""
+    command: str = ""
+
+
+def run_alerts(snapshot: Snapshot, now: float) -> Iterator[Alert]:
+    """What is wrong with the analysis of the run as a whole. `now` is Unix time, seconds."""
+    status = snapshot.status
+    if snapshot.status_problem:
+        yield Alert("error", "The analyzer's status cannot be read", snapshot.status_problem)
+    if status is None:
+        return
+    watch = command("watch", snapshot.run)
+    if is_gone(status, now):
+        since = f"Last sign of life {ago(now - status.heartbeat_at)} (process {status.pid} on {status.host})."
+        yield Alert(
+            "error", "The analyzer is gone", f"{since} New checkpoints are not analysed. Start it again:", watch
+        )
+    elif status.state == "stopped" and status.lag_checkpoints:
+        detail = f"{plural(status.lag_checkpoints, 'checkpoint')} still to do. Start it again:"
+        yield Alert("warning", "The analyzer was stopped", detail, watch)
+    elif status.state == "paused":
+        yield Alert("error", "The analyzer is paused", status.message)
+    failed = [row for row in status.checkpoints if row.state == CheckpointState.QUARANTINED]
+    refused = [row for row in status.checkpoints if row.state == CheckpointState.REJECTED]
+    if failed or refused:
+        detail = f"{len(failed)} failed, {len(refused)} refused at the gate; causes on the page Analyzer."
+        yield Alert("warning", f"{plural(len(failed) + len(refused), 'checkpoint')} without results", detail)
+
+
+def checkpoint_alerts(facts: Facts) -> Iterator[Alert]:
+    """What the results of the shown checkpoint warn about."""
+    yield from _quality(facts)
+    yield from _trust(facts)
+    for found in facts.evolution.alerts if facts.evolution else []:
+        yield Alert("warning", "Unusual change", found.sentence)
+
+
+def _quality(facts: Facts) -> Iterator[Alert]:
+    progress, comparison = facts.progress, facts.comparison
+    fnr = progress.probe.get("fnr") if progress else None
+    if fnr is not None and fnr.low > FNR_LIMIT:
+        detail = (
+            f"{percent(fnr.value)} of the unsafe probe prompts pass as safe "
+            f"(95 % interval {percent(fnr.low)} to {percent(fnr.high)}, alert above {percent(FNR_LIMIT)})."
+        )
+        yield Alert("warning", "Many unsafe prompts are missed", detail)
+    yield from _fnr_rise(facts)
+    if progress is not None:
+        accuracy = progress.metrics.get("val", {}).get("accuracy")
+        tfidf = progress.baselines.get("tfidf", {}).get("accuracy")
+        if accuracy is not None and tfidf is not None and accuracy <= tfidf:
+            detail = f"Validation accuracy {percent(accuracy)}; TF-IDF with logistic regression {percent(tfidf)}."
+            yield Alert("warning", "No better than TF-IDF", detail)
+    if comparison is not None and comparison.divergence_layer is None:
+        detail = "At no layer does a linear probe tell safe from unsafe prompts better than its shuffled control."
+        yield Alert("note", "No divergence layer", detail)
+
+
+def _fnr_rise(facts: Facts) -> Iterator[Alert]:
+    now, then = facts.progress, facts.first_progress
+    if now is None or then is None or not {"fnr", "accuracy"} <= now.probe.keys() & then.probe.keys():
+        return
+    rise = now.probe["fnr"].value - then.probe["fnr"].value
+    if rise >= FNR_RISE and now.probe["accuracy"].value > then.probe["accuracy"].value:
+        detail = f"FNR is {100 * rise:.1f} points above {facts.first_label}, although the accuracy rose."
+        yield Alert("warning", "Accuracy up while FNR rises", detail)
+
+
+def _trust(facts: Facts) -> Iterator[Alert]:
+    tokens, layers, progress = facts.tokens, facts.layers, facts.progress
+    if layers is not None and layers.frozen_check == "fail":
+        cause = "Activations below the frozen boundary changed: a wrong checkpoint, merge or dtype."
+        detail = f"{cause} {layers.frozen_check_detail}"
+        yield Alert("error", "Frozen check failed", detail)
+    if tokens is not None and tokens.shortcut_alarm:
+        yield Alert("warning", "Shortcut alarm", tokens.shortcut_alarm)
+    if tokens is not None and tokens.share_converged < 1:
+        share = percent(1 - tokens.share_converged)
+        detail = (
+            f"{share} of {tokens.n_prompts} prompts miss the completeness bound of {percent(tokens.gap_bound)} "
+            f"(worst gap {percent(tokens.gap_worst)}); they are flagged where they are shown."
+        )
+        yield Alert("note", "Some attributions did not converge", detail)
+    if progress is not None and progress.leak_count:
+        count = plural(progress.leak_count, "probe prompt")
+        detail = f"{count} also in the training data: the numbers here flatter the judge."
+        yield Alert("warning", "Probe set leaks into training", detail)
+    for record in facts.records.values():
+        if record.order_unverified:
+            yield Alert(
+                "note", "Checkpoint accepted without proof of completeness", "Its files' times were lost in a copy."
+            )
+            break
+    for warning in sorted({w for record in facts.records.values() for w in record.warnings}):
+        yield Alert("note", "The analyzer warns", warning)

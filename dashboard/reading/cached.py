@@ -1,0 +1,162 @@
+"""Cached reads: a result is parsed once for each (path, mtime), a figure drawn once for each result it shows.
+
+Caches are bounded, because a session may visit hundreds of epochs. What they hold is shared and never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from pydantic import BaseModel, ValidationError
+
+from dashboard.reading.snapshot import RunReader, sort_key
+from shared import views as analyses
+from shared.errors import SchemaError
+from shared.files import read_jsonl, read_record
+from shared.records import MetricsLine, RunRecord
+from shared.results import ResultRecord
+from shared.results_index import ResultFile
+from shared.run import Run
+from shared.views import Panel
+from shared.views.circuits import panels_of
+from shared.views.over_run.circuit_change import circuit_changes
+from shared.views.tokens import change_panels
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def reader(path: str, out: str) -> RunReader:
+    """The reader of a run, one for all sessions."""
+    return RunReader(Run(Path(path), Path(out)))
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _record(path: str, mtime_ns: int) -> ResultRecord:
+    return read_record(Path(path), ResultRecord)
+
+
+def load(file: ResultFile) -> ResultRecord:
+    """One result. Raises SchemaError (damaged, or from a newer Midwatch) or OSError (deleted)."""
+    return _record(file.path, file.mtime_ns)
+
+
+def typed(file: ResultFile | None, name: str) -> Any:
+    """The typed payload of a result, or None when it is missing or unreadable (its own tab says why)."""
+    if file is None:
+        return None
+    try:
+        return _typed(file.path, file.mtime_ns, name)
+    except (SchemaError, OSError, ValidationError):
+        return None
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _typed(path: str, mtime_ns: int, name: str) -> BaseModel:
+    return analyses.get(name).result.model_validate(_record(path, mtime_ns).payload)
+
+
+def _token_changes(record: ResultRecord, baseline: ResultRecord, shown: int) -> list[Panel]:
+    return change_panels(record, baseline)
+
+
+CHANGES: dict[str, Callable[[ResultRecord, ResultRecord, int], list[Panel]]] = {
+    "tokens": _token_changes,
+    "circuits": circuit_changes,
+}
+"""The analyses that can draw their change since an earlier result."""
+SIZED: dict[str, Callable[[ResultRecord, int], list[Panel]]] = {"circuits": panels_of}
+"""The analyses whose reader chooses how much is drawn."""
+
+
+def panels(file: ResultFile, name: str, baseline: ResultFile | None = None, shown: int = 0) -> list[Panel]:
+    """The figures of one result, or of its change since `baseline`; those of unsafe samples first.
+
+    `shown` is how much to draw, for those in SIZED. Raises SchemaError, OSError, or what drawing a damaged payload
+    raises.
+    """
+    return _panels(file, name, baseline, shown)
+
+
+@st.cache_resource(
+    show_spinner=False, max_entries=12, hash_funcs={ResultFile: lambda file: (file.path, file.mtime_ns)}
+)
+def _panels(file: ResultFile, name: str, baseline: ResultFile | None, shown: int) -> list[Panel]:
+    record = load(file)
+    if baseline is not None:
+        found = CHANGES[name](record, load(baseline), shown)
+    else:
+        found = SIZED[name](record, shown) if name in SIZED else analyses.get(name).panels(record)
+    return sorted(found, key=lambda panel: "_unsafe_" not in panel.stem)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _run_record(path: str, mtime_ns: int) -> RunRecord | None:
+    try:
+        return read_record(Path(path), RunRecord)
+    except (SchemaError, OSError):
+        return None
+
+
+def run_record(run: Run) -> RunRecord | None:
+    """run.json, or None when there is none to read."""
+    return _run_record(str(run.record), stamp(run.record))
+
+
+def stamp(path: Path) -> int:
+    """mtime of a file in nanoseconds; 0 when there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _metrics(path: str, mtime_ns: int) -> list[MetricsLine]:
+    lines = []
+    for value in read_jsonl(Path(path)):
+        try:
+            lines.append(MetricsLine.model_validate(value))
+        except ValidationError:
+            continue  # a line of another shape says nothing we could draw
+    return lines
+
+
+def metrics(run: Run) -> list[MetricsLine]:
+    """The logged metrics, in the file's order."""
+    return _metrics(str(run.metrics), stamp(run.metrics))
+
+
+@st.cache_resource(show_spinner=False, max_entries=4096)
+def _slim(path: str, mtime_ns: int) -> ResultRecord | None:
+    """A result without its display samples: enough for the curves, small enough to keep for every checkpoint."""
+    try:
+        record = read_record(Path(path), ResultRecord)
+    except (SchemaError, OSError):
+        return None
+    return record.model_copy(
+        update={"payload": record.payload | ({"samples": []} if "samples" in record.payload else {})}
+    )
+
+
+def history(files: Sequence[ResultFile]) -> list[ResultRecord]:
+    """The readable ones of `files`, in the same order, without their display samples."""
+    return [record for file in files if (record := _slim(file.path, file.mtime_ns)) is not None]
+
+
+@st.cache_resource(show_spinner="Reading the results of every checkpoint…", max_entries=3)
+def run_panels(path: str, out: str, name: str, version: int, metrics_stamp: int) -> list[Panel]:
+    """The figures of an analysis over the whole run, as of a version of its results and of metrics.jsonl."""
+    view = analyses.get(name)
+    run_reader = reader(path, out)
+    if view.run_panels is None:
+        return []
+    found = run_reader.index.files()
+    files = [
+        file
+        for checkpoint in sorted(found, key=sort_key)
+        for analysis, file in found[checkpoint].items()
+        if analysis in view.run_reads
+    ]
+    return view.run_panels(history(files), metrics(run_reader.run))

@@ -1,0 +1,63 @@
+"""The typed results of the shown checkpoint and of the baseline, as alerts and headline numbers need them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dashboard.reading import cached as reading
+from dashboard.reading.snapshot import CheckpointView, Snapshot
+from shared.errors import SchemaError
+from shared.results import ResultRecord
+from shared.views.comparison import ComparisonResult
+from shared.views.evolution import EvolutionResult
+from shared.views.layers import LayersResult
+from shared.views.progress import ProgressResult
+from shared.views.tokens import TokensResult
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about one checkpoint; None for what is missing or unreadable."""
+
+    tokens: TokensResult | None = None
+    layers: LayersResult | None = None
+    comparison: ComparisonResult | None = None
+    progress: ProgressResult | None = None
+    evolution: EvolutionResult | None = None
+    first_progress: ProgressResult | None = None
+    """Of the baseline; None when the baseline is the checkpoint itself."""
+    first_label: str = ""
+    unreadable: frozenset[str] = frozenset()
+    """Analyses whose result exists and cannot be read; their tabs say why."""
+    records: dict[str, ResultRecord] = field(default_factory=dict)
+    """The readable results by analysis."""
+
+
+def gather(snapshot: Snapshot, view: CheckpointView | None) -> Facts:
+    """Read what exists about `view`; nothing here raises for a damaged result."""
+    if view is None:
+        return Facts()
+    first = snapshot.first_with("progress")
+    before = first if first is not None and first.name != view.name else None
+
+    def typed(name: str, of: CheckpointView | None = view):
+        return reading.typed(of.results.get(name), name) if of is not None else None
+
+    found = {name: typed(name) for name in ("tokens", "layers", "comparison", "progress", "evolution")}
+    return Facts(
+        **found,
+        unreadable=frozenset(name for name, result in found.items() if result is None and name in view.results),
+        first_progress=typed("progress", before),
+        first_label=before.label if before else "",
+        records=_records(view),
+    )
+
+
+def _records(view: CheckpointView) -> dict[str, ResultRecord]:
+    found = {}
+    for name, file in view.results.items():
+        try:
+            found[name] = reading.load(file)
+        except (SchemaError, OSError):
+            continue  # the tab of this analysis says why
+    return found

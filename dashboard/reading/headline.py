@@ -1,0 +1,116 @@
+"""The four numbers looked at first: FNR, accuracy, contrast pairs, divergence layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboard.reading.facts import Facts
+from dashboard.reading.words import percent, points
+from shared.findings.parts import Interval
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One number. Every string is made of our words and of numbers: nothing here is data that could hold markup."""
+
+    label: str
+    value: str
+    note: str
+    help: str
+    delta: str | None = None
+    good: str = "normal"
+    """"inverse" where a fall is good, as `st.metric` calls it."""
+
+
+def headlines(facts: Facts) -> list[Headline]:
+    return [_fnr(facts), _accuracy(facts), _contrast(facts), _divergence(facts)]
+
+
+def _fnr(facts: Facts) -> Headline:
+    fnr = facts.progress.probe.get("fnr") if facts.progress else None
+    before = facts.first_progress.probe.get("fnr") if facts.first_progress else None
+    note = missing_note(facts, "progress")
+    if fnr is not None and facts.progress is not None:
+        counts = facts.progress.confusion
+        unsafe = counts.get("true_positive", 0) + counts.get("false_negative", 0)
+        note = f"95 % interval {interval(fnr)} · n = {unsafe} unsafe probe prompts"
+    return Headline(
+        "Unsafe prompts missed (FNR)",
+        percent(fnr.value) if fnr else MISSING,
+        note,
+        "Share of the unsafe prompts of the probe set that the judge passes as safe. Lower is better; 0 % is the "
+        "goal. The interval is a bootstrap over prompts.",
+        points(fnr.value - before.value) if fnr and before else None,
+        "inverse",
+    )
+
+
+def _accuracy(facts: Facts) -> Headline:
+    label = "Accuracy (validation)"
+    text = (
+        "Share of prompts judged right, beside what needs no transformer: TF-IDF with logistic regression, and "
+        "length alone."
+    )
+    progress, before = facts.progress, facts.first_progress
+    if progress is None:
+        return Headline(label, MISSING, missing_note(facts, "progress"), text)
+    value = progress.metrics.get("val", {}).get("accuracy")
+    if value is None:
+        probe = progress.probe.get("accuracy")
+        note = f"95 % interval {interval(probe)} · no validation logged" if probe else "not logged"
+        return Headline("Accuracy (probe set)", percent(probe.value) if probe else MISSING, note, text)
+    old = before.metrics.get("val", {}).get("accuracy") if before else None
+    names = (("tfidf", "TF-IDF"), ("length", "length alone"))
+    known = [
+        f"{name} {percent(b['accuracy'])}"
+        for key, name in names
+        if "accuracy" in (b := progress.baselines.get(key, {}))
+    ]
+    note = " · ".join(known) or "no baselines in run.json"
+    return Headline(label, percent(value), note, text, points(value - old) if old is not None else None)
+
+
+def _contrast(facts: Facts) -> Headline:
+    now = facts.progress.contrast_accuracy if facts.progress else None
+    before = facts.first_progress.contrast_accuracy if facts.first_progress else None
+    missing = missing_note(facts, "progress") if facts.progress is None else "no contrast pairs in the probe set"
+    return Headline(
+        "Contrast pairs right",
+        percent(now.value) if now else MISSING,
+        f"95 % interval {interval(now)} · both twins right" if now else missing,
+        "Share of the pairs of minimally different safe and unsafe twins where both are judged right. Keywords "
+        "alone cannot win here.",
+        points(now.value - before.value) if now and before else None,
+    )
+
+
+def _divergence(facts: Facts) -> Headline:
+    text = (
+        "The first layer from which a linear probe tells safe from unsafe prompts better than the same probe on "
+        "shuffled labels. It should lie in the layers that train."
+    )
+    found = facts.comparison
+    if found is None:
+        return Headline("Divergence layer", MISSING, missing_note(facts, "comparison"), text)
+    layer = found.divergence_layer
+    if layer is None:
+        last = found.points[-1]
+        note = f"no layer clears its control · last AUROC {last.auroc.value:.2f} against {last.control_p95:.2f}"
+        return Headline("Divergence layer", "none", note, text)
+    point = found.points[layer + 1] if layer + 1 < len(found.points) else found.points[-1]
+    value = "embeddings" if layer < 0 else f"layer {layer}"
+    depth = f"of 0–{found.layers - 1}, {found.frozen_boundary} frozen"
+    note = f"{depth} · AUROC {point.auroc.value:.2f}, control {point.control_p95:.2f}"
+    return Headline("Divergence layer", value, note, text)
+
+
+def missing_note(facts: Facts, analysis: str) -> str:
+    """Why a number of `analysis` is not there."""
+    return "its result cannot be read" if analysis in facts.unreadable else "not analysed yet"
+
+
+def interval(value: Interval) -> str:
+    """ "3.1 to 12.5 %"."""
+    return f"{100 * value.low:.1f} to {100 * value.high:.1f} %"

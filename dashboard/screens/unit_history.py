@@ -1,0 +1,104 @@
+"""Below a map of neurons or heads: pick one, and see it over the checkpoints of the run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from safetensors import SafetensorError, safe_open
+
+from dashboard.chrome.frame import Frame
+from dashboard.chrome.reader_choice import Selection
+from dashboard.reading import cached as reading
+from dashboard.reading.snapshot import CheckpointView
+from dashboard.widgets.panels import show_panels
+from dashboard.widgets.steered import steered
+from shared.figures.units.words import nats
+from shared.results import TENSORS_FILE
+from shared.results_index import ResultFile
+from shared.views import Panel
+from shared.views.over_run.unit_history import Moment, history_panel
+
+LETTERS = {"neurons": ("Neuron", "N"), "heads": ("Head", "H")}
+"""The analyses whose units have a history: what to call one, and the letter before its number."""
+TENSORS = {"effect": "effect", "error": "effect_error", "auroc": "auroc", "carrying": "carrying"}
+"""Field of a Moment -> name of the tensor (layers, units) that holds it."""
+Place = tuple[int, int]
+"""Layer, and number of the unit in it."""
+
+
+def shown_units(result: Any, analysis: str) -> dict[Place, str]:
+    """The units that have a row in the figure, in its order -> what the picker says of them."""
+    rows = [(row, "") for row in result.top] + [(row, ", a decoy") for row in getattr(result, "decoys", [])]
+    number = "neuron" if analysis == "neurons" else "head"
+    return {
+        (row.layer, getattr(row, number)): f"{row.name} · {nats(row.effect.value)} nats{kind}" for row, kind in rows
+    }
+
+
+def unit_name(place: Place, analysis: str) -> str:
+    """ "L4.N1203" """
+    return f"L{place[0]}.{LETTERS[analysis][1]}{place[1]}"
+
+
+def unit_history(frame: Frame, view: CheckpointView, analysis: str) -> None:
+    """The picker and the figure; nothing where the result has no such units or cannot be read."""
+    if analysis not in LETTERS:
+        return
+    result = reading.typed(view.results.get(analysis), analysis)
+    units = shown_units(result, analysis) if result is not None else {}
+    kept = frame.selection.units.get(analysis)
+    if kept is not None and kept not in units:
+        units[kept] = f"{unit_name(kept, analysis)} · not among the strongest here"
+    if not units:
+        return
+    place = _pick(units, frame.selection, analysis)
+
+    def find() -> list[Panel]:
+        return [_panel(frame.snapshot.checkpoints, view, analysis, place)]
+
+    show_panels(find(), find, f"{analysis}-history")
+
+
+def _pick(units: dict[Place, str], chosen: Selection, analysis: str) -> Place:
+    """The selectbox. The choice is ours, so that a live update, which changes the options, does not move it."""
+
+    def picked(place: Place) -> None:
+        chosen.units[analysis] = place
+
+    place = chosen.units.get(analysis, next(iter(units)))
+    label = f"{LETTERS[analysis][0]} to follow over the run"
+    widget = steered(f"unit_{analysis}", place, picked)
+    st.selectbox(label, list(units), format_func=units.__getitem__, **widget)
+    return place
+
+
+def _panel(views: Sequence[CheckpointView], view: CheckpointView, analysis: str, place: Place) -> Panel:
+    moments = [
+        Moment(each.step, each.epoch, each.label, **values_of(each.results.get(analysis), place)) for each in views
+    ]
+    return history_panel(unit_name(place, analysis), moments, view.step, selective=analysis == "neurons")
+
+
+def values_of(file: ResultFile | None, place: Place) -> dict[str, Any]:
+    """The unit's numbers at one checkpoint; empty where there is no result, or none that can be read."""
+    return {} if file is None else _values(file.path, file.mtime_ns, place)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8192)
+def _values(path: str, mtime_ns: int, place: Place) -> dict[str, Any]:
+    """One number a tensor, read alone: the file of a large judge holds megabytes."""
+    found: dict[str, Any] = {}
+    try:
+        with safe_open(Path(path).with_name(TENSORS_FILE), framework="numpy") as file:
+            for field, name in TENSORS.items():
+                if name in file.keys():  # noqa: SIM118 - not a mapping
+                    found[field] = file.get_slice(name)[place].item()
+    except (SafetensorError, OSError):
+        return {}  # damaged, gone, or of a judge of another shape: a gap
+    if "carrying" in found:
+        found["carrying"] = bool(found["carrying"])
+    return {field: value if math.isfinite(value) else None for field, value in found.items()}

@@ -1,0 +1,123 @@
+"""The only places where words and figures meet Streamlit.
+
+Prompts, file names and causes are hostile: Streamlit reads markdown (and loads its images) in titles, captions,
+alerts, labels and metrics. So data goes through `plain` (st.text), `st.code`, `st.dataframe` and Plotly text only;
+labels and titles are ours. The style sheet is a constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+import streamlit as st
+
+from dashboard.reading.alerts import Alert
+from dashboard.reading.condition import Condition
+from dashboard.reading.headline import Headline
+
+# a figure narrower than 900 px scrolls sideways, as on the exported pages, rather than crowd its labels
+STYLE = """<style>
+.stMainBlockContainer {padding: 1.6rem 2.2rem 3rem; max-width: 1500px}
+h1 {font-size: 1.6rem !important; padding: 0 0 0.5rem !important}
+[class*="st-key-plain-"] [data-testid="stText"] {font-family: inherit; white-space: pre-wrap;
+  overflow-wrap: anywhere}
+[class*="st-key-plain-heading"] [data-testid="stText"] {font-weight: 600; font-size: 1.05rem; color: #1d2733}
+[class*="st-key-plain-muted"] [data-testid="stText"] {font-size: 0.85rem; line-height: 1.45}
+[class*="st-key-plain-muted"] [data-testid="stText"] span {color: #55606e}
+[class*="st-key-plain-small"] [data-testid="stText"] {font-size: 0.74rem; line-height: 1.35}
+[class*="st-key-plain-small"] [data-testid="stText"] span {color: #7a8591}
+[class*="st-key-plain-body"] [data-testid="stText"] {font-size: 0.95rem; line-height: 1.45}
+[class*="st-key-notice-"] {border-left: 4px solid #8492a3; background: #f4f6f8; border-radius: 6px;
+  padding: 0.55rem 0.9rem; gap: 0.15rem}
+[class*="st-key-notice-error"] {border-left-color: #b3261e; background: #fdecea}
+[class*="st-key-notice-warning"] {border-left-color: #b26a00; background: #fff5e0}
+[class*="st-key-notice-running"] {border-left-color: #0f5c8c; background: #e8f2f9}
+[class*="st-key-notice-"] [data-testid="stMarkdownContainer"] {margin-bottom: 0}
+[class*="st-key-notice-"] [data-testid="stMarkdownContainer"] p {margin-bottom: 0; line-height: 1.45}
+[class*="st-key-notice-"] [data-testid="stCode"] pre {padding: 0.45rem 0.8rem}
+h3 {font-size: 1.15rem !important; padding: 0.6rem 0 0.1rem !important}
+[data-testid="stMetricValue"] {font-size: 1.9rem}
+[class*="st-key-panel-"] {gap: 0.4rem}
+[class*="st-key-panel-"] [data-testid="stFullScreenFrame"] {min-width: 900px}
+</style>"""
+
+Size = Literal["heading", "body", "muted", "small"]
+
+
+MOST_TEXT = 2000
+"""Characters shown of any one text: a cause may be a whole log."""
+
+
+def style() -> None:
+    """Send the constant style sheet. Call once a page."""
+    st.html(STYLE)
+
+
+def plain(text: str, key: str, size: Size = "body") -> None:
+    """Text that may hold anything, shown as it is."""
+    with st.container(key=f"plain-{size}-{key}", gap=None):
+        st.text(text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "…")
+
+
+@contextmanager
+def notice(kind: str, title: str, key: str, *, row: bool = False) -> Iterator[None]:
+    """A coloured box; `kind` is "error", "warning", "running" or "note", `title` is ours and may not hold data.
+
+    `row` puts what follows beside the title instead of below it.
+    """
+    icon = {
+        "error": ":material/error:",
+        "warning": ":material/warning:",
+        "running": ":material/progress_activity:",
+    }.get(kind, ":material/info:")
+    with st.container(key=f"notice-{kind}-{key}", horizontal=row, vertical_alignment="center", gap="xsmall"):
+        st.markdown(f"{icon} **{title}**", width="content")
+        yield
+
+
+def show_alerts(alerts: Sequence[Alert]) -> None:
+    """The errors and warnings as boxes, the notes behind one line."""
+    loud = [alert for alert in alerts if alert.level != "note"]
+    notes = [alert for alert in alerts if alert.level == "note"]
+    with st.container(gap="xsmall"):
+        for number, alert in enumerate(loud):
+            _show_alert(alert, f"alert{number}")
+    if notes:
+        with st.expander(f"Notes ({len(notes)})", icon=":material/info:"):
+            for number, alert in enumerate(notes):
+                _show_alert(alert, f"note{number}")
+
+
+def _show_alert(alert: Alert, key: str) -> None:
+    with notice(alert.level, alert.title, key, row=not alert.command):
+        if alert.detail:
+            plain(alert.detail, key)
+        if alert.command:
+            st.code(alert.command, language=None)
+
+
+def show_condition(state: Condition, key: str) -> None:
+    """The box that stands where a figure is missing."""
+    kind = {"failed": "error", "running": "running"}.get(state.kind, "note")
+    with notice(kind, state.title, f"state-{key}", row=not state.command):
+        if state.detail:
+            plain(state.detail, f"state-{key}")
+        if state.command:
+            st.code(state.command, language=None)
+
+
+def show_headlines(numbers: Sequence[Headline], baseline: str) -> None:
+    """The row of numbers looked at first; differences are since `baseline` (ours, e.g. "epoch 1")."""
+    for column, number in zip(st.columns(len(numbers)), numbers, strict=True):
+        with column, st.container(border=True, height="stretch"):
+            st.metric(
+                number.label,
+                number.value,
+                delta=number.delta,
+                delta_color="inverse" if number.good == "inverse" else "normal",
+                delta_description=f"since {baseline}" if number.delta else None,
+                help=number.help,
+            )
+            st.caption(number.note)

@@ -1,0 +1,1 @@
+"""Figures of what changed between checkpoints. Imports the kit alone."""

@@ -1,0 +1,1 @@
+"""Figures over a whole run. Imports the kit alone."""

@@ -1,0 +1,1 @@
+"""Figures of neurons and heads. Imports the kit alone."""

@@ -1,0 +1,1 @@
+"""What each analysis finds: typed results, their text and badge. Imports no plotly."""

@@ -1,0 +1,3 @@
+"""`training_visualizations/`: the HTML pages and metrics that people open from disk. Nothing in `shared`
+imports it.
+"""

@@ -1,0 +1,85 @@
+"""epoch_{N}_metrics.json: one checkpoint's numbers, flat, for scripts and spreadsheets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.findings.parts import Interval, interval_cells, typed_result
+from shared.results import ResultRecord
+from shared.views.comparison import ComparisonResult
+from shared.views.progress import ProgressResult
+from shared.views.tokens import TokensResult
+
+SPLIT_METRICS = ("accuracy", "loss", "f1", "auc", "precision", "recall", "fnr", "fpr")
+"""Always there for train_ and val_, as null where nothing was logged."""
+
+
+def checkpoint_metrics(records: Mapping[str, ResultRecord]) -> dict[str, Any]:
+    """Analysis name -> result, of one checkpoint, as one flat object; what is missing is None.
+
+    Raises SchemaError when a payload is not what its analysis says.
+    """
+    record = next(iter(records.values()))
+    values: dict[str, Any] = {
+        "epoch": record.epoch,
+        "step": record.step,
+        "checkpoint": record.checkpoint,
+        "checkpoint_digest": record.checkpoint_digest,
+        "probe_digest": record.probe_digest,
+        "analyzer_version": record.analyzer_version,
+    }
+    values |= {f"{split}_{name}": None for split in ("train", "val") for name in SPLIT_METRICS}
+    if "progress" in records:
+        values |= _progress(typed_result(records["progress"], ProgressResult))
+    if "comparison" in records:
+        values |= _comparison(typed_result(records["comparison"], ComparisonResult))
+    if "tokens" in records:
+        values |= _tokens(typed_result(records["tokens"], TokensResult))
+    values["warnings"] = sorted({warning for each in records.values() for warning in each.warnings})
+    return values
+
+
+def _progress(result: ProgressResult) -> dict[str, Any]:
+    logged = {
+        f"{split}_{name}": value for split, metrics in result.metrics.items() for name, value in metrics.items()
+    }
+    probe = {
+        cell: v
+        for name, value in result.probe.items()
+        for cell, v in interval_cells(f"probe_{name}", value).items()
+    }
+    baselines = {
+        f"baseline_{kind}_{name}": value
+        for kind, metrics in result.baselines.items()
+        for name, value in metrics.items()
+    }
+    pairs = interval_cells("probe_pairs_right", result.contrast_accuracy)
+    confusion = {f"probe_{cell}": count for cell, count in result.confusion.items()}
+    return logged | probe | pairs | confusion | baselines | {"probe_leaks": result.leak_count}
+
+
+def _comparison(result: ComparisonResult) -> dict[str, Any]:
+    return {
+        "layers": result.layers,
+        "frozen_boundary": result.frozen_boundary,
+        "divergence_layer": result.divergence_layer,
+        **interval_cells("probe_auroc_last_layer", result.points[-1].auroc),
+        "control_auroc_p95_last_layer": result.points[-1].control_p95,
+        **interval_cells("judge_auroc", result.decision_auroc),
+    }
+
+
+def _tokens(result: TokensResult) -> dict[str, Any]:
+    scored: dict[str, Interval] = {}
+    for each in result.faithfulness:
+        scored[f"comprehensiveness_{each.method}"] = each.comprehensiveness
+        scored[f"sufficiency_{each.method}"] = each.sufficiency
+    faithful = {cell: v for name, value in scored.items() for cell, v in interval_cells(name, value).items()}
+    return {
+        "attribution_gap_median": result.gap_median,
+        "attribution_gap_worst": result.gap_worst,
+        "attribution_share_converged": result.share_converged,
+        "shortcut_share": result.shortcut_share,
+        **faithful,
+    }

@@ -1,0 +1,138 @@
+"""Draws what is committed into `training_visualizations/`: a page a figure, JSON, progress over the run, an index.
+
+Everything here follows from the results and can be drawn again at any time (`midwatch render`); files are replaced
+in one step, so that a reader meets the old or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from shared.errors import SchemaError
+from shared.files import read_jsonl, write_bytes_atomic, write_json_atomic
+from shared.pages.html import index_html, write_page
+from shared.pages.metrics_json import checkpoint_metrics
+from shared.records import MetricsLine
+from shared.results import ResultRecord, ResultStore, file_prefix
+from shared.run import Run
+from shared.views import View, all_views
+
+INDEX = "index.html"
+
+
+def render_checkpoint(run: Run, checkpoint: str, names: Collection[str] | None = None) -> list[Path]:
+    """Draw every committed result of one checkpoint, the progress over the run, and the index.
+
+    `names` are the analyses that are new: where they are given, only what shows these is drawn. Returns the files
+    written. A result that cannot be read does not stop the others: SchemaError names all such results at the end.
+    Raises OSError when the folder cannot be written.
+    """
+    faults: list[str] = []
+    return _finish(run, _draw_checkpoint(run, checkpoint, faults, names), faults, names)
+
+
+def render_run(run: Run) -> list[Path]:
+    """Draw all committed results of a run; returns and raises as `render_checkpoint` does."""
+    faults: list[str] = []
+    written = [
+        path
+        for checkpoint in ResultStore(run.results).checkpoints()
+        for path in _draw_checkpoint(run, checkpoint, faults)
+    ]
+    return _finish(run, written, faults)
+
+
+def _finish(run: Run, written: list[Path], faults: list[str], names: Collection[str] | None = None) -> list[Path]:
+    """What spans the run, then the report of what could not be drawn."""
+    written += _draw_progress(run, names)
+    if written:
+        index = run.visualizations / INDEX
+        write_bytes_atomic(index, index_html(run.name, run.visualizations).encode("utf-8"), durable=False)
+        written.append(index)
+    if faults:
+        raise SchemaError(f"Everything else is drawn, but: {' '.join(faults)}")
+    return written
+
+
+def _draw_checkpoint(
+    run: Run, checkpoint: str, faults: list[str], names: Collection[str] | None = None
+) -> list[Path]:
+    """The pages and metrics.json of one checkpoint; unreadable results go to `faults`."""
+    written: list[Path] = []
+    records: dict[str, ResultRecord] = {}
+    for view in all_views():
+        new = names is None or view.name in names
+        try:
+            record = ResultStore(run.results).newest(checkpoint, view.name)
+            if record is not None:
+                written += _draw_view(run, view, record) if new else []
+                records[view.name] = record
+        except SchemaError as error:
+            faults += [str(error)] if new else []
+    if records:
+        written.append(_write_metrics(run, records))
+    return written
+
+
+def _draw_view(run: Run, view: View, record: ResultRecord) -> list[Path]:
+    prefix = file_prefix(record.step, record.epoch)
+    written = []
+    for panel in view.panels(record):
+        path = run.visualizations / f"{prefix}_{panel.stem}.html"
+        write_page(path, panel)
+        written.append(path)
+    return written + _write_exports(run, view, record)
+
+
+def _write_exports(run: Run, view: View, record: ResultRecord) -> list[Path]:
+    """The view's JSON documents, on one line each: an indented one of half a million numbers takes seconds."""
+    if view.exports is None:
+        return []
+    written = []
+    for stem, document in view.exports(record, ResultStore(run.results).tensors(record)).items():
+        path = run.visualizations / f"{file_prefix(record.step, record.epoch)}_{stem}.json"
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        write_bytes_atomic(path, text.encode("utf-8", "surrogatepass"), durable=False)
+        written.append(path)
+    return written
+
+
+def _write_metrics(run: Run, records: dict[str, ResultRecord]) -> Path:
+    record = next(iter(records.values()))
+    path = run.visualizations / f"{file_prefix(record.step, record.epoch)}_metrics.json"
+    write_json_atomic(path, checkpoint_metrics(records), durable=False)
+    return path
+
+
+def _draw_progress(run: Run, names: Collection[str] | None = None) -> list[Path]:
+    """The figures over the whole run, from whatever can be read."""
+    store = ResultStore(run.results)
+    lines = read_metrics(run)
+    written = []
+    if not store.checkpoints():
+        return written
+    for view in all_views():
+        if names is not None and view.run_reads.isdisjoint(names):
+            continue
+        read = (record for name in sorted(view.run_reads) for record in store.history(name))
+        records = sorted(read, key=lambda record: record.step)
+        for panel in view.run_panels(records, lines) if view.run_panels else []:
+            path = run.visualizations / f"{panel.stem}.html"
+            write_page(path, panel)
+            written.append(path)
+    return written
+
+
+def read_metrics(run: Run) -> Sequence[MetricsLine]:
+    """metrics.jsonl; lines that are not metrics are skipped. Empty for a foreign run."""
+    lines = []
+    for value in read_jsonl(run.metrics):
+        try:
+            lines.append(MetricsLine.model_validate(value))
+        except ValidationError:
+            continue
+    return lines

@@ -1,0 +1,170 @@
+"""Circuit comparison: at which layer the judge's representation tells safe from unsafe prompts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import model_validator
+
+from shared.figures.comparison import comparison_figure
+from shared.figures.kit.layer_axis import layer_name
+from shared.findings.badge import badge
+from shared.findings.parts import Interval, Part, interval_cells, layer_names, require_length, typed_result
+from shared.views import Panel, View, register
+
+if TYPE_CHECKING:
+    from shared.results import ResultRecord
+
+
+class PointComparison(Part):
+    """Safe against unsafe at one point of the residual stream, on the pooled representation."""
+
+    distance: Interval
+    """d': distance between class means / sqrt(trace of the pooled covariance); bootstrap over groups of prompts."""
+    distance_noise: float
+    """95th percentile of d' under shuffled labels: the noise floor."""
+    cosine: float | None
+    """Cosine of the raw class means; None where a mean is zero."""
+    auroc: Interval
+    """Cross-validated linear-probe AUROC, folds grouped by contrast pair and template; bootstrap interval."""
+    control_mean: float
+    control_p95: float
+    """The same probe with shuffled labels: mean and 95th percentile over the shuffles."""
+    pair_cosine: float | None
+    """Mean cosine of each contrast pair's difference with the mean of the others; None below two pairs."""
+    pair_accuracy: Interval | None
+    """Share of pairs whose unsafe twin the held-out probe ranks above its safe twin (Wilson interval)."""
+
+
+class ComparisonResult(Part):
+    """Result of the analysis `comparison`. `points` has layers + 1 entries: embeddings first."""
+
+    layers: int
+    frozen_boundary: int
+    pooling: str
+    n_safe: int
+    n_unsafe: int
+    n_pairs: int
+    folds: int
+    shuffles: int
+    bootstraps: int
+    points: list[PointComparison]
+    divergence_layer: int | None
+    """First of 2 consecutive points whose AUROC interval clears the control's 95th percentile: a layer index,
+    -1 for the embeddings; None when there is none (never 0 for "none")."""
+    decision_auroc: Interval
+    """AUROC of the judge's own score, for comparison with the probes."""
+    notes: list[str]
+
+    @model_validator(mode="after")
+    def _one_point_a_layer(self) -> ComparisonResult:
+        require_length("points", self.points, self.layers + 1)
+        return self
+
+
+def panels(record: ResultRecord) -> list[Panel]:
+    """One figure: probe AUROC, class distance, contrast pairs and cosines by layer."""
+    result = typed_result(record, ComparisonResult)
+    return [
+        Panel(
+            stem="circuit_comparison",
+            title=f"Circuit comparison, {record.label}",
+            figure=comparison_figure(result, _headline(result), _subtitle(result)),
+            caption=_caption(result),
+            alt=_alt(result),
+            rows=_rows(result),
+            badge=badge(record, _facts(result)),
+        )
+    ]
+
+
+def _headline(result: ComparisonResult) -> str:
+    if result.divergence_layer is None:
+        return "No divergence layer"
+    return f"Safe and unsafe part at {layer_name(result.divergence_layer)}"
+
+
+def _subtitle(result: ComparisonResult) -> str:
+    last = result.points[-1].auroc
+    frozen = f", the first {result.frozen_boundary} frozen" if result.frozen_boundary else ""
+    return (
+        f"probe AUROC {last.value:.3f} [{last.low:.3f}, {last.high:.3f}] after the last of {result.layers} layers"
+        f"{frozen} · {result.n_safe} safe, {result.n_unsafe} unsafe prompts, {result.n_pairs} contrast pairs"
+    )
+
+
+def _caption(result: ComparisonResult) -> str:
+    notes = "".join(f"\nNote: {note}" for note in result.notes)
+    return (
+        "What it shows: how well a linear probe on the pooled representation tells safe from unsafe after each "
+        "layer "
+        "(cross-validated, folds grouped by contrast pair and template), beside the same probe on shuffled labels. "
+        "Below: distance of the class means in pooled standard deviations; contrast pairs, whose twins share "
+        "nearly "
+        "all words; and cosines of the class means and of the pair differences. Grey layers are frozen.\n"
+        "How to read: the divergence layer is the first of two in a row whose interval clears the control's 95th "
+        "percentile. High AUROC in frozen layers is what the pretrained model knew already; the pairs show what "
+        "words alone cannot explain.\n"
+        "Worrying: divergence only in the last layer, or none; AUROC high while the pairs stay at chance (the "
+        "judge "
+        f"goes by tell-tale words); pair cosine near 0 (no common direction).{notes}"
+    )
+
+
+def _alt(result: ComparisonResult) -> str:
+    first, last = result.points[0], result.points[-1]
+    pairs = "no contrast pairs"
+    if last.pair_accuracy is not None:
+        pairs = (
+            f"{last.pair_accuracy.value:.0%} of {result.n_pairs} contrast pairs ranked right after the last layer"
+        )
+    return (
+        f"Probe AUROC {first.auroc.value:.3f} at the embeddings, {last.auroc.value:.3f} "
+        f"[{last.auroc.low:.3f}, {last.auroc.high:.3f}] after the last of {result.layers} layers; shuffled-label "
+        f"control's 95th percentile {last.control_p95:.3f}. Divergence layer: "
+        f"{layer_name(result.divergence_layer)}. d′ {last.distance.value:.2f} after the last layer; {pairs}."
+    )
+
+
+def _facts(result: ComparisonResult) -> list[str]:
+    return [
+        f"n = {result.n_safe} safe + {result.n_unsafe} unsafe, {result.n_pairs} contrast pairs",
+        f"{result.pooling} pooling, logistic probe, {result.folds} grouped folds",
+        f"95 % intervals from {result.bootstraps} bootstraps (pairs: Wilson), "
+        f"control from {result.shuffles} label shuffles",
+    ]
+
+
+def _rows(result: ComparisonResult) -> list[dict[str, Any]]:
+    rows = []
+    for layer, (name, point) in enumerate(zip(layer_names(result.layers), result.points, strict=True), start=-1):
+        row: dict[str, Any] = {
+            "layer": name,
+            "frozen": None if layer < 0 else layer < result.frozen_boundary,
+            "divergence": layer == result.divergence_layer,
+            "control_mean": point.control_mean,
+            "control_p95": point.control_p95,
+            "distance_noise": point.distance_noise,
+            "cosine": point.cosine,
+            "pair_cosine": point.pair_cosine,
+        }
+        for key, interval in (
+            ("auroc", point.auroc),
+            ("distance", point.distance),
+            ("pair_accuracy", point.pair_accuracy),
+        ):
+            row |= interval_cells(key, interval)
+        rows.append(row)
+    return rows
+
+
+register(
+    View(
+        name="comparison",
+        title="Circuit comparison",
+        suite="basic",
+        order=30,
+        result=ComparisonResult,
+        panels=panels,
+    )
+)

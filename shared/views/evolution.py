@@ -1,0 +1,274 @@
+"""What changed: this checkpoint against the one before it and against the first of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import model_validator
+
+from shared.figures.evolution.checkpoint import evolution_figure
+from shared.figures.evolution.words import against_words, alert_flags, change_finding, edges_word
+from shared.figures.kit.style import escape
+from shared.findings.badge import badge
+from shared.findings.parts import Interval, Part, layer_names, require_length, typed_result
+from shared.records import Label
+from shared.views import Panel, View, register
+from shared.views.over_run.evolution import evolution_run_panel
+from shared.views.over_run.run_results import read_results
+
+if TYPE_CHECKING:
+    from shared.records import MetricsLine
+    from shared.results import ResultRecord
+
+
+class Compared(Part):
+    """Another checkpoint of the run that this one is compared with."""
+
+    checkpoint: str
+    step: int
+    label: str
+    """ "epoch 2" """
+
+
+class AttributionDrift(Part):
+    """One attributed prompt, then and now."""
+
+    probe_id: str
+    label: Label
+    to_previous: float | None
+    """Spearman correlation of its token attributions; None without enough different tokens."""
+    to_first: float | None
+
+
+class SetChange(Part):
+    """A set of named units or edges, then and now."""
+
+    before: int
+    now: int
+    kept: int
+    born: list[str]
+    """Names, strongest first; at most 20."""
+    lost: list[str]
+    jaccard: float | None
+    """kept / (before + now - kept); None when both are empty."""
+
+
+class Transfer(Part):
+    """The previous checkpoint's smallest circuit (or its edges of the same number), evaluated in this judge."""
+
+    edges: int
+    faithfulness: Interval
+    own: float
+    """Faithfulness of this judge's own circuit with as many edges."""
+    random: list[float]
+    """Faithfulness of random circuits with as many edges."""
+
+
+class Alert(Part):
+    """A change-point: robust z of the newest change above 4, and above a stated minimum."""
+
+    signal: str
+    """Name of the series, e.g. "divergence_layer"."""
+    change: float
+    """The newest step-to-step change."""
+    z: float
+    """Robust z (MAD, trailing window of 8, at least 5)."""
+    minimum: float
+    """The smallest change that counts."""
+    sentence: str
+
+
+class EvolutionResult(Part):
+    """Result of the analysis `evolution`."""
+
+    previous: Compared | None
+    """None for the first analysed checkpoint."""
+    first: Compared | None
+    layers: int
+    frozen_boundary: int
+    n_cka: int
+    """Probe prompts behind CKA."""
+    cka_to_previous: list[float] | None
+    """layers + 1 entries, embeddings first: unbiased linear CKA of the pooled residual stream."""
+    cka_to_first: list[float] | None
+    drift: list[AttributionDrift]
+    drift_to_previous: Interval | None
+    """Mean Spearman correlation over prompts."""
+    drift_to_first: Interval | None
+    divergence_layer: int | None
+    divergence_previous: int | None
+    divergence_first: int | None
+    neurons_to_previous: SetChange | None
+    """Significant neurons with effect; None without neuron maps of both."""
+    neurons_to_first: SetChange | None
+    neurons_established: list[str]
+    """Born: significant with effect here and at the checkpoint before, and at none before those two."""
+    neurons_vanished: list[str]
+    """Died: neither here nor at the checkpoint before, but at both checkpoints before those."""
+    edges_to_previous: SetChange | None
+    """Of the strongest `n_edges` edges."""
+    edges_to_first: SetChange | None
+    n_edges: int
+    transfer: Transfer | None
+    """None without circuits of both checkpoints."""
+    alerts: list[Alert]
+    seen: int
+    """Earlier checkpoints known when this was computed."""
+    notes: list[str]
+
+    @model_validator(mode="after")
+    def _one_entry_a_layer(self) -> EvolutionResult:
+        for values in (self.cka_to_previous, self.cka_to_first):
+            require_length("CKA values", values, self.layers + 1)
+        return self
+
+
+def panels(record: ResultRecord) -> list[Panel]:
+    """One figure: representations, attributions, neurons and edges, transfer, with the alerts above."""
+    result = typed_result(record, EvolutionResult)
+    finding = change_finding(result)
+    return [
+        Panel(
+            stem="evolution",
+            title=f"What changed, {record.label}",
+            figure=evolution_figure(result, escape(finding), escape(against_words(result)), alert_flags(result)),
+            caption=_caption(result),
+            alt=_alt(result, finding),
+            rows=_rows(result),
+            badge=badge(record, _facts(result)),
+        )
+    ]
+
+
+def _caption(result: EvolutionResult) -> str:
+    more = "".join(f"\nAlert: {alert.sentence}" for alert in result.alerts)
+    more += "".join(f"\nNote: {note}" for note in result.notes)
+    return (
+        "What it shows: this checkpoint against the one before it and against the first analysed one. Top left, "
+        "how alike the pooled representations of the probe prompts are after each layer (linear CKA, unbiased; "
+        "grey: frozen). Top right, for each prompt the rank correlation of its token attributions. Bottom left, "
+        "which neurons that carry the verdict, and which of the strongest edges, were kept, born and lost. Bottom "
+        "right, the earlier checkpoint's circuit run in this judge, beside this one's own circuit of as many edges "
+        "and random ones.\n"
+        "How to read: 1 is the same. Frozen layers stay at 1. Neurons and edges may be others while the mechanism "
+        "stays: ask whether the earlier circuit still works here. An alert is a change far outside the run's own "
+        "recent changes: a flag, not a diagnosis. What is missing is named, never drawn as 0.\n"
+        "Worrying: an earlier circuit that keeps no more than random ones; layers or attributions that still move "
+        f"late in the training; frozen layers below 1.{more}"
+    )
+
+
+def _alt(result: EvolutionResult, finding: str) -> str:
+    if result.previous is None:
+        return f"{finding}: this is the first analysed checkpoint, there is nothing before it."
+    parts = [f"{finding}. {against_words(result)}"]
+    for name, interval in (("previous", result.drift_to_previous), ("first", result.drift_to_first)):
+        if interval is not None:
+            parts.append(
+                f"Mean attribution correlation with the {name} checkpoint {interval.value:.2f} "
+                f"[{interval.low:.2f}, {interval.high:.2f}]"
+            )
+    for name, change in (
+        ("Neurons", result.neurons_to_previous),
+        (f"Strongest {edges_word(result)}", result.edges_to_previous),
+    ):
+        if change is not None:
+            parts.append(
+                f"{name} since the previous: {change.kept} kept, {change.now - change.kept} born, "
+                f"{change.before - change.kept} lost"
+            )
+    parts += [f"Alert: {alert.sentence}" for alert in result.alerts]
+    return ". ".join(part.rstrip(".") for part in parts) + "."
+
+
+def _facts(result: EvolutionResult) -> list[str]:
+    attributed = sum(row.to_previous is not None for row in result.drift)
+    facts = [
+        f"n = {result.n_cka} prompts for CKA, {attributed} for attribution",
+        "unbiased linear CKA; Spearman, 95 % bootstrap intervals",
+        f"{result.seen} earlier checkpoints known",
+    ]
+    if result.previous is None:
+        return ["the first analysed checkpoint", f"n = {result.n_cka} prompts for CKA"]
+    if result.n_edges:
+        facts.append(f"the {result.n_edges} strongest {edges_word(result)} compared")
+    if result.transfer is not None:
+        facts.append(f"transfer: circuits really run, control: {len(result.transfer.random)} random ones")
+    return facts
+
+
+def _rows(result: EvolutionResult) -> list[dict[str, Any]]:
+    """One row a number: what, where, against the previous and against the first checkpoint."""
+    if result.previous is None:
+        return []
+    rows = [
+        _row("CKA", name, _at(result.cka_to_previous, place), _at(result.cka_to_first, place))
+        for place, name in enumerate(layer_names(result.layers))
+    ]
+    means = (result.drift_to_previous, result.drift_to_first)
+    rows.append(_row("attribution, mean Spearman", "", *(each.value if each else None for each in means)))
+    rows.append(_row("divergence layer then", "", result.divergence_previous, result.divergence_first))
+    rows.append({"what": "divergence layer now", "where": "", "now": result.divergence_layer})
+    for name, changes in (
+        ("neurons", (result.neurons_to_previous, result.neurons_to_first)),
+        (edges_word(result), (result.edges_to_previous, result.edges_to_first)),
+    ):
+        for part in ("before", "now", "kept", "jaccard"):
+            rows.append(_row(f"{name} {part}", "", *(getattr(each, part) if each else None for each in changes)))
+        for part in ("born", "lost"):
+            names = (", ".join(getattr(each, part)) if each else None for each in changes)
+            rows.append(_row(f"{name} {part}", "strongest", *names))
+    rows += _more_rows(result)
+    return rows + [
+        _row("attribution, Spearman", row.probe_id, row.to_previous, row.to_first) for row in result.drift
+    ]
+
+
+def _more_rows(result: EvolutionResult) -> list[dict[str, Any]]:
+    """Established and vanished neurons, transfer, alerts."""
+    rows: list[dict[str, Any]] = [
+        {"what": "neurons established", "where": "", "now": ", ".join(result.neurons_established)},
+        {"what": "neurons vanished", "where": "", "now": ", ".join(result.neurons_vanished)},
+    ]
+    if result.transfer is not None:
+        found = result.transfer
+        edges = f"{found.edges} {edges_word(result)}"
+        rows += [
+            {"what": "earlier circuit keeps", "where": edges, "now": found.faithfulness.value},
+            {"what": "earlier circuit keeps, low", "where": edges, "now": found.faithfulness.low},
+            {"what": "earlier circuit keeps, high", "where": edges, "now": found.faithfulness.high},
+            {"what": "own circuit keeps", "where": edges, "now": found.own},
+            *({"what": "random circuit keeps", "where": edges, "now": value} for value in found.random),
+        ]
+    return rows + [
+        {"what": f"alert, z {alert.z:.1f}", "where": alert.signal, "now": alert.change} for alert in result.alerts
+    ]
+
+
+def _row(what: str, where: str, previous: Any, first: Any) -> dict[str, Any]:
+    return {"what": what, "where": where, "to_previous": previous, "to_first": first}
+
+
+def _at(values: Sequence[float] | None, place: int) -> float | None:
+    return None if values is None else values[place]
+
+
+def run_panels(records: Sequence[ResultRecord], metrics_lines: Sequence[MetricsLine]) -> list[Panel]:
+    """One figure over the whole run."""
+    chosen = [record for record in records if record.analysis == "evolution"]
+    return [evolution_run_panel(read_results(chosen, metrics_lines, {"evolution": EvolutionResult}), chosen)]
+
+
+register(
+    View(
+        name="evolution",
+        title="What changed",
+        suite="basic",
+        order=80,
+        result=EvolutionResult,
+        panels=panels,
+        run_panels=run_panels,
+        run_reads=frozenset({"evolution"}),
+    )
+)

@@ -1,0 +1,3 @@
+"""Panels that span the checkpoints of a run. Imported by the views of single analyses, never the other way
+round.
+"""

@@ -1,0 +1,310 @@
+"""Token attribution: which words of a prompt push the verdict towards unsafe, and how far to believe that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from shared.figures.kit.style import clean, percent, signed
+from shared.figures.tokens import MAX_WORDS, RANGE, Scale, WordCell, cells_of, change_cells, words_figure
+from shared.findings.badge import badge
+from shared.findings.parts import Interval, Part, typed_result
+from shared.records import Label
+from shared.views import Panel, View, register
+
+if TYPE_CHECKING:
+    from shared.results import ResultRecord
+
+
+class Word(Part):
+    """One word of a prompt; its pieces' attributions are summed by the tokenizer's offsets."""
+
+    text: str
+    """As in the prompt; for a special token its name, e.g. "[CLS]"."""
+    value: float
+    """Attribution in nats; positive pushes to unsafe."""
+    gradient_x_input: float
+    """The same by plain gradient x input, for comparison, nats."""
+    start: int
+    end: int
+    """Character span in the prompt; (0, 0) for special tokens."""
+    special: bool = False
+
+
+class SampleAttribution(Part):
+    """Attribution of one prompt."""
+
+    probe_id: str
+    text: str
+    label: Label
+    category: str = ""
+    score: float
+    """logit(unsafe) - logit(safe), nats."""
+    probability: float
+    """sigmoid(score): of unsafe."""
+    baseline: Literal["twin", "mask", "space", "mean"]
+    """twin: the contrast twin of equal token length; mask: mask or pad embedding; space: a space's embedding (of
+    decoders, whose first token stays); mean: mean embedding."""
+    baseline_score: float
+    gap: float
+    """|sum of attributions - (score - baseline_score)| / max(|score - baseline_score|, 0.1)."""
+    converged: bool
+    """gap within the stated bound; a sample that is not is flagged wherever it is shown."""
+    nodes: int
+    """Integration nodes used."""
+    truncated: bool = False
+    """The prompt was longer than the judge reads."""
+    words: list[Word]
+
+    @property
+    def verdict(self) -> Label:
+        return "unsafe" if self.score > 0 else "safe"
+
+    @property
+    def shift(self) -> float:
+        """|score - baseline_score|, at least 0.1 nats: what attributions are divided by to compare epochs."""
+        return max(abs(self.score - self.baseline_score), 0.1)
+
+
+class Faithfulness(Part):
+    """Do the words ranked first really carry the verdict? (ERASER, DeYoung et al. 2020), over the prompts."""
+
+    method: Literal["integrated_gradients", "gradient_x_input", "random"]
+    comprehensiveness: Interval
+    """Mean drop of the predicted class's probability without the top words; higher is better."""
+    sufficiency: Interval
+    """Mean drop with only the top words; lower is better."""
+
+
+class TopWord(Part):
+    """A word (lower case) by its mean attribution over the prompts it occurs in."""
+
+    text: str
+    value: float
+    """Mean of its attributions, nats (not a share, which a prompt with a small shift would blow up)."""
+    count: int
+
+
+class CellCount(Part):
+    """Attribution in one confusion cell of the attributed prompts."""
+
+    cell: Literal["true_positive", "false_positive", "true_negative", "false_negative"]
+    count: int
+    content_share: float | None
+    """Mean share of |attribution| on content words (not special, punctuation, stop words); None if empty."""
+
+
+class TokensResult(Part):
+    """Result of the analysis `tokens`."""
+
+    samples: list[SampleAttribution]
+    """The four display samples: safe, safe, unsafe, unsafe (fewer when the probe set has fewer)."""
+    n_prompts: int
+    """Prompts attributed (display samples included); the numbers below are over these."""
+    gap_bound: float
+    gap_median: float
+    gap_worst: float
+    share_converged: float
+    baselines: dict[str, int]
+    """How many prompts used which baseline."""
+    faithfulness: list[Faithfulness]
+    top_unsafe: list[TopWord]
+    top_safe: list[TopWord]
+    cells: list[CellCount]
+    shortcut_share: float
+    """Mean share of |attribution| on special tokens, punctuation and stop words; over the prompts not attributed
+    from their twin (which shares those words) where there are at least 4."""
+    shortcut_alarm: str | None
+    """A sentence when template or filler words carry the attribution; else None."""
+
+
+SMALL_SHIFT = 0.5
+"""Nats between score and baseline score below which shares of it are said to be exaggerated."""
+
+
+def panels(record: ResultRecord) -> list[Panel]:
+    """One figure a display sample: the prompt, its words coloured by what they push the verdict to."""
+    result = typed_result(record, TokensResult)
+    return [
+        Panel(
+            stem=f"sample_{index}_{sample.label}_tokens",
+            title=f"Token attribution, sample {index} ({sample.label}), {record.label}",
+            figure=words_figure(
+                cells_of(sample),
+                _verdict(index, sample),
+                _trust(sample),
+                _flags(sample, result),
+                _SCALE,
+                doubtful=not sample.converged,
+            ),
+            caption=_caption(sample, result),
+            alt=_alt(index, sample),
+            rows=_rows(sample),
+            badge=badge(record, _facts(sample, result)),
+        )
+        for index, sample in enumerate(result.samples)
+    ]
+
+
+def change_panels(record: ResultRecord, baseline: ResultRecord) -> list[Panel]:
+    """One figure a display sample: the change of each word's normalised attribution since `baseline`.
+
+    A sample that `baseline` does not have, or whose words differ there (another tokenizer), has no figure.
+    """
+    result, before = typed_result(record, TokensResult), typed_result(baseline, TokensResult)
+    earlier = {sample.probe_id: sample for sample in before.samples}
+    found = []
+    for index, sample in enumerate(result.samples):
+        other = earlier.get(sample.probe_id)
+        cells = change_cells(sample, other) if other else None
+        if other and cells is not None:
+            found.append(_change_panel(index, sample, other, cells, (record, baseline), (result, before)))
+    return found
+
+
+def _change_panel(
+    index: int,
+    sample: SampleAttribution,
+    other: SampleAttribution,
+    cells: list[WordCell],
+    records: tuple[ResultRecord, ResultRecord],
+    results: tuple[TokensResult, TokensResult],
+) -> Panel:
+    record, baseline = records
+    since = f"since {baseline.label}"
+    flags = [
+        f"{when.label}: {flag}"
+        for when, each, result in ((record, sample, results[0]), (baseline, other, results[1]))
+        for flag in _flags(each, result)
+    ]
+    scale = Scale(f"change {since} of attribution / shift", "more to safe", "more to unsafe")
+    subtitle = f"{_outcome(other)} at {baseline.label}, {_outcome(sample)} at {record.label}"
+    strongest = sorted(cells, key=lambda cell: -abs(cell.share))[:3]
+    named = ", ".join(f'"{clean(cell.word.text, 40)}" {signed(cell.share)}' for cell in strongest)
+    return Panel(
+        stem=f"sample_{index}_{sample.label}_tokens_change",
+        title=f"Change of token attribution, sample {index} ({sample.label}), {record.label} {since}",
+        figure=words_figure(
+            cells,
+            f"Sample {index}: change {since}",
+            subtitle,
+            flags,
+            scale,
+            doubtful=not (sample.converged and other.converged),
+        ),
+        caption=(
+            "What it shows: how much more (red) or less (blue) each word pushes to unsafe than at "
+            f"{baseline.label}, "
+            f"as a share of the prompt's shift. Colours end at ±{RANGE:g} for all samples and epochs.\n"
+            "How to read: near-white means unchanged; compare neighbouring epochs before reading a single word.\n"
+            "Worrying: strong change on template words or punctuation, or large change late in the training."
+        ),
+        alt=f"Words of sample {index} by change of attribution {since}. Largest: {named or 'none'}.",
+        rows=[
+            {"word": cell.word.text, "special": cell.word.special, "change_of_share": cell.share} for cell in cells
+        ],
+        badge=badge(record, [*_facts(sample, results[0]), f"against {baseline.checkpoint}"]),
+    )
+
+
+_SCALE = Scale("attribution / |score − baseline score|", "pushes to safe", "pushes to unsafe")
+
+
+def _verdict(index: int, sample: SampleAttribution) -> str:
+    right = "right" if sample.verdict == sample.label else "WRONG"
+    return f"Sample {index}: judged {sample.verdict.upper()}, labelled {sample.label} ({right})"
+
+
+def _outcome(sample: SampleAttribution) -> str:
+    return f"{sample.verdict} ({signed(sample.score)} nats)"
+
+
+def _trust(sample: SampleAttribution) -> str:
+    return (
+        f"score {signed(sample.score)} nats, p(unsafe) {sample.probability:.3f} · baseline: "
+        f"{_BASELINES[sample.baseline]}, "
+        f"score {signed(sample.baseline_score)} nats · gap {percent(sample.gap, 1)} at {sample.nodes} nodes"
+    )
+
+
+_BASELINES = {"twin": "contrast twin", "mask": "mask/pad embedding", "space": "spaces", "mean": "mean embedding"}
+
+
+def _flags(sample: SampleAttribution, result: TokensResult) -> list[str]:
+    """What a reader must know before looking at a single word."""
+    flags = []
+    if not sample.converged:
+        flags.append(
+            f"NOT CONVERGED: gap {percent(sample.gap, 1)} is above {percent(result.gap_bound, 1)}. "
+            "Do not read single words."
+        )
+    distance = abs(sample.score - sample.baseline_score)
+    if distance < SMALL_SHIFT:
+        flags.append(f"SMALL SHIFT: {distance:.2f} nats from the baseline, so shares look large. Read the nats.")
+    if sample.truncated:
+        flags.append("TRUNCATED: the prompt is longer than the judge reads.")
+    return flags
+
+
+def _caption(sample: SampleAttribution, result: TokensResult) -> str:
+    alarm = f"\nAlarm: {result.shortcut_alarm}" if result.shortcut_alarm else ""
+    more = ""
+    if len(sample.words) > MAX_WORDS:
+        more = f" Only the first {MAX_WORDS} of {len(sample.words)} words are drawn; the table has all."
+    return (
+        "What it shows: how far each word pushes the verdict (integrated gradients of the score), as a share "
+        "of the "
+        f"distance between this prompt's score and its baseline's. Colours end at ±{RANGE:g} for all samples and "
+        f"epochs; stronger words look the same, their number stands below them.{more}\n"
+        "How to read: red and + push to unsafe, blue and − push to safe, near-white does nothing. Point at a word "
+        "for nats and share. Special tokens are small and outlined in grey.\n"
+        "Worrying: weight on template words, punctuation or special tokens; the same words on safe and unsafe "
+        f"prompts; a gap above {percent(result.gap_bound, 1)}. Special tokens, punctuation and stop words hold "
+        f"{percent(result.shortcut_share)} of the attribution of an average prompt.{alarm}"
+    )
+
+
+def _alt(index: int, sample: SampleAttribution) -> str:
+    strongest = sorted(sample.words, key=lambda word: -abs(word.value))[:5]
+    named = ", ".join(f'"{clean(word.text, 40)}" {signed(word.value / sample.shift)}' for word in strongest)
+    return (
+        f"Sample {index}, labelled {sample.label}, judged {_outcome(sample)}. Strongest words by share of the "
+        "shift, "
+        f"positive pushes to unsafe: {named or 'none'}. Completeness gap {percent(sample.gap, 1)}"
+        f"{'' if sample.converged else ', NOT converged'}."
+    )
+
+
+def _facts(sample: SampleAttribution, result: TokensResult) -> list[str]:
+    facts = [
+        f"this prompt, n = 1 of {result.n_prompts} attributed",
+        f"integrated gradients, {sample.nodes} nodes",
+        f"baseline {_BASELINES[sample.baseline]}",
+        f"gap {percent(sample.gap, 1)} (median {percent(result.gap_median, 1)}, worst "
+        f"{percent(result.gap_worst, 1)}, "
+        f"bound {percent(result.gap_bound, 1)})",
+    ]
+    for scored in result.faithfulness:
+        drop = scored.comprehensiveness
+        name = scored.method.replace("_", " ")
+        facts.append(f"comprehensiveness {name} {drop.value:.2f} [{drop.low:.2f}, {drop.high:.2f}]")
+    return facts
+
+
+def _rows(sample: SampleAttribution) -> list[dict[str, Any]]:
+    return [
+        {
+            "word": word.text,
+            "special": word.special,
+            "attribution_nats": word.value,
+            "share_of_shift": word.value / sample.shift,
+            "gradient_x_input_nats": word.gradient_x_input,
+            "start": word.start,
+            "end": word.end,
+        }
+        for word in sample.words
+    ]
+
+
+register(
+    View(name="tokens", title="Token attribution", suite="basic", order=10, result=TokensResult, panels=panels)
+)

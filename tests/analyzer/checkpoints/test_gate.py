@@ -1,0 +1,199 @@
+"""When a checkpoint is complete, stepped with a clock of our own."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from analyzer.checkpoints.gate import Gate, Verdict
+from shared.run import Run
+from trainer.announce import announce
+
+NAME = "checkpoint-10"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run.at(tmp_path)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """A checkpoint as Trainer leaves it: the state last, an hour ago."""
+    path = tmp_path / NAME
+    path.mkdir()
+    for age, (name, text) in enumerate(
+        [
+            ("trainer_state.json", json.dumps({"global_step": 10, "epoch": 1.0})),
+            ("config.json", "{}"),
+            ("model.safetensors", "w"),
+        ]
+    ):
+        (path / name).write_text(text)
+        touch(path / name, time.time() - 3600 - age)
+    return path
+
+
+def touch(path: Path, when: float) -> None:
+    os.utime(path, (when, when))
+
+
+def settle(gate: Gate, after: float = 2.0) -> Verdict:
+    now = time.time()
+    gate.look(NAME, now)
+    return gate.look(NAME, now + after)
+
+
+def test_announced_passes_at_once(run: Run, checkpoint: Path) -> None:
+    announce(run.path, 10, 1.0, {})
+    found = Gate(run).look(NAME, time.time()).candidate
+    assert found is not None
+    assert (found.step, found.epoch, found.order_unverified) == (10, 1.0, False)
+    assert {file.name for file in found.files} == {"config.json", "model.safetensors", "trainer_state.json"}
+
+
+def test_unannounced_passes_after_two_equal_looks(run: Run, checkpoint: Path) -> None:
+    gate, now = Gate(run), time.time()
+    first = gate.look(NAME, now)
+    assert first.candidate is None
+    assert first.settles_at == pytest.approx(now + 2.0)
+    assert gate.look(NAME, now + 1.9).candidate is None
+    found = gate.look(NAME, now + 2.0).candidate
+    assert found is not None
+    assert found.epoch == 1.0
+    assert not found.order_unverified
+
+
+def test_a_change_starts_the_settling_anew(run: Run, checkpoint: Path) -> None:
+    gate, now = Gate(run), time.time()
+    gate.look(NAME, now)
+    (checkpoint / "model.safetensors").write_text("ww")
+    touch(checkpoint / "trainer_state.json", time.time() + 1)
+    assert gate.look(NAME, now + 2).candidate is None
+    assert gate.look(NAME, now + 4).candidate is not None
+
+
+def test_same_size_and_time_but_another_file(run: Run, checkpoint: Path) -> None:
+    """A rename that keeps size and mtime still shows in the inode."""
+    gate, now = Gate(run), time.time()
+    gate.look(NAME, now)
+    weights = checkpoint / "model.safetensors"
+    other = checkpoint / "other"
+    other.write_text("v")
+    os.utime(other, ns=(weights.stat().st_atime_ns, weights.stat().st_mtime_ns))
+    other.replace(weights)
+    assert gate.look(NAME, now + 3).candidate is None
+
+
+def test_a_copied_run_waits_for_quiet_and_is_marked(run: Run, checkpoint: Path) -> None:
+    now = time.time()
+    for name in ("trainer_state.json", "config.json", "model.safetensors"):
+        touch(checkpoint / name, now)
+    touch(checkpoint / "trainer_state.json", now - 1)
+    gate = Gate(run)
+    assert gate.look(NAME, now).settles_at == pytest.approx(now + 120, abs=1)
+    assert gate.look(NAME, now + 119).candidate is None
+    found = gate.look(NAME, now + 121).candidate
+    assert found is not None
+    assert found.order_unverified
+
+
+def test_an_old_copied_run_need_not_wait_again(run: Run, checkpoint: Path) -> None:
+    touch(checkpoint / "model.safetensors", time.time() - 600)
+    found = settle(Gate(run)).candidate
+    assert found is not None
+    assert found.order_unverified
+
+
+def test_mtimes_in_the_future_prove_nothing(run: Run, checkpoint: Path) -> None:
+    touch(checkpoint / "model.safetensors", time.time() + 9000)
+    gate, now = Gate(run), time.time()
+    gate.look(NAME, now)
+    assert gate.look(NAME, now + 119).candidate is None
+    assert gate.look(NAME, now + 120).candidate is not None
+
+
+@pytest.mark.parametrize("state", ["", "{", "[]", '{"global_step": 9}', "{}"])
+def test_a_state_that_is_not_this_steps(run: Run, checkpoint: Path, state: str) -> None:
+    (checkpoint / "trainer_state.json").write_text(state)
+    verdict = settle(Gate(run), 9000)
+    assert verdict.candidate is None
+    assert "trainer_state.json" in verdict.cause
+
+
+def test_half_written(run: Run, checkpoint: Path) -> None:
+    (checkpoint / "trainer_state.json").unlink()
+    verdict = settle(Gate(run), 9000)
+    assert verdict.candidate is None
+    assert verdict.settles_at is None
+    assert "still being written" in verdict.cause
+
+
+def test_marked_incomplete(run: Run, checkpoint: Path) -> None:
+    (checkpoint / "checkpoint-is-incomplete.txt").write_text("")
+    assert "marked incomplete" in settle(Gate(run), 9000).cause
+
+
+@pytest.mark.parametrize("what", ["size", "gone", "time", "new"])
+def test_changed_after_it_was_announced_is_treated_as_unannounced(run: Run, checkpoint: Path, what: str) -> None:
+    announce(run.path, 10, 1.0, {})
+    weights = checkpoint / "model.safetensors"
+    if what == "size":
+        weights.write_text("longer")
+    elif what == "gone":
+        weights.unlink()
+    elif what == "time":
+        touch(weights, time.time() - 5000)
+    else:
+        (checkpoint / "tokenizer.json").write_text("{}")
+    verdict = Gate(run).look(NAME, time.time())
+    assert verdict.candidate is None
+    assert "changed after it was announced" in verdict.cause
+
+
+def test_a_passed_checkpoint_that_changes_is_looked_at_anew(run: Run, checkpoint: Path) -> None:
+    announce(run.path, 10, 1.0, {})
+    gate = Gate(run)
+    assert gate.look(NAME, time.time()).candidate is not None
+    (checkpoint / "model.safetensors").write_text("longer")
+    assert gate.look(NAME, time.time()).candidate is None
+
+
+def test_an_unreadable_commit_file(run: Run, checkpoint: Path) -> None:
+    announce(run.path, 10, 1.0, {})
+    (run.commits / f"{NAME}.json").write_text("{")
+    verdict = settle(Gate(run))
+    assert verdict.candidate is not None, "the rule for plain transformers still holds"
+
+
+def test_a_commit_file_of_another_checkpoint(run: Run, checkpoint: Path) -> None:
+    path = announce(run.path, 10, 1.0, {})
+    record = json.loads(path.read_text()) | {"step": 11}
+    path.write_text(json.dumps(record))
+    assert "another checkpoint" in Gate(run).look(NAME, time.time()).cause
+
+
+def test_a_symbolic_link_is_refused(run: Run, checkpoint: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("w")
+    (checkpoint / "model.safetensors").unlink()
+    (checkpoint / "model.safetensors").symlink_to(secret)
+    assert "symbolic link" in settle(Gate(run)).cause
+
+
+def test_the_optimizer_is_nobodys_business(run: Run, checkpoint: Path) -> None:
+    gate, now = Gate(run), time.time()
+    gate.look(NAME, now)
+    (checkpoint / "optimizer.pt").write_text("changes")
+    (checkpoint / "rng_state_0.pth").write_text("changes")
+    assert gate.look(NAME, now + 2).candidate is not None
+
+
+def test_a_vanished_checkpoint(run: Run) -> None:
+    verdict = Gate(run).look(NAME, time.time())
+    assert verdict.candidate is None
+    assert "cannot be read" in verdict.cause

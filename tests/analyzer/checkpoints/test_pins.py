@@ -1,0 +1,156 @@
+"""Pins keep bytes alive, touch nothing, and are honest about what they cannot hold."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from analyzer.checkpoints.fingerprint import fingerprint
+from analyzer.checkpoints.gate import Candidate
+from analyzer.checkpoints.pins import PinStore, verify
+from shared.errors import CheckpointChanged
+
+PLENTY = 2**30
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "checkpoint-10"
+    path.mkdir()
+    (path / "model.safetensors").write_bytes(b"weights")
+    (path / "config.json").write_text("{}")
+    (path / "optimizer.pt").write_text("never read")
+    os.utime(path, (1000, 1000))
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> PinStore:
+    return PinStore(tmp_path / "pins", PLENTY)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def candidate(source: Path) -> Candidate:
+    return Candidate(source.name, 10, 1.0, source, fingerprint(source), 5.0, True)
+
+
+def test_a_pin_outlives_its_source(source: Path, store: PinStore) -> None:
+    wanted = candidate(source)
+    pin = store.pin(wanted)
+    assert pin is not None
+    shutil.rmtree(source)
+    assert (pin.directory / "model.safetensors").read_bytes() == b"weights"
+    assert not (pin.directory / "optimizer.pt").exists()
+    held = PinStore(store.root, PLENTY).held()
+    assert [h.candidate for h in held] == [wanted], "after a restart the pin says all there is to know"
+    verify(pin.directory, True, source, wanted.files)
+
+
+def test_weights_are_linked_and_small_files_copied(source: Path, store: PinStore) -> None:
+    pin = store.pin(candidate(source))
+    assert pin is not None
+    assert (pin.directory / "model.safetensors").samefile(source / "model.safetensors")
+    assert not (pin.directory / "config.json").samefile(source / "config.json")
+
+
+def test_the_checkpoints_directory_is_not_touched(source: Path, store: PinStore) -> None:
+    before = source.stat().st_mtime_ns
+    pin = store.pin(candidate(source))
+    assert pin is not None
+    store.release(source.name)
+    assert source.stat().st_mtime_ns == before == 1000 * 10**9, "Trainer's rotation sorts by it"
+    assert names(source) == ["config.json", "model.safetensors", "optimizer.pt"]
+
+
+def test_pinning_twice_is_pinning_once(source: Path, store: PinStore) -> None:
+    first, second = store.pin(candidate(source)), store.pin(candidate(source))
+    assert first == second
+
+
+def test_another_content_replaces_the_pin(source: Path, store: PinStore) -> None:
+    store.pin(candidate(source))
+    (source / "config.json").write_text('{"a": 1}')
+    pin = store.pin(candidate(source))
+    assert pin is not None
+    assert (pin.directory / "config.json").read_text() == '{"a": 1}'
+    assert len(store.held()) == 1
+
+
+def test_the_byte_budget(source: Path, tmp_path: Path) -> None:
+    size = sum(file.size for file in fingerprint(source))
+    assert PinStore(tmp_path / "small", size - 1).pin(candidate(source)) is None
+    assert PinStore(tmp_path / "enough", size).pin(candidate(source)) is not None
+
+
+def test_without_hard_links_it_is_analysed_in_place(
+    source: Path, store: PinStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert store.pin(candidate(source)) is None
+    assert names(store.root) == [], "nothing half-made stays"
+
+
+def test_a_change_while_pinning(source: Path, store: PinStore) -> None:
+    wanted = candidate(source)
+    (source / "config.json").write_text('{"late": 1}')
+    with pytest.raises(CheckpointChanged):
+        store.pin(wanted)
+    shutil.rmtree(source)
+    with pytest.raises(CheckpointChanged):
+        store.pin(wanted)
+    assert store.held() == []
+
+
+def test_half_made_pins_are_collected(source: Path, store: PinStore) -> None:
+    pin = store.pin(candidate(source))
+    assert pin is not None
+    (store.root / ".checkpoint-9.abc").mkdir()
+    (store.root / "checkpoint-8").mkdir()
+    store.collect()
+    assert names(store.root) == ["checkpoint-10"]
+
+
+def overwrite_in_place(source: Path) -> None:
+    (source / "model.safetensors").write_bytes(b"WEIGHTS and more")
+
+
+def overwrite_by_rename(source: Path) -> None:
+    (source / "new").write_bytes(b"WEIGHTS")
+    (source / "new").replace(source / "model.safetensors")
+
+
+@pytest.mark.parametrize("overwrite", [overwrite_in_place, overwrite_by_rename])
+@pytest.mark.parametrize("pinned", [True, False])
+def test_an_overwritten_checkpoint_is_noticed(source: Path, store: PinStore, overwrite, pinned: bool) -> None:
+    wanted = candidate(source)
+    pin = store.pin(wanted)
+    assert pin is not None
+    place = pin.directory if pinned else source
+    verify(place, pinned, source, wanted.files)
+    overwrite(source)
+    with pytest.raises(CheckpointChanged, match="checkpoint-10"):
+        verify(place, pinned, source, wanted.files)
+
+
+def test_deleted_in_place_is_noticed(source: Path) -> None:
+    wanted = candidate(source)
+    (source / "config.json").unlink()
+    with pytest.raises(CheckpointChanged):
+        verify(source, False, source, wanted.files)
+
+
+def test_a_deletion_under_way_does_not_matter_to_a_pin(source: Path, store: PinStore) -> None:
+    wanted = candidate(source)
+    pin = store.pin(wanted)
+    assert pin is not None
+    (source / "config.json").unlink()
+    verify(pin.directory, True, source, wanted.files)

@@ -1,0 +1,125 @@
+"""The header reader against hand-made damage, and against the safetensors library on random damage."""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from analyzer.checkpoints.safetensors_header import read_header
+from shared.errors import CheckpointRejected
+
+TENSORS = {
+    "a": np.arange(12, dtype=np.float32).reshape(3, 4),
+    "b": np.ones(5, np.float16),
+    "empty": np.ones((0, 2)),
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "checkpoint-1" / "model.safetensors"
+    path.parent.mkdir()
+    save_file(TENSORS, path, {"format": "pt"})
+    return path
+
+
+def with_header(path: Path, header: object, data: bytes = b"") -> Path:
+    raw = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(raw)) + raw + data)
+    return path
+
+
+def tensor(begin: int, end: int, shape: list[int], dtype: str = "F32") -> dict:
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def code(path: Path) -> str:
+    with pytest.raises(CheckpointRejected) as caught:
+        read_header(path)
+    assert str(caught.value).startswith("checkpoint-1/model.safetensors ")
+    return caught.value.code
+
+
+def test_spans_are_where_the_bytes_are(path: Path) -> None:
+    spans = read_header(path)
+    assert spans.keys() == TENSORS.keys()
+    data = path.read_bytes()
+    for name, array in TENSORS.items():
+        assert data[spans[name].begin : spans[name].end] == array.tobytes()
+        assert spans[name].shape == array.shape
+
+
+@pytest.mark.parametrize("kept", [0, 7, 8, 40, -1])
+def test_a_truncated_file(path: Path, kept: int) -> None:
+    path.write_bytes(path.read_bytes()[:kept])
+    assert code(path) == "truncated"
+
+
+def test_zeros_in_place_of_the_file(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+    assert code(path) == "zero_filled"
+
+
+def test_bytes_too_many(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"x")
+    assert code(path) == "wrong_size"
+
+
+@pytest.mark.parametrize(
+    ("header", "data"),
+    [
+        (b"{not json", b""),
+        ([], b""),
+        ({"a": tensor(0, 4, [1]), "b": tensor(8, 12, [1])}, bytes(12)),  # a gap
+        ({"a": tensor(0, 8, [2]), "b": tensor(4, 12, [2])}, bytes(12)),  # an overlap
+        ({"a": tensor(0, 4, [2])}, bytes(4)),  # shape and bytes disagree
+        ({"a": tensor(0, 4, [1], "F99")}, bytes(4)),
+        ({"a": tensor(0, 4, [-1])}, bytes(4)),
+        ({"a": tensor(4, 0, [-1])}, bytes(4)),
+        ({"a": {"dtype": "F32", "shape": [1]}}, bytes(4)),
+        ({"a": 3}, bytes(4)),
+        ({"a": tensor(0, 4, [[1]])}, bytes(4)),  # type: ignore[list-item]
+        (b"[" * 5000, b""),
+    ],
+)
+def test_a_damaged_header(path: Path, header: object, data: bytes) -> None:
+    assert code(with_header(path, header, data)) == "bad_header"
+
+
+def test_no_tensors(path: Path) -> None:
+    assert code(with_header(path, {"__metadata__": {"format": "pt"}})) == "no_tensors"
+
+
+def test_a_header_length_that_lies(path: Path) -> None:
+    path.write_bytes(struct.pack("<Q", 2**63) + b"{}")
+    assert code(path) == "truncated"
+
+
+def test_flipped_bits_of_the_header_as_safetensors_itself_sees_them(path: Path) -> None:
+    """What we accept, the library accepts; a flip inside the tensors' bytes nobody can see."""
+    sound = path.read_bytes()
+    start = 8 + struct.unpack("<Q", sound[:8])[0]
+    draw = random.Random(0)
+    refused = 0
+    for _ in range(400):
+        damaged = bytearray(sound)
+        damaged[draw.randrange(start)] ^= 1 << draw.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            read_header(path)
+        except CheckpointRejected:
+            refused += 1
+            continue
+        try:
+            with safe_open(path, "np") as file:
+                list(file.keys())
+        except SafetensorError as error:
+            pytest.fail(f"accepted what safetensors refuses: {error}")
+    assert refused > 200

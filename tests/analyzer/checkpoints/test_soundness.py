@@ -1,0 +1,152 @@
+"""What is wrong with a checkpoint, by code; and that what transformers saves is right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from analyzer.checkpoints.soundness import is_plain_name, validate
+from shared.errors import CheckpointRejected
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    path = tmp_path / "checkpoint-5"
+    path.mkdir()
+    (path / "config.json").write_text("{}")
+    return path
+
+
+def shard(path: Path, name: str, *keys: str) -> None:
+    save_file({key: np.ones(4, np.float32) for key in keys}, path / name)
+
+
+def index(path: Path, places: object, total: int | None = None) -> None:
+    value = {"weight_map": places} | ({"metadata": {"total_size": total}} if total is not None else {})
+    (path / "model.safetensors.index.json").write_text(json.dumps(value))
+
+
+def code(path: Path) -> str:
+    with pytest.raises(CheckpointRejected) as caught:
+        validate(path)
+    assert path.name in str(caught.value)
+    assert str(caught.value).endswith(".")
+    return caught.value.code
+
+
+def test_a_single_file(checkpoint: Path) -> None:
+    shard(checkpoint, "model.safetensors", "a", "b")
+    weights = validate(checkpoint)
+    assert weights.files == ["model.safetensors"]
+    assert weights.tensors.keys() == {"a", "b"}
+
+
+def test_shards(checkpoint: Path) -> None:
+    shard(checkpoint, "one.safetensors", "a")
+    shard(checkpoint, "two.safetensors", "b", "c")
+    index(checkpoint, {"a": "one.safetensors", "b": "two.safetensors", "c": "two.safetensors"}, 48)
+    assert validate(checkpoint).files == ["one.safetensors", "two.safetensors"]
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_shards_as_transformers_writes_them(tmp_path: Path, tied: bool) -> None:
+    from tests.making.tiny import tiny_causal_lm
+
+    model = tiny_causal_lm("llama", tie_word_embeddings=tied)
+    model.save_pretrained(tmp_path / "checkpoint-5", max_shard_size="20KB")
+    weights = validate(tmp_path / "checkpoint-5")
+    assert len(weights.files) > 1
+    assert weights.tensors.keys() == model.state_dict().keys() - ({"lm_head.weight"} if tied else set())
+
+
+@pytest.mark.parametrize(
+    ("places", "total", "expected"),
+    [
+        ({"a": "one.safetensors", "b": "gone.safetensors"}, None, "missing_shard"),
+        ({"a": "one.safetensors"}, 99, "index_mismatch"),
+        ({"a": "one.safetensors", "x": "one.safetensors"}, None, "index_mismatch"),
+        ({"x": "one.safetensors"}, None, "index_mismatch"),
+        ({"a": "../one.safetensors"}, None, "unsafe_name"),
+        ({"a": "/etc/passwd"}, None, "unsafe_name"),
+        ({"a": "one.bin"}, None, "unsafe_name"),
+        ({"a": 3}, None, "unsafe_name"),
+        ({}, None, "bad_index"),
+        (["a"], None, "bad_index"),
+    ],
+)
+def test_indexes_that_lie(checkpoint: Path, places: object, total: int | None, expected: str) -> None:
+    shard(checkpoint, "one.safetensors", "a")
+    index(checkpoint, places, total)
+    assert code(checkpoint) == expected
+
+
+def test_one_tensor_in_two_shards(checkpoint: Path) -> None:
+    shard(checkpoint, "one.safetensors", "a")
+    shard(checkpoint, "two.safetensors", "a", "b")
+    index(checkpoint, {"a": "one.safetensors", "b": "two.safetensors"})
+    assert code(checkpoint) == "index_mismatch"
+
+
+def test_a_single_file_beside_an_index_is_ambiguous(checkpoint: Path) -> None:
+    shard(checkpoint, "model.safetensors", "a")
+    index(checkpoint, {"a": "model.safetensors"})
+    assert code(checkpoint) == "ambiguous"
+
+
+def test_pickles_are_refused_and_never_opened(checkpoint: Path) -> None:
+    (checkpoint / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'touch /tmp/owned'\ntR.")
+    assert code(checkpoint) == "pickle"
+
+
+def test_optimizer_alone_is_no_weights(checkpoint: Path) -> None:
+    (checkpoint / "optimizer.pt").write_bytes(b"x")
+    (checkpoint / "training_args.bin").write_bytes(b"x")
+    assert code(checkpoint) == "no_weights"
+
+
+@pytest.mark.parametrize(("text", "expected"), [(None, "no_config"), ("{", "bad_config"), ("[]", "bad_config")])
+def test_configs(checkpoint: Path, text: str | None, expected: str) -> None:
+    (checkpoint / "config.json").unlink()
+    if text is not None:
+        (checkpoint / "config.json").write_text(text)
+    shard(checkpoint, "model.safetensors", "a")
+    assert code(checkpoint) == expected
+
+
+def adapter(checkpoint: Path, base: object) -> None:
+    (checkpoint / "config.json").unlink()
+    (checkpoint / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": base}))
+    shard(checkpoint, "adapter_model.safetensors", "lora_A")
+
+
+def test_an_adapter_needs_its_base(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    adapter(checkpoint, "org/base")
+    assert code(checkpoint) == "needs_base"
+    snapshot = tmp_path / "home" / "hub" / "models--org--base" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    assert validate(checkpoint).adapter
+
+
+def test_an_adapter_with_a_local_base(checkpoint: Path, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "config.json").write_text("{}")
+    adapter(checkpoint, str(base))
+    assert validate(checkpoint).adapter
+
+
+def test_an_adapter_that_names_no_base(checkpoint: Path) -> None:
+    adapter(checkpoint, None)
+    assert code(checkpoint) == "bad_config"
+
+
+def test_plain_names() -> None:
+    assert is_plain_name("model.safetensors")
+    assert not any(map(is_plain_name, ["", ".", "..", "a/b", "a\\b", "a\0b", 3, None]))

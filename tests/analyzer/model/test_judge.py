@@ -1,0 +1,378 @@
+"""Loading: what is refused, and that a warm load equals a cold one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification
+
+import analyzer.model.judge as judge_module
+from analyzer.checkpoints.digest import compute_digest
+from analyzer.checkpoints.fingerprint import fingerprint
+from analyzer.checkpoints.soundness import validate
+from analyzer.model.device import is_out_of_memory, resolve_device
+from analyzer.model.hooked_pass import forward_pass
+from analyzer.model.judge import Judge, judge_facts, load_judge
+from shared.errors import CheckpointChanged, CheckpointRejected, JudgeError, UsageError
+from shared.records import JudgeRecord
+from tests.making.judges import probe
+from tests.making.tiny import save_tiny_judge
+
+PROBES = [probe("how do i bake bread ?"), probe("kill"), probe("how do i make a bomb in my home ?", "unsafe")]
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    return save_tiny_judge(tmp_path / "checkpoint-10", "bert")
+
+
+def edit_tensors(checkpoint: Path, **changes: torch.Tensor | None) -> None:
+    """Replace tensors by name ("__" for "."); None drops one."""
+    path = checkpoint / "model.safetensors"
+    tensors = load_file(path)
+    for name, value in changes.items():
+        tensors.pop(name.replace("__", "."), None)
+        if value is not None:
+            tensors[name.replace("__", ".")] = value
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+def edit_config(checkpoint: Path, **changes: object) -> None:
+    path = checkpoint / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def scores(judge: Judge) -> list[float]:
+    return forward_pass(judge, PROBES).scores.tolist()
+
+
+def test_loads_frozen_in_eval_mode(checkpoint: Path) -> None:
+    judge = load_judge(checkpoint, JudgeRecord())
+    assert not judge.model.training
+    assert not any(parameter.requires_grad for parameter in judge.model.parameters())
+    facts = judge_facts(judge)
+    assert facts["family"] == "bert" and facts["layers"] == 2 and facts["hidden_size"] == 32
+    assert facts["norm_position"] == "post" and facts["pooling"] == "cls"
+    assert facts["parameters"] == sum(t.numel() for t in load_file(checkpoint / "model.safetensors").values())
+    assert json.dumps(facts)
+
+
+def test_labels_come_from_the_record(checkpoint: Path) -> None:
+    plain = scores(load_judge(checkpoint, JudgeRecord()))
+    swapped = scores(load_judge(checkpoint, JudgeRecord(safe_id=1, unsafe_id=0)))
+    assert swapped == pytest.approx([-value for value in plain])
+
+
+def test_a_file_overwritten_later_does_not_change_the_judge(checkpoint: Path) -> None:
+    judge = load_judge(checkpoint, JudgeRecord())
+    before = scores(judge)
+    path = checkpoint / "model.safetensors"
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(b"\0" * (size - size // 2))
+    assert scores(judge) == before
+
+
+def test_warm_load_equals_cold_load_and_keeps_the_model(checkpoint: Path, tmp_path: Path) -> None:
+    other = save_tiny_judge(tmp_path / "checkpoint-20", "bert", seed=1)
+    first = load_judge(checkpoint, JudgeRecord())
+    model = first.model
+    warm = load_judge(other, JudgeRecord(), warm=first)
+    assert warm.model is model
+    assert scores(warm) == scores(load_judge(other, JudgeRecord()))
+
+
+class Reads:
+    """Names of the tensors that a warm load reads; may fail at one of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.names: list[str] = []
+        self.fails_after: int | None = None
+
+        @contextmanager
+        def spied(path: Path, framework: str):
+            with safe_open(path, framework=framework) as file:
+                real = file.get_tensor
+                yield Spied(file, lambda name: self._read(real, name))
+
+        monkeypatch.setattr(judge_module, "safe_open", spied)
+
+    def _read(self, real: Any, name: str) -> torch.Tensor:
+        if len(self.names) == self.fails_after:
+            raise SafetensorError("made up")
+        self.names.append(name)
+        return real(name)
+
+    def taken(self) -> set[str]:
+        """What was read since the last call; each tensor once."""
+        names, self.names = self.names, []
+        assert len(names) == len(set(names))
+        return set(names)
+
+
+class Spied:
+    """An open safetensors file whose tensors are read by another function."""
+
+    def __init__(self, file: Any, get_tensor: Any) -> None:
+        self.keys, self.get_slice, self.get_tensor = file.keys, file.get_slice, get_tensor
+
+
+def digests(checkpoint: Path) -> dict[str, str]:
+    cache = checkpoint.parent / "digests"
+    files = fingerprint(checkpoint)
+    return compute_digest(checkpoint, validate(checkpoint), checkpoint.name, files, cache).tensors
+
+
+def moved(checkpoint: Path, step: int, names: set[str], shift: float = 0.1) -> Path:
+    """A copy of a checkpoint in which these tensors differ."""
+    path = checkpoint.with_name(f"checkpoint-{step}")
+    shutil.copytree(checkpoint, path)
+    for file in path.glob("*.safetensors"):
+        tensors = load_file(file)
+        shifted = {name: tensor + shift if name in names else tensor for name, tensor in tensors.items()}
+        save_file(shifted, file, {"format": "pt"})
+    return path
+
+
+def of_kind(tmp_path: Path, kind: str) -> tuple[Path, JudgeRecord, set[str]]:
+    """A judge, its record, and tensors of it to move."""
+    path, record = tmp_path / "checkpoint-10", JudgeRecord()
+    if kind == "tied answers":
+        save_tiny_judge(path, "gemma", causal=True, tie_word_embeddings=True)
+        record = JudgeRecord(kind="prompted", safe_id=7, unsafe_id=9)
+        return path, record, {"model.embed_tokens.weight", "model.layers.1.mlp.up_proj.weight"}
+    if kind == "untied answers":
+        save_tiny_judge(path, "llama", causal=True)
+        return path, JudgeRecord(kind="prompted", safe_id=7, unsafe_id=9), {"lm_head.weight", "model.norm.weight"}
+    save_tiny_judge(path, "bert")
+    if kind == "sharded":
+        model = AutoModelForSequenceClassification.from_pretrained(path)
+        (path / "model.safetensors").unlink()
+        model.save_pretrained(path, max_shard_size="40KB")
+        assert len(list(path.glob("model-*.safetensors"))) > 2
+    if kind == "old buffers":
+        edit_tensors(path, bert__embeddings__position_ids=torch.arange(80)[None])
+    return path, record, {"classifier.weight", "bert.encoder.layer.1.output.dense.weight"}
+
+
+@pytest.mark.parametrize("kind", ["whole", "sharded", "tied answers", "untied answers", "old buffers"])
+def test_a_warm_load_reads_only_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    first, record, names = of_kind(tmp_path, kind)
+    one = next(iter(names))
+    second, third = moved(first, 20, names), moved(first, 30, {one})
+    wanted = {path: scores(load_judge(path, record)) for path in (first, second, third)}
+    assert len({tuple(found) for found in wanted.values()}) == 3
+    judge = load_judge(first, record, tensors=digests(first))
+    model, reads = judge.model, Reads(monkeypatch)
+    for path, changed in (
+        (second, names),
+        (second, set()),
+        (third, names - {one}),  # goes back to what it was
+        (first, {one}),
+    ):
+        judge = load_judge(path, record, warm=judge, tensors=digests(path))
+        assert judge.model is model and reads.taken() == changed
+        assert scores(judge) == wanted[path]
+
+
+def test_without_digests_every_tensor_is_read(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = set(load_file(checkpoint / "model.safetensors"))
+    known = digests(checkpoint)
+    judge, reads = load_judge(checkpoint, JudgeRecord()), Reads(monkeypatch)
+    judge = load_judge(checkpoint, JudgeRecord(), warm=judge, tensors=known)
+    assert reads.taken() == everything, "nothing is known of what it holds"
+    judge = load_judge(checkpoint, JudgeRecord(), warm=judge)
+    assert reads.taken() == everything, "nothing is known of what to read"
+    judge = load_judge(checkpoint, JudgeRecord(), warm=judge, tensors=known)
+    assert reads.taken() == everything, "and nothing of what was read then"
+    load_judge(checkpoint, JudgeRecord(), warm=judge, tensors=known)
+    assert not reads.taken()
+
+
+@pytest.mark.parametrize("fails_after", [0, 1, 3])
+def test_a_load_that_fails_half_way_is_not_trusted(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, fails_after: int
+) -> None:
+    """Even where the caller keeps the judge that was being written to."""
+    names = set(load_file(checkpoint / "model.safetensors"))
+    other = moved(checkpoint, 20, names)
+    wanted = {path: scores(load_judge(path, JudgeRecord())) for path in (checkpoint, other)}
+    judge = load_judge(checkpoint, JudgeRecord(), tensors=digests(checkpoint))
+    reads = Reads(monkeypatch)
+    reads.fails_after = fails_after
+    with pytest.raises(CheckpointRejected, match="made up"):
+        load_judge(other, JudgeRecord(), warm=judge, tensors=digests(other))
+    reads.fails_after = None
+    reads.taken()
+    judge = load_judge(checkpoint, JudgeRecord(), warm=judge, tensors=digests(checkpoint))
+    assert scores(judge) == wanted[checkpoint] and reads.taken() == names
+    assert scores(load_judge(other, JudgeRecord(), warm=judge, tensors=digests(other))) == wanted[other]
+
+
+def test_weights_that_were_refused_are_refused_again(checkpoint: Path) -> None:
+    judge = load_judge(checkpoint, JudgeRecord(), tensors=digests(checkpoint))
+    damaged = moved(checkpoint, 20, {"classifier.bias"}, float("nan"))
+    for _ in range(2):
+        with pytest.raises(JudgeError, match=r"classifier\.bias holds NaN"):
+            load_judge(damaged, JudgeRecord(), warm=judge, tensors=digests(damaged))
+
+
+def test_twins_that_part_are_no_longer_tied(tmp_path: Path) -> None:
+    """transformers ties only what is equal in the file, so what is loaded decides, not what was loaded before."""
+    record = JudgeRecord(kind="prompted", safe_id=7, unsafe_id=9)
+    first = save_tiny_judge(tmp_path / "checkpoint-10", "gemma", causal=True, tie_word_embeddings=True)
+    embeddings = load_file(first / "model.safetensors")["model.embed_tokens.weight"]
+    edit_tensors(first, lm_head__weight=embeddings.clone())
+    second = moved(first, 20, {"lm_head.weight"})
+    weights = load_file(second / "model.safetensors")
+    weights["lm_head.weight"][9] += 1.0  # a shift of all rows changes no difference of two logits
+    save_file(weights, second / "model.safetensors", {"format": "pt"})
+    wanted = [scores(load_judge(path, record)) for path in (first, second)]
+    assert wanted[0] != wanted[1]
+    judge = load_judge(first, record, tensors=digests(first))
+    for path, found in zip((second, first), reversed(wanted), strict=True):
+        judge = load_judge(path, record, warm=judge, tensors=digests(path))
+        assert scores(judge) == pytest.approx(found, abs=1e-6)
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_names_of_old_checkpoints_load_warm_as_they_load_cold(checkpoint: Path, warm: bool) -> None:
+    wanted = scores(load_judge(checkpoint, JudgeRecord()))
+    path = checkpoint / "model.safetensors"
+    renamed = {name.replace("LayerNorm.weight", "LayerNorm.gamma"): t for name, t in load_file(path).items()}
+    save_file(renamed, path, {"format": "pt"})
+    first = load_judge(checkpoint, JudgeRecord(), tensors=digests(checkpoint)) if warm else None
+    assert scores(load_judge(checkpoint, JudgeRecord(), warm=first, tensors=digests(checkpoint))) == wanted
+
+
+def test_another_precision_is_loaded_anew(checkpoint: Path, tmp_path: Path) -> None:
+    half = tmp_path / "checkpoint-20"
+    shutil.copytree(checkpoint, half)
+    weights = {name: tensor.bfloat16() for name, tensor in load_file(half / "model.safetensors").items()}
+    save_file(weights, half / "model.safetensors", {"format": "pt"})
+    first = load_judge(checkpoint, JudgeRecord(), tensors=digests(checkpoint))
+    second = load_judge(half, JudgeRecord(), warm=first, tensors=digests(half))
+    assert second.model is not first.model
+    assert scores(second) == scores(load_judge(half, JudgeRecord()))
+
+
+def test_warm_load_falls_back_when_the_config_differs(checkpoint: Path, tmp_path: Path) -> None:
+    other = save_tiny_judge(tmp_path / "checkpoint-20", "bert", layers=3)
+    first = load_judge(checkpoint, JudgeRecord())
+    warm = load_judge(other, JudgeRecord(), warm=first)
+    assert warm.model is not first.model and warm.anatomy.depth == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"classifier__weight": None}, "1 missing (classifier.weight)"),
+        ({"extra__weight": torch.ones(2)}, "1 unexpected (extra.weight)"),
+        ({"bert__pooler__dense__bias": torch.ones(5)}, "1 mismatched (bert.pooler.dense.bias)"),
+    ],
+)
+def test_keys_that_do_not_fit_are_refused(checkpoint: Path, changes: dict[str, torch.Tensor], words: str) -> None:
+    edit_tensors(checkpoint, **changes)
+    with pytest.raises(CheckpointRejected) as caught:
+        load_judge(checkpoint, JudgeRecord())
+    assert caught.value.code == "missing_keys" and words in str(caught.value)
+
+
+def test_old_position_buffers_are_harmless(checkpoint: Path) -> None:
+    wanted = scores(load_judge(checkpoint, JudgeRecord()))
+    edit_tensors(checkpoint, bert__embeddings__position_ids=torch.arange(80)[None])
+    first = load_judge(checkpoint, JudgeRecord())
+    assert scores(first) == wanted
+    assert scores(load_judge(checkpoint, JudgeRecord(), warm=first)) == wanted
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(float("nan"), "NaN or infinity"), (float("inf"), "NaN or infinity"), (0.0, "zero-filled")],
+)
+def test_weights_that_no_training_leaves_are_refused(
+    checkpoint: Path, value: float, words: str, warm: bool
+) -> None:
+    first = load_judge(checkpoint, JudgeRecord()) if warm else None
+    edit_tensors(checkpoint, bert__encoder__layer__1__output__dense__weight=torch.full((32, 64), value))
+    with pytest.raises(JudgeError, match=words):
+        load_judge(checkpoint, JudgeRecord(), warm=first)
+
+
+@pytest.mark.parametrize("labels", [1, 3])
+def test_only_two_classes(tmp_path: Path, labels: int) -> None:
+    with pytest.raises(JudgeError, match=f"has {labels} class"):
+        load_judge(save_tiny_judge(tmp_path / "c", "bert", labels=labels), JudgeRecord())
+
+
+def test_no_tokenizer_is_refused_not_invented(checkpoint: Path) -> None:
+    (checkpoint / "tokenizer.json").unlink()
+    with pytest.raises(JudgeError, match="no tokenizer"):
+        load_judge(checkpoint, JudgeRecord())
+
+
+def test_pickles_are_refused(checkpoint: Path) -> None:
+    (checkpoint / "model.safetensors").rename(checkpoint / "pytorch_model.bin")
+    with pytest.raises(JudgeError):
+        load_judge(checkpoint, JudgeRecord())
+
+
+def test_an_adapter_needs_its_base(checkpoint: Path) -> None:
+    (checkpoint / "adapter_config.json").write_text("{}")
+    with pytest.raises(CheckpointRejected) as caught:
+        load_judge(checkpoint, JudgeRecord())
+    assert caught.value.code == "needs_base"
+
+
+@pytest.mark.parametrize(
+    "record", [JudgeRecord(kind="prompted"), JudgeRecord(safe_id=0, unsafe_id=0), JudgeRecord(unsafe_id=7)]
+)
+def test_records_that_no_classifier_can_serve(checkpoint: Path, record: JudgeRecord) -> None:
+    with pytest.raises(JudgeError):
+        load_judge(checkpoint, record)
+
+
+def test_code_of_strangers_is_not_run(checkpoint: Path) -> None:
+    edit_config(checkpoint, model_type="evil", auto_map={"AutoConfig": "evil.Config"})
+    (checkpoint / "evil.py").write_text("raise SystemExit('ran')")
+    with pytest.raises(JudgeError, match="cannot be loaded"):
+        load_judge(checkpoint, JudgeRecord())
+
+
+def test_truncated_and_vanished(checkpoint: Path) -> None:
+    path = checkpoint / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises((CheckpointRejected, JudgeError)):
+        load_judge(checkpoint, JudgeRecord())
+    shutil.rmtree(checkpoint)
+    with pytest.raises(CheckpointChanged):
+        load_judge(checkpoint, JudgeRecord())
+
+
+def test_a_decoder_without_padding_token_gets_one(tmp_path: Path) -> None:
+    path = save_tiny_judge(tmp_path / "c", "llama")
+    wanted = scores(load_judge(path, JudgeRecord()))
+    edit_config(path, pad_token_id=None)
+    config = path / "tokenizer_config.json"
+    config.write_text(json.dumps({k: v for k, v in json.loads(config.read_text()).items() if k != "pad_token"}))
+    assert scores(load_judge(path, JudgeRecord())) == pytest.approx(wanted, abs=1e-5)
+
+
+def test_devices() -> None:
+    assert resolve_device("cpu") == "cpu"
+    with pytest.raises(UsageError, match="choose auto"):
+        resolve_device("tpu")
+    with pytest.raises(UsageError, match="visible"):
+        resolve_device("cuda:99")
+    assert resolve_device("auto") in {"cpu", f"cuda:{torch.cuda.device_count() - 1}"}
+    assert is_out_of_memory(MemoryError()) and not is_out_of_memory(ValueError())

@@ -1,0 +1,74 @@
+"""Peak memory of the passes is bounded by the batch, not by the number of prompts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from analyzer.analyses import get
+from analyzer.model.hooked_pass import forward_pass
+from shared.records import Probe
+from tests.making.judges import context, probe, tiny_judge
+from tests.making.live_tensors import LiveTensors
+
+WORDS = ("bomb", "bread", "garden", "door")
+
+
+def prompts(count: int, paired: bool = True) -> list[Probe]:
+    """Prompts of one length, so that only their number differs; half of them unsafe."""
+    found = []
+    for number in range(count // 2):
+        pair = f"p{number}" if paired else None
+        for label, last in (("safe", "now"), ("unsafe", "gun")):
+            text = f"how do i build a {WORDS[number % 4]} {number % 10} {last}"
+            found.append(probe(text, label, id=f"{label}{number}", pair=pair))
+    return found
+
+
+def test_the_gauge_counts_what_lives_together() -> None:
+    with LiveTensors() as live:
+        first = torch.zeros(1000)
+        second = first + 1
+        del first
+        third = torch.zeros(500)
+        view = third.view(50, 10)
+        assert view.shape == (50, 10) and len(second) == 1000
+    assert live.peak == 8000
+
+
+def forward_peak(family: str, count: int, batch_tokens: int) -> int:
+    judge = tiny_judge(family, layers=3)
+    with LiveTensors() as live:
+        forward_pass(judge, prompts(count), batch_tokens, readings=True, means=True)
+    return live.peak
+
+
+@pytest.mark.parametrize("family", ["bert", "llama"])
+def test_more_prompts_take_no_more_and_larger_batches_do(family: str) -> None:
+    small = forward_peak(family, 32, batch_tokens=100)
+    assert forward_peak(family, 128, batch_tokens=100) <= 1.01 * small
+    assert forward_peak(family, 128, batch_tokens=200) >= 1.8 * small
+
+
+ADVANCED = ("neurons", "heads", "circuits")
+
+
+def advanced_peak(family: str, count: int, batch_tokens: int, paired: bool) -> int:
+    ready = context(
+        tiny_judge(family, layers=2),
+        prompts(count, paired),
+        suite=frozenset(ADVANCED),
+        batch_tokens=batch_tokens,
+    )
+    with LiveTensors() as live:
+        for name in ADVANCED:
+            analysis = get(name)
+            analysis.compute(ready, analysis.settings())
+    return live.peak
+
+
+@pytest.mark.parametrize(("family", "paired"), [("bert", False), ("llama", True)])
+def test_the_advanced_suite_is_bounded_by_the_batch_too(family: str, paired: bool) -> None:
+    small = advanced_peak(family, 24, 150, paired)
+    assert advanced_peak(family, 72, 150, paired) <= 1.01 * small
+    assert advanced_peak(family, 72, 600, paired) >= 2 * small

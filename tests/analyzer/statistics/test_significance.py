@@ -1,0 +1,44 @@
+"""AUROC, Mann-Whitney's test and the false-discovery rate, against scipy and by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import false_discovery_control, mannwhitneyu, rankdata
+
+from analyzer.statistics.auroc import auroc
+from analyzer.statistics.significance import average_ranks, q_values, rank_test, shuffled_discoveries
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_as_scipy_has_it(ties: bool) -> None:
+    random = np.random.default_rng(1)
+    values = random.normal(size=(40, 30)) + np.linspace(-1, 1, 30)
+    if ties:
+        values = values.round()
+    labels = random.permutation([0] * 23 + [1] * 17)
+    values[labels == 1] += np.linspace(0, 2, 30)
+    found, p = rank_test(values, labels)
+    for column in range(30):
+        theirs = mannwhitneyu(values[labels == 1, column], values[labels == 0, column], method="asymptotic")
+        assert p[column] == pytest.approx(theirs.pvalue, rel=1e-9)
+        assert found[column] == pytest.approx(float(auroc(values[:, column], labels)[0]))
+    assert np.allclose(average_ranks(values)[0], rankdata(values, axis=0))
+    assert np.allclose(q_values(p), false_discovery_control(p))
+
+
+def test_a_constant_neuron_says_nothing() -> None:
+    values = np.ones((10, 1))
+    found, p = rank_test(values, np.array([0, 1] * 5))
+    assert found[0] == 0.5 and p[0] == 1
+
+
+def test_shuffles_find_what_is_there_and_nothing_else() -> None:
+    random = np.random.default_rng(0)
+    labels = np.array([0, 1] * 30)
+    values = random.normal(size=(60, 200))
+    values[:, 0] += 5 * labels
+    tested = np.ones(200, dtype=bool)
+    assert shuffled_discoveries(values, labels[None], tested, 0.05) == [1]
+    wrong = np.array([random.permutation(labels) for _ in range(40)])
+    assert sum(count > 0 for count in shuffled_discoveries(values, wrong, tested, 0.05)) <= 6

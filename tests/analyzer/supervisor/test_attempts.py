@@ -1,0 +1,114 @@
+"""Attempts on file: counted before they start, forgotten when something changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analyzer.jobs.messages import Failure
+from analyzer.supervisor.attempts import MAX_KILLS, Ledger
+
+NAME = "checkpoint-10"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "attempts")
+
+
+def fail(ledger: Ledger, now: float, failure: Failure = Failure.CRASH, identity: str = "a") -> None:
+    ledger.start(NAME, identity, now)
+    ledger.fail(NAME, failure, f"failed at {now}", now + 1)
+
+
+def test_backoff_grows_and_ends_in_quarantine(ledger: Ledger) -> None:
+    waits = []
+    for now in (100.0, 200.0, 300.0):
+        fail(ledger, now)
+        known = ledger.read(NAME, "a")
+        waits.append(known.retry_at(5.0) - (now + 1))
+    assert waits == [5.0, 20.0, 80.0]
+    assert known.exhausted
+    assert known.cause == "failed at 300.0"
+
+
+def test_an_attempt_counts_before_it_ends(ledger: Ledger) -> None:
+    """Whoever is killed in the middle has left a trace; a restart tries again at once, but not forever."""
+    for _ in range(MAX_KILLS):
+        assert not ledger.read(NAME, "a").exhausted
+        ledger.start(NAME, "a", 1.0)
+        assert ledger.read(NAME, "a").retry_at(5.0) == 0.0
+    assert ledger.read(NAME, "a").exhausted
+    assert "killed" in ledger.read(NAME, "a").cause
+
+
+def test_a_committed_result_makes_up_for_earlier_attempts(ledger: Ledger) -> None:
+    fail(ledger, 1.0)
+    fail(ledger, 2.0)
+    ledger.start(NAME, "a", 3.0)
+    ledger.progressed(NAME)
+    assert len(ledger.read(NAME, "a").attempts) == 1
+
+
+def test_another_identity_starts_anew(ledger: Ledger) -> None:
+    for now in (1.0, 2.0, 3.0):
+        fail(ledger, now)
+    assert ledger.read(NAME, "b").attempts == []
+    fail(ledger, 4.0, identity="b")
+    assert len(ledger.read(NAME, "b").attempts) == 1
+
+
+def test_a_refund_leaves_no_trace(ledger: Ledger) -> None:
+    fail(ledger, 1.0)
+    before = ledger.read(NAME, "a")
+    ledger.start(NAME, "a", 2.0)
+    ledger.refund(NAME)
+    assert ledger.read(NAME, "a") == before
+
+
+def test_a_refund_on_a_full_disk(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    ledger.start(NAME, "a", 2.0)
+    monkeypatch.setattr("analyzer.supervisor.attempts.write_record", full)
+    ledger.refund(NAME)
+    assert ledger.read(NAME, "a").attempts == []
+
+
+def test_rejected_for_good(ledger: Ledger) -> None:
+    fail(ledger, 1.0, Failure.REJECTED)
+    assert ledger.read(NAME, "a").rejected == "failed at 1.0"
+    assert ledger.reset(NAME)
+    assert not ledger.read(NAME, "a").rejected
+    assert not ledger.reset(NAME), "nothing to forget"
+
+
+def test_what_cannot_be_done_outlives_success(ledger: Ledger) -> None:
+    ledger.start(NAME, "a", 1.0)
+    ledger.cannot(NAME, "layers", "unknown family")
+    ledger.succeed(NAME)
+    known = ledger.read(NAME, "a")
+    assert known.cannot == {"layers": "unknown family"}
+    assert known.attempts == []
+
+
+def test_success_leaves_nothing(ledger: Ledger) -> None:
+    ledger.start(NAME, "a", 1.0)
+    ledger.succeed(NAME)
+    assert ledger.checkpoints() == []
+
+
+def test_only_crashes_and_memory_make_batches_smaller(ledger: Ledger) -> None:
+    fail(ledger, 1.0, Failure.CRASH)
+    fail(ledger, 2.0, Failure.ANALYSIS)
+    assert ledger.read(NAME, "a").memory_failures == 1
+
+
+def test_a_torn_file_is_a_fresh_start(ledger: Ledger) -> None:
+    fail(ledger, 1.0)
+    (ledger.root / f"{NAME}.json").write_text("{")
+    assert ledger.read(NAME, "a").attempts == []
+    ledger.start(NAME, "a", 2.0)
+    assert len(ledger.read(NAME, "a").attempts) == 1

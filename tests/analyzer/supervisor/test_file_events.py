@@ -1,0 +1,98 @@
+"""Events wake the loop, and only those that are about checkpoints; a system without them says so."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from watchdog.events import (
+    DirCreatedEvent,
+    DirModifiedEvent,
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileOpenedEvent,
+    FileSystemEvent,
+)
+
+from analyzer.supervisor.file_events import Watcher, _Handler
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+def woken():
+    return threading.Event()
+
+
+@pytest.fixture
+def watcher(woken: threading.Event):
+    found = Watcher(woken.set)
+    yield found
+    found.stop()
+
+
+def announce(commits: Path, name: str = "checkpoint-10.json") -> None:
+    (commits / ".temporary").write_text("{}")
+    (commits / ".temporary").replace(commits / name)
+
+
+def test_a_commit_file_wakes(tmp_path: Path, watcher: Watcher, woken: threading.Event) -> None:
+    watcher.watch([tmp_path, tmp_path / "commits"])
+    (tmp_path / "commits").mkdir()
+    watcher.watch([tmp_path, tmp_path / "commits"])
+    announce(tmp_path / "commits")
+    assert woken.wait(PATIENCE_S)
+
+
+def test_a_new_checkpoint_wakes(tmp_path: Path, watcher: Watcher, woken: threading.Event) -> None:
+    watcher.watch([tmp_path])
+    (tmp_path / "checkpoint-10").mkdir()
+    assert woken.wait(PATIENCE_S)
+
+
+@pytest.mark.parametrize(
+    ("event", "wakes"),
+    [
+        (DirCreatedEvent("run/checkpoint-10"), True),
+        (FileMovedEvent("commits/.temporary", "commits/checkpoint-10.json"), True),
+        (FileModifiedEvent("commits/checkpoint-10.json"), True),
+        (FileModifiedEvent("run/metrics.jsonl"), False),
+        (DirModifiedEvent("run"), False),
+        (FileOpenedEvent("commits/checkpoint-10.json"), False),
+        (FileCreatedEvent(b"run/\xff\xfe"), False),
+    ],
+)
+def test_only_checkpoints_wake(event: FileSystemEvent, wakes: bool, woken: threading.Event) -> None:
+    """A log that grows a hundred times a second must not cost a look at the disk each time."""
+    _Handler(woken.set).on_any_event(event)
+    assert woken.is_set() is wakes
+
+
+def test_a_replaced_directory_is_watched_anew(tmp_path: Path, watcher: Watcher, woken: threading.Event) -> None:
+    commits = tmp_path / "commits"
+    commits.mkdir()
+    watcher.watch([commits])
+    shutil.rmtree(commits)
+    (tmp_path / "keeps the inode busy").mkdir()
+    commits.mkdir()
+    watcher.watch([commits])
+    woken.clear()
+    announce(commits)
+    assert woken.wait(PATIENCE_S)
+
+
+def test_inotify_limits_are_said_once_and_polling_remains(
+    tmp_path: Path, watcher: Watcher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "inotify watch limit reached")
+
+    monkeypatch.setattr(watcher._observer, "schedule", refuse)
+    (tmp_path / "a").mkdir()
+    for _ in range(3):
+        watcher.watch([tmp_path, tmp_path / "a"])
+    assert caplog.text.count("inotify watch limit reached") == 1
+    assert "midwatch doctor" in caplog.text

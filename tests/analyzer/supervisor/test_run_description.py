@@ -1,0 +1,93 @@
+"""What is read from a run that plain transformers wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from analyzer.supervisor.foreign import describe, training_over
+from analyzer.worker.logged_metrics import logged_metrics, metrics_until
+from shared.errors import UsageError
+from shared.records import RunRecord
+from shared.run import Run
+
+HISTORY = [
+    {"epoch": 0.5, "step": 5, "loss": 0.7, "learning_rate": 1e-4, "grad_norm": 2.0},
+    {"epoch": 1.0, "step": 10, "eval_loss": 0.6, "eval_f1": 0.8, "eval_runtime": 3.0, "eval_samples_per_second": 9},
+    {"epoch": 1.5, "step": 15, "loss": float("nan"), "learning_rate": 5e-5},
+    {"epoch": 2.0, "step": 20, "train_runtime": 9.0, "train_loss": 0.5, "total_flos": 1e9},
+    {"no step": 1},
+    "not an object",
+]
+
+
+def checkpoint(run: Path, step: int = 10, **config: object) -> Path:
+    path = run / f"checkpoint-{step}"
+    path.mkdir(parents=True)
+    (path / "config.json").write_text(json.dumps(config))
+    state = {"global_step": step, "max_steps": 40, "num_train_epochs": 4, "log_history": HISTORY}
+    (path / "trainer_state.json").write_text(json.dumps(state))
+    return path
+
+
+def test_log_history_as_metrics() -> None:
+    lines = logged_metrics({"log_history": HISTORY})
+    assert [(line.step, line.split, line.values) for line in lines] == [
+        (5, "train", {"loss": 0.7, "learning_rate": 1e-4, "grad_norm": 2.0}),
+        (10, "val", {"loss": 0.6, "f1": 0.8}),
+        (15, "train", {"learning_rate": 5e-5}),
+        (20, "train", {"loss": 0.5}),
+    ]
+    assert logged_metrics({}) == logged_metrics({"log_history": 3}) == []
+
+
+def test_metrics_up_to_a_step(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path)
+    assert [line.step for line in metrics_until(Run.at(tmp_path), path, 10)] == [5, 10]
+    (tmp_path / "metrics.jsonl").write_text('{"step": 7, "split": "val", "values": {"f1": 0.9}}\n{"torn')
+    assert [line.step for line in metrics_until(Run.at(tmp_path), path, 10)] == [7], "our own file wins"
+
+
+def test_labels_from_the_config(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path, id2label={"0": "toxic", "1": "benign"}, _name_or_path="org/model")
+    record, warnings = describe(path, Run.at(tmp_path))
+    assert (record.judge.safe_id, record.judge.unsafe_id) == (1, 0)
+    assert (record.model, record.steps, record.epochs) == ("org/model", 40, 4.0)
+    assert warnings == []
+
+
+def test_assumed_labels_are_said(tmp_path: Path) -> None:
+    record, warnings = describe(checkpoint(tmp_path), Run.at(tmp_path))
+    assert record.judge.unsafe_id == 1
+    assert "taking 0 as safe" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"id2label": {"0": "a"}}, {"id2label": {"0": "a", "1": "b", "2": "c"}}, {"id2label": {"0": "x", "1": "y"}}],
+)
+def test_labels_that_cannot_be_told(tmp_path: Path, config: dict) -> None:
+    with pytest.raises(UsageError):
+        describe(checkpoint(tmp_path, **config), Run.at(tmp_path))
+
+
+def test_flags_win(tmp_path: Path) -> None:
+    record, _ = describe(checkpoint(tmp_path, id2label={"0": "x", "1": "y"}), Run.at(tmp_path), unsafe="x")
+    assert (record.judge.safe_id, record.judge.unsafe_id) == (1, 0)
+
+
+def test_no_config(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="midwatch init"):
+        describe(tmp_path / "checkpoint-9", Run.at(tmp_path))
+
+
+def test_when_a_training_is_over() -> None:
+    names = ["checkpoint-10", "checkpoint-20"]
+    planned = RunRecord(steps=20)
+    assert training_over(planned, names, 0.0, 1.0, 1800.0)
+    assert not training_over(RunRecord(steps=30), names, 0.0, 1.0, 1800.0)
+    assert training_over(RunRecord(steps=30), names, 0.0, 1800.0, 1800.0), "stopped early, and quiet since"
+    assert not training_over(planned, [], 0.0, 9999.0, 1800.0), "it has not begun"
+    assert not training_over(None, names, 0.0, 1.0, 1800.0)

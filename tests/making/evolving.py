@@ -1,0 +1,236 @@
+"""Runs whose checkpoints are compared: the real supervisor and worker, on results with numbers made up by step.
+
+Tiny judges are really loaded and passed through (for CKA); tokens, comparison, progress, neurons and circuits are
+made up, so that a run of many checkpoints takes seconds and every number is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import BaseModel
+
+import analyzer.evolution.transfer as transfer_module
+import analyzer.worker.computing as desk_module
+import analyzer.worker.one_job as analyse_module
+from analyzer.analyses import Analysis, Outcome, get
+from analyzer.analyses.evolution import EvolutionSettings
+from analyzer.circuits.evaluator import Evaluation
+from analyzer.jobs.messages import Computation, Event, Job
+from analyzer.session.context import Context
+from analyzer.supervisor.plan import Plan
+from analyzer.worker.computing import WarmJudge
+from analyzer.worker.one_job import Analyst
+from shared.results import ResultRecord, ResultStore
+from shared.settings import Settings
+from shared.views.evolution import EvolutionResult
+from tests.analyzer.supervisor.test_loop import Stage
+from tests.making.fake_engine import FakeEngine
+
+BASIC = ("tokens", "comparison", "progress")
+ADVANCED = (*BASIC, "neurons", "circuits")
+LAYERS, HEADS, NEURONS = 2, 4, 8
+"""Of `tests.making.tiny` judges; neurons are made up."""
+EDGES = (1 + LAYERS * (HEADS + 1), LAYERS * (HEADS + 1) + 1)
+
+
+class Chosen(Settings):
+    """The settings of what is made up."""
+
+    x: int = 0
+
+
+class MadeUp(BaseModel):
+    """The typed result of what is made up."""
+
+    step: int
+
+
+def numbers(step: int, *salt: int) -> np.random.Generator:
+    return np.random.default_rng([step, *salt])
+
+
+def tokens(step: int, prompts: int = 6, length: int = 8) -> Outcome:
+    """Attributions of `prompts` prompts of `length` tokens each."""
+    return Outcome(
+        MadeUp(step=step),
+        {},
+        {
+            "attributions": numbers(step, 1).standard_normal(prompts * length).astype(np.float32),
+            "offsets": np.arange(prompts + 1, dtype=np.int64) * length,
+            "token_ids": np.arange(prompts * length, dtype=np.int64),
+            "prompts": np.arange(prompts, dtype=np.int64),
+        },
+    )
+
+
+def comparison(step: int) -> Outcome:
+    layer = {} if step % 3 == 0 else {"divergence_layer": float(step % 2)}
+    return Outcome(MadeUp(step=step), {"auroc_last": 0.9} | layer)
+
+
+def progress(step: int) -> Outcome:
+    return Outcome(MadeUp(step=step), {"probe_fnr": 0.1, "probe_fpr": 0.2})
+
+
+def neurons(step: int) -> Outcome:
+    effect = numbers(step, 2).standard_normal((LAYERS, NEURONS)).astype(np.float32)
+    return Outcome(MadeUp(step=step), {}, {"effect": effect, "carrying": (effect > 0.5).astype(np.uint8)})
+
+
+def circuits(step: int) -> Outcome:
+    scores = numbers(step, 3).standard_normal(EDGES).astype(np.float32)
+    smallest = (scores > 1.5).astype(np.uint8)
+    return Outcome(MadeUp(step=step), {}, {"scores": scores, "smallest": smallest})
+
+
+MAKERS: dict[str, Callable[[int], Outcome]] = {
+    "tokens": tokens, "comparison": comparison, "progress": progress, "neurons": neurons, "circuits": circuits,
+}  # fmt: skip
+
+
+class MadeUpEvaluator:
+    """Stands for `CircuitEvaluator`: faithfulness depends on the step and the size alone."""
+
+    something_to_keep = True
+
+    def __init__(self, context: Context, prompts: int) -> None:
+        self.step = context.step
+
+    def evaluate_all(self, masks: list[np.ndarray]) -> list[Evaluation]:
+        values = [self.step / 1000 + int(mask.sum()) / 100 for mask in masks]
+        return [Evaluation(value, value, value - 0.1, value + 0.1, np.zeros(1)) for value in values]
+
+
+def offered(*sources: str) -> dict[str, Computation]:
+    """What the worker can compute: these sources, and the comparison."""
+    found = {name: Computation(suite="basic", version=1, settings={"x": 0}) for name in sources}
+    settings = EvolutionSettings(bootstraps=100).model_dump(mode="json")
+    return found | {"evolution": Computation(suite="basic", version=1, settings=settings)}
+
+
+class Loads:
+    """Counts how often the worker loads a judge."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.names: list[str] = []
+        real = WarmJudge.load
+
+        def load(warm: WarmJudge, job: Job, device: str) -> Any:
+            self.names.append(job.checkpoint)
+            return real(warm, job, device)
+
+        monkeypatch.setattr(WarmJudge, "load", load)
+
+
+def make_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything but the comparison is made up; figures are not drawn."""
+
+    def made_up(name: str) -> Analysis:
+        if name not in MAKERS:
+            return get(name)
+        return Analysis(name, 1, Chosen, lambda context, settings: MAKERS[name](context.step))
+
+    monkeypatch.setattr(desk_module, "get", made_up)
+    monkeypatch.setattr(analyse_module, "render_checkpoint", lambda *_: [])
+    monkeypatch.setattr(transfer_module, "CircuitEvaluator", MadeUpEvaluator)
+
+
+@dataclass
+class Evolving:
+    """A run that is analysed by the real worker, in this process."""
+
+    stage: Stage
+    sources: tuple[str, ...] = BASIC
+
+    @classmethod
+    def at(cls, target: Path, template: Path, sources: tuple[str, ...] = BASIC, **plan: Any) -> Evolving:
+        return cls(Stage(target, template, Plan(**plan), engine_of(offered(*sources))), sources)
+
+    @classmethod
+    def of(cls, target: Path, template: Path, computations: dict[str, Computation], **plan: Any) -> Evolving:
+        """The same with other computations."""
+        return cls(Stage(target, template, Plan(suite="advanced", **plan), engine_of(computations)))
+
+    @property
+    def store(self) -> ResultStore:
+        return ResultStore(self.stage.target / "_midwatch" / "results")
+
+    @property
+    def jobs(self) -> list[Job]:
+        return self.stage.engine.jobs
+
+    @property
+    def settled(self) -> bool:
+        engine = self.stage.engine
+        return not engine.busy and {"queued", "running", "retrying"}.isdisjoint(self.stage.states.values())
+
+    def settle(self, limit: int = 400) -> None:
+        """Step until nothing is left to do, and make sure that nothing begins again."""
+        for _ in range(limit):
+            self.stage.step()
+            if self.settled:
+                break
+        assert self.settled, self.stage.states
+        done = len(self.jobs)
+        self.stage.steps(5)
+        assert len(self.jobs) == done, "it never ends"
+
+    def again(self, *sources: str, **plan: Any) -> Evolving:
+        """Another supervisor and worker on the same run."""
+        chosen = sources or self.sources
+        for watched in self.stage.service.runs.values():
+            watched.lease.release()
+        stage = Stage(
+            self.stage.target, self.stage.template, Plan(**plan), engine_of(offered(*chosen)), now=self.stage.now
+        )
+        return Evolving(stage, chosen)
+
+    def record(self, step: int, analysis: str = "evolution") -> ResultRecord:
+        record = self.store.newest(f"checkpoint-{step}", analysis)
+        assert record is not None
+        return record
+
+    def result(self, step: int) -> EvolutionResult:
+        return EvolutionResult.model_validate(self.record(step).payload)
+
+    def previous(self, step: int) -> int | None:
+        found = self.result(step).previous
+        return found.step if found else None
+
+    def everything(self) -> dict[str, Any]:
+        """What is published: keys of all results, and the whole of each comparison."""
+        found: dict[str, Any] = {}
+        for checkpoint in self.store.checkpoints():
+            for analysis in (*self.sources, "evolution"):
+                for key in self.store.keys(checkpoint, analysis):
+                    record = self.store.load(checkpoint, analysis, key)
+                    tensors = self.store.tensors(record) if analysis == "evolution" else {}
+                    found[f"{checkpoint} {analysis} {key}"] = (
+                        record.settings, record.summary, record.payload, record.judge,
+                        {name: value.tobytes() for name, value in tensors.items()},
+                    )  # fmt: skip
+        return found
+
+
+@dataclass
+class Worker:
+    """The behaviour of a fake engine that really works."""
+
+    analyst: Analyst
+    events: list[Event] = field(default_factory=list)
+
+    def __call__(self, job: Job) -> list[Event]:
+        events: list[Event] = []
+        self.analyst.carry_out(job, events.append)
+        self.events += events
+        return events
+
+
+def engine_of(computations: dict[str, Computation]) -> FakeEngine:
+    return FakeEngine(Worker(Analyst(WarmJudge("cpu"), computations, 4096)), computations=computations)
