@@ -22,16 +22,16 @@ def add_commands(app: typer.Typer) -> None:
     @settings_command(app, WatchSettings, "watch")
     def watch(settings: WatchSettings) -> None:
         """Analyse every new checkpoint of a training as it appears, in a process of its own."""
-        from analyzer.commands import analyse as commands
+        from analyzer.commands import analyse
 
-        commands.watch(settings)
+        analyse.watch(settings)
 
     @settings_command(app, AnalyzeSettings, "analyze")
     def analyze(settings: AnalyzeSettings) -> None:
         """Analyse checkpoints of a finished or running training, then end."""
-        from analyzer.commands import analyse as commands
+        from analyzer.commands import analyse
 
-        commands.analyze(settings)
+        analyse.analyze(settings)
 
     @settings_command(app, StatusSettings, "status")
     def status(settings: StatusSettings) -> None:
@@ -43,16 +43,16 @@ def add_commands(app: typer.Typer) -> None:
     @settings_command(app, RetrySettings, "retry")
     def retry(settings: RetrySettings) -> None:
         """Try failed checkpoints again."""
-        from analyzer.commands import analyse as commands
+        from analyzer.commands import repair
 
-        commands.retry(settings)
+        repair.retry(settings)
 
     @settings_command(app, RenderSettings, "render")
     def render(settings: RenderSettings) -> None:
         """Draw all figures again from the results there are."""
-        from analyzer.commands import analyse as commands
+        from analyzer.commands import repair
 
-        commands.render(settings)
+        repair.render(settings)
 
     @settings_command(app, DoctorSettings, "doctor")
     def doctor(settings: DoctorSettings) -> None:
@@ -64,6 +64,6 @@ def add_commands(app: typer.Typer) -> None:
     @settings_command(app, InitSettings, "init")
     def init(settings: InitSettings) -> None:
         """Tell Midwatch about a training it did not run: which class is unsafe, and which prompts to look at."""
-        from analyzer.commands.status import show_init
+        from analyzer.commands.init import show_init
 
         show_init(settings)

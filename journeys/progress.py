@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pydantic import ValidationError
-
 from shared.errors import SchemaError
-from shared.files import read_jsonl, read_record
+from shared.files import read_record
+from shared.metrics import read_metrics
 from shared.records import CheckpointState, CheckpointStatus, MetricsLine, RunRecord, Status
 from shared.results import checkpoint_label
 from shared.run import Run, step_of
@@ -71,17 +70,6 @@ def read_progress(run: Run, since: float = 0.0) -> Progress:
         rows=[_row(name, lines, known.get(name)) for name in run.checkpoints()],
         status=status,
     )
-
-
-def read_metrics(run: Run) -> list[MetricsLine]:
-    """Every complete line of metrics.jsonl; the one being written, or damaged, is left out."""
-    lines = []
-    for value in read_jsonl(run.metrics):
-        try:
-            lines.append(MetricsLine.model_validate(value))
-        except ValidationError:
-            continue
-    return lines
 
 
 def _row(name: str, lines: list[MetricsLine], status: CheckpointStatus | None) -> Row:

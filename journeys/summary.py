@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from journeys.progress import Progress
 from journeys.screen import COLUMNS, HEADINGS
+from shared.findings.comparison import ComparisonResult
+from shared.findings.tokens import TokensResult, TopWord
 from shared.records import RunRecord
 from shared.results import ResultRecord, ResultStore
 from shared.run import Run
-from shared.views.comparison import ComparisonResult
-from shared.views.tokens import TokensResult, TopWord
 
 WORDS_SHOWN = 6
 

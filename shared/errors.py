@@ -6,6 +6,7 @@ MidwatchError                exit code 1: something failed; the message says wha
 ├── CheckpointRejected       the gate refuses a checkpoint; carries a short machine-readable `code`
 ├── CheckpointChanged        a checkpoint changed or vanished while it was analysed; its result is discarded
 ├── JudgeError               the model loads but cannot serve as a judge (labels, tokenizer, NaN)
+├── CannotCompute            the judge or the probe set lacks what an analysis needs; recorded, not tried again
 └── SchemaError              a record on disk was written by a newer Midwatch or is not what it says
 
 A MidwatchError reaches the user as its one sentence; anything else is a bug and shows its traceback.
@@ -44,6 +45,10 @@ class CheckpointChanged(MidwatchError):
 
 class JudgeError(MidwatchError):
     """The model loads but cannot serve as a judge: wrong classes, no tokenizer, NaN weights."""
+
+
+class CannotCompute(MidwatchError):
+    """This judge or probe set lacks what the analysis needs; the message says what and what to do."""
 
 
 class SchemaError(MidwatchError):

@@ -37,6 +37,30 @@ class Folder:
     names: list[str] = field(default_factory=list)
 
 
+class Listings:
+    """Visible directories by folder, listed again only where the folder's stamp says so."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, Folder] = {}
+
+    def names(self, path: str) -> tuple[list[str], bool]:
+        """Names of the visible directories in `path`, sorted, and whether they had to be listed again."""
+        folder = self._folders.get(path, Folder())
+        try:
+            mtime_ns = os.stat(path).st_mtime_ns  # noqa: PTH116 - thousands of times a look: Path costs 3x
+            if mtime_ns == folder.mtime_ns:
+                return folder.names, False
+            with os.scandir(path) as entries:
+                names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
+        except OSError:
+            self._folders.pop(path, None)
+            return [], True
+        # a second commit within one tick of the file system's clock leaves the same mtime: a young one is no proof
+        settled = time.time_ns() - mtime_ns > SETTLE_NS
+        self._folders[path] = Folder(mtime_ns if settled else -1, names)
+        return names, True
+
+
 class ResultsIndex:
     """Index over one `results/` directory, shared by all sessions; `refresh` may be called from any thread."""
 
@@ -44,7 +68,7 @@ class ResultsIndex:
         self.root = root
         self.version = 0
         """Grows by one whenever a refresh finds a difference."""
-        self._folders: dict[str, Folder] = {}
+        self._listings = Listings()
         self._newest: dict[tuple[str, str], ResultFile] = {}
         self._lock = threading.Lock()
 
@@ -52,10 +76,10 @@ class ResultsIndex:
         """Look at the stamps, list what changed, and return the version."""
         with self._lock:
             seen: set[tuple[str, str]] = set()
-            for checkpoint in self._list(str(self.root))[0]:
+            for checkpoint in self._listings.names(str(self.root))[0]:
                 if not CHECKPOINT_NAME.match(checkpoint):
                     continue
-                for analysis in self._list(f"{self.root}/{checkpoint}")[0]:
+                for analysis in self._listings.names(f"{self.root}/{checkpoint}")[0]:
                     self._look(checkpoint, analysis, seen)
             for gone in self._newest.keys() - seen:
                 del self._newest[gone]
@@ -73,7 +97,7 @@ class ResultsIndex:
     def _look(self, checkpoint: str, analysis: str, seen: set[tuple[str, str]]) -> None:
         place = (checkpoint, analysis)
         path = f"{self.root}/{checkpoint}/{analysis}"
-        keys, changed = self._list(path)
+        keys, changed = self._listings.names(path)
         newest = newest_result(path, keys) if changed or place not in self._newest else self._newest[place]
         if newest is None:
             return
@@ -81,23 +105,6 @@ class ResultsIndex:
         if self._newest.get(place) != newest:
             self._newest[place] = newest
             self.version += 1
-
-    def _list(self, path: str) -> tuple[list[str], bool]:
-        """Names of the visible directories in `path`, and whether they had to be listed again."""
-        folder = self._folders.get(path, Folder())
-        try:
-            mtime_ns = os.stat(path).st_mtime_ns  # noqa: PTH116 - thousands of times a look: Path costs 3x
-            if mtime_ns == folder.mtime_ns:
-                return folder.names, False
-            with os.scandir(path) as entries:
-                names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
-        except OSError:
-            self._folders.pop(path, None)
-            return [], True
-        # a second commit within one tick of the file system's clock leaves the same mtime: a young one is no proof
-        settled = time.time_ns() - mtime_ns > SETTLE_NS
-        self._folders[path] = Folder(mtime_ns if settled else -1, names)
-        return names, True
 
 
 def newest_result(folder: str, keys: list[str]) -> ResultFile | None:

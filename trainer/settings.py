@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from shared.prompts.load import SourceSettings
+from shared.prompts.source_settings import SourceSettings
 
 Count = Annotated[int, Field(gt=0)]
 

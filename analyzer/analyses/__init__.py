@@ -15,17 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from shared.errors import MidwatchError
 from shared.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
 
     from analyzer.session.context import Context
-
-
-class CannotCompute(MidwatchError):
-    """This judge or probe set lacks what the analysis needs; the message says what and what to do."""
 
 
 @dataclass(frozen=True)

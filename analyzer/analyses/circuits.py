@@ -27,12 +27,12 @@ from pydantic import Field
 from analyzer.analyses import Outcome, computes
 from analyzer.circuits.evaluator import CircuitEvaluator, Evaluation
 from analyzer.circuits.masks import along_paths, area, first, nodes_on, on_paths, random_masks, ranked, sizes
-from analyzer.patching.gradient_pass import GradientPass
+from analyzer.patching.gradient_pass import GradientPass, shared_gradients
 from analyzer.patching.graph import Graph
 from analyzer.session.context import Context
-from analyzer.units.effects import spearman
+from analyzer.statistics.ranks import spearman
+from shared.findings.circuits import CircuitEdge, CircuitNode, CircuitsResult, CurvePoint, SmallestCircuit
 from shared.settings import Settings
-from shared.views.circuits import CircuitEdge, CircuitNode, CircuitsResult, CurvePoint, SmallestCircuit
 
 SHOWN = 400
 """Most edges in the result itself; the tensors hold all."""
@@ -87,7 +87,7 @@ class Search:
 def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
     """Find and test the circuit of this checkpoint."""
     evaluator = CircuitEvaluator(context, settings.curve_prompts)
-    found = context.gradients(settings.steps, settings.prompts, edges=True)
+    found = shared_gradients(context, settings.steps, settings.prompts, edges=True)
     graph = evaluator.graph
     scores = found.edges if evaluator.by_edges and found.edges is not None else node_scores(found, graph)
     search = Search(scores, evaluator, settings, np.random.default_rng(context.seed))

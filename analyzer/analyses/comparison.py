@@ -23,7 +23,7 @@ from itertools import pairwise
 import numpy as np
 from pydantic import Field
 
-from analyzer.analyses import CannotCompute, Outcome, computes
+from analyzer.analyses import Outcome, computes
 from analyzer.session.content_cache import content_key
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import twin_of
@@ -32,9 +32,10 @@ from analyzer.statistics.class_geometry import cosine, dprime, pair_cosine, rece
 from analyzer.statistics.folds import grouped_folds, shuffled_labels, units
 from analyzer.statistics.intervals import bootstrap_weights, percentile_interval, wilson_interval
 from analyzer.statistics.linear_probe import held_out_decisions
+from shared.errors import CannotCompute
+from shared.findings.comparison import ComparisonResult, PointComparison
 from shared.findings.parts import Interval
 from shared.settings import Settings
-from shared.views.comparison import ComparisonResult, PointComparison
 
 NOISE_DRAWS = 200
 """Shuffles behind the noise floor of d', which cost next to nothing."""

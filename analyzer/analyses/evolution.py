@@ -25,19 +25,19 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from analyzer.analyses import CannotCompute, Outcome, computes
+from analyzer.analyses import Outcome, computes
 from analyzer.evolution.changes import Comparison, Measured, counted_edges
 from analyzer.evolution.transfer import TENSORS, transfer
 from analyzer.jobs.earlier_results import Earlier
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import spread
 from analyzer.statistics.cka import gram
-from shared.errors import SchemaError
+from shared.errors import CannotCompute, SchemaError
+from shared.findings.evolution import EvolutionResult, Transfer
 from shared.findings.parts import typed_result
 from shared.records import Probe
 from shared.results import ResultRecord
 from shared.settings import Settings
-from shared.views.evolution import EvolutionResult, Transfer
 
 NO_TRANSFER = "The previous checkpoint's circuit was not run here: "
 """How the note about a transfer that cannot be measured begins."""

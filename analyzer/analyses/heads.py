@@ -16,10 +16,11 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
+from analyzer.model.judge import known_wiring
 from analyzer.patching.ablation import Ablation
-from analyzer.patching.gradient_pass import GradientPass
-from analyzer.patching.source_values import known_wiring
+from analyzer.patching.gradient_pass import GradientPass, shared_gradients
 from analyzer.session.context import Context
+from analyzer.statistics.ranks import spearman
 from analyzer.units.attended_tokens import Tally, attended, attention_of
 from analyzer.units.effects import (
     Ablator,
@@ -29,13 +30,12 @@ from analyzer.units.effects import (
     joint,
     random_like,
     same_layers,
-    spearman,
     strongest,
     supporting,
 )
+from shared.findings.heads import HeadRow, HeadsResult
+from shared.findings.units import UnitAblation
 from shared.settings import Settings
-from shared.views.heads import HeadRow, HeadsResult
-from shared.views.neurons import UnitAblation
 
 
 class HeadsSettings(Settings):
@@ -57,7 +57,7 @@ class HeadsSettings(Settings):
 def heads(context: Context, settings: HeadsSettings) -> Outcome:
     """Map the heads of this checkpoint."""
     wiring = known_wiring(context.judge)
-    found = context.gradients(settings.steps, settings.prompts)
+    found = shared_gradients(context, settings.steps, settings.prompts)
     effect = found.heads.plain
     ablator = Ablator(context, found.references, settings.ablated)
     top = strongest(effect, min(settings.top, max(1, effect.size // 2)))

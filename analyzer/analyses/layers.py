@@ -20,15 +20,16 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from analyzer.analyses import CannotCompute, Outcome, computes
+from analyzer.analyses import Outcome, computes
 from analyzer.model.hooked_pass import ForwardPass
 from analyzer.session.context import Context
-from analyzer.session.probe_choice import display_samples
 from analyzer.statistics.folds import units
 from analyzer.statistics.intervals import bootstrap_weights, mean_interval
+from shared.errors import CannotCompute
+from shared.findings.layers import LayersResult, LensBand, SampleLayers
+from shared.prompts.probes import display_indices
 from shared.records import Label
 from shared.settings import Settings
-from shared.views.layers import LayersResult, LensBand, SampleLayers
 
 FROZEN_TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
 """Largest relative difference of norms that rounding (another machine) explains; half precision gets 5e-3."""
@@ -58,7 +59,7 @@ def layers(context: Context, settings: LayersSettings) -> Outcome:
         embeddings_frozen=context.embeddings_frozen,
         pooling=anatomy.pooling,
         norm_position=anatomy.norm_position,
-        samples=[_sample(context, index) for index in display_samples(context.probes)],
+        samples=[_sample(context, index) for index in display_indices(context.probes)],
         bands=_bands(context, settings),
         frozen_check=state,
         frozen_check_detail=detail,

@@ -19,26 +19,19 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
-from analyzer.analyses import CannotCompute, Outcome, computes
+from analyzer.analyses import Outcome, computes
 from analyzer.patching.ablation import Ablation
-from analyzer.patching.gradient_pass import GradientPass
+from analyzer.patching.gradient_pass import GradientPass, shared_gradients
 from analyzer.session.context import Context
 from analyzer.statistics.folds import shuffled_labels
+from analyzer.statistics.ranks import spearman
 from analyzer.statistics.significance import q_values, rank_test, shuffled_discoveries
-from analyzer.units.effects import (
-    Ablator,
-    by_layer,
-    disputed,
-    interval,
-    joint,
-    random_like,
-    spearman,
-    strongest,
-    supporting,
-)
+from analyzer.units.effects import Ablator, by_layer, disputed, interval, joint, random_like, strongest, supporting
 from analyzer.units.strongest_tokens import strongest_tokens
+from shared.errors import CannotCompute
+from shared.findings.neurons import LayerNeurons, NeuronRow, NeuronsResult, TokenInContext
+from shared.findings.units import JointAblation, UnitAblation
 from shared.settings import Settings
-from shared.views.neurons import JointAblation, LayerNeurons, NeuronRow, NeuronsResult, TokenInContext, UnitAblation
 
 BINS = 256
 """Most bins of a layer's curve over ranks."""
@@ -90,7 +83,7 @@ class Selectivity:
 def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
     """Map the neurons of this checkpoint."""
     selectivity = _selectivity(context, settings)
-    found = context.gradients(settings.steps, settings.prompts)
+    found = shared_gradients(context, settings.steps, settings.prompts)
     effects = found.neurons
     ablator = Ablator(context, found.references, settings.ablated)
     top = strongest(effects.plain, settings.top)

@@ -14,15 +14,16 @@ from collections.abc import Callable
 import numpy as np
 from pydantic import Field
 
-from analyzer.analyses import CannotCompute, Outcome, computes
+from analyzer.analyses import Outcome, computes
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import twin_of
 from analyzer.statistics.auroc import auroc
 from analyzer.statistics.folds import units
 from analyzer.statistics.intervals import bootstrap_weights, percentile_interval, wilson_interval
+from shared.errors import CannotCompute
 from shared.findings.parts import Interval
+from shared.findings.progress import GroupRate, ProgressResult
 from shared.settings import Settings
-from shared.views.progress import GroupRate, ProgressResult
 
 LISTED = 10
 """Ids of wrong verdicts listed of each kind."""

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from analyzer.analyses import CannotCompute, Outcome, computes
+from analyzer.analyses import Outcome, computes
 from analyzer.attribution.faithfulness import faithfulness, perturbed_scores, rank
 from analyzer.attribution.integrated_gradients import (
     Path,
@@ -32,14 +32,16 @@ from analyzer.attribution.integrated_gradients import (
     replaced,
 )
 from analyzer.attribution.word_statistics import Attributed, cells, shortcuts, top_words
-from analyzer.attribution.words import token_names, words
-from analyzer.model.batches import Encoded
+from analyzer.attribution.words import words
+from analyzer.model.batches import Encoded, token_names
 from analyzer.session.context import Context
-from analyzer.session.probe_choice import display_samples, spread, twin_of
+from analyzer.session.probe_choice import spread, twin_of
 from analyzer.statistics.intervals import bootstrap_weights, mean_interval
+from shared.errors import CannotCompute
+from shared.findings.tokens import Faithfulness, SampleAttribution, TokensResult, Word
+from shared.prompts.probes import display_indices
 from shared.records import Probe
 from shared.settings import Settings
-from shared.views.tokens import Faithfulness, SampleAttribution, TokensResult, Word
 
 METHODS = ("integrated_gradients", "gradient_x_input", "random")
 
@@ -64,7 +66,7 @@ class TokensSettings(Settings):
 @computes("tokens", TokensSettings, version=2)
 def tokens(context: Context, settings: TokensSettings) -> Outcome:
     """Attribute the display samples and `extra_prompts` further probes."""
-    shown = display_samples(context.probes)
+    shown = display_indices(context.probes)
     chosen = shown + spread(context.probes, settings.extra_prompts, shown)
     if not chosen:
         raise CannotCompute("The probe set is empty, so there is nothing to attribute; write probes.jsonl first.")

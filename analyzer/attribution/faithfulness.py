@@ -19,7 +19,9 @@ from torch import Tensor
 
 from analyzer.attribution.integrated_gradients import embed
 from analyzer.model.batches import Encoded, collate, packed
-from analyzer.model.hooked_pass import Progress, embeddings_replaced, score, unwatched
+from analyzer.model.hooked_pass import Progress, unwatched
+from analyzer.model.partial_pass import embeddings_replaced
+from analyzer.model.scoring import score
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge

@@ -22,8 +22,10 @@ import torch
 from torch import Tensor
 
 from analyzer.attribution.quadrature import Rule, concentrated, refined
-from analyzer.model.batches import Encoded, collate, packed
-from analyzer.model.hooked_pass import Progress, embeddings_replaced, score, unwatched
+from analyzer.model.batches import Encoded, collate, fits, packed
+from analyzer.model.hooked_pass import Progress, unwatched
+from analyzer.model.partial_pass import embeddings_replaced
+from analyzer.model.scoring import score
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
@@ -118,11 +120,6 @@ def replaced(judge: Judge, encoded: Encoded) -> list[int]:
     content = encoded.content
     sink = judge.anatomy.pooling == "last_token" and content[:1] == [0] and len(content) > 1
     return content[1:] if sink else content
-
-
-def fits(prompt: Encoded, twin: Encoded) -> bool:
-    """Whether two prompts align token by token."""
-    return prompt.special == twin.special and prompt.ids != twin.ids
 
 
 def attribute(

@@ -10,8 +10,8 @@ import numpy as np
 
 from analyzer.attribution.integrated_gradients import Attribution, Path
 from analyzer.attribution.words import WordSpan, is_filler
+from shared.findings.tokens import CellCount, TopWord
 from shared.records import Probe
-from shared.views.tokens import CellCount, TopWord
 
 CELLS = ("true_positive", "false_positive", "true_negative", "false_negative")
 TOP_WORDS = 12

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from analyzer.model.batches import Encoded
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    pass
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,6 @@ def words(encoded: Encoded, special_names: Sequence[str]) -> list[WordSpan]:
         else:
             found.append(WordSpan(encoded.text[start:end], start, end, tokens))
     return _close(found, waiting)
-
-
-def token_names(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[str]:
-    """What to call tokens that are no words of the prompt: special ones by name, a template's by their text."""
-    return [_token_name(tokenizer, token) for token in ids]
-
-
-def _token_name(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
-    if token in tokenizer.all_special_ids:
-        return str(tokenizer.convert_ids_to_tokens(token))
-    text = str(tokenizer.decode([token]))
-    return text.strip() or ("⏎" if "\n" in text else "␣")
 
 
 def _close(found: list[WordSpan], waiting: list[int]) -> list[WordSpan]:

@@ -1,44 +1,30 @@
-"""A checkpoint that is a PEFT adapter: its base model, from this machine alone, with the adapter merged into it.
-
-What is analysed is the merged model: its heads and neurons are those of base and adapter together. PEFT loads keys
-that do not match without a word, so every tensor of the adapter is looked for in the model.
-"""
+"""A checkpoint that is a PEFT adapter, as far as its files tell: whether it is one, and its base model."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
 
-from shared.errors import CheckpointRejected, JudgeError
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
-    from analyzer.model.anatomy import Anatomy
-
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-WRAPPED = "base_model.model."
-"""What PEFT puts in front of the names of the base model's tensors."""
-UNTRAINED = "Every update of this adapter is zero (lora_B = 0): the judge is its base model, untrained."
+from analyzer.checkpoints.file_names import ADAPTER_CONFIG, CONFIG
+from shared.errors import CheckpointRejected
 
 
 def is_adapter(directory: Path) -> bool:
     """Whether a checkpoint is an adapter."""
-    return (directory / CONFIG).is_file()
+    return (directory / ADAPTER_CONFIG).is_file()
 
 
 def base_of(directory: Path) -> str:
     """Directory or hub name of the adapter's base model. Raises CheckpointRejected ("needs_base")."""
     try:
-        base = json.loads((directory / CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
+        base = json.loads((directory / ADAPTER_CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
     except (ValueError, AttributeError) as error:
-        raise CheckpointRejected("bad_config", f"{directory.name}/{CONFIG} cannot be read.") from error
+        raise CheckpointRejected("bad_config", f"{directory.name}/{ADAPTER_CONFIG} cannot be read.") from error
     if not isinstance(base, str) or not base:
         raise CheckpointRejected(
-            "needs_base", f"{directory.name}/{CONFIG} does not name its base model; write its directory into it."
+            "needs_base",
+            f"{directory.name}/{ADAPTER_CONFIG} does not name its base model; write its directory into it.",
         )
     return base
 
@@ -48,65 +34,9 @@ def base_digest(directory: Path) -> str:
     base = Path(base_of(directory))
     digest = hashlib.sha256(str(base).encode())
     for path in sorted(base.glob("*")) if base.is_dir() else []:
-        if path.name == "config.json":
+        if path.name == CONFIG:
             digest.update(path.read_bytes())
         elif path.suffix == ".safetensors":
             found = path.stat()
             digest.update(f"{path.name} {found.st_size} {found.st_mtime_ns}".encode())
     return digest.hexdigest()
-
-
-def place_of(name: str, anatomy: Anatomy, tied: bool) -> int | Literal["embeddings", "head"]:
-    """Where a tensor of the adapter acts in the merged model: layer index, "embeddings" or "head".
-
-    PEFT names it after the module that it changes (base_model.model.model.layers.3.mlp.up_proj.lora_A.weight). What
-    is not named so (projections that VeRA's layers share) may act in every layer, and so from layer 0 on. With
-    `tied` weights a change of the unembedding is one of the embeddings.
-    """
-    if not name.startswith(WRAPPED):
-        return 0
-    name = name.removeprefix(WRAPPED)
-    base, *_ = anatomy.prefixes
-    if anatomy.prompted and tied and not name.startswith(base):
-        return "embeddings"
-    return anatomy.place_of(name)
-
-
-def merged(directory: Path, auto: Any, **options: Any) -> tuple[PreTrainedModel, tuple[str, ...]]:
-    """The base model with the adapter merged into it, and what should be said about it.
-
-    Raises CheckpointRejected ("missing_keys") where base and adapter together are not a whole model, or where the
-    adapter does not fit; what transformers raises for a base that cannot be loaded passes through.
-    """
-    try:
-        from peft import PeftModel, get_peft_model_state_dict
-    except ImportError as error:
-        raise JudgeError("Adapters need the package peft: pip install peft.") from error
-    import torch
-    from safetensors.torch import load_file
-
-    saved = load_file(directory / WEIGHTS)
-    model, info = auto.from_pretrained(base_of(directory), output_loading_info=True, **options)
-    absent = sorted(key for key in info["missing_keys"] if WRAPPED + key not in saved)
-    if absent:
-        raise CheckpointRejected(
-            "missing_keys",
-            f"Neither the base model nor {directory.name} holds {', '.join(absent[:3])}; save the adapter with its "
-            "head (peft's modules_to_save).",
-        )
-    with warnings.catch_warnings():  # looked for below, and refused rather than warned about
-        warnings.filterwarnings("ignore", message="Found missing adapter keys")
-        wrapped: Any = PeftModel.from_pretrained(model, str(directory), is_trainable=False)
-    loaded = get_peft_model_state_dict(wrapped)
-    lost = sorted(
-        key for key, value in saved.items() if key not in loaded or not torch.equal(loaded[key].to(value), value)
-    )
-    if lost:
-        raise CheckpointRejected(
-            "missing_keys",
-            f"{len(lost)} tensors of {directory.name} fit nothing in its base model ({', '.join(lost[:3])}): it "
-            "was trained on another one.",
-        )
-    updates = [value for key, value in saved.items() if "lora_B" in key]
-    untrained = bool(updates) and not any(bool(value.any()) for value in updates)
-    return wrapped.merge_and_unload(), (UNTRAINED,) if untrained else ()

@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import Field
 
 from analyzer.checkpoints.adapter import base_digest
+from analyzer.checkpoints.file_names import ADAPTER_CONFIG, TRAINER_STATE
 from analyzer.checkpoints.fingerprint import FileStat, Fingerprint
 from analyzer.checkpoints.safetensors_header import TensorSpan
 from analyzer.checkpoints.soundness import Weights
@@ -21,10 +22,10 @@ from shared.errors import CheckpointRejected, SchemaError
 from shared.files import read_record, write_record
 from shared.records import Frozen
 
-NOT_CONTENT = ("trainer_state.json", ".safetensors", ".safetensors.index.json")
+NOT_CONTENT = (TRAINER_STATE, ".safetensors", ".safetensors.index.json")
 """Endings of files that do not change what the judge computes, or whose tensors are digested one by one."""
-BASE, ADAPTER_CONFIG = "base model", "adapter_config.json"
-"""What an adapter's tensors act on, and how, among the other digests."""
+BASE = "base model"
+"""What an adapter's tensors act on, among the other digests."""
 ZERO_SHARE = 0.5
 """A checkpoint with a larger share of its bytes in all-zero tensors never reached the disk."""
 

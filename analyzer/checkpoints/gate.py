@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from analyzer.checkpoints.file_names import INCOMPLETE_MARK, TRAINER_STATE
 from analyzer.checkpoints.fingerprint import NOT_THE_JUDGE, FileStat, Fingerprint, fingerprint, newest_mtime
 from analyzer.checkpoints.soundness import is_plain_name
-from analyzer.supervisor.foreign import number
+from analyzer.checkpoints.trainer_state import number, read_trainer_state, trainer_state
 from shared.errors import SchemaError
-from shared.files import read_json, read_record
+from shared.files import read_record
 from shared.records import CommitRecord
 from shared.run import Run, step_of
 
@@ -23,8 +24,6 @@ SETTLE_S = 2.0
 """Seconds between two equal looks at a checkpoint that nobody announced."""
 QUIET_S = 120.0
 """Seconds without a change after which a checkpoint without mtime order is taken as complete."""
-INCOMPLETE_MARK = "checkpoint-is-incomplete.txt"
-STATE_FILE = "trainer_state.json"
 
 
 @dataclass(frozen=True)
@@ -115,15 +114,15 @@ class Gate:
         if (source / INCOMPLETE_MARK).exists():
             return Verdict(cause=f"{source.name} is marked incomplete by its trainer ({INCOMPLETE_MARK}).")
         try:
-            state = read_json(source / STATE_FILE)
+            state = read_trainer_state(source)
         except FileNotFoundError:
-            cause = f"{source.name} has no {STATE_FILE}: it is still being written, or its training was killed."
+            cause = f"{source.name} has no {TRAINER_STATE}: it is still being written, or its training was killed."
             return Verdict(cause=cause)
         except SchemaError:
-            return Verdict(cause=f"{source.name}/{STATE_FILE} is not readable yet.", settles_at=None)
-        found = state.get("global_step") if isinstance(state, dict) else None
+            return Verdict(cause=f"{source.name}/{TRAINER_STATE} is not readable yet.", settles_at=None)
+        found = state.get("global_step")
         if found != step:
-            return Verdict(cause=f"{source.name}/{STATE_FILE} is about step {found}; save the checkpoint again.")
+            return Verdict(cause=f"{source.name}/{TRAINER_STATE} is about step {found}; save the checkpoint again.")
         return self._settled(source, files, number(state.get("epoch")), now)
 
     def _settled(self, source: Path, files: Fingerprint, epoch: float | None, now: float) -> Verdict:
@@ -139,7 +138,7 @@ class Gate:
         if now < ready_at:
             why = f"is given {self.settle_s:g} s to settle"
             if not ordered:
-                why = f"has files newer than its {STATE_FILE} (a copy?) and is given {self.quiet_s:g} s of quiet"
+                why = f"has files newer than its {TRAINER_STATE} (a copy?) and is given {self.quiet_s:g} s of quiet"
             return Verdict(cause=f"{name} {why}.", settles_at=ready_at)
         return Verdict(Candidate(name, step_of(name) or 0, epoch, source, files, newest, not ordered))
 
@@ -161,7 +160,7 @@ def peek_epoch(run: Run, name: str) -> float | None:
 
 def _state_is_last(files: Fingerprint) -> bool:
     """Whether trainer_state.json is not older than anything else of the judge."""
-    state = next((file.mtime_ns for file in files if file.name == STATE_FILE), 0)
+    state = next((file.mtime_ns for file in files if file.name == TRAINER_STATE), 0)
     return all(file.mtime_ns <= state for file in files)
 
 
@@ -175,8 +174,4 @@ def _stat(path: Path) -> FileStat | None:
 
 def _epoch(source: Path) -> float | None:
     """The epoch in trainer_state.json, where there is one."""
-    try:
-        state = read_json(source / STATE_FILE)
-    except (OSError, SchemaError):
-        return None
-    return number(state.get("epoch")) if isinstance(state, dict) else None
+    return number(trainer_state(source).get("epoch"))

@@ -10,16 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analyzer.checkpoints.file_names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CONFIG, INDEX, PICKLES, WEIGHTS
 from analyzer.checkpoints.safetensors_header import TensorSpan, read_header
 from shared.errors import CheckpointRejected, SchemaError
 from shared.files import read_json
-
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 @dataclass(frozen=True)

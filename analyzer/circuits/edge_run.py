@@ -23,9 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from analyzer.circuits.streams import LayerPlan, Plan, Step
-from analyzer.model.hooked_pass import score
-from analyzer.model.partial_pass import forward_replaced, returned, starting_at
-from analyzer.patching.source_values import SourceValues, known_wiring, module_input, weight_of
+from analyzer.model.judge import known_wiring
+from analyzer.model.partial_pass import forward_replaced, module_input, returned, starting_at
+from analyzer.model.scoring import score
+from analyzer.patching.source_values import SourceValues, weight_of
 from analyzer.patching.tape import keys_unshared
 
 if TYPE_CHECKING:

@@ -22,11 +22,12 @@ from analyzer.circuits.masks import on_paths
 from analyzer.circuits.streams import plan
 from analyzer.model.batches import collate
 from analyzer.model.device import working_bytes
-from analyzer.model.hooked_pass import score
-from analyzer.model.partial_pass import starting_at
+from analyzer.model.judge import known_wiring
+from analyzer.model.partial_pass import module_input, starting_at
+from analyzer.model.scoring import score
 from analyzer.patching.graph import Graph
 from analyzer.patching.references import choose_references, reference_values
-from analyzer.patching.source_values import known_wiring, module_input, source_values
+from analyzer.patching.source_values import source_values
 from analyzer.statistics.intervals import bootstrap_weights, percentile_interval
 
 if TYPE_CHECKING:

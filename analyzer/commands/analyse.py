@@ -13,17 +13,15 @@ from pathlib import Path
 import typer
 
 from analyzer.checkpoints.gate import peek_epoch
-from analyzer.commands.checkpoint_choice import Known, select
+from analyzer.commands.checkpoint_choice import select
 from analyzer.commands.progress_line import Reporter
 from analyzer.commands.settings import (
     AnalyzeSettings,
     ComputeSettings,
-    RenderSettings,
-    RetrySettings,
     WatchSettings,
 )
-from analyzer.supervisor.attempts import Ledger
 from analyzer.supervisor.plan import Plan
+from analyzer.supervisor.schedule import Point
 from analyzer.supervisor.watched_run import WatchedRun
 from shared.errors import MidwatchError, RunError, UsageError
 from shared.records import CheckpointState
@@ -57,7 +55,7 @@ def analyze(settings: AnalyzeSettings) -> None:
     if not names:
         hint = "; give one run of the folder" if find_runs(run.path) else ""
         raise RunError(f"{run.path} has no checkpoint-<step> directories to analyse{hint}.")
-    known = [Known(name, step_of(name) or 0, peek_epoch(run, name)) for name in names]
+    known = [Point(name, step_of(name) or 0, peek_epoch(run, name)) for name in names]
     chosen = select(known, settings.epochs, settings.steps, settings.last, settings.every)
     plan = settings.plan(policy="all", selected=frozenset(chosen), force=settings.force, once=True)
     _serve(settings, [_directory(settings.run)], plan, (*FAILED, CheckpointState.INCOMPLETE))
@@ -127,28 +125,3 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def retry(settings: RetrySettings) -> None:
-    """Forget failed attempts, so that a running or later analyzer tries again. Raises UsageError for a bad name."""
-    run = Run.at(settings.run, settings.out)
-    ledger = Ledger(run.attempts)
-    asked = [name if not name.isdigit() else f"checkpoint-{name}" for name in settings.checkpoints]
-    if wrong := [name for name in asked if step_of(name) is None]:
-        raise UsageError(f"{wrong[0]!r} is not a checkpoint; write checkpoint-120 or 120.")
-    names = [name for name in asked or ledger.checkpoints() if ledger.reset(name)]
-    if not names:
-        typer.echo(f"Nothing has failed in {run.name}.")
-        return
-    typer.echo(f"To be tried again: {', '.join(names)}. `midwatch watch {run.path} --once` does it now.")
-
-
-def render(settings: RenderSettings) -> None:
-    """Draw all figures again from committed results. Raises MidwatchError when a result cannot be read."""
-    from shared.pages.render import render_run
-
-    run = Run.at(settings.run, settings.out)
-    written = render_run(run)
-    if not written:
-        raise RunError(f"{run.path} has no results yet; run `midwatch analyze {run.path}`.")
-    typer.echo(f"{len(written)} files in {run.visualizations}")

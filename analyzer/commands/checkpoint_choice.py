@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from analyzer.supervisor.schedule import Point
 from shared.errors import RunError
 from shared.results import whole_epoch
-
-
-@dataclass(frozen=True)
-class Known:
-    """A checkpoint one can ask for."""
-
-    name: str
-    step: int
-    epoch: float | None
 
 
 def parse_ranges(text: str) -> list[tuple[int, int]]:
@@ -35,7 +26,7 @@ def parse_ranges(text: str) -> list[tuple[int, int]]:
 
 
 def select(
-    known: Sequence[Known],
+    known: Sequence[Point],
     epochs: str | None = None,
     steps: str | None = None,
     last: int | None = None,
@@ -60,7 +51,7 @@ def _within(number: int | None, ranges: list[tuple[int, int]]) -> bool:
     return number is not None and any(low <= number <= high for low, high in ranges)
 
 
-def _listed(known: Sequence[Known]) -> str:
+def _listed(known: Sequence[Point]) -> str:
     """What can be asked for, in a few words."""
     words = [
         f"epoch {epoch} (step {c.step})" if (epoch := whole_epoch(c.epoch)) else f"step {c.step}" for c in known

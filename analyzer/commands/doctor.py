@@ -17,8 +17,8 @@ from rich.text import Text
 
 from analyzer.checkpoints.soundness import validate
 from analyzer.commands.settings import DoctorSettings
-from analyzer.supervisor import foreign
 from analyzer.supervisor.disk_pause import can_write
+from analyzer.supervisor.run_description import describe, needs_probes, run_record
 from shared.errors import MidwatchError, UsageError
 from shared.prompts.probes import read_probes
 from shared.run import Run
@@ -179,13 +179,13 @@ def _links(run: Run) -> Finding:
 
 
 def _description(run: Run) -> Finding:
-    record = foreign.run_record(run)
+    record = run_record(run)
     if record is not None:
         return Finding("good", "description", f"run.json: class {record.judge.unsafe_id} is unsafe")
     names = run.checkpoints()
     if not names:
         return Finding("warning", "description", "no run.json and no checkpoint yet")
-    record, warnings = foreign.describe(run.path / names[-1], run)
+    record, warnings = describe(run.path / names[-1], run)
     detail = f"from the model's labels: class {record.judge.unsafe_id} is unsafe. {' '.join(warnings)}"
     return Finding("warning" if warnings else "good", "description", detail.strip())
 
@@ -194,7 +194,7 @@ def _probes(run: Run) -> Finding:
     try:
         found = read_probes(run.probes)
     except FileNotFoundError:
-        raise UsageError(foreign.needs_probes(run, None)) from None
+        raise UsageError(needs_probes(run, None)) from None
     state = "warning" if found.warnings else "good"
     return Finding(state, "probe set", f"{len(found.probes)} prompts. {' '.join(found.warnings)}".strip())
 
@@ -221,7 +221,7 @@ def _newest(run: Run) -> Iterator[Finding]:
 def _tokenizer(checkpoint: Path) -> Finding:
     from transformers import AutoTokenizer
 
-    from analyzer.model.judge import VOCABULARY_FILES
+    from analyzer.checkpoints.file_names import VOCABULARY_FILES
 
     if not any((checkpoint / name).is_file() for name in VOCABULARY_FILES):
         return Finding("broken", "tokenizer", "is missing: give the Trainer `processing_class=tokenizer`.")

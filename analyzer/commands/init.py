@@ -14,9 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import typer
 from pydantic import Field
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.file_names import CONFIG
+from analyzer.checkpoints.trainer_state import planned, trainer_state
 from analyzer.commands.prompted import answer_token, read_template
 from shared.cli import positional
 from shared.errors import RunError, SchemaError, UsageError
@@ -26,8 +29,9 @@ from shared.prompts.dedupe import deduplicate
 from shared.prompts.digest import probe_set_digest
 from shared.prompts.groups import held_out
 from shared.prompts.leaks import write_train_digests
-from shared.prompts.load import SourceSettings, load_prompts, require_both_classes
+from shared.prompts.load import load_prompts, require_both_classes
 from shared.prompts.probes import PER_CLASS, ProbeSet, choose_probes, write_probes
+from shared.prompts.source_settings import SourceSettings
 from shared.records import JudgeRecord, Probe, Prompt, RunRecord
 from shared.run import Run
 from shared.version import __version__
@@ -101,7 +105,7 @@ def init_run(settings: InitSettings) -> InitReport:
         versions={"midwatch": __version__},
         created_at=time.time(),
         writer="init",
-        **_plan(checkpoint),
+        **planned(trainer_state(checkpoint))._asdict(),
     )
     _write(run, record, probes, train)
     assumed = labels_warning(config, settings.safe_label, settings.unsafe_label)
@@ -163,7 +167,7 @@ def _config(checkpoint: Path, kind: str) -> dict[str, Any]:
     if is_adapter(checkpoint):
         return {"_name_or_path": base_of(checkpoint)}
     try:
-        config = read_json(checkpoint / "config.json")
+        config = read_json(checkpoint / CONFIG)
     except (OSError, SchemaError) as error:
         raise RunError(
             f"{checkpoint.name} has no readable config.json ({error}); try again once it is saved whole."
@@ -179,21 +183,6 @@ def _config(checkpoint: Path, kind: str) -> dict[str, Any]:
             f"give a run of one{other}."
         )
     return config
-
-
-def _plan(checkpoint: Path) -> dict[str, Any]:
-    """Planned epochs and steps, as far as the Trainer's own state says them."""
-    try:
-        state = read_json(checkpoint / "trainer_state.json")
-    except (OSError, SchemaError):
-        return {}
-    if not isinstance(state, dict):
-        return {}
-    epochs, steps = state.get("num_train_epochs"), state.get("max_steps")
-    return {
-        "epochs": float(epochs) if isinstance(epochs, int | float) and epochs > 0 else None,
-        "steps": steps if isinstance(steps, int) and steps > 0 else None,
-    }
 
 
 def _choose(settings: InitSettings, train: Sequence[Prompt] | None) -> ProbeSet:
@@ -233,3 +222,19 @@ def _write(run: Run, record: RunRecord, probes: list[Probe], train: Sequence[Pro
         raise RunError(
             f"{run.out} cannot be written ({error.strerror}); pass --out DIR to write elsewhere."
         ) from error
+
+
+def show_init(settings: InitSettings) -> None:
+    """Describe a foreign run, and print what was written and what to do next."""
+    report = init_run(settings)
+    judge = report.record.judge
+    what = "answer" if judge.kind == "prompted" else "class"
+    typer.echo(
+        f"{report.run.name}: {what} {judge.unsafe_id} ({report.classes.get(judge.unsafe_id)}) is unsafe, "
+        f"{what} {judge.safe_id} ({report.classes.get(judge.safe_id)}) is safe; {len(report.probes)} probes."
+    )
+    for warning in report.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    where: Path = report.run.out
+    out = f" --out {where}" if where != report.run.path else ""
+    typer.echo(f"Written to {where}. Next: `midwatch analyze {report.run.path}{out}`")

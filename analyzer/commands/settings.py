@@ -13,8 +13,8 @@ from analyzer.supervisor.compute_slot import parse_slot
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import parse_policy
 from shared.cli import positional
+from shared.findings.suites import Suite
 from shared.settings import Settings
-from shared.views import Suite
 
 GIB = 2**30
 

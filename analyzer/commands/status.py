@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analyzer.commands.init import InitSettings, init_run
 from analyzer.commands.settings import StatusSettings
 from shared.errors import RunError
 from shared.files import read_record
@@ -77,19 +75,3 @@ def _table(rows: list[CheckpointStatus]) -> Table:
         rest = [", ".join(row.done), ", ".join(row.missing), str(row.attempts or ""), row.cause or ""]
         table.add_row(*map(Text, words), state, *map(Text, rest))
     return table
-
-
-def show_init(settings: InitSettings) -> None:
-    """Describe a foreign run, and print what was written and what to do next."""
-    report = init_run(settings)
-    judge = report.record.judge
-    what = "answer" if judge.kind == "prompted" else "class"
-    typer.echo(
-        f"{report.run.name}: {what} {judge.unsafe_id} ({report.classes.get(judge.unsafe_id)}) is unsafe, "
-        f"{what} {judge.safe_id} ({report.classes.get(judge.safe_id)}) is safe; {len(report.probes)} probes."
-    )
-    for warning in report.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    where: Path = report.run.out
-    out = f" --out {where}" if where != report.run.path else ""
-    typer.echo(f"Written to {where}. Next: `midwatch analyze {report.run.path}{out}`")

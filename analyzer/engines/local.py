@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from typing import IO, Protocol
+from typing import IO
 
 from pydantic import ValidationError
 
@@ -25,35 +25,6 @@ MAX_FAILED_STARTS = 3
 """Workers that die before they are ready, in a row, after which starting another is pointless."""
 STOP_S = 5.0
 """Seconds a worker gets to end before it is killed."""
-
-
-class Engine(Protocol):
-    """Computes one job at a time."""
-
-    def start(self) -> None:
-        """Get ready ahead of the first job; a `ready` or `refused` event follows."""
-        ...
-
-    @property
-    def busy(self) -> bool:
-        """Whether it cannot take a job now: one is running, or it is not ready."""
-        ...
-
-    def submit(self, job: Job) -> None:
-        """Start a job; only when not busy."""
-        ...
-
-    def poll(self, now: float) -> list[Event]:
-        """What happened since the last call. Every submitted job ends in `finished`, whatever becomes of it."""
-        ...
-
-    def cancel(self) -> None:
-        """Drop the running job, at once; its `finished` follows. What it committed stays."""
-        ...
-
-    def close(self) -> None:
-        """End everything."""
-        ...
 
 
 class LocalEngine:

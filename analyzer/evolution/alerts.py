@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analyzer.evolution.series import Series
 from analyzer.statistics.change_point import ChangePoint, change_point
-from shared.views.evolution import Alert
+from shared.findings.evolution import Alert
 
 FEWEST_NEURONS = 5
 """A smaller change in the number of carrying neurons is never flagged."""

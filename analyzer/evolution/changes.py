@@ -29,8 +29,8 @@ from analyzer.jobs.earlier_results import Earlier
 from analyzer.jobs.lineage import Ancestor
 from analyzer.patching.graph import Graph
 from analyzer.statistics.cka import LEAST, cka_by_point
+from shared.findings.evolution import Alert, EvolutionResult, SetChange, Transfer
 from shared.records import Probe
-from shared.views.evolution import Alert, EvolutionResult, SetChange, Transfer
 
 PARTS = (
     ("tokens", "attribution drift", True),

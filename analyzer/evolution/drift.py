@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from analyzer.statistics.intervals import bootstrap_weights, mean_interval
-from analyzer.units.effects import spearman
+from analyzer.statistics.ranks import spearman
+from shared.findings.evolution import AttributionDrift
 from shared.findings.parts import Interval
 from shared.records import Probe
-from shared.views.evolution import AttributionDrift
 
 TENSORS = ("attributions", "offsets", "token_ids", "prompts")
 """Of a `tokens` result, as `analyses/tokens.py` describes them."""

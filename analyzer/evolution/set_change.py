@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from shared.views.evolution import SetChange
+from shared.findings.evolution import SetChange
 
 NAMED = 20
 """Members of a set that are named."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.analyses import CannotCompute
 from analyzer.circuits.evaluator import CircuitEvaluator
 from analyzer.circuits.masks import along_paths, first, random_masks
 from analyzer.session.context import Context
+from shared.errors import CannotCompute
+from shared.findings.evolution import Transfer
 from shared.findings.parts import Interval
-from shared.views.evolution import Transfer
 
 TENSORS = ("scores", "smallest")
 """Of a `circuits` result: (sources, targets), NaN where there is no edge, and the mask of the smallest circuit."""

@@ -12,9 +12,9 @@ from analyzer.jobs.lineage import COMPARING, Ancestor, Lineage
 from analyzer.jobs.lineage_search import Tracer
 from analyzer.jobs.result_index import Header, read_header
 from shared.errors import SchemaError
+from shared.findings.evolution import Compared
 from shared.results import RESULT_FILE, TENSORS_FILE, checkpoint_label
 from shared.run import step_of
-from shared.views.evolution import Compared
 
 
 @dataclass

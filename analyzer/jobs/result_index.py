@@ -1,15 +1,13 @@
 """What lies in a result store, kept up to date by directory stamps alone.
 
-A commit renames a directory into `results/<checkpoint>/<analysis>/`, which changes that folder's mtime: one `stat`
-a folder tells that nothing is new, and only folders that changed are listed again. Of a result only what comes
-before its payload is read, once.
+Folders are listed as `shared/results_index.py` lists them. Of a result only what comes before its payload is read,
+once.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,9 +18,8 @@ from analyzer.jobs.lineage import Lineage
 from shared.errors import SchemaError
 from shared.files import read_record
 from shared.results import RESULT_FILE, ResultRecord, ResultStore
+from shared.results_index import Listings
 
-SETTLE_NS = 2_000_000_000
-"""A folder changed less than this ago is listed again at the next look (file systems tick in up to 2 s)."""
 HEADER_BYTES = 2**16
 """What is read of a result at first; its payload, which comes last, begins well before that."""
 PAYLOAD = b'\n "payload":'
@@ -49,9 +46,8 @@ class Header(NamedTuple):
 
 @dataclass
 class Folder:
-    """The committed keys of one analysis as of `mtime_ns`; -1 when they must be listed again."""
+    """The committed keys of one analysis as of its last listing, newest commit first."""
 
-    mtime_ns: int = -1
     keys: list[str] = field(default_factory=list)
     headers: dict[str, Header | None] = field(default_factory=dict)
 
@@ -61,6 +57,7 @@ class StoreIndex:
 
     def __init__(self, store: ResultStore) -> None:
         self.store = store
+        self._listings = Listings()
         self._folders: dict[tuple[str, str], Folder] = {}
 
     def keys(self, checkpoint: str, analysis: str) -> list[str]:
@@ -69,7 +66,7 @@ class StoreIndex:
 
     def has(self, checkpoint: str, analysis: str, key: str) -> bool:
         """Whether a result is there, as the disk says now."""
-        return os.path.isfile(f"{self.store.root}/{checkpoint}/{analysis}/{key}/{RESULT_FILE}")  # noqa: PTH113 (as below)
+        return os.path.isfile(f"{self.store.root}/{checkpoint}/{analysis}/{key}/{RESULT_FILE}")  # noqa: PTH113 (thousands of times a look: Path costs 3x)
 
     def header(self, checkpoint: str, analysis: str, key: str) -> Header | None:
         """The header of a committed result; None when it cannot be read. Looks at the disk once a listing."""
@@ -80,18 +77,10 @@ class StoreIndex:
 
     def _folder(self, checkpoint: str, analysis: str) -> Folder:
         place = (checkpoint, analysis)
-        known = self._folders.get(place)
-        path = f"{self.store.root}/{checkpoint}/{analysis}"
-        try:
-            mtime_ns = os.stat(path).st_mtime_ns  # noqa: PTH116 (thousands of times a look: Path costs 3x)
-        except OSError:
-            mtime_ns = 0
-        if known is not None and known.mtime_ns == mtime_ns:
-            return known
-        settled = time.time_ns() - mtime_ns > SETTLE_NS
-        keys = self.store.keys(checkpoint, analysis) if mtime_ns else []
-        found = self._folders[place] = Folder(mtime_ns if settled else -1, keys)
-        return found
+        names, changed = self._listings.names(f"{self.store.root}/{checkpoint}/{analysis}")
+        if changed or place not in self._folders:
+            self._folders[place] = Folder(self.store.keys(checkpoint, analysis) if names else [])
+        return self._folders[place]
 
 
 def read_header(path: Path) -> ResultRecord:

@@ -162,3 +162,20 @@ def collate(prompts: Sequence[Encoded], pad_id: int, device: str, side: Side = "
         mask[row, place] = 1
     positions = (mask.cumsum(1) - 1).clamp(min=0).to(device) if side == "left" else None
     return Batch(ids.to(device), mask.to(device), positions)
+
+
+def fits(prompt: Encoded, twin: Encoded) -> bool:
+    """Whether two prompts align token by token."""
+    return prompt.special == twin.special and prompt.ids != twin.ids
+
+
+def token_names(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[str]:
+    """What to call tokens that are no words of the prompt: special ones by name, a template's by their text."""
+    return [_token_name(tokenizer, token) for token in ids]
+
+
+def _token_name(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
+    if token in tokenizer.all_special_ids:
+        return str(tokenizer.convert_ids_to_tokens(token))
+    text = str(tokenizer.decode([token]))
+    return text.strip() or ("⏎" if "\n" in text else "␣")

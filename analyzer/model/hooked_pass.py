@@ -7,22 +7,22 @@ outlives its layer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from analyzer.model.batches import Batch, Encoded, Side, collate, encode, packed
+from analyzer.model.partial_pass import hidden_of
+from analyzer.model.scoring import answers_in, pool, read_early, score, score_of, token_norms
 from analyzer.model.unit_recording import ROLES, Reading, UnitMeans, UnitRecording, reading_of, units_recorded
 from shared.errors import JudgeError
 
 if TYPE_CHECKING:
-    from analyzer.model.anatomy import Anatomy
     from analyzer.model.judge import Judge
-    from analyzer.session.frozen_prefix import Capture, Prefix
     from shared.records import Probe
 
 
@@ -32,6 +32,23 @@ Progress = Callable[[int, int], None]
 
 def unwatched(done: int, total: int) -> None:
     """The default: nobody watches."""
+
+
+class Beginning(Protocol):
+    """What is known of the layers below some boundary, so that a pass can begin there (`session/frozen_prefix`)."""
+
+    @property
+    def boundary(self) -> int:
+        """The first layer that runs."""
+        ...
+
+    def fed(self, judge: Judge, rows: Sequence[int], batch: Batch) -> AbstractContextManager[None]:
+        """Inside, calls of the judge on this batch of the prompts `rows` begin at the boundary."""
+        ...
+
+    def arrays(self, judge: Judge) -> dict[str, np.ndarray]:
+        """The reductions of the points 0 to `boundary` and the layers below it, named as this module names them."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -62,83 +79,6 @@ class ForwardPass:
     @property
     def layers(self) -> int:
         return self.norms.shape[1] - 1
-
-
-def score(judge: Judge, batch: Batch) -> Tensor:
-    """(prompts,) logit(unsafe) - logit(safe) in float32; differentiable where gradients are on."""
-    inputs: dict[str, Any] = {"input_ids": batch.ids, "attention_mask": batch.mask}
-    if batch.position_ids is not None:
-        inputs["position_ids"] = batch.position_ids
-    if judge.anatomy.prompted and judge.anatomy.head is not None:  # two logits of one token, not a vocabulary each
-        model: Any = judge.model
-        hidden = model.get_submodule(model.base_model_prefix)(**inputs).last_hidden_state
-        return score_of(judge, judge.anatomy.head(_last_real(hidden, batch.mask)))
-    return score_of(judge, answers_in(judge, judge.model(**inputs).logits, batch))
-
-
-def answers_in(judge: Judge, logits: Tensor, batch: Batch) -> Tensor:
-    """The model's logits -> (n, 2): a classifier's as they are, of a prompted judge those of its two answers."""
-    if judge.answers is None:
-        return logits
-    return _last_real(logits, batch.mask)[:, list(judge.answers)]
-
-
-def _last_real(values: Tensor, mask: Tensor) -> Tensor:
-    """(prompts, tokens, width) -> (prompts, width) at the last token that is no padding."""
-    places = torch.arange(mask.shape[1], device=mask.device)
-    return values[torch.arange(len(values), device=mask.device), (places * mask).argmax(1)]
-
-
-def score_of(judge: Judge, logits: Tensor) -> Tensor:
-    """(n, 2) logits -> (n,) score in float32."""
-    safe, unsafe = judge.columns
-    logits = logits.float()
-    return logits[:, unsafe] - logits[:, safe]
-
-
-def pool(anatomy: Anatomy, hidden: Tensor, batch: Batch) -> Tensor:
-    """(prompts, tokens, d_model) -> (prompts, d_model) float32: the token, or the mean, that the head reads."""
-    if anatomy.pooling == "cls":
-        return hidden[:, 0].float()
-    if anatomy.prompted:
-        return _last_real(hidden, batch.mask).float()
-    if anatomy.pooling == "last_token":  # as transformers does: the rightmost id that is not the padding id
-        columns = torch.arange(batch.ids.shape[1], device=batch.ids.device)
-        last = (columns * (batch.ids != anatomy.pad_id)).argmax(1)
-        return hidden[torch.arange(len(hidden), device=hidden.device), last].float()
-    return _masked_mean(hidden.float(), batch.mask)
-
-
-def read_early(judge: Judge, hidden: Tensor, batch: Batch) -> Tensor:
-    """(prompts,) score of the residual stream through the judge's own final norm, pooling and head."""
-    anatomy = judge.anatomy
-    if anatomy.head is None:
-        raise JudgeError("This judge's head is not known, so it cannot be read early.")
-    if anatomy.final_norm is not None and anatomy.pooling == "mean":
-        # the mean of normed tokens is not the norm of their mean
-        state = pool(anatomy, anatomy.final_norm(hidden), batch)
-        return score_of(judge, anatomy.head(state.to(hidden.dtype)))
-    return read_pooled(judge, pool(anatomy, hidden, batch).to(hidden.dtype))
-
-
-def read_pooled(judge: Judge, state: Tensor) -> Tensor:
-    """`read_early` of what is pooled already, (prompts, d_model); not for a norm that comes before a mean."""
-    anatomy = judge.anatomy
-    if anatomy.head is None:
-        raise JudgeError("This judge's head is not known, so it cannot be read early.")
-    if anatomy.final_norm is not None:
-        state = anatomy.final_norm(state)
-    return score_of(judge, anatomy.head(state))
-
-
-def token_norms(hidden: Tensor, mask: Tensor) -> Tensor:
-    """(prompts, tokens, d_model) -> (prompts,) mean over real tokens of the L2 norm, float32."""
-    norms = torch.linalg.vector_norm(hidden, dim=-1, dtype=torch.float32)
-    return norms.masked_fill(mask == 0, 0.0).sum(1) / mask.sum(1)
-
-
-def _masked_mean(hidden: Tensor, mask: Tensor) -> Tensor:
-    return torch.einsum("ptd,pt->pd", hidden, mask.float()) / mask.sum(1, keepdim=True)
 
 
 @dataclass
@@ -184,11 +124,6 @@ class _Recording:
         return {"scores": scores[None]} | {name: torch.stack(values) for name, values in lists.items() if values}
 
 
-def _hidden(value: Any) -> Tensor:
-    """The hidden states in a module's inputs or outputs, which may be a tuple."""
-    return value[0] if isinstance(value, tuple) else value
-
-
 @contextmanager
 def _recorded(recording: _Recording) -> Iterator[None]:
     """Hooks on every layer's input, the last layer's output, and every write."""
@@ -201,10 +136,10 @@ def _recorded(recording: _Recording) -> Iterator[None]:
         return hook
 
     def after_last(_module: nn.Module, _args: tuple[Any, ...], output: Any) -> None:
-        recording.residual(anatomy.depth, _hidden(output))
+        recording.residual(anatomy.depth, hidden_of(output))
 
     def written(into: list[Tensor]) -> Callable[..., None]:
-        return lambda _module, _args, output: recording.write(into, _hidden(output))
+        return lambda _module, _args, output: recording.write(into, hidden_of(output))
 
     with ExitStack() as stack:
         for point, layer in enumerate(anatomy.layers):
@@ -270,7 +205,7 @@ def record(
     side: Side = "right",
     readings: bool = False,
     means: bool = False,
-    prefix: Prefix | None = None,
+    prefix: Beginning | None = None,
     capture: Capture | None = None,
     progress: Progress = unwatched,
 ) -> ForwardPass:
@@ -374,14 +309,26 @@ def _check_finite(judge: Judge, found: ForwardPass) -> None:
     )
 
 
-@contextmanager
-def embeddings_replaced(judge: Judge, embeddings: Tensor) -> Iterator[Tensor]:
-    """Let the model read these word embeddings (batch, tokens, d_model) for whatever ids it is given.
+BUDGET = 2**30
+"""Bytes of host memory that all kept prefixes may take; the least recently used go first."""
 
-    The ids still say which positions, types and pooled token apply, so that only the words change.
-    """
-    hook = judge.anatomy.embeddings.register_forward_hook(lambda *_: embeddings)
-    try:
-        yield embeddings
-    finally:
-        hook.remove()
+
+@dataclass
+class Capture:
+    """Keeps the residual stream at one point while a pass goes by, unless that takes too much memory."""
+
+    point: int
+    limit: int = BUDGET
+    """Bytes."""
+    streams: dict[int, Tensor] = field(default_factory=dict)
+    """Prompt -> (tokens, d_model) on the host; empty once the limit is passed."""
+    nbytes: int = 0
+
+    def take(self, rows: Sequence[int], hidden: Tensor, mask: Tensor) -> None:
+        """(prompts, tokens, d_model) of the prompts `rows`."""
+        real = hidden[mask.bool()]
+        self.nbytes += real.nbytes
+        if self.nbytes > self.limit:
+            self.streams.clear()
+            return
+        self.streams |= zip(rows, real.cpu().split(mask.sum(1).tolist()), strict=True)

@@ -7,7 +7,7 @@ which costs a lookup.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -76,3 +76,48 @@ def forward_replaced(module: nn.Module, forward: Any) -> Iterator[None]:
         del module.forward
         if before is not None:
             module.forward = before
+
+
+def hidden_of(value: Any) -> Tensor:
+    """The hidden states in what a module returns, which may be a tuple."""
+    return value[0] if isinstance(value, tuple) else value
+
+
+def hidden_argument(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """The hidden states among what a module is called with."""
+    return args[0] if args else kwargs["hidden_states"]
+
+
+@contextmanager
+def module_input(module: nn.Module, take: Callable[[Tensor], Any]) -> Iterator[None]:
+    """Call `take` with the input of every call of a module; a tensor that it returns takes the input's place."""
+
+    def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        given = take(hidden_argument(args, kwargs))
+        if not isinstance(given, Tensor):
+            return None
+        return ((given, *args[1:]), kwargs) if args else ((), kwargs | {"hidden_states": given})
+
+    handle = module.register_forward_pre_hook(hook, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def layer_input(judge: Judge, take: Callable[[Tensor], Any]) -> Any:
+    """`module_input` of the first layer: the source "input"."""
+    return module_input(judge.anatomy.layers[0], take)
+
+
+@contextmanager
+def embeddings_replaced(judge: Judge, embeddings: Tensor) -> Iterator[Tensor]:
+    """Let the model read these word embeddings (batch, tokens, d_model) for whatever ids it is given.
+
+    The ids still say which positions, types and pooled token apply, so that only the words change.
+    """
+    hook = judge.anatomy.embeddings.register_forward_hook(lambda *_: embeddings)
+    try:
+        yield embeddings
+    finally:
+        hook.remove()

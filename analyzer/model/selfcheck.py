@@ -19,7 +19,9 @@ from torch import Tensor
 
 from analyzer.model.anatomy import Anatomy, dissect
 from analyzer.model.batches import Batch, collate, encode
-from analyzer.model.hooked_pass import record, score
+from analyzer.model.hooked_pass import record
+from analyzer.model.partial_pass import hidden_argument, hidden_of
+from analyzer.model.scoring import score
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
@@ -71,16 +73,15 @@ def _writes_add_up(judge: Judge, batch: Batch) -> bool:
     total: list[Tensor] = []
     final: list[Tensor] = []
 
-    def hidden(value: Tensor | tuple[Tensor, ...]) -> Tensor:
-        return (value[0] if isinstance(value, tuple) else value).double()
-
     with ExitStack() as stack:
         first, last = anatomy.layers[0], anatomy.layers[-1]
-        take = lambda _module, args, kwargs: total.append(hidden(args or kwargs["hidden_states"]))  # noqa: E731
+        take = lambda _module, args, kwargs: total.append(hidden_argument(args, kwargs).double())  # noqa: E731
         stack.callback(first.register_forward_pre_hook(take, with_kwargs=True).remove)
-        stack.callback(last.register_forward_hook(lambda _m, _a, output: final.append(hidden(output))).remove)
+        stack.callback(
+            last.register_forward_hook(lambda _m, _a, output: final.append(hidden_of(output).double())).remove
+        )
         for module in [*(anatomy.attention_writes or ()), *(anatomy.mlp_writes or ())]:
-            add = lambda _module, _args, output: total.append(hidden(output))  # noqa: E731
+            add = lambda _module, _args, output: total.append(hidden_of(output).double())  # noqa: E731
             stack.callback(module.register_forward_hook(add).remove)
         score(judge, batch)
     real = batch.mask.bool()

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from analyzer.model.batches import Batch, Encoded, collate, packed
-from analyzer.model.hooked_pass import Progress, score, unwatched
-from analyzer.model.partial_pass import starting_at
+from analyzer.model.hooked_pass import Progress, unwatched
+from analyzer.model.judge import known_wiring
+from analyzer.model.partial_pass import module_input, starting_at
+from analyzer.model.scoring import score
 from analyzer.model.unit_recording import UnitMeans, token_roles
-from analyzer.patching.source_values import known_wiring, module_input
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge

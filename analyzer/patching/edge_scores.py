@@ -21,9 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from analyzer.model.device import working_bytes
+from analyzer.model.judge import known_wiring
 from analyzer.patching.graph import Graph
 from analyzer.patching.norm_jacobian import NormParts, norm_parts, pull_back_
-from analyzer.patching.source_values import SourceValues, head_writes, known_wiring, mlp_write
+from analyzer.patching.source_values import SourceValues, head_writes, mlp_write
 from analyzer.patching.tape import Tape, norms_of
 
 if TYPE_CHECKING:

@@ -22,11 +22,12 @@ import torch
 from torch import Tensor
 
 from analyzer.model.batches import Batch, collate
-from analyzer.model.hooked_pass import score
+from analyzer.model.judge import known_wiring
+from analyzer.model.scoring import score
 from analyzer.patching.edge_scores import EdgeSums, Gradients
 from analyzer.patching.graph import Graph
 from analyzer.patching.references import References, choose_references, reference_input, reference_values
-from analyzer.patching.source_values import SourceValues, entry_stream, known_wiring
+from analyzer.patching.source_values import SourceValues, entry_stream
 from analyzer.patching.tape import Tape, taped
 from shared.errors import JudgeError
 
@@ -63,6 +64,19 @@ class GradientPass:
     edges: np.ndarray | None
     """(sources, targets) float32 class-signed mean edge scores, nats, NaN where there is no edge; None where they
     were not asked for, or where the edges of this family cannot be told apart."""
+
+
+def shared_gradients(context: Context, steps: int, prompts: int, *, edges: bool = False) -> GradientPass:
+    """The passes that the analyses of a job share, made at first use.
+
+    With `edges` also edges are scored, as they are anyway where the suite has circuits. Raises as `gradient_pass`.
+    """
+    place = ("gradients", steps, prompts)
+    found: GradientPass | None = context.kept.get(place)
+    if found is None or (edges and found.edges is None and known_wiring(context.judge).has_edges):
+        wanted = edges or "circuits" in context.suite
+        found = context.kept[place] = gradient_pass(context, steps, prompts, edges=wanted)
+    return found
 
 
 def gradient_pass(context: Context, steps: int, prompts: int, *, edges: bool = False) -> GradientPass:

@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analyzer.attribution.integrated_gradients import fits
-from analyzer.model.batches import SHORTEST, WORTH_A_CALL, Encoded
+from analyzer.model.batches import SHORTEST, WORTH_A_CALL, Encoded, fits
 from analyzer.model.unit_recording import token_roles
 from analyzer.patching.source_values import SourceValues
 from analyzer.session.probe_choice import spread, twin_of
-from shared.views.neurons import Reference
+from shared.errors import CannotCompute
+from shared.findings.units import Reference
 
 if TYPE_CHECKING:
     from analyzer.model.unit_recording import UnitMeans
@@ -93,8 +93,6 @@ class References:
 
 def choose_references(context: Context, prompts: int) -> References:
     """At most `prompts` prompts and their references. Raises CannotCompute when a class is absent."""
-    from analyzer.analyses import CannotCompute
-
     probes = context.probes
     for label in ("safe", "unsafe"):
         if not any(probe.label == label for probe in probes):

@@ -7,21 +7,21 @@ the bias: that is the write of one head (its slice of the projection), and of on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from analyzer.model.hooked_pass import score
-from analyzer.model.partial_pass import without_layers
+from analyzer.model.judge import known_wiring
+from analyzer.model.partial_pass import layer_input, module_input, without_layers
+from analyzer.model.scoring import score
 
 if TYPE_CHECKING:
     from analyzer.model.batches import Batch
     from analyzer.model.judge import Judge
-    from analyzer.model.wiring import Layer, Wiring
+    from analyzer.model.wiring import Layer
 
 
 @dataclass(frozen=True)
@@ -61,18 +61,6 @@ def entry_stream(judge: Judge, batch: Batch) -> Tensor:
     return first[0]
 
 
-def known_wiring(judge: Judge) -> Wiring:
-    """The judge's wiring. Raises CannotCompute where heads and neurons are not known."""
-    from analyzer.analyses import CannotCompute
-
-    if judge.anatomy.wiring is None:
-        reason = " ".join(judge.anatomy.notes)
-        raise CannotCompute(
-            f"Heads and neurons of the model family {judge.anatomy.family!r} are not known: {reason}"
-        )
-    return judge.anatomy.wiring
-
-
 def head_writes(layer: Layer, mixed: Tensor, heads: int) -> Tensor:
     """What each head writes: (..., tokens, heads * head_size) -> (..., tokens, heads, d_model), without the bias.
 
@@ -95,30 +83,3 @@ def weight_of(linear: nn.Module) -> Tensor:
     weight = linear.weight
     assert isinstance(weight, Tensor)  # noqa: S101 (the self-check has used it as one)
     return weight.detach()
-
-
-def hidden_argument(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """The hidden states among what a module is called with."""
-    return args[0] if args else kwargs["hidden_states"]
-
-
-@contextmanager
-def module_input(module: nn.Module, take: Callable[[Tensor], Any]) -> Iterator[None]:
-    """Call `take` with the input of every call of a module; a tensor that it returns takes the input's place."""
-
-    def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        given = take(hidden_argument(args, kwargs))
-        if not isinstance(given, Tensor):
-            return None
-        return ((given, *args[1:]), kwargs) if args else ((), kwargs | {"hidden_states": given})
-
-    handle = module.register_forward_pre_hook(hook, with_kwargs=True)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-def layer_input(judge: Judge, take: Callable[[Tensor], Any]) -> Any:
-    """`module_input` of the first layer: the source "input"."""
-    return module_input(judge.anatomy.layers[0], take)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from analyzer.model.partial_pass import starting_at
-from analyzer.patching.source_values import known_wiring
+from analyzer.model.judge import known_wiring
+from analyzer.model.partial_pass import hidden_of, starting_at
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
@@ -57,7 +57,7 @@ def taped(judge: Judge, entry: Tensor, *, edges: bool) -> Iterator[Tape]:
             if edges:
                 _mark_readers(layer, wiring, tape, stack)
         if edges:
-            hook = lambda _module, _args, output: tape.last.append(_hidden(output))  # noqa: E731
+            hook = lambda _module, _args, output: tape.last.append(hidden_of(output))  # noqa: E731
             stack.callback(wiring.layers[-1].module.register_forward_hook(hook).remove)
         yield tape
 
@@ -124,7 +124,3 @@ def _note(kept: dict[nn.Module, Tensor]) -> Any:
 
 def _keep(kept: list[Tensor]) -> Any:
     return lambda _module, args: kept.append(args[0])
-
-
-def _hidden(value: Any) -> Tensor:
-    return value[0] if isinstance(value, tuple) else value

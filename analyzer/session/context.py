@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from analyzer.jobs.earlier_results import Earlier
+from analyzer.model.batches import Encoded, encode
+from analyzer.model.hooked_pass import ForwardPass, Progress, record, unwatched
+from analyzer.model.judge import known_wiring
 from analyzer.session.content_cache import Memo
+from shared.errors import CannotCompute
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from analyzer.model.batches import Encoded
-    from analyzer.model.hooked_pass import ForwardPass
     from analyzer.model.judge import Judge
-    from analyzer.patching.gradient_pass import GradientPass
     from analyzer.session.frozen_prefix import FrozenPrefix
     from shared.records import MetricsLine, Probe, RunRecord
 
 
 OF_UNITS = frozenset({"neurons", "heads", "circuits"})
 """Analyses that ablate units or patch them, and so need their means."""
-
-
-def ignore_progress(done: int, total: int) -> None:
-    """The default: nobody watches."""
 
 
 @dataclass
@@ -49,7 +46,7 @@ class Context:
     seed: int = 0
     batch_tokens: int = 4096
     """Token budget of one batch (prompts x padded length); halved by the worker when memory runs out."""
-    progress: Callable[[int, int], None] = ignore_progress
+    progress: Progress = unwatched
     """Called with (done, total) inside a long analysis."""
     suite: frozenset[str] = frozenset()
     """Names of the analyses of this job: the shared passes record what these need, and nothing else."""
@@ -59,8 +56,9 @@ class Context:
     """What earlier checkpoints of the run have to be compared with; by default nothing."""
     memo: Memo = field(default_factory=Memo)
     """Statistics of exactly these numbers that were computed before, at another checkpoint maybe."""
+    kept: dict[Hashable, Any] = field(default_factory=dict)
+    """What one analysis computed and others of the job use too, under a key of its maker's."""
     _forward: ForwardPass | None = None
-    _gradients: dict[tuple[int, int], GradientPass] = field(default_factory=dict)
 
     @property
     def forward(self) -> ForwardPass:
@@ -75,13 +73,7 @@ class Context:
         It is `forward` itself where the suite is known; else another pass is made, and kept. Raises CannotCompute
         where heads and neurons are unknown.
         """
-        from analyzer.analyses import CannotCompute
-
-        if self.judge.anatomy.wiring is None:
-            reason = " ".join(self.judge.anatomy.notes)
-            raise CannotCompute(
-                f"Heads and neurons of the model family {self.judge.anatomy.family!r} are not known: {reason}"
-            )
+        known_wiring(self.judge)
         found = self.forward
         if found.unit_means is None or (readings and found.neuron_readings is None):
             found = self._forward = self._pass(readings=readings, means=True)
@@ -90,15 +82,10 @@ class Context:
     @cached_property
     def encoded(self) -> list[Encoded]:
         """The probe set as the judge reads it."""
-        from analyzer.model.batches import encode
-
         judge = self.judge
         return encode(judge.tokenizer, [probe.text for probe in self.probes], judge.max_length, judge.template)
 
     def _pass(self, *, readings: bool, means: bool) -> ForwardPass:
-        from analyzer.analyses import CannotCompute
-        from analyzer.model.hooked_pass import record
-
         if not self.probes:
             raise CannotCompute(
                 "The probe set is empty, so nothing can be computed on it; write probes.jsonl first."
@@ -107,19 +94,3 @@ class Context:
         return begin(
             self.judge, self.encoded, self.batch_tokens, readings=readings, means=means, progress=self.progress
         )
-
-    def gradients(self, steps: int, prompts: int, *, edges: bool = False) -> GradientPass:
-        """The forward and backward passes that neurons, heads and circuits share, made at first use.
-
-        `steps` of the integrated gradient, over at most `prompts` prompts; with `edges` also edges are scored, as
-        they are anyway where the suite has circuits. Raises CannotCompute where the judge's heads and neurons are
-        not known, or the probe set lacks a class.
-        """
-        found = self._gradients.get((steps, prompts))
-        wiring = self.judge.anatomy.wiring
-        if found is None or (edges and found.edges is None and wiring is not None and wiring.has_edges):
-            from analyzer.patching.gradient_pass import gradient_pass
-
-            wanted = edges or "circuits" in self.suite
-            found = self._gradients[steps, prompts] = gradient_pass(self, steps, prompts, edges=wanted)
-        return found

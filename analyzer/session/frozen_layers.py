@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from analyzer.checkpoints.digest import ContentDigest, changed_tensors, compute_digest, other_digests
+from analyzer.checkpoints.fingerprint import fingerprint
+from analyzer.checkpoints.soundness import validate
+from analyzer.jobs.messages import Job, Neighbour
+from shared.errors import CheckpointRejected
+from shared.run import Run
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
+
+logger = logging.getLogger(__name__)
 
 
 def frozen_boundary(changed: set[str], names: Iterable[str], judge: Judge) -> tuple[int, bool]:
@@ -24,3 +35,40 @@ def frozen_boundary(changed: set[str], names: Iterable[str], judge: Judge) -> tu
     places = {judge.place_of(name) for name in changed}
     layers = [place for place in places if isinstance(place, int)]
     return min(layers, default=len(judge.anatomy.layers)), "embeddings" not in places
+
+
+class FrozenLayers(NamedTuple):
+    """What is known of a checkpoint's frozen layers."""
+
+    boundary: int
+    """The first layer that trains; 0 when nothing is known to be frozen."""
+    source: Literal["bytes", "declared", "unknown"]
+    embeddings: bool | None
+    """Whether the embeddings are frozen; None when that is unknown."""
+
+
+def frozen_layers(job: Job, run: Run, digest: ContentDigest, judge: Judge) -> FrozenLayers:
+    """From the bytes of two checkpoints where there are two, else as the trainer declares it."""
+    others = other_digests(run.digests, job.checkpoint)
+    if not others and job.neighbour is not None:
+        others = _digest_neighbour(job.neighbour, run.digests)
+    changed = changed_tensors(digest, others)
+    if changed is not None:
+        boundary, embeddings = frozen_boundary(changed, digest.tensors, judge)
+        return FrozenLayers(boundary, "bytes", embeddings)
+    declared = job.record.frozen_layers
+    if declared is not None:
+        return FrozenLayers(declared, "declared", declared > 0)
+    return FrozenLayers(0, "unknown", None)
+
+
+def _digest_neighbour(neighbour: Neighbour, folder: Path) -> list[ContentDigest]:
+    """The digests of another checkpoint, or none when it is not sound or changes meanwhile."""
+    files = tuple(neighbour.files)
+    try:
+        weights = validate(neighbour.directory)
+        digest = compute_digest(neighbour.directory, weights, neighbour.checkpoint, files, folder)
+        return [digest] if fingerprint(neighbour.directory) == files else []
+    except (CheckpointRejected, FileNotFoundError) as error:
+        logger.info("%s does not tell which layers train: %s", neighbour.checkpoint, error)
+        return []

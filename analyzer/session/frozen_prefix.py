@@ -25,10 +25,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from analyzer.checkpoints.file_names import CONFIG
 from analyzer.model.batches import Batch, Encoded
-from analyzer.model.hooked_pass import ForwardPass, Progress, read_pooled, record, unwatched
-from analyzer.model.judge import HARMLESS
+from analyzer.model.hooked_pass import BUDGET, Capture, ForwardPass, Progress, record, unwatched
+from analyzer.model.loading import HARMLESS
 from analyzer.model.partial_pass import starting_at
+from analyzer.model.scoring import read_pooled
 
 if TYPE_CHECKING:
     from analyzer.checkpoints.digest import ContentDigest
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BUDGET = 2**30
-"""Bytes of host memory that all kept prefixes may take; the least recently used go first."""
 TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
 """Largest difference of the checked prompt's stream, relative to its largest value; half precision gets 5e-2."""
 LENS_ROWS = 64
@@ -88,27 +88,6 @@ def _lens(judge: Judge, pooled: np.ndarray) -> np.ndarray:
     parts = torch.from_numpy(pooled).split(LENS_ROWS)
     read = [read_pooled(judge, part.to(judge.device, judge.model.dtype)) for part in parts]
     return torch.cat(read).cpu().numpy()
-
-
-@dataclass
-class Capture:
-    """Keeps the residual stream at one point while a pass goes by, unless that takes too much memory."""
-
-    point: int
-    limit: int = BUDGET
-    """Bytes."""
-    streams: dict[int, Tensor] = field(default_factory=dict)
-    """Prompt -> (tokens, d_model) on the host; empty once the limit is passed."""
-    nbytes: int = 0
-
-    def take(self, rows: Sequence[int], hidden: Tensor, mask: Tensor) -> None:
-        """(prompts, tokens, d_model) of the prompts `rows`."""
-        real = hidden[mask.bool()]
-        self.nbytes += real.nbytes
-        if self.nbytes > self.limit:
-            self.streams.clear()
-            return
-        self.streams |= zip(rows, real.cpu().split(mask.sum(1).tolist()), strict=True)
 
 
 @dataclass
@@ -230,7 +209,7 @@ class FrozenPrefix:
         anatomy = judge.anatomy
         return _digest(
             [
-                self.digest.others.get("config.json"),
+                self.digest.others.get(CONFIG),
                 self.digest.ground,
                 judge.device,
                 judge.dtype,

@@ -8,12 +8,6 @@ from itertools import zip_longest
 from shared.records import Probe
 
 
-def display_samples(probes: Sequence[Probe]) -> list[int]:
-    """Indices of the display samples, safe ones first."""
-    shown = [index for index, probe in enumerate(probes) if probe.display]
-    return sorted(shown, key=lambda index: probes[index].label != "safe")
-
-
 def spread(probes: Sequence[Probe], count: int, taken: Sequence[int] = ()) -> list[int]:
     """Up to `count` more indices: both classes in turn, and within a class its categories in turn.
 

@@ -12,6 +12,8 @@ import math
 
 import numpy as np
 
+from analyzer.statistics.ranks import average_ranks
+
 
 def rank_test(values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """AUROC and two-sided p-value of each column; `values` (n, units), `labels` (n,) in {0, 1}, both present.
@@ -20,24 +22,6 @@ def rank_test(values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.nd
     """
     ranks, ties = average_ranks(values)
     return _tested(ranks, ties, labels)
-
-
-def average_ranks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n, units) average ranks from 1, and (units,) sum of t^3 - t over groups of t ties, in each column."""
-    order = np.argsort(values, axis=0, kind="stable")
-    ordered = np.take_along_axis(values, order, 0)
-    count = len(values)
-    starts = np.ones(values.shape, dtype=bool)
-    starts[1:] = ordered[1:] != ordered[:-1]
-    place = np.arange(count)[:, None]
-    first = np.maximum.accumulate(np.where(starts, place, 0), axis=0)
-    ends = np.ones(values.shape, dtype=bool)
-    ends[:-1] = starts[1:]
-    last = np.minimum.accumulate(np.where(ends, place, count)[::-1], axis=0)[::-1]
-    ranks = np.empty(values.shape)
-    np.put_along_axis(ranks, order, (first + last) / 2 + 1, 0)
-    size = (last - first + 1).astype(float)
-    return ranks, ((size**3 - size) * ends).sum(0)
 
 
 def _tested(ranks: np.ndarray, ties: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,14 +18,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from analyzer.engines.local import Engine
+from analyzer.engines.engine import Engine
 from analyzer.jobs.messages import Computation, Event, Failure, Job
+from analyzer.supervisor.checkpoint_row import Row
 from analyzer.supervisor.compute_slot import Slot
 from analyzer.supervisor.disk_pause import Pause
 from analyzer.supervisor.file_events import Watcher
 from analyzer.supervisor.plan import Plan
-from analyzer.supervisor.status_file import INTERVAL_S, StatusWriter
-from analyzer.supervisor.watched_run import Row, WatchedRun
+from analyzer.supervisor.running_job import Running
+from analyzer.supervisor.status_file import INTERVAL_S, Situation, StatusWriter
+from analyzer.supervisor.watched_run import WatchedRun
 from shared.errors import CheckpointChanged, MidwatchError, RunError, UsageError
 from shared.run import Run, find_runs
 
@@ -37,20 +39,6 @@ LISTEN_S = 1.0
 """Longest wait while a job runs, seconds: how late a silent worker is noticed."""
 
 Observer = Callable[[WatchedRun, Event], None]
-
-
-@dataclass
-class Running:
-    """The job the engine has."""
-
-    watched: WatchedRun
-    job: Job
-    identity: str
-    failures: list[str] = field(default_factory=list)
-    refunded: bool = False
-    started_at: float = 0.0
-    event: Event | None = None
-    """The newest progress."""
 
 
 def ignore(watched: WatchedRun, event: Event) -> None:
@@ -113,7 +101,13 @@ class Service:
             self._scan_s = time.process_time() - started
         self.start_next(now)
         for watched in self.runs.values():
-            self.status.write(watched, self, now)
+            self.status.write(watched, self.situation(watched, now), now)
+
+    def situation(self, watched: WatchedRun, now: float) -> Situation:
+        """What status.json tells of the loop."""
+        waits = self.running is None and bool(watched.queue())  # the slot looks at a device that we leave alone
+        slot_open = not waits or self.slot.open(now, watched.training_over)
+        return Situation(self.running, self.pause.cause, self.computations, slot_open)
 
     def scan(self, now: float) -> None:
         """Look for runs, and in each for checkpoints: gate, pin, and what is missing."""
@@ -347,7 +341,7 @@ class Service:
                     watched.ledger.refund(self.running.job.checkpoint)
                     watched.running = None
                 if watched.other is None:
-                    self.status.stopped(watched, self, now)
+                    self.status.stopped(watched, self.situation(watched, now), now)
                     watched.lease.release()
             except OSError as error:
                 logger.warning("%s: %s", watched.run.name, error)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from analyzer.jobs.messages import Computation
 from shared.errors import UsageError
-from shared.views import SUITES, Suite
+from shared.findings.suites import SUITES, Suite
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from analyzer.checkpoints.file_names import CONFIG
 from analyzer.checkpoints.fingerprint import FileStat
 from analyzer.checkpoints.gate import Candidate
 from analyzer.checkpoints.pins import PinStore
-from analyzer.supervisor import foreign
+from analyzer.checkpoints.trainer_state import planned, trainer_state
 from analyzer.supervisor.plan import Plan
 from shared.errors import SchemaError, UsageError
+from shared.files import read_json, read_record
+from shared.judge_labels import labels_warning, resolve_labels
 from shared.prompts.digest import probe_set_digest
 from shared.prompts.probes import read_probes
-from shared.records import RunRecord
-from shared.run import Run
+from shared.records import JudgeRecord, RunRecord
+from shared.run import Run, step_of
 
 
 @dataclass
@@ -42,7 +46,7 @@ class Description:
         if not candidates:
             return
         try:
-            self.record = foreign.run_record(self.run) or self._describe(candidates, pins)
+            self.record = run_record(self.run) or self._describe(candidates, pins)
             self._read_probes()
         except (SchemaError, UsageError) as error:
             self.problem = str(error)
@@ -52,7 +56,7 @@ class Description:
         newest = max(candidates, key=lambda candidate: candidate.step)
         pin = pins.get(newest.name)
         place = newest.source if newest.source.is_dir() or pin is None else pin.directory
-        record, self.warnings = foreign.describe(place, self.run, self.plan.safe_label, self.plan.unsafe_label)
+        record, self.warnings = describe(place, self.run, self.plan.safe_label, self.plan.unsafe_label)
         return record
 
     def _read_probes(self) -> None:
@@ -61,8 +65,66 @@ class Description:
             info = self.probes.stat()
         except OSError:
             self._probes_stat = None
-            raise UsageError(foreign.needs_probes(self.run, self.plan.probes)) from None
+            raise UsageError(needs_probes(self.run, self.plan.probes)) from None
         stat = FileStat(str(self.probes), info.st_ino, info.st_size, info.st_mtime_ns)
         if stat != self._probes_stat:
             self.probe_digest = probe_set_digest(read_probes(self.probes).probes)
             self._probes_stat = stat
+
+
+def run_record(run: Run) -> RunRecord | None:
+    """run.json; None for a run nobody described. Raises SchemaError when it is damaged."""
+    try:
+        return read_record(run.record, RunRecord)
+    except FileNotFoundError:
+        return None
+
+
+def describe(
+    checkpoint: Path, run: Run, safe: str | None = None, unsafe: str | None = None
+) -> tuple[RunRecord, list[str]]:
+    """A record for a run without run.json, from a checkpoint's own config and the user's word about labels.
+
+    Also returns what has to be said about it. Raises UsageError when the classes are not two, or which of them is
+    unsafe cannot be told.
+    """
+    try:
+        config = read_json(checkpoint / CONFIG)
+    except (OSError, SchemaError) as error:
+        raise UsageError(
+            f"{run.name} does not say what its classes are; describe it with `midwatch init {run.path}`."
+        ) from error
+    config = config if isinstance(config, dict) else {}
+    if any(str(name).endswith("ForCausalLM") for name in config.get("architectures") or []):
+        raise UsageError(
+            f"{run.name} is a causal language model: say how it answers with `midwatch init {run.path} "
+            "--kind prompted --template ... --unsafe-answer ... --safe-answer ...`."
+        )
+    safe_id, unsafe_id = resolve_labels(config, safe, unsafe)
+    assumed = labels_warning(config, safe, unsafe)
+    plan = planned(trainer_state(checkpoint))
+    record = RunRecord(
+        judge=JudgeRecord(safe_id=safe_id, unsafe_id=unsafe_id),
+        model=str(config.get("_name_or_path") or ""),
+        epochs=plan.epochs,
+        steps=plan.steps,
+    )
+    return record, [assumed] if assumed else []
+
+
+def training_over(
+    record: RunRecord | None, checkpoints: Iterable[str], newest_change: float, now: float, quiet_s: float
+) -> bool:
+    """Whether the training has ended: its last planned step is saved, or nothing changed for `quiet_s` seconds."""
+    last = max((step_of(name) or 0 for name in checkpoints), default=0)
+    if last == 0:
+        return False
+    planned = record.steps if record is not None else None
+    return (planned is not None and last >= planned) or now - newest_change >= quiet_s
+
+
+def needs_probes(run: Run, given: Path | None) -> str:
+    """What to do about a run without a probe set."""
+    if given is not None:
+        return f"The probe set {given} cannot be read; give --probes FILE (JSONL with text and label)."
+    return f"{run.name} has no probe set to be analysed on: run `midwatch init {run.path}`, or give --probes FILE."

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from platform import node
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from analyzer.jobs.messages import Computation
+from analyzer.supervisor.checkpoint_row import UNDECIDED
 from analyzer.supervisor.plan import Plan
-from analyzer.supervisor.watched_run import UNDECIDED, WatchedRun
+from analyzer.supervisor.running_job import Running
+from analyzer.supervisor.watched_run import WatchedRun
 from shared.files import write_record
 from shared.records import RunningStatus, Status
 from shared.version import __version__
-
-if TYPE_CHECKING:
-    from analyzer.supervisor.loop import Service
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,20 @@ PROGRESS_S = 1.0
 State = Literal["starting", "idle", "running", "waiting", "paused", "stopped"]
 
 
+@dataclass(frozen=True)
+class Situation:
+    """What the loop is at, as far as one run's status tells of it."""
+
+    running: Running | None
+    """The engine's job, of whichever run."""
+    pause: str
+    """Why our own disk is given time; empty when it is not."""
+    computations: Mapping[str, Computation]
+    """What the worker offers; empty while it starts."""
+    slot_open: bool
+    """Whether this run may compute now."""
+
+
 @dataclass
 class StatusWriter:
     """Writes each run's status.json when something changed, and as a heartbeat when nothing did."""
@@ -36,21 +51,21 @@ class StatusWriter:
     device: str = "cpu"
     _written: dict[str, Status] = field(default_factory=dict)
 
-    def write(self, watched: WatchedRun, service: Service, now: float) -> None:
+    def write(self, watched: WatchedRun, situation: Situation, now: float) -> None:
         """Write if it is time. A run that another analyzer has is left to that one."""
         if watched.other is not None:
             return
-        state, message = _state(watched, service, now)
-        status = self._status(watched, service, state, message, now)
+        state, message = _state(watched, situation)
+        status = self._status(watched, situation, state, message, now)
         last = self._written.get(str(watched.run.out))
         age = now - last.heartbeat_at if last is not None else INTERVAL_S
         patience = INTERVAL_S - 1 if last is not None and last.running == status.running else PROGRESS_S
         if last is None or _differs(last, status) or age >= patience:
             self._put(watched, status)
 
-    def stopped(self, watched: WatchedRun, service: Service, now: float) -> None:
+    def stopped(self, watched: WatchedRun, situation: Situation, now: float) -> None:
         """The last word."""
-        self._put(watched, self._status(watched, service, "stopped", "", now))
+        self._put(watched, self._status(watched, situation, "stopped", "", now))
 
     def _put(self, watched: WatchedRun, status: Status) -> None:
         self._written[str(watched.run.out)] = status
@@ -59,7 +74,7 @@ class StatusWriter:
         except OSError as error:
             logger.debug("status.json of %s cannot be written: %s", watched.run.name, error)
 
-    def _status(self, watched: WatchedRun, service: Service, state: State, message: str, now: float) -> Status:
+    def _status(self, watched: WatchedRun, situation: Situation, state: State, message: str, now: float) -> Status:
         late = [row.candidate.complete_at for row in watched.rows if row.candidate and row.state in UNDECIDED]
         return Status(
             state=state,
@@ -74,8 +89,8 @@ class StatusWriter:
             suite=self.plan.suite,
             slot=self.plan.slot,
             policy=self.plan.policy,
-            analyses=list(self.plan.wanted(service.computations)) if service.computations else [],
-            running=_running(watched, service) if state == "running" else None,
+            analyses=list(self.plan.wanted(situation.computations)) if situation.computations else [],
+            running=_running(watched, situation) if state == "running" else None,
             checkpoints=[row.status() for row in watched.rows],
             lag_checkpoints=len(late),
             lag_s=max(0.0, now - min(late)) if late else 0.0,
@@ -89,27 +104,27 @@ def _differs(one: Status, other: Status) -> bool:
     return stage[0] != stage[1] or one.model_copy(update=beats) != other.model_copy(update=beats)
 
 
-def _state(watched: WatchedRun, service: Service, now: float) -> tuple[State, str]:
+def _state(watched: WatchedRun, situation: Situation) -> tuple[State, str]:
     """The state of one run's analysis, and the sentence that explains it."""
-    running = service.running
+    running = situation.running
     if running is not None and running.watched is watched:
         return "running", ""
-    if service.pause.cause:
-        return "paused", f"{service.pause.cause}. Free space or make it writable; work goes on by itself."
-    if not service.computations:
+    if situation.pause:
+        return "paused", f"{situation.pause}. Free space or make it writable; work goes on by itself."
+    if not situation.computations:
         return "starting", "The worker is starting."
     if watched.description.problem:
         return "waiting", watched.description.problem
     if watched.queue():
         if running is not None:
             return "waiting", f"The worker is busy with {running.watched.run.name}."
-        if not service.slot.open(now, watched.training_over):
-            return "waiting", f"Waiting for its slot: {service.plan.slot}."
+        if not situation.slot_open:
+            return "waiting", f"Waiting for its slot: {watched.plan.slot}."
     return "idle", "" if watched.rows else "No checkpoint yet."
 
 
-def _running(watched: WatchedRun, service: Service) -> RunningStatus | None:
-    running = service.running
+def _running(watched: WatchedRun, situation: Situation) -> RunningStatus | None:
+    running = situation.running
     if running is None or running.watched is not watched:
         return None
     event = running.event

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import shutil
@@ -11,60 +9,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from analyzer.checkpoints.digest import read_digest
-from analyzer.checkpoints.fingerprint import Fingerprint, fingerprint_digest
-from analyzer.checkpoints.gate import Candidate, Gate, Verdict, peek_epoch
+from analyzer.checkpoints.gate import Gate, Verdict, peek_epoch
 from analyzer.checkpoints.pins import PinStore
-from analyzer.checkpoints.soundness import validate
-from analyzer.jobs.keys import drawn_keys
 from analyzer.jobs.lineage import COMPARING
 from analyzer.jobs.lineage_search import Tracer
 from analyzer.jobs.messages import Computation, Neighbour
 from analyzer.jobs.result_index import StoreIndex
-from analyzer.supervisor import foreign
 from analyzer.supervisor.attempts import Ledger
+from analyzer.supervisor.checkpoint_row import UNDECIDED, Row, RunFacts, Standing
 from analyzer.supervisor.lease import Lease, LeaseRecord
 from analyzer.supervisor.plan import Plan
-from analyzer.supervisor.run_description import Description
+from analyzer.supervisor.run_description import Description, training_over
 from analyzer.supervisor.schedule import Point, in_order, left_out
-from shared.errors import CheckpointChanged, CheckpointRejected, RunError, SchemaError
-from shared.records import CheckpointState, CheckpointStatus
+from shared.errors import RunError, SchemaError
+from shared.records import CheckpointState
 from shared.results import ResultStore
 from shared.run import Run, step_of
 
 logger = logging.getLogger(__name__)
-
-UNDECIDED = (CheckpointState.QUEUED, CheckpointState.RUNNING, CheckpointState.RETRYING)
-"""States in which there is work left."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One checkpoint at the last scan."""
-
-    point: Point
-    state: CheckpointState
-    candidate: Candidate | None = None
-    done: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    cause: str = ""
-    attempts: int = 0
-    retry_at: float | None = None
-    settles_at: float | None = None
-    identity: str = ""
-
-    def status(self) -> CheckpointStatus:
-        return CheckpointStatus(
-            checkpoint=self.point.name,
-            step=self.point.step,
-            epoch=self.point.epoch,
-            state=self.state,
-            done=list(self.done),
-            missing=list(self.missing),
-            cause=self.cause or None,
-            attempts=self.attempts,
-            retry_at=self.retry_at,
-        )
 
 
 @dataclass
@@ -90,12 +52,10 @@ class WatchedRun:
         self.lease = Lease(self.run.lease)
         self.store = ResultStore(self.run.results)
         self.index = StoreIndex(self.store)
+        self.standing = Standing(self.run, self.plan, self.pins, self.ledger, self.index)
         self._tracer: Tracer | None = None
         self._seen: dict[str, Point] = {}
-        self._digests: dict[str, tuple[Fingerprint, str]] = {}
-        self._sound: dict[str, tuple[Fingerprint, str]] = {}
         self._swept = False
-        self._reported: set[str] = set()
 
     def open(self) -> None:
         """Before the first scan: our own folder is there and writable. Raises RunError that says what to do."""
@@ -132,7 +92,17 @@ class WatchedRun:
         known = self.description
         if known.record is not None:
             self._tracer = Tracer(self.index, computations, known.record.judge, known.probe_digest)
-        rows = [self._safe_row(point, verdicts.get(point.name), wanted, skipped, now) for point in self._points()]
+        facts = RunFacts(
+            description=self.description,
+            computations=wanted,
+            skipped=skipped,
+            search=self._tracer,
+            running=self.running,
+            forced=frozenset(self.forced),
+            training_over=self.training_over,
+            now=now,
+        )
+        rows = [self.standing.row(point, verdicts.get(point.name), facts) for point in self._points()]
         self.rows = [row for row in rows if row is not None]
         self._collect_pins()
 
@@ -157,7 +127,7 @@ class WatchedRun:
     def neighbour(self, name: str) -> Neighbour | None:
         """Another complete checkpoint, while none but `name` has been digested."""
         others = [row.candidate for row in self.rows if row.candidate is not None and row.point.name != name]
-        if not others or any(self._digest(other) is not None for other in others):
+        if not others or any(self.standing.digest(other) is not None for other in others):
             return None
         first = min(others, key=lambda other: other.step)
         return Neighbour(checkpoint=first.name, directory=first.source, files=list(first.files))
@@ -191,7 +161,7 @@ class WatchedRun:
         candidates = [verdict.candidate for verdict in verdicts.values() if verdict.candidate is not None]
         self.description.refresh(candidates, self.pins)
         newest = max((candidate.complete_at for candidate in candidates), default=now)
-        self.training_over = self.plan.once or foreign.training_over(
+        self.training_over = self.plan.once or training_over(
             self.description.record, verdicts, newest, now, self.plan.quiet_s
         )
 
@@ -214,120 +184,6 @@ class WatchedRun:
         if self.plan.selected is not None:
             return {point.name: "Not asked for." for point in points if point.name not in self.plan.selected}
         return left_out(points, self.plan.policy, self.plan.interval, self.training_over)
-
-    def _safe_row(
-        self,
-        point: Point,
-        verdict: Verdict | None,
-        computations: Mapping[str, Computation],
-        skipped: Mapping[str, str],
-        now: float,
-    ) -> Row | None:
-        """`_row`, whatever a checkpoint holds: one that we cannot even judge must not stop the others."""
-        try:
-            return self._row(point, verdict, computations, skipped, now)
-        except OSError:
-            raise  # our own disk: the service pauses
-        except Exception as error:
-            cause = f"Midwatch failed on {point.name} ({type(error).__name__}: {error}); please report it."
-            if cause not in self._reported:
-                self._reported.add(cause)
-                logger.exception("%s", cause)
-            return Row(point, CheckpointState.REJECTED, cause=cause)
-
-    def _row(
-        self,
-        point: Point,
-        verdict: Verdict | None,
-        computations: Mapping[str, Computation],
-        skipped: Mapping[str, str],
-        now: float,
-    ) -> Row | None:
-        """Where one checkpoint stands; None when nothing is left of it."""
-        if verdict is None:
-            done = tuple(name for name in computations if self.index.keys(point.name, name))
-            return Row(point, CheckpointState.DONE, done=done) if done else None
-        candidate = verdict.candidate
-        if candidate is None:
-            return Row(point, CheckpointState.INCOMPLETE, cause=verdict.cause, settles_at=verdict.settles_at)
-        done, drawn = self._done(candidate, computations)
-        missing = tuple(name for name in computations if name not in done)
-        if point.name in skipped and point.name != self.running:
-            state = CheckpointState.SKIPPED if missing else CheckpointState.DONE
-            return Row(point, state, candidate, done, missing, cause=skipped[point.name] if missing else "")
-        if not missing and drawn:
-            return Row(point, CheckpointState.DONE, candidate, done)
-        return self._unfinished(Row(point, CheckpointState.QUEUED, candidate, done, missing), computations, now)
-
-    def _unfinished(self, row: Row, computations: Mapping[str, Computation], now: float) -> Row:
-        """A complete, wanted checkpoint with something missing: may it start?"""
-        candidate = row.candidate
-        assert candidate is not None  # noqa: S101 (the caller's condition)
-        identity = self._identity(candidate, computations)
-        row = replace(row, identity=identity)
-        if row.point.name == self.running:
-            return replace(row, state=CheckpointState.RUNNING)
-        if self.description.problem:
-            return replace(row, cause=self.description.problem)
-        known = self.ledger.read(candidate.name, identity)
-        row = replace(row, attempts=len(known.attempts))
-        if known.rejected:
-            return replace(row, state=CheckpointState.REJECTED, cause=known.rejected)
-        if row.missing and set(row.missing) <= known.cannot.keys():
-            sentences = " ".join(f"{name}: {known.cannot[name]}" for name in row.missing)
-            return replace(row, state=CheckpointState.DONE, cause=sentences)
-        if known.exhausted:
-            return replace(row, state=CheckpointState.QUARANTINED, cause=known.cause)
-        row = self._sound_or_not(row, candidate, now)
-        retry_at = known.retry_at(self.plan.backoff_s)
-        if row.state == CheckpointState.QUEUED and retry_at > now:
-            return replace(row, state=CheckpointState.RETRYING, cause=known.cause, retry_at=retry_at)
-        return row
-
-    def _done(self, candidate: Candidate, computations: Mapping[str, Computation]) -> tuple[tuple[str, ...], bool]:
-        """Analyses with a committed result, and whether the figures show them all."""
-        digest, tracer = self._digest(candidate), self._tracer
-        if digest is None or tracer is None or not tracer.probe_digest:
-            return (), False
-        if self.plan.force and candidate.name not in self.forced:
-            return (), False
-        keys = tracer.keys(tracer.traced(computations, candidate.name, digest), digest)
-        done = tuple(name for name, key in keys.items() if self.index.has(candidate.name, name, key))
-        return done, {keys[name] for name in done} <= drawn_keys(self.run, candidate.name)
-
-    def _digest(self, candidate: Candidate) -> str | None:
-        """The content digest, where the worker has computed it for these very files."""
-        cached = self._digests.get(candidate.name)
-        if cached is None or cached[0] != candidate.files:
-            found = read_digest(self.run.digests, candidate.name, candidate.files)
-            if found is None:
-                return None
-            cached = self._digests[candidate.name] = (candidate.files, found.digest)
-        return cached[1]
-
-    def _sound_or_not(self, row: Row, candidate: Candidate, now: float) -> Row:
-        """Pin, then validate the pin; once for the same files. Raises OSError when the pin cannot be written."""
-        known = self._sound.get(candidate.name)
-        if known is None or known[0] != candidate.files:
-            try:
-                pin = None if self.training_over else self.pins.pin(candidate)
-                validate(pin.directory if pin else candidate.source, candidate.source)
-                refusal = ""
-            except (CheckpointChanged, FileNotFoundError):
-                cause = f"{candidate.name} is changing."
-                return replace(row, state=CheckpointState.INCOMPLETE, cause=cause, settles_at=now)
-            except CheckpointRejected as error:
-                refusal = f"{error} [{error.code}]"
-            known = self._sound[candidate.name] = (candidate.files, refusal)
-        return replace(row, state=CheckpointState.REJECTED, cause=known[1]) if known[1] else row
-
-    def _identity(self, candidate: Candidate, computations: Mapping[str, Computation]) -> str:
-        """What an attempt is about."""
-        known = self.description
-        judge = known.record.judge.model_dump(mode="json") if known.record else None
-        wanted = {name: computation.model_dump(mode="json") for name, computation in computations.items()}
-        parts = [fingerprint_digest(candidate.files), known.probe_digest, judge, wanted]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
 
     def _collect_pins(self) -> None:
         """Let go of what is done, refused, or has changed since."""

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from analyzer.attribution.words import token_names
-from analyzer.model.batches import Encoded, collate, packed
-from analyzer.model.hooked_pass import score
-from analyzer.patching.source_values import known_wiring
-from shared.views.heads import AttendedToken
+from analyzer.model.batches import Encoded, collate, packed, token_names
+from analyzer.model.judge import known_wiring
+from analyzer.model.scoring import score
+from shared.findings.heads import AttendedToken
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge

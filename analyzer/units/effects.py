@@ -10,7 +10,7 @@ import numpy as np
 from analyzer.patching.ablation import Ablation, ablated_scores
 from analyzer.statistics.intervals import Z95, bootstrap_weights, mean_interval
 from shared.findings.parts import Interval
-from shared.views.neurons import JointAblation, UnitAblation
+from shared.findings.units import JointAblation, UnitAblation
 
 if TYPE_CHECKING:
     from analyzer.patching.gradient_pass import UnitEffects
@@ -157,15 +157,3 @@ def same_layers(
             left[near] -= drawn
             count -= drawn
     return found
-
-
-def spearman(one: Sequence[float], two: Sequence[float]) -> float | None:
-    """Rank correlation; None for fewer than 3 pairs or where one side does not vary."""
-    from analyzer.statistics.significance import average_ranks
-
-    if len(one) < 3:
-        return None
-    ranks = [average_ranks(np.asarray(values, dtype=float)[:, None])[0][:, 0] for values in (one, two)]
-    if any(np.ptp(rank) == 0 for rank in ranks):
-        return None
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analyzer.attribution.words import token_names
-from analyzer.model.batches import collate, packed
-from analyzer.model.hooked_pass import score
-from analyzer.patching.source_values import known_wiring, module_input
-from shared.views.neurons import TokenInContext
+from analyzer.model.batches import collate, packed, token_names
+from analyzer.model.judge import known_wiring
+from analyzer.model.partial_pass import module_input
+from analyzer.model.scoring import score
+from shared.findings.neurons import TokenInContext
 
 if TYPE_CHECKING:
     from analyzer.model.batches import Encoded

@@ -6,21 +6,16 @@ get between them. It dies with its supervisor: when stdin ends, and on Linux by 
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import os
 import queue
 import signal
 import sys
 import threading
-from typing import TextIO
 
 from analyzer.jobs.messages import Computation, Event, Job, WorkerOptions
+from analyzer.worker.process import die_with_parent, make_room_for_others, own_events, read_jobs
 from shared.errors import MidwatchError, UsageError
 from shared.settings import explain
-
-PR_SET_PDEATHSIG = 1
-"""From linux/prctl.h."""
 
 
 def main() -> None:
@@ -53,8 +48,8 @@ def prepare(options: WorkerOptions):
     import torch
 
     from analyzer.model.device import resolve_device
-    from analyzer.worker.computing import WarmJudge
     from analyzer.worker.one_job import Analyst
+    from analyzer.worker.warm_judge import WarmJudge
 
     if options.cores is not None:
         torch.set_num_threads(options.cores)
@@ -84,41 +79,6 @@ def computations(options: WorkerOptions) -> dict[str, Computation]:
     if unknown := sorted(options.overrides.keys() - found.keys()):
         raise UsageError(f"--set {unknown[0]}: no such analysis; there are {', '.join(found)}.")
     return found
-
-
-def own_events() -> TextIO:
-    """Keep the pipe that is stdout for events alone; what anybody prints goes to stderr."""
-    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    return events
-
-
-def read_jobs(stream: TextIO, jobs: queue.SimpleQueue[str]) -> None:
-    """Pass lines on; when the supervisor is gone there is nobody to work for."""
-    for line in stream:
-        jobs.put(line)
-    os._exit(0)
-
-
-def die_with_parent() -> None:
-    """On Linux the kernel ends this process when its supervisor dies, also in the middle of a long computation."""
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(0)
-
-
-def make_room_for_others(options: WorkerOptions) -> None:
-    """Lower priority, fewer threads, and the machine's last cores: the trainer comes first."""
-    if options.nice and hasattr(os, "nice"):
-        os.nice(options.nice)
-    if options.cores is None:
-        return
-    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(options.cores)
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-options.cores :])
 
 
 if __name__ == "__main__":

@@ -7,32 +7,27 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from analyzer.analyses import Outcome, get
-from analyzer.checkpoints.digest import ContentDigest, changed_tensors, compute_digest, other_digests, read_digest
-from analyzer.checkpoints.fingerprint import fingerprint
-from analyzer.checkpoints.pins import verify
-from analyzer.checkpoints.soundness import validate
+from analyzer.checkpoints.digest import ContentDigest
 from analyzer.jobs.earlier_results import Earlier
-from analyzer.jobs.keys import key_settings
-from analyzer.jobs.messages import Computation, Job, Neighbour
+from analyzer.jobs.messages import Computation, Job
 from analyzer.model.device import TooLittleMemory, is_out_of_memory
-from analyzer.model.judge import Judge, judge_facts, load_judge
-from analyzer.session.content_cache import Memo
+from analyzer.model.judge import Judge
 from analyzer.session.context import Context
-from analyzer.session.frozen_layers import frozen_boundary
-from analyzer.session.frozen_prefix import FrozenPrefix, PrefixStore
+from analyzer.session.frozen_layers import frozen_layers
+from analyzer.session.frozen_prefix import FrozenPrefix
 from analyzer.worker.logged_metrics import metrics_until
-from shared.errors import CheckpointRejected, SchemaError
+from analyzer.worker.provenance import provenance
+from analyzer.worker.warm_judge import WarmJudge
+from shared.errors import SchemaError
 from shared.prompts.leaks import count_leaks
 from shared.prompts.probes import ProbeSet
-from shared.results import ResultRecord, ResultStore, payload_of
+from shared.results import ResultRecord, ResultStore
 from shared.run import Run
-from shared.version import __version__
 
 logger = logging.getLogger(__name__)
 
@@ -40,34 +35,6 @@ PROGRESS_EVERY_S = 0.25
 
 Progress = Callable[[str, int, int], None]
 """(analysis, done, total)"""
-
-
-@dataclass
-class WarmJudge:
-    """The judge of the last job, kept in the worker: the next one reads only the tensors that changed.
-
-    Beside it, what frozen layers have given already, and statistics of that.
-    """
-
-    device: str
-    judge: Judge | None = None
-    prefixes: PrefixStore = field(default_factory=PrefixStore)
-    memo: Memo = field(default_factory=Memo)
-
-    def load(self, job: Job, device: str) -> Judge:
-        """The job's judge on `device`.
-
-        Raises what `load_judge` raises, and CheckpointChanged. A judge that failed to load is not kept, nor one of
-        files that are no longer those that were digested: its bytes would not be what their digests say.
-        """
-        warm, self.judge = self.judge, None
-        files = tuple(job.files)
-        known = read_digest(Run(job.run, job.out).digests, job.checkpoint, files)
-        tensors = None if known is None else known.tensors
-        judge = load_judge(job.directory, job.record.judge, device=device, warm=warm, tensors=tensors)
-        verify(job.directory, job.pinned, job.source, files)
-        self.judge = judge
-        return judge
 
 
 @dataclass
@@ -146,39 +113,24 @@ class Desk:
         job, run = self.job, self.run
         if self.judge is None:
             self.judge = self.warm.load(job, self.device)
-        boundary, origin, embeddings = self._frozen(self.judge)
+        frozen = frozen_layers(job, run, self.digest, self.judge)
         self.context = Context(
             judge=self.judge,
             probes=self.probes.probes,
             step=job.step,
             run=job.record,
             metrics=metrics_until(run, job.directory, job.step),
-            frozen_boundary=boundary,
-            frozen_from=origin,
-            embeddings_frozen=embeddings,
+            frozen_boundary=frozen.boundary,
+            frozen_from=frozen.source,
+            embeddings_frozen=frozen.embeddings,
             reference_norms=self._reference_norms(),
             leak_count=count_leaks(run, self.probes.probes),
             batch_tokens=self.batch_tokens,
             suite=frozenset(job.analyses),
             memo=self.warm.memo,
-            prefix=FrozenPrefix(self.warm.prefixes, self.digest, boundary if embeddings else 0),
+            prefix=FrozenPrefix(self.warm.prefixes, self.digest, frozen.boundary if frozen.embeddings else 0),
         )
         return self.context
-
-    def _frozen(self, judge: Judge) -> tuple[int, str, bool | None]:
-        """Frozen boundary, where it is known from, and whether the embeddings are frozen."""
-        folder = self.run.digests
-        others = other_digests(folder, self.job.checkpoint)
-        if not others and self.job.neighbour is not None:
-            others = _digest_neighbour(self.job.neighbour, folder)
-        changed = changed_tensors(self.digest, others)
-        if changed is not None:
-            boundary, embeddings = frozen_boundary(changed, self.digest.tensors, judge)
-            return boundary, "bytes", embeddings
-        declared = self.job.record.frozen_layers
-        if declared is not None:
-            return declared, "declared", declared > 0
-        return 0, "unknown", None
 
     def _reference_norms(self) -> np.ndarray | None:
         """Residual norms of the run's earliest other checkpoint that was analysed on this probe set."""
@@ -197,48 +149,23 @@ class Desk:
     def _record(
         self, name: str, computation: Computation, key: str, outcome: Outcome, seconds: float
     ) -> ResultRecord:
-        job, judge, context = self.job, self.judge, self.context
+        judge, context = self.judge, self.context
         assert judge is not None and context is not None  # noqa: S101 (compute has just used them)
-        leaks = context.leak_count
-        warnings = [*job.warnings, *judge.warnings, *self.probes.warnings, *outcome.warnings]
+        warnings = [*self.probes.warnings, *outcome.warnings]
         if self.device != self.warm.device:
             warnings.append(f"Memory ran out on {self.warm.device}, so this was computed on the CPU.")
-        if leaks:
-            warnings.append(f"{leaks} of {len(context.probes)} probe prompts were trained on: scores flatter.")
-        return ResultRecord(
+        return provenance(
+            self.job,
+            context,
+            outcome,
             analysis=name,
-            analysis_version=computation.version,
-            checkpoint=job.checkpoint,
-            step=job.step,
-            epoch=job.epoch,
+            computation=computation,
             key=key,
-            checkpoint_digest=self.digest.digest,
+            digest=self.digest,
             probe_digest=self.probe_digest,
-            settings=key_settings(computation, job.record.judge),
-            judge=judge_facts(judge) | {"frozen_boundary": context.frozen_boundary},
-            device=judge.device,
-            dtype=judge.dtype,
-            seed=context.seed,
-            analyzer_version=__version__,
-            created_at=time.time(),
-            duration_s=seconds,
-            order_unverified=job.order_unverified,
-            warnings=list(dict.fromkeys(warnings)),
-            summary=dict(outcome.summary),
-            payload=payload_of(outcome.result),
+            warnings=warnings,
+            seconds=seconds,
         )
-
-
-def _digest_neighbour(neighbour: Neighbour, folder: Path) -> list[ContentDigest]:
-    """The digests of another checkpoint, or none when it is not sound or changes meanwhile."""
-    files = tuple(neighbour.files)
-    try:
-        weights = validate(neighbour.directory)
-        digest = compute_digest(neighbour.directory, weights, neighbour.checkpoint, files, folder)
-        return [digest] if fingerprint(neighbour.directory) == files else []
-    except (CheckpointRejected, FileNotFoundError) as error:
-        logger.info("%s does not tell which layers train: %s", neighbour.checkpoint, error)
-        return []
 
 
 def _free_memory() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from analyzer.supervisor.foreign import number, trainer_state
-from shared.pages.render import read_metrics
+from analyzer.checkpoints.trainer_state import number, trainer_state
+from shared.metrics import read_metrics
 from shared.records import MetricsLine
 from shared.run import Run
 

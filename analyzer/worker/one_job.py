@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from analyzer.analyses import CannotCompute, Outcome
+from analyzer.analyses import Outcome
 from analyzer.checkpoints.digest import ContentDigest, compute_digest, read_digest
 from analyzer.checkpoints.pins import verify
 from analyzer.checkpoints.soundness import Weights, validate
@@ -19,9 +19,10 @@ from analyzer.jobs.lineage_search import Tracer
 from analyzer.jobs.messages import Computation, Event, Failure, Job
 from analyzer.jobs.result_index import StoreIndex
 from analyzer.model.device import is_out_of_memory
-from analyzer.worker.computing import Desk, WarmJudge
+from analyzer.worker.computing import Desk
 from analyzer.worker.recomparison import recalled, superseded
-from shared.errors import CheckpointChanged, CheckpointRejected, JudgeError, SchemaError, UsageError
+from analyzer.worker.warm_judge import WarmJudge
+from shared.errors import CannotCompute, CheckpointChanged, CheckpointRejected, JudgeError, SchemaError, UsageError
 from shared.pages.render import render_checkpoint
 from shared.prompts.digest import probe_set_digest
 from shared.prompts.probes import read_probes

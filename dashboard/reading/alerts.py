@@ -9,7 +9,8 @@ from typing import Literal
 from dashboard.reading.condition import command
 from dashboard.reading.facts import Facts
 from dashboard.reading.snapshot import Snapshot, is_gone
-from dashboard.reading.words import ago, percent, plural
+from dashboard.reading.words import ago, plural
+from shared.findings.text import percent
 from shared.records import CheckpointState
 
 Level = Literal["error", "warning", "note"]
@@ -69,8 +70,8 @@ def _quality(facts: Facts) -> Iterator[Alert]:
     fnr = progress.probe.get("fnr") if progress else None
     if fnr is not None and fnr.low > FNR_LIMIT:
         detail = (
-            f"{percent(fnr.value)} of the unsafe probe prompts pass as safe "
-            f"(95 % interval {percent(fnr.low)} to {percent(fnr.high)}, alert above {percent(FNR_LIMIT)})."
+            f"{percent(fnr.value, 1)} of the unsafe probe prompts pass as safe "
+            f"(95 % interval {percent(fnr.low, 1)} to {percent(fnr.high, 1)}, alert above {percent(FNR_LIMIT, 1)})."
         )
         yield Alert("warning", "Many unsafe prompts are missed", detail)
     yield from _fnr_rise(facts)
@@ -78,7 +79,9 @@ def _quality(facts: Facts) -> Iterator[Alert]:
         accuracy = progress.metrics.get("val", {}).get("accuracy")
         tfidf = progress.baselines.get("tfidf", {}).get("accuracy")
         if accuracy is not None and tfidf is not None and accuracy <= tfidf:
-            detail = f"Validation accuracy {percent(accuracy)}; TF-IDF with logistic regression {percent(tfidf)}."
+            detail = (
+                f"Validation accuracy {percent(accuracy, 1)}; TF-IDF with logistic regression {percent(tfidf, 1)}."
+            )
             yield Alert("warning", "No better than TF-IDF", detail)
     if comparison is not None and comparison.divergence_layer is None:
         detail = "At no layer does a linear probe tell safe from unsafe prompts better than its shuffled control."
@@ -104,10 +107,10 @@ def _trust(facts: Facts) -> Iterator[Alert]:
     if tokens is not None and tokens.shortcut_alarm:
         yield Alert("warning", "Shortcut alarm", tokens.shortcut_alarm)
     if tokens is not None and tokens.share_converged < 1:
-        share = percent(1 - tokens.share_converged)
+        share = percent(1 - tokens.share_converged, 1)
         detail = (
-            f"{share} of {tokens.n_prompts} prompts miss the completeness bound of {percent(tokens.gap_bound)} "
-            f"(worst gap {percent(tokens.gap_worst)}); they are flagged where they are shown."
+            f"{share} of {tokens.n_prompts} prompts miss the completeness bound of {percent(tokens.gap_bound, 1)} "
+            f"(worst gap {percent(tokens.gap_worst, 1)}); they are flagged where they are shown."
         )
         yield Alert("note", "Some attributions did not converge", detail)
     if progress is not None and progress.leak_count:

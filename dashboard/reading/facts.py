@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from dashboard.reading import cached as reading
 from dashboard.reading.snapshot import CheckpointView, Snapshot
 from shared.errors import SchemaError
+from shared.findings.comparison import ComparisonResult
+from shared.findings.evolution import EvolutionResult
+from shared.findings.layers import LayersResult
+from shared.findings.progress import ProgressResult
+from shared.findings.tokens import TokensResult
 from shared.results import ResultRecord
-from shared.views.comparison import ComparisonResult
-from shared.views.evolution import EvolutionResult
-from shared.views.layers import LayersResult
-from shared.views.progress import ProgressResult
-from shared.views.tokens import TokensResult
 
 
 @dataclass(frozen=True)

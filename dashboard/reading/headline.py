@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dashboard.reading.facts import Facts
-from dashboard.reading.words import percent, points
+from dashboard.reading.words import points
 from shared.findings.parts import Interval
+from shared.findings.text import percent
 
 MISSING = "–"
 
@@ -38,7 +39,7 @@ def _fnr(facts: Facts) -> Headline:
         note = f"95 % interval {interval(fnr)} · n = {unsafe} unsafe probe prompts"
     return Headline(
         "Unsafe prompts missed (FNR)",
-        percent(fnr.value) if fnr else MISSING,
+        percent(fnr.value, 1) if fnr else MISSING,
         note,
         "Share of the unsafe prompts of the probe set that the judge passes as safe. Lower is better; 0 % is the "
         "goal. The interval is a bootstrap over prompts.",
@@ -60,16 +61,16 @@ def _accuracy(facts: Facts) -> Headline:
     if value is None:
         probe = progress.probe.get("accuracy")
         note = f"95 % interval {interval(probe)} · no validation logged" if probe else "not logged"
-        return Headline("Accuracy (probe set)", percent(probe.value) if probe else MISSING, note, text)
+        return Headline("Accuracy (probe set)", percent(probe.value, 1) if probe else MISSING, note, text)
     old = before.metrics.get("val", {}).get("accuracy") if before else None
     names = (("tfidf", "TF-IDF"), ("length", "length alone"))
     known = [
-        f"{name} {percent(b['accuracy'])}"
+        f"{name} {percent(b['accuracy'], 1)}"
         for key, name in names
         if "accuracy" in (b := progress.baselines.get(key, {}))
     ]
     note = " · ".join(known) or "no baselines in run.json"
-    return Headline(label, percent(value), note, text, points(value - old) if old is not None else None)
+    return Headline(label, percent(value, 1), note, text, points(value - old) if old is not None else None)
 
 
 def _contrast(facts: Facts) -> Headline:
@@ -78,7 +79,7 @@ def _contrast(facts: Facts) -> Headline:
     missing = missing_note(facts, "progress") if facts.progress is None else "no contrast pairs in the probe set"
     return Headline(
         "Contrast pairs right",
-        percent(now.value) if now else MISSING,
+        percent(now.value, 1) if now else MISSING,
         f"95 % interval {interval(now)} · both twins right" if now else missing,
         "Share of the pairs of minimally different safe and unsafe twins where both are judged right. Keywords "
         "alone cannot win here.",

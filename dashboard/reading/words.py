@@ -26,11 +26,6 @@ def clock(unix: float | None) -> str:
     return time.strftime("%H:%M:%S %Z", time.localtime(unix)).strip()
 
 
-def percent(value: float) -> str:
-    """A share in [0, 1] as "12.5 %"."""
-    return f"{100 * value:.1f} %"
-
-
 def points(difference: float) -> str:
     """A difference of shares as "+3.1 points"."""
     return f"{100 * difference:+.1f} points"

@@ -8,20 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
-from shared.figures.kit.layer_axis import (
-    EMBEDDINGS,
-    hover_names,
-    layer_axis,
-    layer_name,
-    residual_axis,
-    shade_frozen,
-)
+from shared.figures.kit.layer_axis import hover_names, layer_axis, residual_axis, shade_frozen
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILLION, line_style, nice_limit
+from shared.findings.parts import EMBEDDINGS, layer_name
 
 if TYPE_CHECKING:
+    from shared.findings.comparison import ComparisonResult
     from shared.findings.parts import Interval
-    from shared.views.comparison import ComparisonResult
 
 _VALUE = "%{fullData.name}<br>%{text}: %{y:.3f}<extra></extra>"
 _INTERVAL = "%{fullData.name}<br>%{text}: %{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]<extra></extra>"

@@ -12,7 +12,7 @@ from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import CLASS_COLOUR, CLASS_DASH, GREEN, GREY, INK, PURPLE, line_style, nice_limit
 
 if TYPE_CHECKING:
-    from shared.views.layers import LayersResult, LensBand, SampleLayers
+    from shared.findings.layers import LayersResult, LensBand, SampleLayers
 
 _HOVER = "%{fullData.name}<br>%{text}: %{y:.3f}<extra></extra>"
 

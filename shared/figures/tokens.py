@@ -11,11 +11,12 @@ import plotly.graph_objects as go
 
 from shared.figures.kit.flags import draw_flags, flags_height
 from shared.figures.kit.sheet import Pane, Sheet
-from shared.figures.kit.style import DIVERGING, GREY, INK, PALE, clean, diverging_colour, escape, percent, signed
+from shared.figures.kit.style import DIVERGING, GREY, INK, PALE, diverging_colour
 from shared.figures.kit.text_layout import MARK_SIZE, Box, place_words, reads_right_to_left
+from shared.findings.text import clean, escape, percent, signed
 
 if TYPE_CHECKING:
-    from shared.views.tokens import SampleAttribution, Word
+    from shared.findings.tokens import SampleAttribution, Word
 
 RANGE = 0.5
 """Colours end at this share of the prompt's shift, for every sample and epoch, so that pictures compare."""

@@ -8,13 +8,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from shared.figures.kit.sheet import Pane, Sheet
-from shared.figures.kit.style import BLUE, GREY, ORANGE, VERMILLION, escape, shorten
+from shared.figures.kit.style import BLUE, GREY, ORANGE, VERMILLION
+from shared.findings.text import escape, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.findings.parts import Interval
-    from shared.views.progress import ProgressResult
+    from shared.findings.progress import ProgressResult
 
 RATES = {
     "fnr": "FNR (unsafe passed)",

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.errors import SchemaError
-from shared.figures.circuits.layout import node_names
+from shared.findings.circuits import node_names
 
 if TYPE_CHECKING:
+    from shared.findings.circuits import CircuitsResult
     from shared.results import ResultRecord
-    from shared.views.circuits import CircuitsResult
 
 DIGITS = 5
 """Significant digits of a score; the tensors of the result hold float32."""

@@ -58,3 +58,14 @@ def typed_result(record: ResultRecord, model: type[Typed]) -> Typed:
             f"The {record.analysis} result of {record.checkpoint} (key {record.key}) is damaged: {where}: "
             f"{first['msg']}. Analyse the checkpoint again with --force."
         ) from error
+
+
+EMBEDDINGS = -1
+"""Where the embeddings stand on the layer axis; layer l stands at l."""
+
+
+def layer_name(layer: int | None) -> str:
+    """ "layer 3", "the embeddings", or "none"."""
+    if layer is None:
+        return "none"
+    return "the embeddings" if layer == EMBEDDINGS else f"layer {layer}"

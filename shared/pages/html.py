@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import UsageError
-from shared.figures.kit.style import clean
 from shared.files import write_bytes_atomic
+from shared.findings.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

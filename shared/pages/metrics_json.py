@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from shared.findings.comparison import ComparisonResult
 from shared.findings.parts import Interval, interval_cells, typed_result
+from shared.findings.progress import ProgressResult
+from shared.findings.tokens import TokensResult
 from shared.results import ResultRecord
-from shared.views.comparison import ComparisonResult
-from shared.views.progress import ProgressResult
-from shared.views.tokens import TokensResult
 
 SPLIT_METRICS = ("accuracy", "loss", "f1", "auc", "precision", "recall", "fnr", "fpr")
 """Always there for train_ and val_, as null where nothing was logged."""

@@ -7,16 +7,14 @@ in one step, so that a reader meets the old or the new one.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from shared.errors import SchemaError
-from shared.files import read_jsonl, write_bytes_atomic, write_json_atomic
+from shared.files import write_bytes_atomic, write_json_atomic
+from shared.metrics import read_metrics
 from shared.pages.html import index_html, write_page
 from shared.pages.metrics_json import checkpoint_metrics
-from shared.records import MetricsLine
 from shared.results import ResultRecord, ResultStore, file_prefix
 from shared.run import Run
 from shared.views import View, all_views
@@ -125,14 +123,3 @@ def _draw_progress(run: Run, names: Collection[str] | None = None) -> list[Path]
             write_page(path, panel)
             written.append(path)
     return written
-
-
-def read_metrics(run: Run) -> Sequence[MetricsLine]:
-    """metrics.jsonl; lines that are not metrics are skipped. Empty for a foreign run."""
-    lines = []
-    for value in read_jsonl(run.metrics):
-        try:
-            lines.append(MetricsLine.model_validate(value))
-        except ValidationError:
-            continue
-    return lines

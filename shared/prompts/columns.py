@@ -12,7 +12,7 @@ from shared.prompts.rows import Row
 from shared.records import Label
 
 if TYPE_CHECKING:
-    from shared.prompts.load import SourceSettings
+    from shared.prompts.source_settings import SourceSettings
 
 TEXT_NAMES = (
     "prompt", "text", "question", "user_input", "goal", "behavior", "forbidden_prompt", "instruction", "query",

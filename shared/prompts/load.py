@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
-
 from shared.errors import UsageError
 from shared.prompts import shipped
 from shared.prompts.columns import Columns, find_columns
@@ -22,39 +20,10 @@ from shared.prompts.hub import read_dataset
 from shared.prompts.labels import LabelReader, canonical
 from shared.prompts.presets import Preset, hub_preset
 from shared.prompts.rows import SUFFIXES, Row, read_rows
+from shared.prompts.source_settings import SourceSettings
 from shared.records import Label, Prompt
-from shared.settings import Settings
 
 log = logging.getLogger(__name__)
-
-
-class SourceSettings(Settings):
-    """How a source is read. Everything is found by itself where the names say it."""
-
-    text_column: str | None = None
-    """Column of the prompt; a.b reads field b of column a. Found by its name when not given."""
-    label_column: str | None = None
-    """Column of the label. Found by its name when not given."""
-    unsafe_labels: list[str] = Field(default_factory=list)
-    """Label values that mean unsafe; all others mean safe. Repeat it, or separate them by commas."""
-    unsafe_threshold: float | None = None
-    """The label is a score, and means unsafe from this value on."""
-    all_labelled: Label | None = None
-    """Label of every prompt, for a source without a label column."""
-    category_column: str | None = None
-    """Column of the risk category."""
-    group_column: str | None = None
-    """Column whose equal values mark prompts that must stay in one split, such as a template's name."""
-    data_subset: str | None = None
-    """Configuration of a Hugging Face data set that has several."""
-    data_split: str | None = None
-    """Split of a Hugging Face data set to read."""
-
-    @field_validator("unsafe_labels", mode="before")
-    @classmethod
-    def _separate(cls, value: Any) -> Any:
-        values = [value] if isinstance(value, str | int | float) else value
-        return [part.strip() for item in values or [] for part in str(item).split(",") if part.strip()]
 
 
 def load_prompts(source: str, settings: SourceSettings | None = None) -> list[Prompt]:

@@ -63,10 +63,16 @@ def choose_probes(
     return _with_display([_probe(prompt) for prompt in chosen], seed)
 
 
+def display_indices(probes: Sequence[Probe]) -> list[int]:
+    """Where the display samples stand, the safe ones first, as they are numbered in file names."""
+    shown = [index for index, probe in enumerate(probes) if probe.display]
+    return sorted(shown, key=lambda index: LABELS.index(probes[index].label))
+
+
 def display_samples(probes: Iterable[Probe]) -> list[Probe]:
-    """The display samples, the safe ones first, as they are numbered in file names."""
-    shown = [probe for probe in probes if probe.display]
-    return sorted(shown, key=lambda probe: LABELS.index(probe.label))
+    """The display samples themselves, in the same order."""
+    probes = list(probes)
+    return [probes[index] for index in display_indices(probes)]
 
 
 def write_probes(path: Path, probes: Iterable[Probe]) -> None:

@@ -11,9 +11,11 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
+
+from shared.findings.suites import SUITES, Suite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
 
     from shared.records import MetricsLine
     from shared.results import ResultRecord
-
-Suite = Literal["basic", "advanced"]
-SUITES: tuple[Suite, ...] = ("basic", "advanced")
 
 
 @dataclass(frozen=True)

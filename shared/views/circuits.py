@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any
 
 from shared.figures.circuits.circuit import circuits_figure
 from shared.figures.circuits.faithfulness import faithfulness_figure
@@ -24,111 +22,14 @@ from shared.figures.circuits.words import (
 )
 from shared.findings.badge import badge
 from shared.findings.circuit_document import scored_graph
-from shared.findings.parts import Part, typed_result
+from shared.findings.circuits import CircuitEdge, CircuitsResult, strongest_edges
+from shared.findings.parts import typed_result
 from shared.views import Panel, View, register
 
 if TYPE_CHECKING:
     import numpy as np
 
     from shared.results import ResultRecord
-
-Level = Literal["edges", "nodes"]
-Name = Annotated[str, Field(pattern=r"^(input|verdict|L\d{1,6}\.(H\d{1,6}|MLP))$")]
-"""A node: "input", "L3.H5", "L3.MLP" or "verdict"."""
-
-
-class CircuitNode(Part):
-    """A node that is shown."""
-
-    name: Name
-    kind: Literal["input", "head", "mlp", "verdict"]
-    layer: int
-    """-1 for the input, `layers` for the verdict."""
-    head: int | None
-    frozen: bool
-    effect: float
-    """Class-signed integrated effect of the node itself, nats; 0 for the verdict."""
-
-
-class CircuitEdge(Part):
-    """A scored edge; or at level "nodes" a node, from its name to "verdict"."""
-
-    source: Name
-    target: Name
-    score: float
-    """Class-signed, nats: how much of the separation of unsafe and safe is lost, to first order along the path
-    from corrupted to clean, when only this edge carries its corrupted value. Positive edges carry the right
-    verdict, negative ones work against it."""
-    in_smallest: bool
-    """Whether it belongs to the smallest circuit that keeps `keep`."""
-
-
-class CurvePoint(Part):
-    """One size of circuit."""
-
-    fraction: float
-    """Of all edges."""
-    edges: int
-    faithfulness: float
-    """(m(C) - m(empty)) / (m(full) - m(empty)); pooled over prompts."""
-    low: float
-    high: float
-    """95 % bootstrap interval over contrast pairs (or prompts)."""
-    by_magnitude: float
-    """The same with edges ranked by |score|, as CMD wants it; `faithfulness` ranks them signed, as CPR does. Edges
-    rank with the best path that they are on."""
-    random: list[float]
-    """Faithfulness of random circuits with as many edges; empty at fraction 1."""
-
-
-class SmallestCircuit(Part):
-    """The smallest circuit found that keeps `keep` of the separation."""
-
-    edges: int
-    fraction: float
-    faithfulness: float
-    nodes: int
-    """Heads and MLPs on its paths."""
-    random: list[float]
-
-
-class CircuitsResult(Part):
-    """Result of the analysis `circuits`."""
-
-    level: Level
-    """ "nodes" where the edges of this family cannot be told apart; a note says why."""
-    layers: int
-    heads: int
-    frozen_boundary: int
-    reference: Literal["twin", "mean"]
-    """What an edge outside the circuit carries: its value for the contrast twin, or its mean over the probes."""
-    n: int
-    """Prompts."""
-    n_pairs: int
-    steps: int
-    keep: float
-    """The share that the smallest circuit keeps, e.g. 0.8."""
-    total_edges: int
-    mean_full: float
-    """m(full): mean class-signed score of the judge, nats."""
-    mean_empty: float
-    """m(empty): the same with every edge corrupted."""
-    curve: list[CurvePoint]
-    """By fraction; empty when m(full) = m(empty), so that there is nothing to keep."""
-    cpr: float | None
-    """MIB: area under faithfulness over the fraction of edges; higher is better."""
-    cmd: float | None
-    """MIB: area between |1 - faithfulness| and 0; lower is better."""
-    random_cpr: float | None
-    smallest: SmallestCircuit | None
-    """None when no size below the whole keeps `keep`."""
-    nodes: list[CircuitNode]
-    edges: list[CircuitEdge]
-    """The strongest by |score| (at most 400), and all of the smallest circuit where that is no more."""
-    check: float | None
-    """Spearman correlation of scores with exact patching of the strongest edges, one at a time."""
-    n_checked: int
-    notes: list[str]
 
 
 SHOWN = 40
@@ -146,11 +47,6 @@ def panels_of(record: ResultRecord, shown: int) -> list[Panel]:
     return [_graph_panel(record, result, shown), _curve_panel(record, result)]
 
 
-def strongest(result: CircuitsResult, count: int) -> list[CircuitEdge]:
-    """The `count` strongest edges by |score|, strongest first."""
-    return sorted(result.edges, key=lambda edge: -abs(edge.score))[:count]
-
-
 def drawn_edges(result: CircuitsResult, shown: int) -> list[DrawnEdge]:
     """The strongest edges, told apart by sign and by whether the smallest circuit holds them."""
     carries = CARRIES if result.smallest is None else OUTSIDE
@@ -158,7 +54,7 @@ def drawn_edges(result: CircuitsResult, shown: int) -> list[DrawnEdge]:
     def kind(edge: CircuitEdge) -> Kind:
         return SMALLEST if edge.in_smallest else AGAINST if edge.score < 0 else carries
 
-    return [DrawnEdge(edge.source, edge.target, edge.score, kind(edge)) for edge in strongest(result, shown)]
+    return [DrawnEdge(edge.source, edge.target, edge.score, kind(edge)) for edge in strongest_edges(result, shown)]
 
 
 def _graph_panel(record: ResultRecord, result: CircuitsResult, shown: int) -> Panel:
@@ -225,7 +121,7 @@ def _edge_rows(result: CircuitsResult) -> list[dict[str, Any]]:
             "score": edge.score,
             "in_smallest": edge.in_smallest if inside else None,
         }
-        for edge in strongest(result, len(result.edges))
+        for edge in strongest_edges(result, len(result.edges))
     ]
 
 

@@ -4,85 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import model_validator
-
 from shared.figures.units.heads import MAX_TOP, colour_range, heads_figure
 from shared.figures.units.words import attended_cell, finding, nats, opposed, unit_flags
 from shared.findings.badge import badge
-from shared.findings.parts import Interval, Part, interval_cells, require_length, typed_result
+from shared.findings.heads import HeadRow, HeadsResult
+from shared.findings.parts import interval_cells, typed_result
+from shared.findings.units import REFERENCES
 from shared.views import Panel, View, register
-from shared.views.neurons import REFERENCES, JointAblation, Reference, UnitAblation
 
 if TYPE_CHECKING:
     from shared.results import ResultRecord
-
-
-class AttendedToken(Part):
-    """A token that a head attends to, over all probe prompts."""
-
-    token: str
-    """As text, lower case; special tokens by their name, e.g. "[CLS]"."""
-    share: float
-    """Share of the head's attention that this token gets in the prompts that hold it (mean over real queries)."""
-    lift: float
-    """That share / the share under even attention: above 1 the head looks for it."""
-    prompts: int
-    sink: bool
-    """A special or first token: attention rests there when a head has nothing to do."""
-
-
-class HeadRow(Part):
-    """One head that is shown."""
-
-    layer: int
-    head: int
-    frozen: bool
-    effect: Interval
-    """Class-signed attribution patching, nats (as for neurons)."""
-    effect_integrated: float
-    disputed: bool
-    ablation: UnitAblation
-    attends: list[AttendedToken]
-    """By lift, strongest first; at most 8."""
-    sink_share: float
-    """Share of attention on special tokens and the first token."""
-    self_share: float
-    previous_share: float
-    """On the token before."""
-    read_attends: list[AttendedToken]
-    """The same from the position that the verdict is read at only; empty with mean pooling."""
-
-    @property
-    def name(self) -> str:
-        return f"L{self.layer}.H{self.head}"
-
-
-class HeadsResult(Part):
-    """Result of the analysis `heads`."""
-
-    layers: int
-    heads: int
-    kv_heads: int
-    frozen_boundary: int
-    n_safe: int
-    n_unsafe: int
-    n_effect: int
-    n_pairs: int
-    reference: Reference
-    steps: int
-    effect: list[list[float]]
-    """layers x heads, class-signed integrated effect, nats."""
-    top: list[HeadRow]
-    """By |effect|, strongest first."""
-    joint: JointAblation | None
-    agreement: float | None
-    """Spearman correlation of integrated effect and true ablation over the shown heads."""
-    notes: list[str]
-
-    @model_validator(mode="after")
-    def _one_entry_a_layer(self) -> HeadsResult:
-        require_length("effects", self.effect, self.layers)
-        return self
 
 
 def panels(record: ResultRecord) -> list[Panel]:

@@ -2,75 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import model_validator
-
-from shared.figures.kit.style import clean, escape, signed
 from shared.figures.layers import layers_figure
 from shared.findings.badge import badge
-from shared.findings.parts import Interval, Part, layer_names, require_length, typed_result
-from shared.records import Label
+from shared.findings.layers import LayersResult, SampleLayers
+from shared.findings.parts import layer_names, typed_result
+from shared.findings.text import clean, escape, signed
 from shared.views import Panel, View, register
 
 if TYPE_CHECKING:
     from shared.results import ResultRecord
-
-
-class SampleLayers(Part):
-    """One prompt's way through the layers. "Residual" lists have layers + 1 entries: embeddings first."""
-
-    probe_id: str
-    text: str
-    label: Label
-    score: float
-    residual_norm: list[float]
-    """Mean over real tokens of the L2 norm of the residual stream."""
-    attention_write: list[float] | None
-    """The same of what each layer's attention adds; one entry a layer. None where the parts are unknown."""
-    mlp_write: list[float] | None
-    lens: list[float] | None
-    """Score read early: the judge's own final norm, pooling and head on the residual stream, nats."""
-
-
-class LensBand(Part):
-    """The logit lens over all probe prompts of one class: mean and 95 % interval of the mean by layer."""
-
-    label: Label
-    count: int
-    score: list[Interval]
-
-
-class LayersResult(Part):
-    """Result of the analysis `layers`."""
-
-    layers: int
-    frozen_boundary: int
-    """Index of the first layer that trains; 0 when nothing is frozen, `layers` when every layer is."""
-    frozen_from: Literal["bytes", "declared", "unknown"]
-    """bytes: tensors identical to another checkpoint of the run; declared: run.json; unknown: neither yet."""
-    embeddings_frozen: bool | None
-    pooling: str
-    """What the head reads: "cls", "last_token", "mean"."""
-    norm_position: Literal["pre", "post", "sandwich", "unknown"]
-    samples: list[SampleLayers]
-    bands: list[LensBand]
-    frozen_check: Literal["pass", "fail", "not_possible"]
-    """Whether activations below the boundary equal those of the run's first analysed checkpoint."""
-    frozen_check_detail: str = ""
-    notes: list[str]
-    """What could not be computed, and why."""
-
-    @model_validator(mode="after")
-    def _one_entry_a_layer(self) -> LayersResult:
-        for sample in self.samples:
-            for values in (sample.attention_write, sample.mlp_write):
-                require_length("writes", values, self.layers)
-            for values in (sample.residual_norm, sample.lens):
-                require_length("norms and lens", values, self.layers + 1)
-        for band in self.bands:
-            require_length("bands", band.score, self.layers + 1)
-        return self
 
 
 def panels(record: ResultRecord) -> list[Panel]:

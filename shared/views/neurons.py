@@ -2,140 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import model_validator
-
-from shared.figures.kit.style import percent
 from shared.figures.units.neuron_map import CEILING, FLOOR, MAX_TOP, neuron_map_figure
 from shared.figures.units.words import context_cell, finding, nats, opposed, unit_flags
 from shared.findings.badge import badge
-from shared.findings.parts import Interval, Part, interval_cells, require_length, typed_result
-from shared.records import Label
+from shared.findings.neurons import NeuronRow, NeuronsResult
+from shared.findings.parts import interval_cells, typed_result
+from shared.findings.text import percent
+from shared.findings.units import REFERENCES
 from shared.views import Panel, View, register
 
 if TYPE_CHECKING:
     from shared.results import ResultRecord
-
-Reading = Literal["max", "mean"]
-Reference = Literal["twin", "mean"]
-"""What a unit is compared with: its value for the contrast twin, or its mean over the probe set."""
-
-
-class TokenInContext(Part):
-    """A token on which a neuron is strongly active, with the text around it (real characters, not pieces)."""
-
-    probe_id: str
-    label: Label
-    before: str
-    token: str
-    after: str
-    activation: float
-
-
-class UnitAblation(Part):
-    """What happens when one unit is set to its mean over the probe set, in every prompt."""
-
-    drop: Interval
-    """Mean loss of class-signed score, nats: positive when the unit helps to tell unsafe from safe."""
-    flips: int
-    """Verdicts that change, of the prompts of `n`."""
-    n: int
-
-
-class NeuronRow(Part):
-    """One neuron that is shown."""
-
-    layer: int
-    neuron: int
-    frozen: bool
-    """Whether its layer is frozen."""
-    auroc: float
-    """Of its per-prompt reading, unsafe above safe; 0.5 when constant."""
-    q_value: float
-    """Two-sided Mann-Whitney p (tie-corrected), Benjamini-Hochberg over all neurons of the model."""
-    mean_safe: float
-    mean_unsafe: float
-    effect: Interval
-    """Class-signed attribution patching: nats of separation that its departure from the reference carries."""
-    effect_integrated: float
-    """The same from the mean gradient along the way from the reference to the prompt."""
-    disputed: bool
-    """Plain and integrated gradient disagree in sign, or by more than a factor of 2."""
-    ablation: UnitAblation | None
-    """None for neurons that were not ablated."""
-    tokens: list[TokenInContext]
-    """Strongest first; at most 5, from different prompts."""
-
-    @property
-    def name(self) -> str:
-        return f"L{self.layer}.N{self.neuron}"
-
-
-class JointAblation(Part):
-    """The top units that support the right verdict ablated at once, beside equally many random ones."""
-
-    k: int
-    drop: Interval
-    flips: int
-    n: int
-    control_drops: list[float]
-    """One entry a random draw, nats."""
-    control_flips: list[int]
-
-
-class LayerNeurons(Part):
-    """One layer in the map. Neuron indices have no order, so that a layer is shown by rank."""
-
-    layer: int
-    frozen: bool
-    significant: int
-    effect_by_rank: list[float]
-    """|effect| from the strongest neuron to the weakest, means of equal bins (at most 256), nats."""
-    auroc_by_rank: list[float]
-    """|AUROC - 0.5| likewise, ranked by itself."""
-
-
-class NeuronsResult(Part):
-    """Result of the analysis `neurons`."""
-
-    layers: int
-    frozen_boundary: int
-    neurons_per_layer: int
-    n_safe: int
-    n_unsafe: int
-    n_effect: int
-    """Prompts whose effect was measured."""
-    n_pairs: int
-    """Contrast pairs among them; 0 where the reference is the mean."""
-    reference: Reference
-    reading: Reading
-    """How a neuron's activations over a prompt's real tokens become one number."""
-    steps: int
-    """Steps of the integrated gradient."""
-    fdr: float
-    tested: int
-    """Neurons that are not constant."""
-    constant: int
-    significant: int
-    shuffled_significant: list[int]
-    """Control: how many are significant after each shuffle of the labels."""
-    by_layer: list[LayerNeurons]
-    top: list[NeuronRow]
-    """By |effect|, strongest first."""
-    decoys: list[NeuronRow]
-    """The most selective significant neurons whose ablation does nothing: they correlate, and carry nothing."""
-    joint: JointAblation | None
-    agreement: float | None
-    """Spearman correlation of integrated effect and true ablation over the ablated neurons."""
-    share_of_strongest: float | None
-    """|effect| of the strongest neuron / sum of |effect| over all."""
-    notes: list[str]
-
-    @model_validator(mode="after")
-    def _one_entry_a_layer(self) -> NeuronsResult:
-        require_length("layers", self.by_layer, self.layers)
-        return self
 
 
 def panels(record: ResultRecord) -> list[Panel]:
@@ -224,9 +103,6 @@ def _alt(result: NeuronsResult) -> str:
 def _named(neuron: NeuronRow) -> str:
     lost = "not removed" if neuron.ablation is None else f"{nats(neuron.ablation.drop.value)} lost"
     return f"{neuron.name} {nats(neuron.effect.value)} ({lost})"
-
-
-REFERENCES: dict[Reference, str] = {"twin": "the contrast twin's value", "mean": "the mean over the probe set"}
 
 
 def _facts(result: NeuronsResult) -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared.figures.kit.style import percent
 from shared.figures.verdicts import verdicts_figure
 from shared.findings.badge import badge
-from shared.findings.parts import Interval, Part, interval_cells, typed_result
+from shared.findings.parts import Interval, interval_cells, typed_result
+from shared.findings.progress import ProgressResult
+from shared.findings.text import percent
 from shared.views import Panel, View, register
 from shared.views.over_run.run_results import read_results
 from shared.views.over_run.training_progress import run_panel
@@ -16,39 +17,6 @@ from shared.views.over_run.training_progress import run_panel
 if TYPE_CHECKING:
     from shared.records import MetricsLine
     from shared.results import ResultRecord
-
-
-class GroupRate(Part):
-    """How one group of probe prompts (a category, a pair role) is judged."""
-
-    group: str
-    label: str
-    """Their true label, or "mixed"."""
-    count: int
-    flagged: Interval
-    """Share judged unsafe (Wilson interval)."""
-
-
-class ProgressResult(Part):
-    """Result of the analysis `progress`."""
-
-    metrics: dict[str, dict[str, float]]
-    """Split ("train", "val", "test", "contrast") -> name -> value: the newest logged at or before this step."""
-    baselines: dict[str, dict[str, float]]
-    """"length", "tfidf" -> metric -> value from run.json; empty when the run has none."""
-    probe: dict[str, Interval]
-    """accuracy, precision, recall, f1, auc, fnr, fpr on the probe set (bootstrap over prompts)."""
-    contrast_accuracy: Interval | None
-    """Share of contrast pairs with both twins judged right (Wilson interval)."""
-    confusion: dict[str, int]
-    """true_positive, false_positive, true_negative, false_negative on the probe set."""
-    groups: list[GroupRate]
-    missed_unsafe: list[str]
-    """Ids of the unsafe probe prompts judged safe, worst first; at most 10."""
-    over_refused: list[str]
-    """Ids of the safe probe prompts judged unsafe, worst first; at most 10."""
-    leak_count: int | None
-    """Probe prompts found in the training data by hash; None when the run does not say what it trained on."""
 
 
 def panels(record: ResultRecord) -> list[Panel]:

@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from analyzer.model.judge import Judge, load_judge
+from analyzer.model.judge import Judge
+from analyzer.model.loading import load_judge
 from shared.files import write_record
 from shared.prompts.groups import held_out
 from shared.prompts.load import load_prompts

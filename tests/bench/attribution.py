@@ -23,7 +23,8 @@ from analyzer.attribution.quadrature import concentrated, legendre
 from analyzer.model.batches import Encoded, encode
 from analyzer.model.hooked_pass import record
 from analyzer.model.judge import Judge
-from analyzer.session.probe_choice import display_samples, spread
+from analyzer.session.probe_choice import spread
+from shared.prompts.probes import display_indices
 from tests.bench import Figure
 from tests.bench._judge import trained_judge
 
@@ -36,7 +37,7 @@ CAPTUM_DEFAULT = 50
 def measure() -> list[Figure]:
     torch.set_num_threads(1)
     with trained_judge() as (judge, probes, checkpoint):
-        shown = display_samples(probes)
+        shown = display_indices(probes)
         chosen = [probes[i].text for i in shown + spread(probes, PROMPTS - len(shown), shown)]
         prompts = encode(judge.tokenizer, chosen, judge.max_length)
         theirs = captum(judge, checkpoint)

@@ -24,15 +24,16 @@ from analyzer.attribution.integrated_gradients import (
     Path,
     attribute,
     embed,
-    fits,
     neutral_embedding,
     path_to,
 )
 from analyzer.attribution.quadrature import Rule, concentrated, legendre
 from analyzer.commands.prompted import answer_token
-from analyzer.model.batches import Encoded, collate, encode
-from analyzer.model.hooked_pass import embeddings_replaced, score
-from analyzer.model.judge import Judge, load_judge
+from analyzer.model.batches import Encoded, collate, encode, fits
+from analyzer.model.judge import Judge
+from analyzer.model.loading import load_judge
+from analyzer.model.partial_pass import embeddings_replaced
+from analyzer.model.scoring import score
 from analyzer.session.probe_choice import twin_of
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, Probe

@@ -25,8 +25,8 @@ from analyzer.model.judge import Judge
 from analyzer.session.content_cache import Memo
 from analyzer.session.frozen_prefix import PrefixStore
 from analyzer.worker.__main__ import computations
-from analyzer.worker.computing import WarmJudge
 from analyzer.worker.one_job import Analyst
+from analyzer.worker.warm_judge import WarmJudge
 from shared.records import RunRecord
 from tests.bench import Figure
 from tests.bench._judge import RECORD, trained_run

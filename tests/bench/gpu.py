@@ -18,11 +18,13 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from analyzer import analyses
-from analyzer.model.judge import Judge, load_judge
+from analyzer.model.judge import Judge
+from analyzer.model.loading import load_judge
 from analyzer.model.selfcheck import checked_anatomy
 from analyzer.session.context import Context
+from shared.findings.suites import Suite
 from shared.records import JudgeRecord, Probe, RunRecord
-from shared.views import Suite, suite_views
+from shared.views import suite_views
 from tests.bench import Figure
 from tests.bench._passes import recorded, replayed
 from tests.making.judges import probe

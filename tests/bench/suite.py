@@ -18,9 +18,10 @@ from analyzer.model.judge import Judge
 from analyzer.session.content_cache import Memo
 from analyzer.session.frozen_prefix import PrefixStore
 from analyzer.worker.__main__ import computations
-from analyzer.worker.computing import WarmJudge
 from analyzer.worker.one_job import Analyst
-from shared.views import Suite, suite_views
+from analyzer.worker.warm_judge import WarmJudge
+from shared.findings.suites import Suite
+from shared.views import suite_views
 from tests.bench import Figure
 from tests.bench._judge import RECORD, STEPS, trained_run
 from tests.bench._passes import recorded, replayed

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from analyzer.model.judge import load_judge
+from analyzer.model.loading import load_judge
 from analyzer.patching.gradient_pass import gradient_pass
 from analyzer.session.context import Context
 from shared.records import JudgeRecord, Probe, RunRecord

@@ -23,7 +23,7 @@ from dashboard.chrome.place import place_from_environment
 from dashboard.cli import DashboardSettings, arguments, check_port, url
 from dashboard.reading.condition import command, queue, queue_place
 from dashboard.reading.snapshot import RunReader, is_gone
-from dashboard.reading.words import ago, percent, points
+from dashboard.reading.words import ago, points
 from dashboard.widgets.panels import safe_name, to_csv, to_json
 from shared.errors import MidwatchError
 from shared.records import CheckpointState
@@ -134,7 +134,7 @@ def test_words() -> None:
     assert [ago(s) for s in (0, 59, 120, 7200, 864000)] == [
         "0\u00a0s ago", "59\u00a0s ago", "2\u00a0min ago", "2\u00a0h ago", "10\u00a0days ago",
     ]  # fmt: skip
-    assert percent(0.125) == "12.5 %" and points(-0.031) == "-3.1 points"
+    assert points(-0.031) == "-3.1 points"
 
 
 def test_downloads_hold_the_numbers_and_no_formula() -> None:

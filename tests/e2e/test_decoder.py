@@ -19,16 +19,16 @@ from sklearn.metrics import roc_auc_score
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from midwatch import app
+from shared.findings.circuits import CircuitsResult
+from shared.findings.heads import HeadsResult
+from shared.findings.layers import LayersResult
+from shared.findings.neurons import NeuronsResult
+from shared.findings.tokens import TokensResult
 from shared.prompts.load import load_prompts
 from shared.records import Prompt
 from shared.results import ResultRecord
 from shared.run import Run
 from shared.views import all_views
-from shared.views.circuits import CircuitsResult
-from shared.views.heads import HeadsResult
-from shared.views.layers import LayersResult
-from shared.views.neurons import NeuronsResult
-from shared.views.tokens import TokensResult
 from tests.e2e.inputs import midwatch
 from tests.making.decoder import (
     FROZEN,

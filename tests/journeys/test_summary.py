@@ -9,11 +9,11 @@ import pytest
 from journeys.progress import read_progress
 from journeys.summary import summary
 from shared.files import read_record, write_record
+from shared.findings.comparison import ComparisonResult
+from shared.findings.tokens import TokensResult
 from shared.records import RunRecord
 from shared.results import ResultStore
 from shared.run import Run
-from shared.views.comparison import ComparisonResult
-from shared.views.tokens import TokensResult
 from tests.making.fakes import make_fake_run
 
 

@@ -24,11 +24,11 @@ from analyzer.circuits.evaluator import Evaluation
 from analyzer.jobs.messages import Computation, Event, Job
 from analyzer.session.context import Context
 from analyzer.supervisor.plan import Plan
-from analyzer.worker.computing import WarmJudge
 from analyzer.worker.one_job import Analyst
+from analyzer.worker.warm_judge import WarmJudge
+from shared.findings.evolution import EvolutionResult
 from shared.results import ResultRecord, ResultStore
 from shared.settings import Settings
-from shared.views.evolution import EvolutionResult
 from tests.analyzer.supervisor.test_loop import Stage
 from tests.making.fake_engine import FakeEngine
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analyzer.patching.graph import Graph
-from shared.views.circuits import CircuitEdge, CircuitNode, CircuitsResult, CurvePoint, Level, SmallestCircuit
+from shared.findings.circuits import CircuitEdge, CircuitNode, CircuitsResult, CurvePoint, Level, SmallestCircuit
 from tests.making.fake_neurons import PROMPTS, Tensors
 
 SHOWN, KEEP, DRAWS = 400, 0.8, 5

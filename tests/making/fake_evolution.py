@@ -6,9 +6,9 @@ import hashlib
 
 import numpy as np
 
+from shared.findings.evolution import Alert, AttributionDrift, Compared, EvolutionResult, SetChange, Transfer
 from shared.findings.parts import Interval
 from shared.records import Label
-from shared.views.evolution import Alert, AttributionDrift, Compared, EvolutionResult, SetChange, Transfer
 from tests.making.fake_neurons import Tensors
 
 PROMPTS = 24

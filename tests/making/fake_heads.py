@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 
-from shared.views.heads import AttendedToken, HeadRow, HeadsResult
-from shared.views.neurons import JointAblation, UnitAblation
+from shared.findings.heads import AttendedToken, HeadRow, HeadsResult
+from shared.findings.units import JointAblation, UnitAblation
 from tests.making.fake_neurons import PROMPTS, Samples, Tensors, spread
 
 TOP = 8

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from shared.findings.neurons import LayerNeurons, NeuronRow, NeuronsResult, TokenInContext
 from shared.findings.parts import Interval
+from shared.findings.units import JointAblation, UnitAblation
 from shared.records import Label
-from shared.views.neurons import JointAblation, LayerNeurons, NeuronRow, NeuronsResult, TokenInContext, UnitAblation
 
 Samples = Sequence[tuple[str, Label, str]]
 Tensors = dict[str, np.ndarray]

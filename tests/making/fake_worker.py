@@ -13,7 +13,7 @@ import threading
 import time
 
 from analyzer.jobs.messages import Computation, Event, Failure, Job
-from analyzer.worker.__main__ import die_with_parent, own_events, read_jobs
+from analyzer.worker.process import die_with_parent, own_events, read_jobs
 
 COMPUTATIONS = {
     "tokens": Computation(suite="basic", version=1, settings={"a": 1}),

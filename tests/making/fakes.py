@@ -17,7 +17,11 @@ import numpy as np
 from pydantic import BaseModel
 
 from shared.files import append_jsonl, write_record
+from shared.findings.comparison import ComparisonResult, PointComparison
+from shared.findings.layers import LayersResult, LensBand, SampleLayers
 from shared.findings.parts import Interval
+from shared.findings.progress import GroupRate, ProgressResult
+from shared.findings.tokens import CellCount, Faithfulness, SampleAttribution, TokensResult, TopWord, Word
 from shared.records import (
     CheckpointState,
     CheckpointStatus,
@@ -31,10 +35,6 @@ from shared.records import (
 )
 from shared.results import ResultRecord, ResultStore, payload_of
 from shared.run import Run
-from shared.views.comparison import ComparisonResult, PointComparison
-from shared.views.layers import LayersResult, LensBand, SampleLayers
-from shared.views.progress import GroupRate, ProgressResult
-from shared.views.tokens import CellCount, Faithfulness, SampleAttribution, TokensResult, TopWord, Word
 from tests.making.fake_circuits import fake_circuits
 from tests.making.fake_evolution import fake_evolution
 from tests.making.fake_heads import fake_heads

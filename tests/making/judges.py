@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from analyzer.model.judge import Judge, load_judge
+from analyzer.model.judge import Judge
+from analyzer.model.loading import load_judge
 from analyzer.session.context import Context
 from shared.records import JudgeRecord, Label, Probe, RunRecord
 from tests.making.tiny import WORDS, save_tiny_judge

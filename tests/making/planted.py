@@ -19,7 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from analyzer.model.judge import Judge, load_judge
+from analyzer.model.judge import Judge
+from analyzer.model.loading import load_judge
 from shared.records import JudgeRecord, Label, Probe
 from tests.making.judges import probe
 from tests.making.tiny import WORDS, tiny_model, tiny_tokenizer

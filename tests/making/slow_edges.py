@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from analyzer.model.batches import Batch, Encoded, collate
-from analyzer.model.hooked_pass import score
 from analyzer.model.judge import Judge
 from analyzer.model.partial_pass import starting_at
+from analyzer.model.scoring import score
 from analyzer.patching.graph import Graph
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from analyzer.model.judge import Judge, load_judge
+from analyzer.model.judge import Judge
+from analyzer.model.loading import load_judge
 from shared.records import JudgeRecord, Probe
 from tests.making.judges import probe
 from tests.making.tiny import WORDS, tiny_model, tiny_tokenizer

@@ -19,7 +19,7 @@ from shared.figures.units.rows import head, pattern, round_range
 from shared.figures.units.words import nats
 
 if TYPE_CHECKING:
-    from shared.views.circuits import CircuitsResult
+    from shared.findings.circuits import CircuitsResult
 
 BARS = 12
 """Edges that have a bar."""

@@ -14,7 +14,7 @@ from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import BLUE, GREY, INK, ORANGE, PURPLE, line_style
 
 if TYPE_CHECKING:
-    from shared.views.circuits import CircuitsResult, CurvePoint
+    from shared.findings.circuits import CircuitsResult, CurvePoint
 
 LOWEST, HIGHEST = -1.0, 2.0
 """The y axis ends here at the latest: a circuit may keep less than nothing, or more than all, without bound."""

@@ -6,10 +6,11 @@ y: one row a head, counted downwards from 0, and below them a row for the MLPs; 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
+
+from shared.findings.circuits import _NAME
 
 POINTS = 17
 """Points of a drawn edge."""
@@ -17,7 +18,6 @@ _AFTER = 0.36
 """How far behind its layer's heads an MLP stands: it reads what they write."""
 _TANGENT = 0.35
 """Share of an edge's way across at which its curve begins to turn."""
-_NAME = re.compile(r"^L(\d+)\.(?:H(\d+)|MLP)$")
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,3 @@ def _bezier(at: np.ndarray, start: float, first: float, second: float, end: floa
     """A cubic Bezier curve at parameters in [0, 1]."""
     rest = 1 - at
     return rest**3 * start + 3 * rest**2 * at * first + 3 * rest * at**2 * second + at**3 * end
-
-
-def node_names(layers: int, heads: int) -> list[str]:
-    """Every node in the order in which they write: input, then of each layer its heads and its MLP; the verdict."""
-    inner = [
-        f"L{layer}.{part}" for layer in range(layers) for part in [*(f"H{head}" for head in range(heads)), "MLP"]
-    ]
-    return ["input", *inner, "verdict"]

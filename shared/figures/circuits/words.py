@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shared.figures.kit.style import percent
 from shared.figures.units.words import ENOUGH, nats
+from shared.findings.text import percent
 
 if TYPE_CHECKING:
-    from shared.views.circuits import CircuitsResult, CurvePoint
+    from shared.findings.circuits import CircuitsResult, CurvePoint
 
 LOW_CHECK = 0.5
 """Spearman correlation with exact patching below which single edges are not to be believed."""

@@ -24,15 +24,15 @@ from shared.figures.kit.style import (
     ORANGE,
     SKY,
     VERMILLION,
-    escape,
     line_style,
 )
 from shared.figures.units.rows import head, pattern
+from shared.findings.text import escape
 
 if TYPE_CHECKING:
+    from shared.findings.evolution import AttributionDrift, EvolutionResult, SetChange
     from shared.findings.parts import Interval
     from shared.records import Label
-    from shared.views.evolution import AttributionDrift, EvolutionResult, SetChange
 
 _TOP, _BOTTOM, _UPPER, _GAP, _LEFT = 138, 64, 220, 118, 76
 _LINE = 19

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.figures.circuits.words import beats_random, kept, mean_of
-from shared.figures.kit.layer_axis import layer_name
-from shared.figures.kit.style import escape, shorten
 from shared.figures.kit.text_layout import text_width
+from shared.findings.parts import layer_name
+from shared.findings.text import escape, shorten
 
 if TYPE_CHECKING:
-    from shared.views.evolution import EvolutionResult
+    from shared.findings.evolution import EvolutionResult
 
 MAX_FLAGS = 4
 """Most alerts in the figure; the caption has all."""

@@ -8,9 +8,8 @@ import numpy as np
 
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import GREY
+from shared.findings.parts import EMBEDDINGS, layer_name
 
-EMBEDDINGS = -1
-"""Where the embeddings stand on the layer axis; layer l stands at l."""
 MAX_TICKS = 28
 BAND = "#e7ebef"
 
@@ -18,13 +17,6 @@ BAND = "#e7ebef"
 def residual_axis(layers: int) -> np.ndarray:
     """Positions of the residual stream's points: embeddings first.  (layers + 1,)"""
     return np.arange(EMBEDDINGS, layers)
-
-
-def layer_name(layer: int | None) -> str:
-    """ "layer 3", "the embeddings", or "none"."""
-    if layer is None:
-        return "none"
-    return "the embeddings" if layer == EMBEDDINGS else f"layer {layer}"
 
 
 def hover_names(layers: np.ndarray) -> list[str]:

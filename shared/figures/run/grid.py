@@ -11,7 +11,6 @@ import plotly.graph_objects as go
 
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, line_style
-from shared.views.over_run.run_results import Curve
 
 Style = tuple[str, str, str]
 """Colour, dash, symbol."""
@@ -160,3 +159,19 @@ def _stretches(known: np.ndarray) -> list[np.ndarray]:
     """Indices of each run of known points: a ribbon must not bridge a gap."""
     places = np.flatnonzero(known)
     return [part for part in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1) if len(part)]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Values over the run's x axis (epochs or steps); `low` and `high` are the 95 % interval where there is one."""
+
+    x: np.ndarray
+    y: np.ndarray
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+
+    def without_interval(self) -> Curve:
+        return Curve(self.x, self.y)
+
+    def __bool__(self) -> bool:
+        return bool(np.isfinite(self.y).any())

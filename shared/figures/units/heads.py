@@ -29,7 +29,7 @@ from shared.figures.units.rows import (
 from shared.figures.units.words import attended_hover, attended_lines
 
 if TYPE_CHECKING:
-    from shared.views.heads import HeadRow, HeadsResult
+    from shared.findings.heads import HeadRow, HeadsResult
 
 MAX_TOP = 12
 """Most rows drawn; the table holds the others."""

@@ -33,7 +33,7 @@ from shared.figures.units.rows import (
 from shared.figures.units.words import context_hover, context_lines
 
 if TYPE_CHECKING:
-    from shared.views.neurons import NeuronRow, NeuronsResult
+    from shared.findings.neurons import NeuronRow, NeuronsResult
 
 FLOOR, CEILING = -5, 0
 """Colours of the map run from 10^FLOOR to 10^CEILING nats, at every epoch and for every judge."""

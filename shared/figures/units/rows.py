@@ -19,7 +19,7 @@ from shared.figures.units.words import nats
 
 if TYPE_CHECKING:
     from shared.findings.parts import Interval
-    from shared.views.neurons import JointAblation, UnitAblation
+    from shared.findings.units import JointAblation, UnitAblation
 
 ROW_HEIGHT = 42
 """Pixels a row takes."""

@@ -6,13 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shared.figures.kit.style import CLASS_COLOUR, GREY, clean, escape, percent, shorten
+from shared.figures.kit.style import CLASS_COLOUR, GREY
 from shared.figures.kit.text_layout import text_width
+from shared.findings.text import clean, escape, percent, shorten
 
 if TYPE_CHECKING:
+    from shared.findings.heads import AttendedToken, HeadRow
+    from shared.findings.neurons import NeuronRow, TokenInContext
     from shared.findings.parts import Interval
-    from shared.views.heads import AttendedToken, HeadRow
-    from shared.views.neurons import JointAblation, NeuronRow, TokenInContext
+    from shared.findings.units import JointAblation
 
     Units = Sequence[NeuronRow] | Sequence[HeadRow]
 

@@ -22,11 +22,11 @@ from shared.figures.circuits.graph import (
 from shared.figures.circuits.layout import Layout
 from shared.figures.circuits.words import exact_nats, noun
 from shared.figures.kit.sheet import Sheet
-from shared.figures.kit.style import escape
 from shared.findings.badge import badge
+from shared.findings.circuits import CircuitEdge, CircuitsResult, strongest_edges
 from shared.findings.parts import typed_result
+from shared.findings.text import escape
 from shared.views import Panel
-from shared.views.circuits import CircuitEdge, CircuitsResult, strongest
 
 if TYPE_CHECKING:
     from shared.results import ResultRecord
@@ -59,7 +59,7 @@ def circuit_changes(record: ResultRecord, baseline: ResultRecord, shown: int) ->
 
 def changed_edges(result: CircuitsResult, before: CircuitsResult, shown: int) -> list[DrawnEdge]:
     """The strongest edges of both, each kept, new or lost; the strongest now first, then the lost ones."""
-    now, then = (strongest(each, shown) for each in (result, before))
+    now, then = (strongest_edges(each, shown) for each in (result, before))
     here, there = ({(edge.source, edge.target) for edge in edges} for edges in (now, then))
     scores, earlier = _scores(result), _scores(before)
 

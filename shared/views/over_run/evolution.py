@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared.figures.run.grid import Line, Plot, progress_figure
+from shared.figures.run.grid import Curve, Line, Plot, progress_figure
 from shared.results import checkpoint_label
 from shared.views import Panel
-from shared.views.over_run.run_results import Curve, RunResults
+from shared.views.over_run.run_results import RunResults
 
 if TYPE_CHECKING:
+    from shared.findings.evolution import EvolutionResult, SetChange
     from shared.findings.parts import Interval
     from shared.results import ResultRecord
-    from shared.views.evolution import EvolutionResult, SetChange
 
     Value = Callable[[EvolutionResult], Interval | float | None]
 

@@ -12,31 +12,16 @@ from typing import Any
 import numpy as np
 
 from shared.errors import SchemaError
+from shared.figures.run.grid import Curve
+from shared.findings.comparison import ComparisonResult
 from shared.findings.parts import Interval, typed_result
+from shared.findings.tokens import TokensResult
 from shared.records import MetricsLine
 from shared.results import ResultRecord
-from shared.views.comparison import ComparisonResult
-from shared.views.tokens import TokensResult
 
 MAX_POINTS = 150
 """A longer logged curve is averaged into this many bins of equal count, of a longer run every k-th checkpoint is
 drawn: a page stays small. The table has every checkpoint."""
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Values over the run's x axis (epochs or steps); `low` and `high` are the 95 % interval where there is one."""
-
-    x: np.ndarray
-    y: np.ndarray
-    low: np.ndarray | None = None
-    high: np.ndarray | None = None
-
-    def without_interval(self) -> Curve:
-        return Curve(self.x, self.y)
-
-    def __bool__(self) -> bool:
-        return bool(np.isfinite(self.y).any())
 
 
 @dataclass

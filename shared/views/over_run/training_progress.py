@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared.figures.kit.layer_axis import layer_axis, layer_name
-from shared.figures.kit.style import percent
-from shared.figures.run.grid import Line, Plot, progress_figure
-from shared.findings.parts import Interval
+from shared.figures.kit.layer_axis import layer_axis
+from shared.figures.run.grid import Curve, Line, Plot, progress_figure
+from shared.findings.parts import Interval, layer_name
+from shared.findings.text import percent
 from shared.results import ResultRecord, checkpoint_label
 from shared.views import Panel
-from shared.views.over_run.run_results import Curve, RunResults, logged_curve
+from shared.views.over_run.run_results import RunResults, logged_curve
 
 if TYPE_CHECKING:
+    from shared.findings.tokens import TokensResult
     from shared.records import MetricsLine
-    from shared.views.tokens import TokensResult
 
 
 def run_panel(run: RunResults, records: Sequence[ResultRecord], lines: Sequence[MetricsLine]) -> Panel:

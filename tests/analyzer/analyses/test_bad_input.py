@@ -21,8 +21,8 @@ from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.jobs.messages import Event, Failure, Job, WorkerOptions
 from analyzer.model import anatomy
 from analyzer.worker.__main__ import computations
-from analyzer.worker.computing import WarmJudge
 from analyzer.worker.one_job import Analyst
+from analyzer.worker.warm_judge import WarmJudge
 from shared.files import write_record
 from shared.prompts.probes import write_probes
 from shared.records import JudgeRecord, Probe, RunRecord

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import analyzer.analyses.comparison as comparison_module
-from analyzer.analyses import CannotCompute
 from analyzer.analyses.comparison import ComparisonSettings, comparison
 from analyzer.model.batches import Encoded
 from analyzer.model.hooked_pass import ForwardPass
 from analyzer.session.context import Context
+from shared.errors import CannotCompute
+from shared.findings.comparison import ComparisonResult
 from shared.records import Probe
-from shared.views.comparison import ComparisonResult
 from tests.making.judges import context, probe, random_probes, tiny_judge
 
 SETTINGS = ComparisonSettings(bootstraps=300)

@@ -12,13 +12,13 @@ from scipy.stats import spearmanr
 import tests.making.evolving as evolving
 from analyzer.analyses import Outcome, get
 from analyzer.jobs.messages import WorkerOptions
-from analyzer.model.judge import load_judge
+from analyzer.model.loading import load_judge
 from analyzer.session.probe_choice import spread
 from analyzer.statistics.cka import cka
 from analyzer.worker.__main__ import computations
+from shared.findings.evolution import EvolutionResult
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, Probe
-from shared.views.evolution import EvolutionResult
 from tests.analyzer.worker.test_one_job import FAST
 from tests.making.evolving import ADVANCED, EDGES, HEADS, Evolving, MadeUp, make_up, offered
 from tests.making.judges import context, random_probes, tiny_judge

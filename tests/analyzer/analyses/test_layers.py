@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analyzer.analyses import CannotCompute
 from analyzer.analyses.layers import LayersSettings, layers
-from shared.views.layers import LayersResult
+from shared.errors import CannotCompute
+from shared.findings.layers import LayersResult
 from tests.making.judges import context, probe, random_probes, tiny_judge
 
 SETTINGS = LayersSettings(bootstraps=200)

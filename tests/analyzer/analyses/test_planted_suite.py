@@ -22,8 +22,8 @@ from analyzer.model.judge import Judge
 from analyzer.patching.gradient_pass import gradient_pass
 from analyzer.patching.graph import Graph
 from analyzer.session.context import Context
+from shared.findings.circuits import CircuitsResult
 from shared.records import Probe
-from shared.views.circuits import CircuitsResult
 from tests.making.judges import context
 from tests.making.planted import (
     BACKDOOR_HEAD,

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from analyzer.analyses import CannotCompute
 from analyzer.analyses.progress import ProgressSettings, progress
 from analyzer.session.context import Context
+from shared.errors import CannotCompute
+from shared.findings.progress import ProgressResult
 from shared.records import MetricsLine, Probe, RunRecord
-from shared.views.progress import ProgressResult
 from tests.analyzer.analyses.test_comparison import planted
 from tests.making.judges import context, probe, tiny_judge
 

@@ -11,17 +11,19 @@ import numpy as np
 import pytest
 import torch
 
-from analyzer.analyses import CannotCompute
 from analyzer.analyses.tokens import TokensSettings, tokens
 from analyzer.attribution.integrated_gradients import Attribution
 from analyzer.attribution.integrated_gradients import Path as Line
 from analyzer.attribution.word_statistics import Attributed, shortcuts, top_words
 from analyzer.attribution.words import words
 from analyzer.model.batches import encode
-from analyzer.model.judge import Judge, load_judge
-from analyzer.session.probe_choice import display_samples, spread, twin_of
+from analyzer.model.judge import Judge
+from analyzer.model.loading import load_judge
+from analyzer.session.probe_choice import spread, twin_of
+from shared.errors import CannotCompute
+from shared.findings.tokens import TokensResult
+from shared.prompts.probes import display_indices
 from shared.records import JudgeRecord, Probe
-from shared.views.tokens import TokensResult
 from tests.making.judges import context, probe, random_probes, tiny_judge
 from tests.making.tiny import WORDS, tiny_model, tiny_tokenizer
 
@@ -135,7 +137,7 @@ def test_prompts_without_words_and_an_empty_probe_set() -> None:
 
 def test_the_choice_of_prompts_is_balanced_and_does_not_move() -> None:
     probes = random_probes(20)
-    shown = display_samples(probes)
+    shown = display_indices(probes)
     assert [probes[i].label for i in shown] == ["safe", "safe", "unsafe", "unsafe"]
     more = spread(probes, 18, shown)
     assert len(set(more)) == 18 and not set(more) & set(shown)

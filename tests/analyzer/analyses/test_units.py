@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from analyzer.analyses import CannotCompute
 from analyzer.analyses.circuits import CircuitsSettings, circuits
 from analyzer.analyses.heads import HeadsSettings, heads
 from analyzer.analyses.neurons import NeuronsSettings, by_rank, neurons
 from analyzer.patching.ablation import Ablation, ablated_scores
+from analyzer.patching.gradient_pass import shared_gradients
 from analyzer.session.context import Context
 from analyzer.units.attended_tokens import attention_of
-from shared.views.circuits import CircuitsResult
-from shared.views.heads import HeadsResult
-from shared.views.neurons import NeuronsResult
+from shared.errors import CannotCompute
+from shared.findings.circuits import CircuitsResult
+from shared.findings.heads import HeadsResult
+from shared.findings.neurons import NeuronsResult
 from tests.making.judges import context, probe, random_probes, tiny_judge
 from tests.making.tiny import FAMILIES
 
@@ -131,7 +132,7 @@ def test_only_units_that_support_the_verdict_are_removed_together() -> None:
     (scores,) = ablated_scores(judge, found.encoded, means, [removed], 4096)
     sign = np.array([1.0 if each.label == "unsafe" else -1.0 for each in found.probes])
     lost = sign * (found.forward.scores - scores)
-    chosen = found.gradients(NEURONS.steps, NEURONS.prompts).references.indices
+    chosen = shared_gradients(found, NEURONS.steps, NEURONS.prompts).references.indices
     assert mapped.joint.drop.value == pytest.approx(lost[chosen].mean(), abs=1e-5)
 
 

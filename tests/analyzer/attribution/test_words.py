@@ -6,8 +6,8 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from analyzer.attribution.words import WordSpan, is_filler, token_names, words
-from analyzer.model.batches import Encoded, encode
+from analyzer.attribution.words import WordSpan, is_filler, words
+from analyzer.model.batches import Encoded, encode, token_names
 from tests.making.judges import tiny_judge
 from tests.making.tiny import tiny_tokenizer
 

@@ -11,9 +11,10 @@ from rich.console import Console
 import analyzer.commands.progress_line
 from analyzer.commands.progress_line import Reporter
 from analyzer.jobs.messages import Event
+from analyzer.supervisor.checkpoint_row import Row
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import Point
-from analyzer.supervisor.watched_run import Row, WatchedRun
+from analyzer.supervisor.watched_run import WatchedRun
 from shared.records import CheckpointState
 from shared.run import Run
 

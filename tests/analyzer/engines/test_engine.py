@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from analyzer.checkpoints.fingerprint import fingerprint
-from analyzer.engines.local import Engine, LocalEngine
+from analyzer.engines.engine import Engine
+from analyzer.engines.local import LocalEngine
 from analyzer.jobs.messages import Event, Failure, Job, WorkerOptions
 from shared.records import RunRecord
 from tests.making.fake_engine import FakeEngine

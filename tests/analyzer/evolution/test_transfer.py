@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analyzer.analyses import CannotCompute
 from analyzer.circuits.evaluator import CircuitEvaluator
 from analyzer.circuits.masks import along_paths, first
 from analyzer.evolution.transfer import Circuits, transfer
 from analyzer.session.context import Context
+from shared.errors import CannotCompute
 from tests.making.judges import context, random_probes, tiny_judge
 
 PROMPTS = 16

@@ -14,13 +14,14 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-from analyzer.checkpoints.adapter import UNTRAINED
 from analyzer.checkpoints.digest import ContentDigest, changed_tensors, compute_digest
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.soundness import validate
+from analyzer.model.adapter import UNTRAINED
 from analyzer.model.batches import encode
 from analyzer.model.hooked_pass import forward_pass, record
-from analyzer.model.judge import Judge, load_judge
+from analyzer.model.judge import Judge
+from analyzer.model.loading import load_judge
 from analyzer.session.frozen_layers import frozen_boundary
 from analyzer.session.frozen_prefix import FrozenPrefix, PrefixStore
 from shared.errors import CheckpointRejected

@@ -11,8 +11,9 @@ import torch
 
 from analyzer.model.anatomy import dissect
 from analyzer.model.batches import collate, encode, packed
-from analyzer.model.hooked_pass import ForwardPass, forward_pass, score
+from analyzer.model.hooked_pass import ForwardPass, forward_pass
 from analyzer.model.judge import Judge
+from analyzer.model.scoring import score
 from analyzer.model.selfcheck import checked_anatomy
 from shared.errors import JudgeError
 from tests.making.judges import probe, random_probes, tiny_judge

@@ -20,7 +20,8 @@ from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.soundness import validate
 from analyzer.model.device import is_out_of_memory, resolve_device
 from analyzer.model.hooked_pass import forward_pass
-from analyzer.model.judge import Judge, judge_facts, load_judge
+from analyzer.model.judge import Judge, judge_facts
+from analyzer.model.loading import load_judge
 from shared.errors import CheckpointChanged, CheckpointRejected, JudgeError, UsageError
 from shared.records import JudgeRecord
 from tests.making.judges import probe

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from analyzer.model.batches import Batch, collate, encode
-from analyzer.model.hooked_pass import score
 from analyzer.model.judge import Judge
 from analyzer.model.partial_pass import starting_at
+from analyzer.model.scoring import score
 from tests.making.judges import tiny_judge
 from tests.making.tiny import FAMILIES
 

@@ -14,7 +14,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from analyzer.analyses import get
 from analyzer.model.batches import encode
 from analyzer.model.hooked_pass import forward_pass, record
-from analyzer.model.judge import Judge, load_judge
+from analyzer.model.judge import Judge
+from analyzer.model.loading import load_judge
 from shared.errors import JudgeError
 from shared.records import JudgeRecord
 from shared.views import all_views

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from analyzer.analyses import CannotCompute
 from analyzer.model.hooked_pass import ForwardPass, forward_pass
 from analyzer.model.judge import Judge
 from analyzer.model.unit_recording import token_roles
+from shared.errors import CannotCompute
 from shared.records import Probe
 from tests.making.judges import context, probe, random_probes, tiny_judge
 from tests.making.tiny import DECODERS, FAMILIES

@@ -10,16 +10,8 @@ import torch
 
 from analyzer.model.batches import collate
 from analyzer.patching.ablation import Ablation, ablated_scores
-from analyzer.units.effects import (
-    LEAST,
-    by_layer,
-    disputed,
-    random_like,
-    same_layers,
-    spearman,
-    strongest,
-    supporting,
-)
+from analyzer.statistics.ranks import spearman
+from analyzer.units.effects import LEAST, by_layer, disputed, random_like, same_layers, strongest, supporting
 from tests.making.judges import context, random_probes, tiny_judge
 from tests.making.tiny import FAMILIES
 

@@ -22,7 +22,7 @@ from analyzer.circuits.evaluator import CircuitEvaluator
 from analyzer.model.hooked_pass import forward_pass
 from analyzer.model.judge import Judge
 from analyzer.model.selfcheck import checked_anatomy
-from analyzer.patching.gradient_pass import GradientPass, gradient_pass
+from analyzer.patching.gradient_pass import GradientPass, gradient_pass, shared_gradients
 from analyzer.patching.graph import Graph
 from analyzer.session.context import Context
 from analyzer.units.effects import strongest
@@ -159,7 +159,7 @@ def test_the_units_of_a_trained_judge(family: str) -> None:
 def test_on_a_judge_that_is_sure_of_itself_neurons_are_ranked_by_the_plain_gradient() -> None:
     made = context(trained_judge("bert", sure=True), rule_probes(PAIRS), suite=frozenset({"neurons"}))
     assert np.median(np.abs(made.forward.scores)) > 6
-    found = made.gradients(STEPS, 2 * PAIRS)
+    found = shared_gradients(made, STEPS, 2 * PAIRS)
     exact = ByHand(made, found.references).units("neurons")
     plain = agreement(found.neurons.plain, exact)
     assert plain >= 0.75 and plain > agreement(found.neurons.integrated, exact)

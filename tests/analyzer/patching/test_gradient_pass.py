@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from analyzer.model.batches import collate
-from analyzer.model.hooked_pass import score
 from analyzer.model.partial_pass import starting_at
+from analyzer.model.scoring import score
 from analyzer.patching.gradient_pass import GradientPass, gradient_pass
 from analyzer.patching.graph import Graph
 from analyzer.patching.norm_jacobian import norm_parts, pull_back_

@@ -18,7 +18,8 @@ from analyzer.checkpoints.digest import ContentDigest
 from analyzer.model.anatomy import dissect
 from analyzer.model.batches import Encoded, encode
 from analyzer.model.hooked_pass import ForwardPass, record
-from analyzer.model.judge import Judge, load_judge
+from analyzer.model.judge import Judge
+from analyzer.model.loading import load_judge
 from analyzer.session.frozen_prefix import FrozenPrefix, PrefixStore
 from shared.records import JudgeRecord
 from tests.making.judges import random_probes, tiny_judge

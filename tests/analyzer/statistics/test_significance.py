@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import false_discovery_control, mannwhitneyu, rankdata
 
 from analyzer.statistics.auroc import auroc
-from analyzer.statistics.significance import average_ranks, q_values, rank_test, shuffled_discoveries
+from analyzer.statistics.ranks import average_ranks
+from analyzer.statistics.significance import q_values, rank_test, shuffled_discoveries
 
 
 @pytest.mark.parametrize("ties", [False, True])

@@ -372,16 +372,16 @@ def test_numbers_that_are_none(stage: Stage, epoch: str, announced: bool) -> Non
 def test_a_checkpoint_that_breaks_our_own_code_stops_no_other(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import analyzer.supervisor.watched_run
+    import analyzer.supervisor.checkpoint_row
 
-    real = analyzer.supervisor.watched_run.validate
+    real = analyzer.supervisor.checkpoint_row.validate
 
     def validate(directory: Path, source: Path):
         if source.name == "checkpoint-10":
             raise ZeroDivisionError("a bug")
         return real(directory, source)
 
-    monkeypatch.setattr(analyzer.supervisor.watched_run, "validate", validate)
+    monkeypatch.setattr(analyzer.supervisor.checkpoint_row, "validate", validate)
     stage.add(10)
     stage.add(20)
     stage.steps(8)

@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from analyzer.commands.checkpoint_choice import Known, parse_ranges, select
+from analyzer.commands.checkpoint_choice import parse_ranges, select
 from analyzer.supervisor import compute_slot as slots
 from analyzer.supervisor.compute_slot import Slot, in_window, parse_slot
 from analyzer.supervisor.schedule import Point, in_order, left_out, parse_policy
 from shared.errors import RunError
 
-KNOWN = [Known(f"checkpoint-{10 * i}", 10 * i, i / 2) for i in range(1, 9)]  # epochs 0.5 .. 4
+KNOWN = [Point(f"checkpoint-{10 * i}", 10 * i, i / 2) for i in range(1, 9)]  # epochs 0.5 .. 4
 
 
 def steps(**options: object) -> list[int]:

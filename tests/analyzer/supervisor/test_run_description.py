@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.supervisor.foreign import describe, training_over
+from analyzer.supervisor.run_description import describe, training_over
 from analyzer.worker.logged_metrics import logged_metrics, metrics_until
 from shared.errors import UsageError
 from shared.records import RunRecord

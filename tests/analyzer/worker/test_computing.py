@@ -15,7 +15,7 @@ import analyzer.session.context as context_module
 import analyzer.worker.computing as desk_module
 from analyzer.jobs.messages import Failure, Job, WorkerOptions
 from analyzer.model.judge import Judge
-from analyzer.worker.computing import WarmJudge
+from analyzer.worker.warm_judge import WarmJudge
 from shared.records import JudgeRecord, RunRecord
 from tests.analyzer.model.test_adapter import adapter, trained_on
 from tests.analyzer.worker.test_one_job import FAST, Bench, committed, patch

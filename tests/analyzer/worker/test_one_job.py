@@ -15,14 +15,15 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 import analyzer.worker.computing as desk_module
-from analyzer.analyses import Analysis, CannotCompute
+from analyzer.analyses import Analysis
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.gate import Candidate
 from analyzer.checkpoints.pins import PinStore
 from analyzer.jobs.messages import Event, Failure, Job, Neighbour, WorkerOptions
 from analyzer.worker.__main__ import computations
-from analyzer.worker.computing import WarmJudge
 from analyzer.worker.one_job import Analyst
+from analyzer.worker.warm_judge import WarmJudge
+from shared.errors import CannotCompute
 from shared.records import JudgeRecord, RunRecord
 from shared.results import ResultRecord, ResultStore
 from shared.views import suite_views

@@ -16,7 +16,8 @@ from pyarrow import parquet
 from shared.errors import UsageError
 from shared.prompts import load, presets
 from shared.prompts.hub import read_dataset
-from shared.prompts.load import SourceSettings, load_prompts
+from shared.prompts.load import load_prompts
+from shared.prompts.source_settings import SourceSettings
 
 
 @pytest.fixture(autouse=True)

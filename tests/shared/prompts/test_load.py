@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from shared.errors import UsageError
 from shared.prompts.digest import MAX_PROMPT_CHARS
-from shared.prompts.load import SourceSettings, load_prompts, require_both_classes
+from shared.prompts.load import load_prompts, require_both_classes
+from shared.prompts.source_settings import SourceSettings
 from shared.records import Prompt
 
 

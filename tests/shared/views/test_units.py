@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from shared.figures.units.heads import colour_range
+from shared.findings.heads import HeadsResult
+from shared.findings.neurons import NeuronsResult
 from shared.pages.html import page_html
 from shared.results import payload_of
 from shared.views import Panel, get
-from shared.views.heads import HeadsResult
-from shared.views.neurons import NeuronsResult
 from tests.making.fake_heads import fake_heads
 from tests.making.fake_neurons import fake_neurons
 from tests.making.fakes import SAMPLES, fake_record

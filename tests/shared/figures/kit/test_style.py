@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from shared.figures.kit.layer_axis import layer_axis
-from shared.figures.kit.style import DIVERGING, clean, diverging_colour, escape, nice_limit, shorten, signed
-from shared.views.over_run.run_results import MAX_POINTS, Curve, thinned
+from shared.figures.kit.style import DIVERGING, diverging_colour, nice_limit
+from shared.figures.run.grid import Curve
+from shared.findings.text import clean, escape, shorten, signed
+from shared.views.over_run.run_results import MAX_POINTS, thinned
 
 
 def test_text_from_data_has_no_meaning_to_plotly():

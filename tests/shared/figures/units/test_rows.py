@@ -11,8 +11,9 @@ from shared.figures.kit.text_layout import text_width
 from shared.figures.units.neuron_map import rank_map
 from shared.figures.units.rows import FROZEN, TUNED, round_range
 from shared.figures.units.words import attended_lines, context_cell, context_hover, context_lines, finding, nats
-from shared.views.heads import AttendedToken
-from shared.views.neurons import JointAblation, TokenInContext
+from shared.findings.heads import AttendedToken
+from shared.findings.neurons import TokenInContext
+from shared.findings.units import JointAblation
 from tests.making.fake_heads import fake_heads
 from tests.making.fake_neurons import spread
 from tests.making.fakes import SAMPLES

@@ -1,0 +1,308 @@
+"""Loads a checkpoint as a judge, offline, and refuses what transformers would let pass in silence.
+
+transformers re-initialises missing tensors, builds an empty tokenizer where there is none, fetches a missing base
+model from the hub, and maps weights from the file, so that a file overwritten later changes the loaded model. Each
+of these is refused or undone here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.file_names import CONFIG, INDEX, TOKENIZER_FILES, VOCABULARY_FILES, WEIGHTS
+from analyzer.model.adapter import merged
+from analyzer.model.anatomy import FAMILIES, dissect
+from analyzer.model.device import is_out_of_memory
+from analyzer.model.judge import Judge
+from shared.errors import CheckpointChanged, CheckpointRejected, JudgeError
+from shared.records import JudgeRecord
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+HARMLESS = ("position_ids", "token_type_ids", "rotary_emb.inv_freq", "masked_bias")
+"""Endings of buffers that older versions saved and newer ones compute."""
+
+
+def load_judge(
+    directory: Path,
+    record: JudgeRecord,
+    *,
+    device: str = "cpu",
+    warm: Judge | None = None,
+    tensors: Mapping[str, str] | None = None,
+) -> Judge:
+    """Load the judge saved at `directory` on "cpu" or "cuda:N".
+
+    With `warm`, a judge loaded before, only weights are read, into its model (which then is this checkpoint's: the
+    old judge must not be used any more); anything that differs beside the weights falls back to a full load.
+    `tensors` are the digests of the checkpoint's tensors, by name: tensors that the warm judge holds already are
+    not read. Without them every tensor is.
+    Raises CheckpointRejected (codes "missing_keys", "needs_base", "damaged"), CheckpointChanged when the directory
+    vanished, and JudgeError when the model loads but cannot serve as a judge.
+    """
+    _check_supported(directory, record)
+    identity = _identity(directory, device, record)
+    tensors = {} if tensors is None else tensors
+    try:
+        if warm is not None and warm.identity == identity and _fits(warm, directory):
+            changed = _take_over(warm, directory, tensors)
+            judge = replace(
+                warm, record=record, max_length=_max_length(warm.model, warm.tokenizer, record), warnings=()
+            )
+        else:
+            judge = _load(directory, record, device, identity)
+            changed = None
+    except SafetensorError as error:
+        raise CheckpointRejected(
+            "damaged", f"{directory.name}: its safetensors file is damaged ({error})."
+        ) from error
+    _check_weights(judge.model, directory.name, changed)
+    judge.held.update({name: tensors[name] for name in judge.layout if name in tensors})
+    return _self_checked(judge)
+
+
+def _check_supported(directory: Path, record: JudgeRecord) -> None:
+    """Refuse what cannot be a judge before anything large is read."""
+    if record.kind == "prompted":
+        if record.template is not None and record.template.count("{prompt}") != 1:
+            raise JudgeError("The run's template must hold {prompt} exactly once: correct run.json.")
+        if record.safe_id == record.unsafe_id:
+            raise JudgeError("The safe and the unsafe answer are the same token: run `midwatch init` again.")
+    elif {record.safe_id, record.unsafe_id} != {0, 1}:
+        raise JudgeError(
+            f"The run says safe is class {record.safe_id} and unsafe is class {record.unsafe_id}; a classifier's "
+            "two classes are 0 and 1: correct run.json, or run `midwatch init` again."
+        )
+    if not directory.is_dir():
+        raise CheckpointChanged(f"{directory} vanished before it could be loaded.")
+    if not is_adapter(directory) and not any((directory / name).is_file() for name in VOCABULARY_FILES):
+        raise JudgeError(
+            f"{directory.name} has no tokenizer; give the Trainer `processing_class=tokenizer` so that it is saved "
+            "with each checkpoint, or copy tokenizer.json and tokenizer_config.json into it."
+        )
+
+
+def _identity(directory: Path, device: str, record: JudgeRecord) -> str:
+    digest = hashlib.sha256(f"{record.kind} {device}".encode())
+    for name in (CONFIG, *TOKENIZER_FILES):
+        path = directory / name
+        digest.update(name.encode() + (path.read_bytes() if path.is_file() else b"-"))
+    return digest.hexdigest()
+
+
+def _load(directory: Path, record: JudgeRecord, device: str, identity: str) -> Judge:
+    """Everything anew. Failures of transformers become one sentence; running out of memory stays what it is."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        adapter, prompted = is_adapter(directory), record.kind == "prompted"
+        home = base_of(directory) if adapter else directory
+        config = AutoConfig.from_pretrained(
+            home, **options | ({} if prompted or not adapter else {"num_labels": 2})
+        )
+        _check_kind(config, prompted, directory.name)
+        precision = torch.float32 if device == "cpu" else "auto"
+        auto: Any = AutoModelForCausalLM if prompted else AutoModelForSequenceClassification
+        options |= {"config": config, "dtype": precision, "use_safetensors": True}
+        options |= {"ignore_mismatched_sizes": True}  # reported in `info` instead of an exception without names
+        if adapter:
+            model, warnings = merged(directory, auto, **options)
+            info = {"missing_keys": [], "mismatched_keys": [], "unexpected_keys": []}
+        else:
+            model, info = auto.from_pretrained(directory, output_loading_info=True, **options)
+            warnings = ()
+        own = any((directory / name).is_file() for name in VOCABULARY_FILES)
+        tokenizer = AutoTokenizer.from_pretrained(
+            directory if own else home, local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
+        if is_out_of_memory(error):
+            raise
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        what = "causal language model" if record.kind == "prompted" else "sequence classifier"
+        raise JudgeError(f"{directory.name} cannot be loaded as a {what}: {reason}") from error
+    _check_complete(config, info, directory.name)
+    model = _detached(model, device)
+    answers = (record.safe_id, record.unsafe_id) if prompted else None
+    if answers is not None:
+        _check_answers(model, answers, directory.name)
+    anatomy = dissect(model, _set_pad_id(model, tokenizer), answers)
+    return Judge(
+        model=model,
+        tokenizer=tokenizer,
+        record=record,
+        anatomy=anatomy,
+        device=device,
+        dtype=str(model.dtype).removeprefix("torch."),
+        max_length=_max_length(model, tokenizer, record),
+        layout={} if adapter else _layout(directory),
+        identity=identity,
+        adapter=adapter,
+        warnings=warnings,
+    )
+
+
+def _check_kind(config: Any, prompted: bool, name: str) -> None:
+    """Two classes for a classifier; a decoder for a judge that answers."""
+    family = FAMILIES.get(str(config.model_type))
+    if prompted and family is not None and family.pooling != "last_token":
+        raise JudgeError(
+            f"{name} is a {config.model_type}, which reads a prompt and does not answer it: a prompted judge is a "
+            "causal language model."
+        )
+    if not prompted and config.num_labels != 2:
+        classes = "1 class" if config.num_labels == 1 else f"{config.num_labels} classes"
+        raise JudgeError(
+            f"{name} has {classes}; a judge has exactly two, safe and unsafe: train with num_labels=2."
+        )
+
+
+def _check_answers(model: PreTrainedModel, answers: tuple[int, int], name: str) -> None:
+    unembedding = model.get_output_embeddings()
+    rows = 0 if unembedding is None else int(unembedding.weight.shape[0])  # type: ignore[arg-type, union-attr]
+    if not all(0 <= answer < rows for answer in answers):
+        raise JudgeError(
+            f"{name} has {rows} tokens, and the run's answers are tokens {answers[0]} (safe) and {answers[1]} "
+            "(unsafe): run `midwatch init` again with the answers of this model."
+        )
+
+
+def _check_complete(config: Any, info: dict[str, Any], name: str) -> None:
+    """Fail closed where transformers would fill a gap with random numbers."""
+    missing = sorted(info["missing_keys"])
+    mismatched = sorted(str(entry[0]) for entry in info["mismatched_keys"])
+    unexpected = sorted(key for key in info["unexpected_keys"] if not key.endswith(HARMLESS))
+    found = [
+        f"{len(keys)} {what} ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})"
+        for what, keys in (("missing", missing), ("mismatched", mismatched), ("unexpected", unexpected))
+        if keys
+    ]
+    if found:
+        saved_as = ", ".join(getattr(config, "architectures", None) or ["an unnamed architecture"])
+        raise CheckpointRejected(
+            "missing_keys",
+            f"{name} does not fit its config (saved as {saved_as}): {'; '.join(found)}. Save it as what "
+            "it is judged as: a two-class sequence classifier, or a causal language model (kind: prompted).",
+        )
+
+
+def _detached(model: PreTrainedModel, device: str) -> PreTrainedModel:
+    """In eval mode, without gradients, and in memory of its own (see the module's docstring)."""
+    model.eval().requires_grad_(False)
+    model.config.use_cache = False
+    if device != "cpu":
+        return model.to(device)  # type: ignore[arg-type]
+    for tensor in [*model.parameters(), *model.buffers()]:
+        tensor.data = tensor.data.clone()
+    return model
+
+
+def _set_pad_id(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
+    """The id that pads batches; told to the model, which needs it to find each prompt's last token."""
+    config: Any = model.config.get_text_config()
+    for pad_id in (config.pad_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id):
+        if isinstance(pad_id, int) and 0 <= pad_id < config.vocab_size:
+            config.pad_token_id = pad_id
+            return pad_id
+    raise JudgeError(
+        "Neither the model nor the tokenizer has a padding, end or unknown token; set pad_token_id in the config."
+    )
+
+
+def _max_length(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, record: JudgeRecord) -> int:
+    config = model.config
+    positions = getattr(config, "max_position_embeddings", None) or record.max_length
+    if "roberta" in str(config.model_type):
+        positions -= (config.pad_token_id or 0) + 1  # RoBERTa counts positions from behind its padding id
+    return max(1, min(record.max_length, positions, tokenizer.model_max_length))
+
+
+def _weight_files(directory: Path) -> list[Path]:
+    """The files that transformers reads: one, or the shards that the index names."""
+    if (directory / WEIGHTS).is_file():
+        return [directory / WEIGHTS]
+    if not (directory / INDEX).is_file():
+        raise JudgeError(f"{directory.name} has no safetensors weights; save it with safe_serialization.")
+    places = json.loads((directory / INDEX).read_text(encoding="utf-8"))["weight_map"]
+    return [directory / name for name in sorted(set(places.values()))]
+
+
+def _layout(directory: Path) -> dict[str, tuple[str, ...]]:
+    """Name -> dtype and shape of every tensor, from the files' headers."""
+    layout: dict[str, tuple[str, ...]] = {}
+    for path in _weight_files(directory):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 (not a dict)
+                tensor = file.get_slice(name)
+                layout[name] = (tensor.get_dtype(), *map(str, tensor.get_shape()))
+    return layout
+
+
+def _fits(warm: Judge, directory: Path) -> bool:
+    """Whether a checkpoint can be written into a warm model tensor by tensor.
+
+    Not an adapter; nor where transformers renames tensors as it loads; nor where the files hold two tensors that
+    are tied in the model, as transformers ties only equal ones.
+    """
+    if is_adapter(directory) or warm.layout != _layout(directory):
+        return False
+    state = warm.model.state_dict()
+    names = [name for name in warm.layout if not (name.endswith(HARMLESS) and name not in state)]
+    if not all(name in state for name in names):
+        return False
+    places = [state[name].data_ptr() for name in names if state[name].numel()]
+    return len(set(places)) == len(places)
+
+
+@torch.no_grad()
+def _take_over(warm: Judge, directory: Path, tensors: Mapping[str, str]) -> set[str]:
+    """Copy the tensors that the warm judge does not hold yet into its model; their names."""
+    state = warm.model.state_dict()
+    changed = {
+        name
+        for name in warm.layout
+        if name in state and (name not in tensors or warm.held.get(name) != tensors[name])
+    }
+    for name in changed:
+        warm.held.pop(name, None)
+    for path in _weight_files(directory):
+        with safe_open(path, framework="pt") as file:
+            for name in changed.intersection(file.keys()):
+                state[name].copy_(file.get_tensor(name))
+    return changed
+
+
+def _check_weights(model: PreTrainedModel, name: str, changed: set[str] | None) -> None:
+    """Refuse weights that no training leaves behind; None looks at all of them.
+
+    A single pass: min and max carry NaN and infinity along.
+    """
+    embedding_blocks = ("position_embeddings", "token_type_embeddings")  # RoBERTa's token types are all zero
+    for key, parameter in model.named_parameters(remove_duplicate=changed is None):
+        if changed is not None and key not in changed:
+            continue
+        low, high = (float(value) for value in torch.aminmax(parameter))
+        if not (abs(low) < float("inf") and abs(high) < float("inf")):
+            raise JudgeError(f"{name}: {key} holds NaN or infinity; look at an earlier checkpoint.")
+        if low == high == 0 and parameter.ndim > 1 and not any(block in key for block in embedding_blocks):
+            raise JudgeError(f"{name}: {key} is zero-filled; the file was not written to its end: save it again.")
+
+
+def _self_checked(judge: Judge) -> Judge:
+    from analyzer.model.selfcheck import checked_anatomy  # imports passes, which need a Judge
+
+    return replace(judge, anatomy=checked_anatomy(judge))

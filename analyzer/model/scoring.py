@@ -1,0 +1,92 @@
+"""A judge's score: of a batch of prompts, and read early from the residual stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from analyzer.model.batches import Batch
+from shared.errors import JudgeError
+
+if TYPE_CHECKING:
+    from analyzer.model.anatomy import Anatomy
+    from analyzer.model.judge import Judge
+
+
+def score(judge: Judge, batch: Batch) -> Tensor:
+    """(prompts,) logit(unsafe) - logit(safe) in float32; differentiable where gradients are on."""
+    inputs: dict[str, Any] = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    if batch.position_ids is not None:
+        inputs["position_ids"] = batch.position_ids
+    if judge.anatomy.prompted and judge.anatomy.head is not None:  # two logits of one token, not a vocabulary each
+        model: Any = judge.model
+        hidden = model.get_submodule(model.base_model_prefix)(**inputs).last_hidden_state
+        return score_of(judge, judge.anatomy.head(_last_real(hidden, batch.mask)))
+    return score_of(judge, answers_in(judge, judge.model(**inputs).logits, batch))
+
+
+def answers_in(judge: Judge, logits: Tensor, batch: Batch) -> Tensor:
+    """The model's logits -> (n, 2): a classifier's as they are, of a prompted judge those of its two answers."""
+    if judge.answers is None:
+        return logits
+    return _last_real(logits, batch.mask)[:, list(judge.answers)]
+
+
+def _last_real(values: Tensor, mask: Tensor) -> Tensor:
+    """(prompts, tokens, width) -> (prompts, width) at the last token that is no padding."""
+    places = torch.arange(mask.shape[1], device=mask.device)
+    return values[torch.arange(len(values), device=mask.device), (places * mask).argmax(1)]
+
+
+def score_of(judge: Judge, logits: Tensor) -> Tensor:
+    """(n, 2) logits -> (n,) score in float32."""
+    safe, unsafe = judge.columns
+    logits = logits.float()
+    return logits[:, unsafe] - logits[:, safe]
+
+
+def pool(anatomy: Anatomy, hidden: Tensor, batch: Batch) -> Tensor:
+    """(prompts, tokens, d_model) -> (prompts, d_model) float32: the token, or the mean, that the head reads."""
+    if anatomy.pooling == "cls":
+        return hidden[:, 0].float()
+    if anatomy.prompted:
+        return _last_real(hidden, batch.mask).float()
+    if anatomy.pooling == "last_token":  # as transformers does: the rightmost id that is not the padding id
+        columns = torch.arange(batch.ids.shape[1], device=batch.ids.device)
+        last = (columns * (batch.ids != anatomy.pad_id)).argmax(1)
+        return hidden[torch.arange(len(hidden), device=hidden.device), last].float()
+    return _masked_mean(hidden.float(), batch.mask)
+
+
+def read_early(judge: Judge, hidden: Tensor, batch: Batch) -> Tensor:
+    """(prompts,) score of the residual stream through the judge's own final norm, pooling and head."""
+    anatomy = judge.anatomy
+    if anatomy.head is None:
+        raise JudgeError("This judge's head is not known, so it cannot be read early.")
+    if anatomy.final_norm is not None and anatomy.pooling == "mean":
+        # the mean of normed tokens is not the norm of their mean
+        state = pool(anatomy, anatomy.final_norm(hidden), batch)
+        return score_of(judge, anatomy.head(state.to(hidden.dtype)))
+    return read_pooled(judge, pool(anatomy, hidden, batch).to(hidden.dtype))
+
+
+def read_pooled(judge: Judge, state: Tensor) -> Tensor:
+    """`read_early` of what is pooled already, (prompts, d_model); not for a norm that comes before a mean."""
+    anatomy = judge.anatomy
+    if anatomy.head is None:
+        raise JudgeError("This judge's head is not known, so it cannot be read early.")
+    if anatomy.final_norm is not None:
+        state = anatomy.final_norm(state)
+    return score_of(judge, anatomy.head(state))
+
+
+def token_norms(hidden: Tensor, mask: Tensor) -> Tensor:
+    """(prompts, tokens, d_model) -> (prompts,) mean over real tokens of the L2 norm, float32."""
+    norms = torch.linalg.vector_norm(hidden, dim=-1, dtype=torch.float32)
+    return norms.masked_fill(mask == 0, 0.0).sum(1) / mask.sum(1)
+
+
+def _masked_mean(hidden: Tensor, mask: Tensor) -> Tensor:
+    return torch.einsum("ptd,pt->pd", hidden, mask.float()) / mask.sum(1, keepdim=True)

@@ -1,0 +1,200 @@
+"""Where one checkpoint stands: from the gate's word to done, waiting, refused or given up.
+
+gate -> wanted? -> results there? -> described? -> attempts left? -> pinned and sound? -> may start
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from analyzer.checkpoints.digest import read_digest
+from analyzer.checkpoints.fingerprint import Fingerprint, fingerprint_digest
+from analyzer.checkpoints.gate import Candidate, Verdict
+from analyzer.checkpoints.pins import PinStore
+from analyzer.checkpoints.soundness import validate
+from analyzer.jobs.keys import drawn_keys
+from analyzer.jobs.lineage_search import Tracer
+from analyzer.jobs.messages import Computation
+from analyzer.jobs.result_index import StoreIndex
+from analyzer.supervisor.attempts import Ledger
+from analyzer.supervisor.plan import Plan
+from analyzer.supervisor.run_description import Description
+from analyzer.supervisor.schedule import Point
+from shared.errors import CheckpointChanged, CheckpointRejected
+from shared.records import CheckpointState, CheckpointStatus
+from shared.run import Run
+
+logger = logging.getLogger(__name__)
+
+
+UNDECIDED = (CheckpointState.QUEUED, CheckpointState.RUNNING, CheckpointState.RETRYING)
+"""States in which there is work left."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One checkpoint at the last scan."""
+
+    point: Point
+    state: CheckpointState
+    candidate: Candidate | None = None
+    done: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    cause: str = ""
+    attempts: int = 0
+    retry_at: float | None = None
+    settles_at: float | None = None
+    identity: str = ""
+
+    def status(self) -> CheckpointStatus:
+        return CheckpointStatus(
+            checkpoint=self.point.name,
+            step=self.point.step,
+            epoch=self.point.epoch,
+            state=self.state,
+            done=list(self.done),
+            missing=list(self.missing),
+            cause=self.cause or None,
+            attempts=self.attempts,
+            retry_at=self.retry_at,
+        )
+
+
+class RunFacts(NamedTuple):
+    """What is true of the whole run at one scan."""
+
+    description: Description
+    computations: Mapping[str, Computation]
+    """The wanted ones, in order."""
+    skipped: Mapping[str, str]
+    """Checkpoints that are left out, and why."""
+    search: Tracer | None
+    """None while nothing says how a verdict is read."""
+    running: str | None
+    forced: frozenset[str]
+    training_over: bool
+    now: float
+
+
+@dataclass
+class Standing:
+    """Tells of each checkpoint of one run where it stands. Keeps only caches, by the checkpoint's own files."""
+
+    run: Run
+    plan: Plan
+    pins: PinStore
+    ledger: Ledger
+    index: StoreIndex
+    _digests: dict[str, tuple[Fingerprint, str]] = field(default_factory=dict)
+    _sound: dict[str, tuple[Fingerprint, str]] = field(default_factory=dict)
+    """Name -> the files that were validated, and why they are refused."""
+    _reported: set[str] = field(default_factory=set)
+
+    def row(self, point: Point, verdict: Verdict | None, facts: RunFacts) -> Row | None:
+        """Where one checkpoint stands, whatever it holds; None when nothing is left of it.
+
+        One that we cannot even judge must not stop the others. Raises OSError when our own disk refuses.
+        """
+        try:
+            return self._row(point, verdict, facts)
+        except OSError:
+            raise  # our own disk: the service pauses
+        except Exception as error:
+            cause = f"Midwatch failed on {point.name} ({type(error).__name__}: {error}); please report it."
+            if cause not in self._reported:
+                self._reported.add(cause)
+                logger.exception("%s", cause)
+            return Row(point, CheckpointState.REJECTED, cause=cause)
+
+    def _row(self, point: Point, verdict: Verdict | None, facts: RunFacts) -> Row | None:
+        computations, skipped = facts.computations, facts.skipped
+        if verdict is None:
+            done = tuple(name for name in computations if self.index.keys(point.name, name))
+            return Row(point, CheckpointState.DONE, done=done) if done else None
+        candidate = verdict.candidate
+        if candidate is None:
+            return Row(point, CheckpointState.INCOMPLETE, cause=verdict.cause, settles_at=verdict.settles_at)
+        done, drawn = self._done(candidate, facts)
+        missing = tuple(name for name in computations if name not in done)
+        if point.name in skipped and point.name != facts.running:
+            state = CheckpointState.SKIPPED if missing else CheckpointState.DONE
+            return Row(point, state, candidate, done, missing, cause=skipped[point.name] if missing else "")
+        if not missing and drawn:
+            return Row(point, CheckpointState.DONE, candidate, done)
+        return self._unfinished(Row(point, CheckpointState.QUEUED, candidate, done, missing), facts)
+
+    def _unfinished(self, row: Row, facts: RunFacts) -> Row:
+        """A complete, wanted checkpoint with something missing: may it start?"""
+        candidate = row.candidate
+        assert candidate is not None  # noqa: S101 (the caller's condition)
+        identity = _identity(candidate, facts)
+        row = replace(row, identity=identity)
+        if row.point.name == facts.running:
+            return replace(row, state=CheckpointState.RUNNING)
+        if facts.description.problem:
+            return replace(row, cause=facts.description.problem)
+        known = self.ledger.read(candidate.name, identity)
+        row = replace(row, attempts=len(known.attempts))
+        if known.rejected:
+            return replace(row, state=CheckpointState.REJECTED, cause=known.rejected)
+        if row.missing and set(row.missing) <= known.cannot.keys():
+            sentences = " ".join(f"{name}: {known.cannot[name]}" for name in row.missing)
+            return replace(row, state=CheckpointState.DONE, cause=sentences)
+        if known.exhausted:
+            return replace(row, state=CheckpointState.QUARANTINED, cause=known.cause)
+        row = self._sound_or_not(row, candidate, facts)
+        retry_at = known.retry_at(self.plan.backoff_s)
+        if row.state == CheckpointState.QUEUED and retry_at > facts.now:
+            return replace(row, state=CheckpointState.RETRYING, cause=known.cause, retry_at=retry_at)
+        return row
+
+    def _done(self, candidate: Candidate, facts: RunFacts) -> tuple[tuple[str, ...], bool]:
+        """Analyses with a committed result, and whether the figures show them all."""
+        digest, search = self.digest(candidate), facts.search
+        if digest is None or search is None or not search.probe_digest:
+            return (), False
+        if self.plan.force and candidate.name not in facts.forced:
+            return (), False
+        keys = search.keys(search.traced(facts.computations, candidate.name, digest), digest)
+        done = tuple(name for name, key in keys.items() if self.index.has(candidate.name, name, key))
+        return done, {keys[name] for name in done} <= drawn_keys(self.run, candidate.name)
+
+    def digest(self, candidate: Candidate) -> str | None:
+        """The content digest, where the worker has computed it for these very files."""
+        cached = self._digests.get(candidate.name)
+        if cached is None or cached[0] != candidate.files:
+            found = read_digest(self.run.digests, candidate.name, candidate.files)
+            if found is None:
+                return None
+            cached = self._digests[candidate.name] = (candidate.files, found.digest)
+        return cached[1]
+
+    def _sound_or_not(self, row: Row, candidate: Candidate, facts: RunFacts) -> Row:
+        """Pin, then validate the pin; once for the same files. Raises OSError when the pin cannot be written."""
+        known = self._sound.get(candidate.name)
+        if known is None or known[0] != candidate.files:
+            try:
+                pin = None if facts.training_over else self.pins.pin(candidate)
+                validate(pin.directory if pin else candidate.source, candidate.source)
+                refusal = ""
+            except (CheckpointChanged, FileNotFoundError):
+                cause = f"{candidate.name} is changing."
+                return replace(row, state=CheckpointState.INCOMPLETE, cause=cause, settles_at=facts.now)
+            except CheckpointRejected as error:
+                refusal = f"{error} [{error.code}]"
+            known = self._sound[candidate.name] = (candidate.files, refusal)
+        return replace(row, state=CheckpointState.REJECTED, cause=known[1]) if known[1] else row
+
+
+def _identity(candidate: Candidate, facts: RunFacts) -> str:
+    """What an attempt is about."""
+    known = facts.description
+    judge = known.record.judge.model_dump(mode="json") if known.record else None
+    wanted = {name: computation.model_dump(mode="json") for name, computation in facts.computations.items()}
+    parts = [fingerprint_digest(candidate.files), known.probe_digest, judge, wanted]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]

@@ -1,0 +1,42 @@
+"""The judge that a worker keeps between its jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from analyzer.checkpoints.digest import read_digest
+from analyzer.checkpoints.pins import verify
+from analyzer.jobs.messages import Job
+from analyzer.model.judge import Judge
+from analyzer.model.loading import load_judge
+from analyzer.session.content_cache import Memo
+from analyzer.session.frozen_prefix import PrefixStore
+from shared.run import Run
+
+
+@dataclass
+class WarmJudge:
+    """The judge of the last job, kept in the worker: the next one reads only the tensors that changed.
+
+    Beside it, what frozen layers have given already, and statistics of that.
+    """
+
+    device: str
+    judge: Judge | None = None
+    prefixes: PrefixStore = field(default_factory=PrefixStore)
+    memo: Memo = field(default_factory=Memo)
+
+    def load(self, job: Job, device: str) -> Judge:
+        """The job's judge on `device`.
+
+        Raises what `load_judge` raises, and CheckpointChanged. A judge that failed to load is not kept, nor one of
+        files that are no longer those that were digested: its bytes would not be what their digests say.
+        """
+        warm, self.judge = self.judge, None
+        files = tuple(job.files)
+        known = read_digest(Run(job.run, job.out).digests, job.checkpoint, files)
+        tensors = None if known is None else known.tensors
+        judge = load_judge(job.directory, job.record.judge, device=device, warm=warm, tensors=tensors)
+        verify(job.directory, job.pinned, job.source, files)
+        self.judge = judge
+        return judge

@@ -1,0 +1,110 @@
+"""What changed since earlier checkpoints: the typed result of `evolution`."""
+
+from __future__ import annotations
+
+from pydantic import model_validator
+
+from shared.findings.parts import Interval, Part, require_length
+from shared.records import Label
+
+
+class Compared(Part):
+    """Another checkpoint of the run that this one is compared with."""
+
+    checkpoint: str
+    step: int
+    label: str
+    """ "epoch 2" """
+
+
+class AttributionDrift(Part):
+    """One attributed prompt, then and now."""
+
+    probe_id: str
+    label: Label
+    to_previous: float | None
+    """Spearman correlation of its token attributions; None without enough different tokens."""
+    to_first: float | None
+
+
+class SetChange(Part):
+    """A set of named units or edges, then and now."""
+
+    before: int
+    now: int
+    kept: int
+    born: list[str]
+    """Names, strongest first; at most 20."""
+    lost: list[str]
+    jaccard: float | None
+    """kept / (before + now - kept); None when both are empty."""
+
+
+class Transfer(Part):
+    """The previous checkpoint's smallest circuit (or its edges of the same number), evaluated in this judge."""
+
+    edges: int
+    faithfulness: Interval
+    own: float
+    """Faithfulness of this judge's own circuit with as many edges."""
+    random: list[float]
+    """Faithfulness of random circuits with as many edges."""
+
+
+class Alert(Part):
+    """A change-point: robust z of the newest change above 4, and above a stated minimum."""
+
+    signal: str
+    """Name of the series, e.g. "divergence_layer"."""
+    change: float
+    """The newest step-to-step change."""
+    z: float
+    """Robust z (MAD, trailing window of 8, at least 5)."""
+    minimum: float
+    """The smallest change that counts."""
+    sentence: str
+
+
+class EvolutionResult(Part):
+    """Result of the analysis `evolution`."""
+
+    previous: Compared | None
+    """None for the first analysed checkpoint."""
+    first: Compared | None
+    layers: int
+    frozen_boundary: int
+    n_cka: int
+    """Probe prompts behind CKA."""
+    cka_to_previous: list[float] | None
+    """layers + 1 entries, embeddings first: unbiased linear CKA of the pooled residual stream."""
+    cka_to_first: list[float] | None
+    drift: list[AttributionDrift]
+    drift_to_previous: Interval | None
+    """Mean Spearman correlation over prompts."""
+    drift_to_first: Interval | None
+    divergence_layer: int | None
+    divergence_previous: int | None
+    divergence_first: int | None
+    neurons_to_previous: SetChange | None
+    """Significant neurons with effect; None without neuron maps of both."""
+    neurons_to_first: SetChange | None
+    neurons_established: list[str]
+    """Born: significant with effect here and at the checkpoint before, and at none before those two."""
+    neurons_vanished: list[str]
+    """Died: neither here nor at the checkpoint before, but at both checkpoints before those."""
+    edges_to_previous: SetChange | None
+    """Of the strongest `n_edges` edges."""
+    edges_to_first: SetChange | None
+    n_edges: int
+    transfer: Transfer | None
+    """None without circuits of both checkpoints."""
+    alerts: list[Alert]
+    seen: int
+    """Earlier checkpoints known when this was computed."""
+    notes: list[str]
+
+    @model_validator(mode="after")
+    def _one_entry_a_layer(self) -> EvolutionResult:
+        for values in (self.cka_to_previous, self.cka_to_first):
+            require_length("CKA values", values, self.layers + 1)
+        return self

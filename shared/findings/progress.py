@@ -1,0 +1,38 @@
+"""How well the judge judges the probe set: the typed result of `progress`."""
+
+from __future__ import annotations
+
+from shared.findings.parts import Interval, Part
+
+
+class GroupRate(Part):
+    """How one group of probe prompts (a category, a pair role) is judged."""
+
+    group: str
+    label: str
+    """Their true label, or "mixed"."""
+    count: int
+    flagged: Interval
+    """Share judged unsafe (Wilson interval)."""
+
+
+class ProgressResult(Part):
+    """Result of the analysis `progress`."""
+
+    metrics: dict[str, dict[str, float]]
+    """Split ("train", "val", "test", "contrast") -> name -> value: the newest logged at or before this step."""
+    baselines: dict[str, dict[str, float]]
+    """"length", "tfidf" -> metric -> value from run.json; empty when the run has none."""
+    probe: dict[str, Interval]
+    """accuracy, precision, recall, f1, auc, fnr, fpr on the probe set (bootstrap over prompts)."""
+    contrast_accuracy: Interval | None
+    """Share of contrast pairs with both twins judged right (Wilson interval)."""
+    confusion: dict[str, int]
+    """true_positive, false_positive, true_negative, false_negative on the probe set."""
+    groups: list[GroupRate]
+    missed_unsafe: list[str]
+    """Ids of the unsafe probe prompts judged safe, worst first; at most 10."""
+    over_refused: list[str]
+    """Ids of the safe probe prompts judged unsafe, worst first; at most 10."""
+    leak_count: int | None
+    """Probe prompts found in the training data by hash; None when the run does not say what it trained on."""

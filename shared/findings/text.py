@@ -1,0 +1,48 @@
+"""Text and numbers for people: escaped, shortened, signed, as a share."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MAX_TEXT = 200
+"""Longest text from data in a figure, in characters; the prompt itself stands in the page and the table."""
+
+_SPOOFING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def clean(text: str, limit: int | None = None) -> str:
+    """Text from data as one printable line: control, bidi-override and lone surrogate characters replaced."""
+    text = _SPOOFING.sub(lambda found: " " if found.group() in "\t\n\r" else "\ufffd", text)
+    return shorten(text, limit) if limit else text
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most `limit` characters, an ellipsis where it was longer; no combining mark loses its base."""
+    if len(text) <= limit:
+        return text
+    cut = limit - 1
+    while cut > 1 and (unicodedata.combining(text[cut]) or text[cut - 1] == "\u200d"):
+        cut -= 1
+    return text[:cut].rstrip() + "…"
+
+
+def escape(text: str, limit: int | None = MAX_TEXT) -> str:
+    """Text from data for a Plotly title, note, label or hover, where `<b>`, `&amp;` and `$x$` have meaning."""
+    text = clean(text, limit)
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("$", "&#36;"), ("{", "&#123;")):
+        text = text.replace(character, entity)
+    return text
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A number with its sign as typographers write it: "+0.34", "−1.20", "0.00"."""
+    text = f"{abs(value):.{digits}f}"
+    if float(text) == 0:
+        return text
+    return ("+" if value > 0 else "−") + text
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share as "12 %"."""
+    return f"{100 * share:.{digits}f} %"
