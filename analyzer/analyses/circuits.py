@@ -26,7 +26,16 @@ from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
 from analyzer.circuits.evaluator import CircuitEvaluator, Evaluation
-from analyzer.circuits.masks import along_paths, area, first, nodes_on, on_paths, random_masks, ranked, sizes
+from analyzer.circuits.masks import (
+    along_paths,
+    area,
+    circuit_sizes,
+    mask_of_first,
+    nodes_on,
+    on_paths,
+    random_masks,
+    ranked,
+)
 from analyzer.patching.gradient_pass import GradientPass, shared_gradients
 from analyzer.patching.graph import Graph
 from analyzer.session.context import Context
@@ -72,7 +81,7 @@ class Search:
         self.total = len(self.signed)
 
     def mask(self, count: int, *, signed: bool = True) -> np.ndarray:
-        return first(self.signed if signed else self.magnitude, count, self.scores.shape)
+        return mask_of_first(self.signed if signed else self.magnitude, count, self.scores.shape)
 
     def faithful(self, count: int) -> float:
         return self.evaluator.evaluate(self.mask(count)).faithfulness
@@ -134,7 +143,7 @@ def node_scores(found: GradientPass, graph: Graph) -> np.ndarray:
 
 def _curve(search: Search) -> list[CurvePoint]:
     """Every size: signed, by magnitude, random; all in one sweep over the prompts."""
-    counts = sizes(search.total)
+    counts = circuit_sizes(search.total)
     masks, owners = [], []
     for count in counts:
         whole = count == search.total

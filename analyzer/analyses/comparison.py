@@ -29,7 +29,7 @@ from analyzer.session.context import Context
 from analyzer.session.probe_choice import twin_of
 from analyzer.statistics.auroc import auroc, fold_auroc
 from analyzer.statistics.class_geometry import cosine, dprime, pair_cosine, recentred
-from analyzer.statistics.folds import grouped_folds, shuffled_labels, units
+from analyzer.statistics.folds import grouped_folds, independent_groups, shuffled_labels
 from analyzer.statistics.intervals import bootstrap_weights, percentile_interval, wilson_interval
 from analyzer.statistics.linear_probe import held_out_decisions
 from shared.errors import CannotCompute
@@ -89,7 +89,7 @@ def comparison(context: Context, settings: ComparisonSettings) -> Outcome:
     points, decisions, control = [], [], []
     for index, vectors in enumerate(pooled):
         key = content_key("comparison", vectors, design.key)  # frozen layers give the same vectors all run long
-        found = context.memo.recall(key, lambda vectors=vectors: _compared(vectors, design))
+        found = context.cache.once(key, lambda vectors=vectors: _compared(vectors, design))
         points.append(found[0])
         decisions.append(found[1])
         control.append(found[2])
@@ -129,7 +129,7 @@ def _design(context: Context, settings: ComparisonSettings) -> Design:
         raise CannotCompute(
             f"The probe set has {only}, so safe and unsafe cannot be compared; add prompts of both classes."
         )
-    unit = units(probes)
+    unit = independent_groups(probes)
     fewest = min(len(np.unique(unit[labels == label])) for label in (0, 1))
     if fewest < 2:
         raise CannotCompute(

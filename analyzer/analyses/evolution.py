@@ -26,9 +26,9 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
-from analyzer.evolution.changes import Comparison, Measured, counted_edges
+from analyzer.evolution.changes import Changes, Measured, counted_edges
 from analyzer.evolution.transfer import TENSORS, transfer
-from analyzer.jobs.earlier_results import Earlier
+from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import spread
 from analyzer.statistics.cka import gram
@@ -73,16 +73,16 @@ def evolution(context: Context, settings: EvolutionSettings) -> Outcome:
 
 
 def compared(
-    earlier: Earlier, measured: Measured, probes: Sequence[Probe], settings: EvolutionSettings, seed: int
+    earlier: EarlierResults, measured: Measured, probes: Sequence[Probe], settings: EvolutionSettings, seed: int
 ) -> Outcome:
     """The comparison itself, which needs no model."""
-    result = Comparison(earlier, measured, probes, settings.n_edges, settings.bootstraps, seed).result()
+    result = Changes(earlier, measured, probes, settings.n_edges, settings.bootstraps, seed).result()
     return Outcome(result, _summary(result), {"gram": measured.gram})
 
 
-def remembered(earlier: Earlier) -> tuple[ResultRecord, Measured] | None:
+def remembered(earlier: EarlierResults) -> tuple[ResultRecord, Measured] | None:
     """An older comparison of this very content that measured all that is needed now; None without one."""
-    pair, store = earlier.lineage.circuits, earlier.tracer.index.store if earlier.tracer is not None else None
+    pair, store = earlier.lineage.circuits, earlier.search.index.store if earlier.search is not None else None
     for key, header in earlier.own_comparisons():
         if store is None or (pair is not None and header.circuits != pair):
             continue

@@ -30,7 +30,7 @@ from analyzer.units.effects import (
     joint,
     random_like,
     same_layers,
-    strongest,
+    strongest_units,
     supporting,
 )
 from shared.findings.heads import HeadRow, HeadsResult
@@ -60,7 +60,7 @@ def heads(context: Context, settings: HeadsSettings) -> Outcome:
     found = shared_gradients(context, settings.steps, settings.prompts)
     effect = found.heads.plain
     ablator = Ablator(context, found.references, settings.ablated)
-    top = strongest(effect, min(settings.top, max(1, effect.size // 2)))
+    top = strongest_units(effect, min(settings.top, max(1, effect.size // 2)))
     carriers = supporting(effect, top)
     controls = random_like(carriers, top, effect.shape, settings.controls, context.seed)
     ablations = [Ablation(heads=by_layer([unit])) for unit in top]

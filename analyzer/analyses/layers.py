@@ -23,7 +23,7 @@ from pydantic import Field
 from analyzer.analyses import Outcome, computes
 from analyzer.model.hooked_pass import ForwardPass
 from analyzer.session.context import Context
-from analyzer.statistics.folds import units
+from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import bootstrap_weights, mean_interval
 from shared.errors import CannotCompute
 from shared.findings.layers import LayersResult, LensBand, SampleLayers
@@ -92,7 +92,7 @@ def _bands(context: Context, settings: LayersSettings) -> list[LensBand]:
     lens = context.forward.lens
     if lens is None:
         return []
-    unit = units(context.probes)
+    unit = independent_groups(context.probes)
     bands = []
     for label in LABELS:
         rows = [index for index, probe in enumerate(context.probes) if probe.label == label]

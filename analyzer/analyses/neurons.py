@@ -26,7 +26,16 @@ from analyzer.session.context import Context
 from analyzer.statistics.folds import shuffled_labels
 from analyzer.statistics.ranks import spearman
 from analyzer.statistics.significance import q_values, rank_test, shuffled_discoveries
-from analyzer.units.effects import Ablator, by_layer, disputed, interval, joint, random_like, strongest, supporting
+from analyzer.units.effects import (
+    Ablator,
+    by_layer,
+    disputed,
+    interval,
+    joint,
+    random_like,
+    strongest_units,
+    supporting,
+)
 from analyzer.units.strongest_tokens import strongest_tokens
 from shared.errors import CannotCompute
 from shared.findings.neurons import LayerNeurons, NeuronRow, NeuronsResult, TokenInContext
@@ -86,7 +95,7 @@ def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
     found = shared_gradients(context, settings.steps, settings.prompts)
     effects = found.neurons
     ablator = Ablator(context, found.references, settings.ablated)
-    top = strongest(effects.plain, settings.top)
+    top = strongest_units(effects.plain, settings.top)
     alone, together = _ablated_top(ablator, top, settings, context.seed, effects.plain)
     candidates = _candidates(selectivity, effects.plain, set(top), settings.decoys)
     tried = ablator.run([Ablation(neurons=by_layer([unit])) for unit in candidates])

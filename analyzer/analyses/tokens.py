@@ -24,7 +24,7 @@ from pydantic import Field
 from analyzer.analyses import Outcome, computes
 from analyzer.attribution.faithfulness import faithfulness, perturbed_scores, rank
 from analyzer.attribution.integrated_gradients import (
-    Path,
+    BaselinePath,
     attribute,
     counts_for,
     neutral_embedding,
@@ -128,7 +128,7 @@ def _attribute(context: Context, chosen: Sequence[int], settings: TokensSettings
 
 
 def _baseline_scores(
-    context: Context, chosen: Sequence[int], paths: Sequence[Path], neutral: object, twins: dict[int, int]
+    context: Context, chosen: Sequence[int], paths: Sequence[BaselinePath], neutral: object, twins: dict[int, int]
 ) -> np.ndarray:
     """(n,) score of each baseline. A twin's is known; prompts of one layout share one row of "no words"."""
     gone = [frozenset(replaced(context.judge, path.encoded)) for path in paths]

@@ -36,7 +36,7 @@ MIN_SHIFT = 0.1
 
 
 @dataclass(frozen=True)
-class Path:
+class BaselinePath:
     """One prompt, and where its attribution starts from."""
 
     encoded: Encoded
@@ -99,14 +99,16 @@ def _mean_embedding(judge: Judge) -> Tensor:
     return (total / rows).to(judge.model.dtype)
 
 
-def path_to(judge: Judge, encoded: Encoded, twin: Encoded | None, neutral: tuple[Tensor, BaselineKind]) -> Path:
+def path_to(
+    judge: Judge, encoded: Encoded, twin: Encoded | None, neutral: tuple[Tensor, BaselineKind]
+) -> BaselinePath:
     """The path of one prompt: from its contrast twin where that fits token by token, else from "no words"."""
     end = embed(judge, encoded.ids)
     if twin is not None and fits(encoded, twin):
-        return Path(encoded, embed(judge, twin.ids), end, "twin")
+        return BaselinePath(encoded, embed(judge, twin.ids), end, "twin")
     start = end.clone()
     start[replaced(judge, encoded)] = neutral[0]
-    return Path(encoded, start, end, neutral[1])
+    return BaselinePath(encoded, start, end, neutral[1])
 
 
 def replaced(judge: Judge, encoded: Encoded) -> list[int]:
@@ -124,7 +126,7 @@ def replaced(judge: Judge, encoded: Encoded) -> list[int]:
 
 def attribute(
     judge: Judge,
-    paths: Sequence[Path],
+    paths: Sequence[BaselinePath],
     ends: np.ndarray,
     counts: Sequence[Sequence[int]],
     gap_bound: float,
@@ -159,7 +161,7 @@ def attribute(
     return [found[index] for index in range(len(paths))]
 
 
-def counts_for(path: Path, nodes: Sequence[int], twin_nodes: int) -> list[int]:
+def counts_for(path: BaselinePath, nodes: Sequence[int], twin_nodes: int) -> list[int]:
     """Nodes tried in turn. Twins are near each other, so their paths are smooth and start with fewer."""
     return [twin_nodes if path.baseline == "twin" else nodes[0], *nodes[1:]]
 
@@ -182,7 +184,12 @@ class _Sum:
 
 
 def _integrate(
-    judge: Judge, paths: Sequence[Path], rules: Sequence[Rule], batch_tokens: int, slope: bool, progress: Progress
+    judge: Judge,
+    paths: Sequence[BaselinePath],
+    rules: Sequence[Rule],
+    batch_tokens: int,
+    slope: bool,
+    progress: Progress,
 ) -> list[_Sum]:
     """Apply each path's rule; with `slope` also gradient x input, which is one more row at alpha = 1."""
     sums = [
@@ -221,7 +228,7 @@ class _Row(NamedTuple):
     alpha: float
 
 
-def _products(judge: Judge, paths: Sequence[Path], rows: Sequence[_Row]) -> tuple[np.ndarray, np.ndarray]:
+def _products(judge: Judge, paths: Sequence[BaselinePath], rows: Sequence[_Row]) -> tuple[np.ndarray, np.ndarray]:
     """(rows, tokens) gradient . (e - e0), or gradient . e for the prompt itself, and (rows,) scores."""
     used = {index: place for place, index in enumerate(dict.fromkeys(row.path for row in rows))}
     width = max(len(paths[index].encoded.ids) for index in used)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analyzer.attribution.integrated_gradients import Attribution, Path
+from analyzer.attribution.integrated_gradients import Attribution, BaselinePath
 from analyzer.attribution.words import WordSpan, is_filler
 from shared.findings.tokens import CellCount, TopWord
 from shared.records import Probe
@@ -33,7 +33,7 @@ class Attributed:
     index: int
     """Into the probe set."""
     probe: Probe
-    path: Path
+    path: BaselinePath
     score: float
     baseline_score: float
     attribution: Attribution

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from analyzer.circuits.streams import LayerPlan, Plan, Step
+from analyzer.circuits.streams import LayerStreamPlan, Step, StreamPlan
 from analyzer.model.judge import known_wiring
 from analyzer.model.partial_pass import forward_replaced, module_input, returned, starting_at
 from analyzer.model.scoring import score
@@ -60,7 +60,7 @@ class Setting:
 class EdgeRun:
     """One batch of one circuit."""
 
-    def __init__(self, setting: Setting, plan: Plan) -> None:
+    def __init__(self, setting: Setting, plan: StreamPlan) -> None:
         self.judge, self.batch, self.plan = setting.judge, setting.batch, plan
         self.wiring, self.reference, self.written = setting.wiring, setting.reference, setting.written
         entry = torch.as_tensor(plan.entry, device=self.batch.ids.device)[:, None, None, None]
@@ -81,7 +81,7 @@ class EdgeRun:
             stack.enter_context(self._verdict_read())
             return score(self.judge, self.batch)
 
-    def _passing_by(self, layer: Layer, plan: LayerPlan) -> Any:
+    def _passing_by(self, layer: Layer, plan: LayerStreamPlan) -> Any:
         """A layer that nobody in the circuit has to do with: it writes what it writes in the corrupted run."""
 
         def forward(hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Any:
@@ -91,7 +91,7 @@ class EdgeRun:
 
         return forward
 
-    def _exchange_heads(self, stack: ExitStack, number: int, layer: Layer, plan: LayerPlan) -> None:
+    def _exchange_heads(self, stack: ExitStack, number: int, layer: Layer, plan: LayerStreamPlan) -> None:
         heads = plan.active_heads
         own = _Projections(self, layer, plan)
         for which, projection in enumerate(layer.projections):
@@ -110,7 +110,7 @@ class EdgeRun:
 
         stack.enter_context(forward_replaced(layer.attention.out, written))
 
-    def _exchange_mlp(self, stack: ExitStack, layer: Layer, plan: LayerPlan) -> None:
+    def _exchange_mlp(self, stack: ExitStack, layer: Layer, plan: LayerStreamPlan) -> None:
         block = layer.mlp
         if plan.mlp is None:
 
@@ -171,7 +171,7 @@ class EdgeRun:
 class _Projections:
     """What the heads of one layer project from the streams that they read; of other heads nothing."""
 
-    def __init__(self, run: EdgeRun, layer: Layer, plan: LayerPlan) -> None:
+    def __init__(self, run: EdgeRun, layer: Layer, plan: LayerStreamPlan) -> None:
         self.run, self.layer, self.plan = run, layer, plan
         self._normed: dict[int, Tensor] = {}
 

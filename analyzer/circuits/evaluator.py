@@ -19,7 +19,7 @@ from torch import Tensor
 
 from analyzer.circuits.edge_run import EdgeRun, Setting
 from analyzer.circuits.masks import on_paths
-from analyzer.circuits.streams import plan
+from analyzer.circuits.streams import stream_plan
 from analyzer.model.batches import collate
 from analyzer.model.device import working_bytes
 from analyzer.model.judge import known_wiring
@@ -134,7 +134,7 @@ class CircuitEvaluator:
     @torch.inference_mode()
     def _scores(self, masks: Sequence[np.ndarray]) -> np.ndarray:
         """(masks, n) scores of circuits that are neither whole nor empty."""
-        circuits: Sequence[Any] = [plan(mask, self.graph) for mask in masks] if self.by_edges else masks
+        circuits: Sequence[Any] = [stream_plan(mask, self.graph) for mask in masks] if self.by_edges else masks
         budget = self.context.batch_tokens
         if self.by_edges:
             budget = min(budget, self._stream_tokens(max(circuit.most for circuit in circuits)))

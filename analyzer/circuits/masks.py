@@ -29,7 +29,7 @@ def nodes_on(mask: np.ndarray) -> int:
     return int((mask[1:].any(1) | mask[:, :-1].any(0)).sum())
 
 
-def sizes(total: int) -> list[int]:
+def circuit_sizes(total: int) -> list[int]:
     """Numbers of edges at `FRACTIONS`, at least 1, none twice."""
     return sorted({max(1, round(fraction * total)) for fraction in FRACTIONS})
 
@@ -64,7 +64,7 @@ def along_paths(scores: np.ndarray, *, signed: bool) -> np.ndarray:
     return order[: int(np.isfinite(scores).sum())]
 
 
-def first(order: np.ndarray, count: int, shape: tuple[int, ...]) -> np.ndarray:
+def mask_of_first(order: np.ndarray, count: int, shape: tuple[int, ...]) -> np.ndarray:
     """A mask of the first `count` of an order."""
     mask = np.zeros(int(np.prod(shape)), dtype=bool)
     mask[order[:count]] = True
@@ -74,7 +74,7 @@ def first(order: np.ndarray, count: int, shape: tuple[int, ...]) -> np.ndarray:
 def random_masks(scores: np.ndarray, count: int, draws: int, random: np.random.Generator) -> list[np.ndarray]:
     """Random circuits of `count` edges."""
     places = np.flatnonzero(np.isfinite(scores.ravel()))
-    return [first(random.permutation(places), count, scores.shape) for _ in range(draws)]
+    return [mask_of_first(random.permutation(places), count, scores.shape) for _ in range(draws)]
 
 
 def area(fractions: np.ndarray, values: np.ndarray) -> float:

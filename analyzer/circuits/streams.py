@@ -28,7 +28,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class LayerPlan:
+class LayerStreamPlan:
     """One layer: who reads which stream, and what is written then."""
 
     heads: tuple[tuple[int, tuple[int, ...]], ...]
@@ -46,17 +46,17 @@ class LayerPlan:
 
 
 @dataclass(frozen=True)
-class Plan:
+class StreamPlan:
     """A circuit as streams; the verdict reads the last one that is left."""
 
     entry: np.ndarray
     """(streams,) bool: whether each begins at the prompt's own input, or at the corrupted one."""
-    layers: tuple[LayerPlan, ...]
+    layers: tuple[LayerStreamPlan, ...]
     most: int
     """Streams there are at once, at most."""
 
 
-def plan(mask: np.ndarray, graph: Graph) -> Plan:
+def stream_plan(mask: np.ndarray, graph: Graph) -> StreamPlan:
     """The streams of a circuit: `mask` (sources, targets) bool."""
     active = np.asarray(mask.any(0))
     active[graph.verdict] = True
@@ -75,8 +75,8 @@ def plan(mask: np.ndarray, graph: Graph) -> Plan:
         mlp = readers.leave(graph.mlp_target(number), graph.mlp_target(number) + 1)
         written = readers.split([graph.mlp_source(number)] if mlp else [])
         most = max(most, len(attention.parents), len(written.parents))
-        layers.append(LayerPlan(tuple(heads.items()), attention, next(iter(mlp.values()), None), written))
-    return Plan(entry, tuple(layers), most)
+        layers.append(LayerStreamPlan(tuple(heads.items()), attention, next(iter(mlp.values()), None), written))
+    return StreamPlan(entry, tuple(layers), most)
 
 
 class _Readers:

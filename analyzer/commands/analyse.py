@@ -71,16 +71,16 @@ def _serve(settings: ComputeSettings, targets: list[Path], plan: Plan, fail_on: 
     """Put engine and supervisor together, run them, and report."""
     require(*NEEDED)
     from analyzer.engines.local import LocalEngine
-    from analyzer.supervisor.loop import Service
+    from analyzer.supervisor.loop import Supervisor
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    engine = LocalEngine(settings.worker_options(), settings.timeout, wake=lambda: service.woken.set())
+    engine = LocalEngine(settings.worker_options(), settings.timeout, wake=lambda: supervisor.woken.set())
     with Reporter(enabled=plan.once and sys.stderr.isatty()) as reporter:
-        service = Service(targets, plan, engine, settings.out, reporter)
-        with stopping(service.stop):
-            service.run()
-    if not service.stopping:
-        _report(service.runs.values(), plan, fail_on)
+        supervisor = Supervisor(targets, plan, engine, settings.out, reporter)
+        with stopping(supervisor.stop):
+            supervisor.run()
+    if not supervisor.stopping:
+        _report(supervisor.runs.values(), plan, fail_on)
 
 
 def _report(runs: Iterable[WatchedRun], plan: Plan, fail_on: Sequence[CheckpointState]) -> None:

@@ -13,7 +13,7 @@ from shared.records import CheckpointState
 
 
 class Reporter:
-    """An observer of the service that draws one bar: checkpoints done of those wanted."""
+    """An observer of the supervisor that draws one bar: checkpoints done of those wanted."""
 
     def __init__(self, enabled: bool) -> None:
         self._progress = Progress(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analyzer.circuits.masks import first, ranked
+from analyzer.circuits.masks import mask_of_first, ranked
 from analyzer.evolution.alerts import alerts
 from analyzer.evolution.drift import TENSORS, Tokens, correlations, drift_rows, mean_correlation
 from analyzer.evolution.series import (
@@ -24,8 +24,8 @@ from analyzer.evolution.series import (
     summary_series,
     transfer_series,
 )
-from analyzer.evolution.set_change import established, neuron_name, set_change, strongest, vanished
-from analyzer.jobs.earlier_results import Earlier
+from analyzer.evolution.set_change import established, named_strongest, neuron_name, set_change, vanished
+from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.jobs.lineage import Ancestor
 from analyzer.patching.graph import Graph
 from analyzer.statistics.cka import LEAST, cka_by_point
@@ -64,10 +64,10 @@ class NeuronMap(NamedTuple):
 
 
 @dataclass
-class Comparison:
+class Changes:
     """One comparison being made."""
 
-    earlier: Earlier
+    earlier: EarlierResults
     measured: Measured
     probes: Sequence[Probe]
     n_edges: int
@@ -153,8 +153,8 @@ class Comparison:
             return [], []
         maps = [*self._maps.values(), own]
         carrying = [each.carrying for each in maps]
-        died = strongest(vanished(carrying), maps[max(0, len(maps) - 3)].effect, neuron_name)
-        return strongest(established(carrying), own.effect, neuron_name), died
+        died = named_strongest(vanished(carrying), maps[max(0, len(maps) - 3)].effect, neuron_name)
+        return named_strongest(established(carrying), own.effect, neuron_name), died
 
     @cached_property
     def _scores(self) -> np.ndarray | None:
@@ -180,7 +180,7 @@ class Comparison:
         def name(place: tuple[int, ...]) -> str:
             return " → ".join([graph.source_name(place[0]), *map(graph.target_name, place[1:])])
 
-        here, there = (first(ranked(scores, signed=False), count, scores.shape) for scores in (now, before))
+        here, there = (mask_of_first(ranked(scores, signed=False), count, scores.shape) for scores in (now, before))
         return set_change(here, there, now, before, name)
 
     def _series(self) -> dict[str, Series]:

@@ -8,19 +8,19 @@ from itertools import pairwise
 import numpy as np
 
 from analyzer.evolution.drift import TENSORS, Tokens, correlations
-from analyzer.jobs.earlier_results import Earlier
+from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.statistics.cka import cka_by_point
 
 Series = list[float | None]
 
 
-def summary_series(earlier: Earlier, analysis: str, name: str) -> Series:
+def summary_series(earlier: EarlierResults, analysis: str, name: str) -> Series:
     """A number from the summaries of an analysis."""
     summaries = [earlier.summary(ancestor, analysis) for ancestor in earlier.lineage.window]
     return [(summary or {}).get(name) for summary in [*summaries, earlier.own_summary(analysis)]]
 
 
-def divergence_series(earlier: Earlier, layers: int) -> Series:
+def divergence_series(earlier: EarlierResults, layers: int) -> Series:
     """The divergence layer; where there is none, one past the last layer."""
     told = summary_series(earlier, "comparison", "auroc_last")  # a summary without a divergence layer has this
     found = summary_series(earlier, "comparison", "divergence_layer")
@@ -30,24 +30,24 @@ def divergence_series(earlier: Earlier, layers: int) -> Series:
     ]
 
 
-def drift_series(earlier: Earlier, own: Tokens | None) -> Series:
+def drift_series(earlier: EarlierResults, own: Tokens | None) -> Series:
     """1 - mean Spearman correlation of each checkpoint's attributions with those of the one before it."""
     tokens = [earlier.tensors(ancestor, "tokens", TENSORS) for ancestor in earlier.lineage.window]
     return [None, *(_drift(before, now) for before, now in pairwise([*tokens, own]))]
 
 
-def cka_series(earlier: Earlier, gram: np.ndarray) -> Series:
+def cka_series(earlier: EarlierResults, gram: np.ndarray) -> Series:
     """CKA of each checkpoint's last layer with that of the one before it; `gram` (points, n, n) is this one's."""
     grams = [earlier.last_gram(ancestor) for ancestor in earlier.lineage.window]
     return [None, *(_cka(before, now) for before, now in pairwise([*grams, gram[-1:]]))]
 
 
-def transfer_series(earlier: Earlier, own: float | None) -> Series:
+def transfer_series(earlier: EarlierResults, own: float | None) -> Series:
     """What the circuit of the checkpoint before keeps in each checkpoint; `own` is this one's."""
     return [None, *_transfers(earlier), own]
 
 
-def _transfers(earlier: Earlier) -> Iterator[float | None]:
+def _transfers(earlier: EarlierResults) -> Iterator[float | None]:
     for before, ancestor in pairwise(earlier.lineage.window):
         yield earlier.transfer(before, ancestor)
 

@@ -28,13 +28,13 @@ def set_change(
         before=int(before.sum()),
         now=int(now.sum()),
         kept=kept,
-        born=strongest(now & ~before, strength_now, name),
-        lost=strongest(before & ~now, strength_before, name),
+        born=named_strongest(now & ~before, strength_now, name),
+        lost=named_strongest(before & ~now, strength_before, name),
         jaccard=kept / union if union else None,
     )
 
 
-def strongest(members: np.ndarray, strength: np.ndarray, name: Name) -> list[str]:
+def named_strongest(members: np.ndarray, strength: np.ndarray, name: Name) -> list[str]:
     """Names of at most `NAMED` members of a boolean array, by |strength|."""
     places = np.argwhere(members)
     order = np.argsort(-np.abs(strength[members]), kind="stable")[:NAMED]

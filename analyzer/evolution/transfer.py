@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.circuits.evaluator import CircuitEvaluator
-from analyzer.circuits.masks import along_paths, first, random_masks
+from analyzer.circuits.masks import along_paths, mask_of_first, random_masks
 from analyzer.session.context import Context
 from shared.errors import CannotCompute
 from shared.findings.evolution import Transfer
@@ -32,12 +32,12 @@ def transfer(context: Context, before: Circuits, own: Circuits, n_edges: int, dr
         raise CannotCompute("the previous checkpoint has other layers or heads.")
     mask = before["smallest"].astype(bool)
     if not mask.any():
-        mask = first(along_paths(before["scores"], signed=True), n_edges, scores.shape)
+        mask = mask_of_first(along_paths(before["scores"], signed=True), n_edges, scores.shape)
     size = int(mask.sum())
     evaluator = CircuitEvaluator(context, prompts)
     if not evaluator.something_to_keep:
         raise CannotCompute("this judge separates its prompts no better than the corrupted run.")
-    masks = [mask, first(along_paths(scores, signed=True), size, scores.shape)]
+    masks = [mask, mask_of_first(along_paths(scores, signed=True), size, scores.shape)]
     masks += random_masks(scores, size, draws, np.random.default_rng([context.seed, size]))
     found, best, *chance = evaluator.evaluate_all(masks)
     return Transfer(

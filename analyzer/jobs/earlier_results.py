@@ -9,8 +9,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from analyzer.jobs.lineage import COMPARING, Ancestor, Lineage
-from analyzer.jobs.lineage_search import Tracer
-from analyzer.jobs.result_index import Header, read_header
+from analyzer.jobs.lineage_search import LineageSearch
+from analyzer.jobs.result_index import Header, read_without_payload
 from shared.errors import SchemaError
 from shared.findings.evolution import Compared
 from shared.results import RESULT_FILE, TENSORS_FILE, checkpoint_label
@@ -18,7 +18,7 @@ from shared.run import step_of
 
 
 @dataclass
-class Earlier:
+class EarlierResults:
     """What one checkpoint is compared with; by default nothing."""
 
     checkpoint: str = ""
@@ -26,7 +26,7 @@ class Earlier:
     digest: str = ""
     """Of this checkpoint's content."""
     lineage: Lineage = field(default_factory=Lineage)
-    tracer: Tracer | None = None
+    search: LineageSearch | None = None
     """None only where the lineage is empty."""
     reuse: bool = True
     """Whether what an older comparison of this checkpoint measured may be taken from there."""
@@ -39,9 +39,9 @@ class Earlier:
 
     def compared(self, ancestor: Ancestor | None) -> Compared | None:
         """How a result names another checkpoint."""
-        if ancestor is None or self.tracer is None:
+        if ancestor is None or self.search is None:
             return None
-        step, epoch = step_of(ancestor.checkpoint) or 0, self.tracer.epoch(ancestor.checkpoint)
+        step, epoch = step_of(ancestor.checkpoint) or 0, self.search.epoch(ancestor.checkpoint)
         return Compared(checkpoint=ancestor.checkpoint, step=step, label=checkpoint_label(step, epoch))
 
     def own(self, analysis: str, names: Sequence[str]) -> dict[str, np.ndarray] | None:
@@ -62,9 +62,9 @@ class Earlier:
 
     def own_comparisons(self) -> list[tuple[str, Header]]:
         """Older comparisons of this very content whose measurements may be taken over, newest first."""
-        if self.tracer is None or not self.reuse:
+        if self.search is None or not self.reuse:
             return []
-        return self.tracer.comparisons(self.checkpoint, self.digest)
+        return self.search.comparisons(self.checkpoint, self.digest)
 
     def own_gram(self) -> np.ndarray | None:
         """(points, n, n) Gram matrices of this checkpoint, where an older comparison kept them."""
@@ -80,16 +80,16 @@ class Earlier:
 
     def transfer(self, before: Ancestor, ancestor: Ancestor) -> float | None:
         """Faithfulness of one earlier checkpoint's circuit in the next one, where it was measured."""
-        if not ancestor.transfer or self.tracer is None:
+        if not ancestor.transfer or self.search is None:
             return None
         pair = Lineage(own=ancestor.keys, earlier=(before,)).circuits
-        headers = [header for _, header in self.tracer.comparisons(ancestor.checkpoint) if header.circuits == pair]
+        headers = [header for _, header in self.search.comparisons(ancestor.checkpoint) if header.circuits == pair]
         return next((header.transfer for header in headers if header.transfer is not None), None)
 
     def _gram_of(self, ancestor: Ancestor, points: slice) -> np.ndarray | None:
-        if not ancestor.gram or self.tracer is None:
+        if not ancestor.gram or self.search is None:
             return None
-        return self._gram(ancestor.checkpoint, self.tracer.comparisons(ancestor.checkpoint), points)
+        return self._gram(ancestor.checkpoint, self.search.comparisons(ancestor.checkpoint), points)
 
     def _gram(self, checkpoint: str, comparisons: list[tuple[str, Header]], points: slice) -> np.ndarray | None:
         for key, _ in comparisons:
@@ -101,9 +101,9 @@ class Earlier:
     def _tensors(
         self, checkpoint: str, analysis: str, key: str | None, names: Sequence[str], rows: slice = slice(None)
     ) -> dict[str, np.ndarray] | None:
-        if key is None or self.tracer is None:
+        if key is None or self.search is None:
             return None
-        path = self.tracer.index.store.directory(checkpoint, analysis, key) / TENSORS_FILE
+        path = self.search.index.store.directory(checkpoint, analysis, key) / TENSORS_FILE
         try:
             with safe_open(path, "numpy") as file:
                 parts = {name: file.get_slice(name) for name in names}
@@ -113,10 +113,12 @@ class Earlier:
             return None
 
     def _summary(self, checkpoint: str, analysis: str, key: str | None) -> dict[str, float] | None:
-        if key is None or self.tracer is None:
+        if key is None or self.search is None:
             return None
         try:
-            return read_header(self.tracer.index.store.directory(checkpoint, analysis, key) / RESULT_FILE).summary
+            return read_without_payload(
+                self.search.index.store.directory(checkpoint, analysis, key) / RESULT_FILE
+            ).summary
         except (OSError, SchemaError) as error:
             self._unreadable(checkpoint, analysis, error)
             return None

@@ -31,7 +31,7 @@ class Found(NamedTuple):
 
 
 @dataclass
-class Tracer:
+class LineageSearch:
     """One look at a store, on behalf of one probe set and one choice of settings."""
 
     index: StoreIndex

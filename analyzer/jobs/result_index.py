@@ -83,7 +83,7 @@ class StoreIndex:
         return self._folders[place]
 
 
-def read_header(path: Path) -> ResultRecord:
+def read_without_payload(path: Path) -> ResultRecord:
     """result.json without its payload. Raises FileNotFoundError, or SchemaError as `read_record` does."""
     with path.open("rb") as file:
         head, mark, _ = file.read(HEADER_BYTES).partition(PAYLOAD)
@@ -104,7 +104,7 @@ def settings_text(settings: dict[str, Any]) -> str:
 
 def _header(path: Path) -> Header | None:
     try:
-        record = read_header(path)
+        record = read_without_payload(path)
         lineage = Lineage.model_validate(record.settings.get("lineage", {}))
     except (OSError, SchemaError, ValidationError):
         return None

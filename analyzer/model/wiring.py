@@ -15,7 +15,7 @@ from torch import nn
 
 
 @dataclass(frozen=True)
-class Plan:
+class ModulePaths:
     """Module paths below a layer; empty where a family has no such part."""
 
     attention: str
@@ -34,7 +34,7 @@ class Plan:
     mlp_trunk_norm: str = ""
 
 
-_BERT = Plan(
+_BERT = ModulePaths(
     attention="attention.self",
     projections=("attention.self.query", "attention.self.key", "attention.self.value"),
     attention_out="attention.output.dense",
@@ -43,7 +43,8 @@ _BERT = Plan(
     attention_trunk_norm="attention.output.LayerNorm",
     mlp_trunk_norm="output.LayerNorm",
 )
-_DEBERTA = Plan(  # disentangled attention reads positions through the same projections: no edges into its heads
+# disentangled attention reads positions through the same projections: no edges into its heads
+_DEBERTA = ModulePaths(
     attention="attention.self",
     projections=(),
     attention_out="attention.output.dense",
@@ -53,7 +54,7 @@ _DEBERTA = Plan(  # disentangled attention reads positions through the same proj
     mlp_trunk_norm="output.LayerNorm",
 )
 _QKV = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
-_PRE = Plan(
+_PRE = ModulePaths(
     attention="self_attn",
     projections=_QKV,
     attention_out="self_attn.o_proj",
@@ -62,7 +63,7 @@ _PRE = Plan(
     attention_read_norm="input_layernorm",
     mlp_read_norm="post_attention_layernorm",
 )
-_SANDWICH = Plan(
+_SANDWICH = ModulePaths(
     attention="self_attn",
     projections=_QKV,
     attention_out="self_attn.o_proj",
@@ -74,12 +75,12 @@ _SANDWICH = Plan(
     mlp_branch_norm="post_feedforward_layernorm",
 )
 
-PLANS: dict[str, Plan] = {
+PLANS: dict[str, ModulePaths] = {
     "bert": _BERT,
     "roberta": _BERT,
     "xlm-roberta": _BERT,
     "deberta-v2": _DEBERTA,
-    "distilbert": Plan(
+    "distilbert": ModulePaths(
         attention="attention",
         projections=("attention.q_lin", "attention.k_lin", "attention.v_lin"),
         attention_out="attention.out_lin",
@@ -88,7 +89,7 @@ PLANS: dict[str, Plan] = {
         attention_trunk_norm="sa_layer_norm",
         mlp_trunk_norm="output_layer_norm",
     ),
-    "modernbert": Plan(
+    "modernbert": ModulePaths(
         attention="attn",
         projections=("attn.Wqkv",),
         attention_out="attn.Wo",
@@ -174,7 +175,7 @@ def _heads(config: Any, layer: Layer) -> tuple[int, int]:
     return heads, int(layer.attention.out.weight.shape[1]) // heads  # type: ignore[union-attr, index]
 
 
-def _layer(module: nn.Module, plan: Plan) -> Layer:
+def _layer(module: nn.Module, plan: ModulePaths) -> Layer:
     def part(path: str) -> nn.Module | None:
         found = module.get_submodule(path) if path else None
         return None if isinstance(found, nn.Identity) else found

@@ -30,14 +30,14 @@ def content_key(name: str, *inputs: np.ndarray | float | str) -> str:
     return digest.hexdigest()
 
 
-class Memo:
+class ContentCache:
     """Results by content key."""
 
     def __init__(self, entries: int = ENTRIES) -> None:
         self._entries = entries
         self._found: OrderedDict[str, Any] = OrderedDict()
 
-    def recall(self, key: str, compute: Callable[[], T]) -> T:
+    def once(self, key: str, compute: Callable[[], T]) -> T:
         """The result kept under `key`, or else what `compute` gives, which is kept. Nobody may change it."""
         if key not in self._found:
             self._found[key] = compute()

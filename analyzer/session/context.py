@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from analyzer.jobs.earlier_results import Earlier
+from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.model.batches import Encoded, encode
 from analyzer.model.hooked_pass import ForwardPass, Progress, record, unwatched
 from analyzer.model.judge import known_wiring
-from analyzer.session.content_cache import Memo
+from analyzer.session.content_cache import ContentCache
 from shared.errors import CannotCompute
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ class Context:
     """Names of the analyses of this job: the shared passes record what these need, and nothing else."""
     prefix: FrozenPrefix | None = None
     """What is known already of the layers below the frozen boundary; None computes every layer."""
-    earlier: Earlier = field(default_factory=Earlier)
+    earlier: EarlierResults = field(default_factory=EarlierResults)
     """What earlier checkpoints of the run have to be compared with; by default nothing."""
-    memo: Memo = field(default_factory=Memo)
+    cache: ContentCache = field(default_factory=ContentCache)
     """Statistics of exactly these numbers that were computed before, at another checkpoint maybe."""
     kept: dict[Hashable, Any] = field(default_factory=dict)
     """What one analysis computed and others of the job use too, under a key of its maker's."""

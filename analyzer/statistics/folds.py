@@ -13,7 +13,7 @@ import numpy as np
 from shared.records import Prompt
 
 
-def units(prompts: Sequence[Prompt]) -> np.ndarray:
+def independent_groups(prompts: Sequence[Prompt]) -> np.ndarray:
     """(n,) unit number of each prompt: connected by a shared pair or a shared group."""
     root = list(range(len(prompts)))
 

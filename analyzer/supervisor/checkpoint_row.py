@@ -18,7 +18,7 @@ from analyzer.checkpoints.gate import Candidate, Verdict
 from analyzer.checkpoints.pins import PinStore
 from analyzer.checkpoints.soundness import validate
 from analyzer.jobs.keys import drawn_keys
-from analyzer.jobs.lineage_search import Tracer
+from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation
 from analyzer.jobs.result_index import StoreIndex
 from analyzer.supervisor.attempts import Ledger
@@ -73,7 +73,7 @@ class RunFacts(NamedTuple):
     """The wanted ones, in order."""
     skipped: Mapping[str, str]
     """Checkpoints that are left out, and why."""
-    search: Tracer | None
+    search: LineageSearch | None
     """None while nothing says how a verdict is read."""
     running: str | None
     forced: frozenset[str]
@@ -103,7 +103,7 @@ class Standing:
         try:
             return self._row(point, verdict, facts)
         except OSError:
-            raise  # our own disk: the service pauses
+            raise  # our own disk: the supervisor pauses
         except Exception as error:
             cause = f"Midwatch failed on {point.name} ({type(error).__name__}: {error}); please report it."
             if cause not in self._reported:

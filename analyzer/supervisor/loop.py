@@ -46,7 +46,7 @@ def ignore(watched: WatchedRun, event: Event) -> None:
 
 
 @dataclass
-class Service:
+class Supervisor:
     """Watches runs and keeps one engine busy."""
 
     targets: list[Path]

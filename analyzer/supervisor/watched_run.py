@@ -12,7 +12,7 @@ from pathlib import Path
 from analyzer.checkpoints.gate import Gate, Verdict, peek_epoch
 from analyzer.checkpoints.pins import PinStore
 from analyzer.jobs.lineage import COMPARING
-from analyzer.jobs.lineage_search import Tracer
+from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation, Neighbour
 from analyzer.jobs.result_index import StoreIndex
 from analyzer.supervisor.attempts import Ledger
@@ -53,7 +53,7 @@ class WatchedRun:
         self.store = ResultStore(self.run.results)
         self.index = StoreIndex(self.store)
         self.standing = Standing(self.run, self.plan, self.pins, self.ledger, self.index)
-        self._tracer: Tracer | None = None
+        self._search: LineageSearch | None = None
         self._seen: dict[str, Point] = {}
         self._swept = False
 
@@ -91,12 +91,12 @@ class WatchedRun:
         skipped, wanted = self._left_out(), self.plan.wanted(computations)
         known = self.description
         if known.record is not None:
-            self._tracer = Tracer(self.index, computations, known.record.judge, known.probe_digest)
+            self._search = LineageSearch(self.index, computations, known.record.judge, known.probe_digest)
         facts = RunFacts(
             description=self.description,
             computations=wanted,
             skipped=skipped,
-            search=self._tracer,
+            search=self._search,
             running=self.running,
             forced=frozenset(self.forced),
             training_over=self.training_over,

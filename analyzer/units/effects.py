@@ -29,7 +29,7 @@ class Ablator:
     """
 
     def __init__(self, context: Context, references: References, prompts: int) -> None:
-        from analyzer.statistics.folds import units
+        from analyzer.statistics.folds import independent_groups
 
         self.context = context
         found = context.with_units(readings=False)
@@ -39,7 +39,7 @@ class Ablator:
         self.sign = np.array([1.0 if probe.label == "unsafe" else -1.0 for probe in probes])
         self.clean = found.scores[chosen].astype(float)
         self.means = found.unit_means
-        self.weights = bootstrap_weights(units(probes).tolist(), BOOTSTRAPS, context.seed)
+        self.weights = bootstrap_weights(independent_groups(probes).tolist(), BOOTSTRAPS, context.seed)
 
     def run(self, ablations: Sequence[Ablation]) -> list[UnitAblation]:
         """What each ablation does."""
@@ -84,7 +84,7 @@ def disputed(effects: UnitEffects, layer: int, unit: int) -> bool:
     return plain * integrated <= 0 or not 0.5 <= plain / integrated <= 2
 
 
-def strongest(effect: np.ndarray, count: int) -> list[tuple[int, int]]:
+def strongest_units(effect: np.ndarray, count: int) -> list[tuple[int, int]]:
     """(layer, unit) by |effect|, strongest first; none with less than `LEAST` of the strongest one's."""
     flat = np.abs(effect).ravel()
     order = np.argsort(-flat, kind="stable")[:count]

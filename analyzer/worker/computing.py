@@ -13,7 +13,7 @@ import torch
 
 from analyzer.analyses import Outcome, get
 from analyzer.checkpoints.digest import ContentDigest
-from analyzer.jobs.earlier_results import Earlier
+from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.jobs.messages import Computation, Job
 from analyzer.model.device import TooLittleMemory, is_out_of_memory
 from analyzer.model.judge import Judge
@@ -38,7 +38,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass
-class Desk:
+class JobComputer:
     """The judge laid open for one job's analyses.
 
     When memory runs out: half the batch, down to one prompt, then the CPU. Passes that are done are kept.
@@ -53,7 +53,7 @@ class Desk:
     progress: Progress
     judge: Judge | None = None
     context: Context | None = None
-    earlier: Earlier = field(default_factory=Earlier)
+    earlier: EarlierResults = field(default_factory=EarlierResults)
     """What the next analysis is to be compared with."""
 
     def __post_init__(self) -> None:
@@ -127,7 +127,7 @@ class Desk:
             leak_count=count_leaks(run, self.probes.probes),
             batch_tokens=self.batch_tokens,
             suite=frozenset(job.analyses),
-            memo=self.warm.memo,
+            cache=self.warm.cache,
             prefix=FrozenPrefix(self.warm.prefixes, self.digest, frozen.boundary if frozen.embeddings else 0),
         )
         return self.context

@@ -12,15 +12,15 @@ from analyzer.analyses import Outcome
 from analyzer.checkpoints.digest import ContentDigest, compute_digest, read_digest
 from analyzer.checkpoints.pins import verify
 from analyzer.checkpoints.soundness import Weights, validate
-from analyzer.jobs.earlier_results import Earlier
+from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.jobs.keys import drawn_keys, note_drawn
 from analyzer.jobs.lineage import COMPARING
-from analyzer.jobs.lineage_search import Tracer
+from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation, Event, Failure, Job
 from analyzer.jobs.result_index import StoreIndex
 from analyzer.model.device import is_out_of_memory
-from analyzer.worker.computing import Desk
-from analyzer.worker.recomparison import recalled, superseded
+from analyzer.worker.computing import JobComputer
+from analyzer.worker.recomparison import compared_again, superseded
 from analyzer.worker.warm_judge import WarmJudge
 from shared.errors import CannotCompute, CheckpointChanged, CheckpointRejected, JudgeError, SchemaError, UsageError
 from shared.pages.render import render_checkpoint
@@ -48,7 +48,7 @@ class Analyst:
     def carry_out(self, job: Job, emit: Emit) -> None:
         """Do a job; whatever goes wrong ends in an event, and the worker lives on."""
         emit(Event(kind="started", job=job.id))
-        work = Work(self, job, emit)
+        work = OneJob(self, job, emit)
         try:
             work.run_all()
         except Exception as error:  # noqa: BLE001 (one job; recorded and logged)
@@ -57,7 +57,7 @@ class Analyst:
 
 
 @dataclass
-class Work:
+class OneJob:
     """One job being done."""
 
     analyst: Analyst
@@ -66,7 +66,7 @@ class Work:
     keys: dict[str, str] = field(default_factory=dict)
     wanted: dict[str, Computation] = field(default_factory=dict)
     """Analyses as they are to be computed: what compares with its lineage."""
-    earlier: Earlier = field(default_factory=Earlier)
+    earlier: EarlierResults = field(default_factory=EarlierResults)
     drawable: set[str] = field(default_factory=set)
     """Keys that are committed."""
     committed: set[str] = field(default_factory=set)
@@ -90,19 +90,19 @@ class Work:
         index = StoreIndex(self.store)
 
         def is_missing(name: str) -> bool:
-            look = Tracer(index, self.analyst.computations, self.job.record.judge, probe_digest)
+            look = LineageSearch(index, self.analyst.computations, self.job.record.judge, probe_digest)
             return self._missing(name, look, digest.digest)
 
         missing = [name for name in self.job.analyses if is_missing(name)]
         warm, batch_tokens = self.analyst.warm, self.analyst.batch_tokens
         job = self.job.model_copy(update={"analyses": missing})
-        desk = Desk(job, digest, probes, probe_digest, warm, batch_tokens, self._progress)
+        computer = JobComputer(job, digest, probes, probe_digest, warm, batch_tokens, self._progress)
         for name in self.job.analyses:
             if is_missing(name):
-                self._one(desk, name)
+                self._one(computer, name)
         self._draw()
 
-    def _missing(self, name: str, look: Tracer, digest: str) -> bool:
+    def _missing(self, name: str, look: LineageSearch, digest: str) -> bool:
         """Whether an analysis has to be done; one that compares depends on what is committed by now."""
         checkpoint = self.job.checkpoint
         wanted = look.traced({name: self.analyst.computations[name]}, checkpoint, digest)
@@ -110,7 +110,9 @@ class Work:
         self.keys |= look.keys(wanted, digest)
         lineage = wanted[name].lineage
         if lineage is not None:
-            self.earlier = Earlier(checkpoint, self.job.epoch, digest, lineage, look, reuse=not self.job.force)
+            self.earlier = EarlierResults(
+                checkpoint, self.job.epoch, digest, lineage, look, reuse=not self.job.force
+            )
         return self.job.force or not self._done(name)
 
     def _digest(self, weights: Weights) -> ContentDigest:
@@ -124,11 +126,11 @@ class Work:
         self.drawable.add(self.keys[name])
         return True
 
-    def _one(self, desk: Desk, name: str) -> None:
+    def _one(self, computer: JobComputer, name: str) -> None:
         """One analysis; its failure is recorded and the rest goes on, unless the checkpoint or disk is at fault."""
         self._progress(name, 0, 0)
         try:
-            record, outcome = self._compare(desk) if name == COMPARING else self._compute(desk, name)
+            record, outcome = self._compare(computer) if name == COMPARING else self._compute(computer, name)
             self.verify()
             if self.job.force:
                 self.store.remove(self.job.checkpoint, name, self.keys[name])
@@ -142,21 +144,21 @@ class Work:
             raise
         except Exception as error:
             self.verify()
-            if desk.judge is None and name != COMPARING:
+            if computer.judge is None and name != COMPARING:
                 raise
             logger.exception("%s of %s failed", name, self.job.checkpoint)
             self._failed(_kind(error), _sentence(error), name)
         else:
             self._committed(name)
 
-    def _compute(self, desk: Desk, name: str) -> tuple[ResultRecord, Outcome]:
-        return desk.compute(name, self.wanted[name], self.keys[name])
+    def _compute(self, computer: JobComputer, name: str) -> tuple[ResultRecord, Outcome]:
+        return computer.compute(name, self.wanted[name], self.keys[name])
 
-    def _compare(self, desk: Desk) -> tuple[ResultRecord, Outcome]:
+    def _compare(self, computer: JobComputer) -> tuple[ResultRecord, Outcome]:
         """The comparison with earlier checkpoints, without the judge where an older one kept what is needed."""
-        desk.earlier, key = self.earlier, self.keys[COMPARING]
-        found = recalled(self.earlier, self.wanted[COMPARING], key, self.job, desk.probes.probes)
-        return found or self._compute(desk, COMPARING)
+        computer.earlier, key = self.earlier, self.keys[COMPARING]
+        found = compared_again(self.earlier, self.wanted[COMPARING], key, self.job, computer.probes.probes)
+        return found or self._compute(computer, COMPARING)
 
     def verify(self) -> None:
         """Raises CheckpointChanged when what was read is no longer what had passed the gate."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from analyzer.analyses import Outcome
 from analyzer.analyses.evolution import EvolutionSettings, compared, remembered
-from analyzer.jobs.earlier_results import Earlier
+from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.jobs.keys import key_settings
 from analyzer.jobs.messages import Computation, Job
 from shared.records import Probe
@@ -15,8 +15,8 @@ from shared.results import ResultRecord, payload_of
 from shared.version import __version__
 
 
-def recalled(
-    earlier: Earlier, computation: Computation, key: str, job: Job, probes: Sequence[Probe]
+def compared_again(
+    earlier: EarlierResults, computation: Computation, key: str, job: Job, probes: Sequence[Probe]
 ) -> tuple[ResultRecord, Outcome] | None:
     """The comparison with the provenance of the older one that measured it; None when the model has to."""
     started = time.perf_counter()
@@ -41,13 +41,13 @@ def recalled(
     return record, outcome
 
 
-def superseded(earlier: Earlier, key: str) -> list[str]:
+def superseded(earlier: EarlierResults, key: str) -> list[str]:
     """Keys of older comparisons of this content that knew less than the one with `key`.
 
     One made from other results of this checkpoint (computed with other settings) is not among them.
     """
-    if earlier.tracer is None:
+    if earlier.search is None:
         return []
     known = earlier.lineage.own.items()
-    comparisons = earlier.tracer.comparisons(earlier.checkpoint, earlier.digest)
+    comparisons = earlier.search.comparisons(earlier.checkpoint, earlier.digest)
     return [other for other, header in comparisons if other != key and header.own.items() <= known]

@@ -9,7 +9,7 @@ from analyzer.checkpoints.pins import verify
 from analyzer.jobs.messages import Job
 from analyzer.model.judge import Judge
 from analyzer.model.loading import load_judge
-from analyzer.session.content_cache import Memo
+from analyzer.session.content_cache import ContentCache
 from analyzer.session.frozen_prefix import PrefixStore
 from shared.run import Run
 
@@ -24,7 +24,7 @@ class WarmJudge:
     device: str
     judge: Judge | None = None
     prefixes: PrefixStore = field(default_factory=PrefixStore)
-    memo: Memo = field(default_factory=Memo)
+    cache: ContentCache = field(default_factory=ContentCache)
 
     def load(self, job: Job, device: str) -> Judge:
         """The job's judge on `device`.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path as File
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from analyzer.analyses.tokens import TokensSettings
 from analyzer.attribution.faithfulness import faithfulness, rank
 from analyzer.attribution.integrated_gradients import (
     Attribution,
-    Path,
+    BaselinePath,
     attribute,
     embed,
     neutral_embedding,
@@ -61,9 +61,9 @@ def measure() -> list[Figure]:
     if MISSING:
         return [Figure(NAME, float("nan"), "", "", None, NOT_INSTALLED)]
     with tempfile.TemporaryDirectory() as folder:
-        train = write_train(File(folder, "train.jsonl"))
-        probes = read_probes(write_probes(File(folder, "probes.jsonl"))).probes
-        classifier, guard = File(folder, "judge"), File(folder, "guard")
+        train = write_train(Path(folder, "train.jsonl"))
+        probes = read_probes(write_probes(Path(folder, "probes.jsonl"))).probes
+        classifier, guard = Path(folder, "judge"), Path(folder, "guard")
         train_classifier(classifier, train, epochs=0.9, save_every=100)
         train_prompted(guard, train, steps=32, save_every=32)
         return [
@@ -72,12 +72,12 @@ def measure() -> list[Figure]:
         ]
 
 
-def classifier_of(run: File) -> Judge:
+def classifier_of(run: Path) -> Judge:
     """The last checkpoint of `midwatch train`."""
     return load_judge(_last(run), JudgeRecord(max_length=64))
 
 
-def prompted_of(run: File) -> Judge:
+def prompted_of(run: Path) -> Judge:
     """The last checkpoint of docs/prompted_judge.py."""
     unsafe, safe = (answer_token(_last(run), PROMPTED[label]) for label in ("unsafe", "safe"))
     record = JudgeRecord(kind="prompted", safe_id=safe, unsafe_id=unsafe, template=PROMPTED["template"])
@@ -102,7 +102,8 @@ def figures(name: str, judge: Judge, probes: Sequence[Probe], count: int = PROMP
 def _measured(what: str, chosen: Prompts, starts: Sequence[Tensor]) -> list[Figure]:
     judge = chosen.judge
     paths = [
-        Path(one, start, embed(judge, one.ids), "mean") for one, start in zip(chosen.encoded, starts, strict=True)
+        BaselinePath(one, start, embed(judge, one.ids), "mean")
+        for one, start in zip(chosen.encoded, starts, strict=True)
     ]
     ends = ends_of(judge, paths)
     shift = f"median shift {np.median(np.abs(ends[:, 1] - ends[:, 0])):.1f} nats"
@@ -160,14 +161,18 @@ def _vocabulary_mean(judge: Judge) -> Tensor:
 
 
 def attribution(
-    judge: Judge, paths: Sequence[Path], ends: np.ndarray, counts: Sequence[int], first: Callable[[int], Rule]
+    judge: Judge,
+    paths: Sequence[BaselinePath],
+    ends: np.ndarray,
+    counts: Sequence[int],
+    first: Callable[[int], Rule],
 ) -> list[Attribution]:
     bound = SETTINGS.gap_bound
     return attribute(judge, paths, ends, [counts] * len(paths), bound, BATCH_TOKENS, first)
 
 
 @torch.inference_mode()
-def ends_of(judge: Judge, paths: Sequence[Path]) -> np.ndarray:
+def ends_of(judge: Judge, paths: Sequence[BaselinePath]) -> np.ndarray:
     """(paths, 2) scores of baseline and prompt."""
     found = []
     for path in paths:
@@ -199,5 +204,5 @@ def _comprehensiveness(what: str, chosen: Prompts, own: Sequence[Attribution], s
     return Figure(f"{what}: comprehensiveness", float(np.mean(values)), "", "", None, f"n = {len(chosen.encoded)}")
 
 
-def _last(run: File) -> File:
+def _last(run: Path) -> Path:
     return max(run.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))

@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.jobs.messages import Event, Job, WorkerOptions
 from analyzer.model.judge import Judge
-from analyzer.session.content_cache import Memo
+from analyzer.session.content_cache import ContentCache
 from analyzer.session.frozen_prefix import PrefixStore
 from analyzer.worker.__main__ import computations
 from analyzer.worker.one_job import Analyst
@@ -96,7 +96,7 @@ def _ratios(first: Path, second: Path, boundary: int) -> list[Figure]:
     pairs = []
     for _ in range(ROUNDS):
         shutil.rmtree(first.parent / "_midwatch", ignore_errors=True)
-        warm.prefixes, warm.memo = PrefixStore(), Memo()
+        warm.prefixes, warm.cache = PrefixStore(), ContentCache()
         if warm.judge is not None:
             warm.judge.held.clear()
         pairs.append([carried_out(analyst, warm, path, record) for path in (first, second)])

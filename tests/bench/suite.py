@@ -15,7 +15,7 @@ import torch
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.jobs.messages import Event, Job, WorkerOptions
 from analyzer.model.judge import Judge
-from analyzer.session.content_cache import Memo
+from analyzer.session.content_cache import ContentCache
 from analyzer.session.frozen_prefix import PrefixStore
 from analyzer.worker.__main__ import computations
 from analyzer.worker.one_job import Analyst
@@ -57,7 +57,7 @@ def _suite(analyst: Analyst, run: Path, suite: Suite) -> Figure:
 
 def carried_out(analyst: Analyst, run: Path, suite: Suite) -> float:
     """Seconds from the start of a forced job to its last commit; nothing is known from the job before."""
-    analyst.warm.prefixes, analyst.warm.memo = PrefixStore(), Memo()
+    analyst.warm.prefixes, analyst.warm.cache = PrefixStore(), ContentCache()
     checkpoint = run / f"checkpoint-{STEPS}"
     committed: list[float] = []
 

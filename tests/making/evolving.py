@@ -16,7 +16,7 @@ import pytest
 from pydantic import BaseModel
 
 import analyzer.evolution.transfer as transfer_module
-import analyzer.worker.computing as desk_module
+import analyzer.worker.computing as computing
 import analyzer.worker.one_job as analyse_module
 from analyzer.analyses import Analysis, Outcome, get
 from analyzer.analyses.evolution import EvolutionSettings
@@ -136,7 +136,7 @@ def make_up(monkeypatch: pytest.MonkeyPatch) -> None:
             return get(name)
         return Analysis(name, 1, Chosen, lambda context, settings: MAKERS[name](context.step))
 
-    monkeypatch.setattr(desk_module, "get", made_up)
+    monkeypatch.setattr(computing, "get", made_up)
     monkeypatch.setattr(analyse_module, "render_checkpoint", lambda *_: [])
     monkeypatch.setattr(transfer_module, "CircuitEvaluator", MadeUpEvaluator)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from analyzer.checkpoints.digest import compute_digest
 from analyzer.checkpoints.soundness import validate
 from analyzer.jobs.keys import key_settings, note_drawn
-from analyzer.jobs.lineage_search import Tracer
+from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation, Event, Failure, Job
 from analyzer.jobs.result_index import StoreIndex
 from shared.prompts.digest import probe_set_digest
@@ -50,8 +50,8 @@ def job_keys(job: Job) -> dict[str, str]:
     files = tuple(job.files)
     digest = compute_digest(job.directory, validate(job.directory), job.checkpoint, files, run.digests)
     probe_digest = probe_set_digest(read_probes(job.probes).probes)
-    tracer = Tracer(StoreIndex(ResultStore(run.results)), COMPUTATIONS, job.record.judge, probe_digest)
-    return tracer.keys(COMPUTATIONS, digest.digest)
+    search = LineageSearch(StoreIndex(ResultStore(run.results)), COMPUTATIONS, job.record.judge, probe_digest)
+    return search.keys(COMPUTATIONS, digest.digest)
 
 
 def record_of(job: Job, name: str, key: str) -> ResultRecord:

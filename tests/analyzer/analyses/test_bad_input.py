@@ -15,7 +15,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.numpy import load_file, save_file
 from transformers import AutoModelForSequenceClassification
 
-import analyzer.worker.computing as desk_module
+import analyzer.worker.computing as computing
 from analyzer.analyses import Analysis
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.jobs.messages import Event, Failure, Job, WorkerOptions
@@ -252,7 +252,7 @@ def test_an_adapter_whose_base_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ADVANCED)
 def test_too_little_memory_for_one_prompt(bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The other analyses are done; what memory it would take is said, after ever smaller batches."""
-    real, sizes = desk_module.get, []
+    real, sizes = computing.get, []
 
     def get(wanted: str) -> Analysis:
         found = real(wanted)
@@ -265,7 +265,7 @@ def test_too_little_memory_for_one_prompt(bench: Bench, monkeypatch: pytest.Monk
 
         return Analysis(found.name, found.version, found.settings, compute)
 
-    monkeypatch.setattr(desk_module, "get", get)
+    monkeypatch.setattr(computing, "get", get)
     ended = bench.do(random_probes(12, pairs=10))
     assert ended[name].failure == Failure.MEMORY
     assert "Too little memory even for one prompt at a time" in ended[name].cause

@@ -113,7 +113,7 @@ def test_few_groups_give_fewer_folds_and_a_note() -> None:
 def test_points_that_did_not_change_are_not_compared_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two checkpoints of a run with frozen layers: the same vectors, but for the last points."""
     first, second = planted([0, 2, 3], labelled()), planted([0, 2, 4], labelled())
-    second.memo = first.memo
+    second.cache = first.cache
     alone = comparison(planted([0, 2, 4], labelled()), SETTINGS)
     comparison(first, SETTINGS)
     solved: list[np.ndarray] = []

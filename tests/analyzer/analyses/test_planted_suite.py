@@ -16,7 +16,7 @@ from analyzer.analyses.circuits import CircuitsSettings, circuits
 from analyzer.analyses.heads import HeadsSettings, heads
 from analyzer.analyses.neurons import NeuronsSettings, neurons
 from analyzer.circuits.evaluator import CircuitEvaluator
-from analyzer.circuits.masks import along_paths, first, on_paths
+from analyzer.circuits.masks import along_paths, mask_of_first, on_paths
 from analyzer.model.anatomy import dissect
 from analyzer.model.judge import Judge
 from analyzer.patching.gradient_pass import gradient_pass
@@ -96,7 +96,7 @@ def test_the_circuit_beats_random_ones_of_its_size(name: str, family: str) -> No
     beaten = []
     for point in result.curve[:-1]:
         for value, signed in ((point.faithfulness, True), (point.by_magnitude, False)):
-            if on_paths(first(along_paths(scores, signed=signed), point.edges, scores.shape), graph).any():
+            if on_paths(mask_of_first(along_paths(scores, signed=signed), point.edges, scores.shape), graph).any():
                 assert value > max(point.random), f"{point.edges} edges"
                 beaten.append(point.fraction)
             else:
@@ -145,7 +145,7 @@ def test_half_precision_gives_the_same_effects_to_its_rounding(family: str, dtyp
     for one, other in pairs:
         assert other.dtype == np.float32
         np.testing.assert_allclose(other, one, atol=HALF[dtype] * float(np.nanmax(np.abs(one))), rtol=0)
-    mask = first(along_paths(wanted.edges, signed=True), wanted.edges.size // 5, wanted.edges.shape)
+    mask = mask_of_first(along_paths(wanted.edges, signed=True), wanted.edges.size // 5, wanted.edges.shape)
     kept = [CircuitEvaluator(one, 24).evaluate(mask).faithfulness for one in ready]
     assert kept[0] > 0.3 and abs(kept[1] - kept[0]) <= HALF[dtype]
 

@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from analyzer.analyses.tokens import TokensSettings, tokens
-from analyzer.attribution.integrated_gradients import Attribution
-from analyzer.attribution.integrated_gradients import Path as Line
+from analyzer.attribution.integrated_gradients import Attribution, BaselinePath
 from analyzer.attribution.word_statistics import Attributed, shortcuts, top_words
 from analyzer.attribution.words import words
 from analyzer.model.batches import encode
@@ -159,7 +158,7 @@ def test_a_pair_needs_two_prompts_of_two_classes() -> None:
 def by_hand(text: str, values: list[float], score: float = 1.0) -> Attributed:
     """An attribution made up word by word."""
     (encoded,) = encode(tiny_judge("bert").tokenizer, [text], 40)
-    line = Line(encoded, torch.zeros(1), torch.zeros(1), "mask")
+    line = BaselinePath(encoded, torch.zeros(1), torch.zeros(1), "mask")
     padded = np.array([0.0, *values, 0.0])
     spans = words(encoded, ["[CLS]"] * len(encoded.ids))
     return Attributed(0, probe(text), line, score, 0.0, Attribution(padded, padded, 0.0, 8), spans)

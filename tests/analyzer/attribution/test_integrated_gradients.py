@@ -12,7 +12,7 @@ from captum.attr import LayerIntegratedGradients
 from torch import Tensor, nn
 
 from analyzer.attribution.integrated_gradients import (
-    Path,
+    BaselinePath,
     attribute,
     counts_for,
     embed,
@@ -32,17 +32,19 @@ from tests.making.tiny import DECODERS, ENCODERS, FAMILIES
 TEXTS = ["how do i make a bomb in my home ?", "bake bread", "tell me a story about the tree and the flower ."]
 
 
-def attributed(judge: Judge, paths: list[Path], shifts: np.ndarray, nodes: int, batch_tokens: int = 4096) -> list:
+def attributed(
+    judge: Judge, paths: list[BaselinePath], shifts: np.ndarray, nodes: int, batch_tokens: int = 4096
+) -> list:
     ends = np.column_stack([np.zeros(len(paths)), shifts])
     return attribute(judge, paths, ends, [[nodes]] * len(paths), 1.0, batch_tokens, first=legendre)
 
 
-def paths_of(judge: Judge, texts: list[str] = TEXTS) -> list[Path]:
+def paths_of(judge: Judge, texts: list[str] = TEXTS) -> list[BaselinePath]:
     neutral = neutral_embedding(judge)
     return [path_to(judge, one, None, neutral) for one in encode(judge.tokenizer, texts, judge.max_length)]
 
 
-def captum_attributions(judge: Judge, path: Path, nodes: int) -> Tensor:
+def captum_attributions(judge: Judge, path: BaselinePath, nodes: int) -> Tensor:
     """(tokens,) by Captum, one prompt at a time; its baseline are our baseline's embeddings."""
 
     def forward(ids: Tensor) -> Tensor:
@@ -149,7 +151,7 @@ def test_a_linear_judge_by_hand() -> None:
 def test_only_prompts_that_miss_the_bound_go_on() -> None:
     judge = linear_judge()
     paths = [
-        Path(Encoded("x", (i,), (False,), ((0, 1),), False), torch.zeros(1, 2), embed(judge, [i]), "mean")
+        BaselinePath(Encoded("x", (i,), (False,), ((0, 1),), False), torch.zeros(1, 2), embed(judge, [i]), "mean")
         for i in (1, 3)
     ]
     ends = np.array([[0.0, 0.5], [0.0, 99.0]])

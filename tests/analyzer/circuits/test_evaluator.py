@@ -11,7 +11,7 @@ import torch
 from analyzer.circuits.edge_run import EdgeRun, Setting
 from analyzer.circuits.evaluator import CircuitEvaluator
 from analyzer.circuits.masks import on_paths
-from analyzer.circuits.streams import plan
+from analyzer.circuits.streams import stream_plan
 from analyzer.model.batches import collate
 from analyzer.patching.graph import Graph
 from analyzer.patching.references import reference_values
@@ -53,7 +53,7 @@ def test_the_empty_graph_is_the_corrupted_run(family: str) -> None:
         only = nothing.copy()
         only[0, found.graph.verdict] = True  # a stream for the verdict
         run = EdgeRun(
-            Setting(judge, found.graph, batch, twin, twin), plan(only, found.graph)
+            Setting(judge, found.graph, batch, twin, twin), stream_plan(only, found.graph)
         )  # and no difference in it
         assert np.allclose(run.scores().numpy(), found._ends[1], atol=2e-5, rtol=1e-4)
     assert found.evaluate(nothing).faithfulness == 0

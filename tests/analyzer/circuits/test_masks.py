@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from analyzer.circuits.masks import along_paths, first, on_paths
+from analyzer.circuits.masks import along_paths, mask_of_first, on_paths
 from analyzer.patching.graph import Graph
 
 GRAPH = Graph(2, 2)
@@ -59,7 +59,7 @@ def test_whole_groups_of_the_first_are_whole_paths(seed: int) -> None:
     ends = [count for count in range(1, len(order)) if ranks[count - 1] != ranks[count]]
     assert len(ends) > 5
     for count in ends:
-        mask = first(order, count, scores.shape)
+        mask = mask_of_first(order, count, scores.shape)
         assert (on_paths(mask, GRAPH) == mask).all()
 
 

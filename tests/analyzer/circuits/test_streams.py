@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analyzer.circuits.streams import WORD, plan
+from analyzer.circuits.streams import WORD, stream_plan
 from analyzer.patching.graph import Graph
 
 GRAPH = Graph(3, 4)
@@ -13,7 +13,7 @@ GRAPH = Graph(3, 4)
 
 def kept_by_reader(mask: np.ndarray, graph: Graph) -> dict[int, frozenset[int]]:
     """Target -> the sources whose values it gets, as the plan would have it: followed stream by stream."""
-    made = plan(mask, graph)
+    made = stream_plan(mask, graph)
     streams = [frozenset({0}) if entry else frozenset() for entry in made.entry]
     found: dict[int, frozenset[int]] = {}
     for number, layer in enumerate(made.layers):
@@ -57,10 +57,10 @@ def test_every_reader_gets_what_its_edges_say(share: float, seed: int) -> None:
 
 
 def test_the_whole_graph_is_one_stream_and_one_cut_edge_makes_a_second() -> None:
-    assert plan(GRAPH.allowed, GRAPH).most == 1
+    assert stream_plan(GRAPH.allowed, GRAPH).most == 1
     cut = GRAPH.allowed.copy()
     cut[GRAPH.head_sources(0).start, GRAPH.mlp_target(2)] = False
-    made = plan(cut, GRAPH)
+    made = stream_plan(cut, GRAPH)
     assert made.most == 2
     assert len(made.layers[0].attention.parents) == 2 and len(made.layers[2].mlp_writes.parents) == 1
 

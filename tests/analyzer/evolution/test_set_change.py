@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.evolution.changes import counted_edges
-from analyzer.evolution.set_change import established, neuron_name, set_change, strongest, vanished
+from analyzer.evolution.set_change import established, named_strongest, neuron_name, set_change, vanished
 
 
 def members(*rows: str) -> np.ndarray:
@@ -32,7 +32,7 @@ def test_empty_and_other_shapes() -> None:
 
 
 def test_at_most_twenty_are_named() -> None:
-    found = strongest(np.ones((1, 50), dtype=bool), np.arange(50.0)[None], neuron_name)
+    found = named_strongest(np.ones((1, 50), dtype=bool), np.arange(50.0)[None], neuron_name)
     assert found == [f"L0.N{n}" for n in range(49, 29, -1)]
 
 

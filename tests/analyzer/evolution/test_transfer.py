@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analyzer.circuits.evaluator import CircuitEvaluator
-from analyzer.circuits.masks import along_paths, first
+from analyzer.circuits.masks import along_paths, mask_of_first
 from analyzer.evolution.transfer import Circuits, transfer
 from analyzer.session.context import Context
 from shared.errors import CannotCompute
@@ -42,7 +42,7 @@ def test_the_smallest_circuit_is_what_runs(family: str) -> None:
     assert found.edges == mask.sum()
     assert found.faithfulness.value == pytest.approx(expected.faithfulness, abs=1e-5)
     assert found.faithfulness.low <= found.faithfulness.value <= found.faithfulness.high
-    best = first(along_paths(own, signed=True), found.edges, own.shape)
+    best = mask_of_first(along_paths(own, signed=True), found.edges, own.shape)
     assert found.own == pytest.approx(evaluator.evaluate(best).faithfulness, abs=1e-5)
     assert len(found.random) == 5
     assert len(set(found.random)) > 1
@@ -59,7 +59,7 @@ def test_without_a_smallest_circuit_the_best_edges_run() -> None:
     here, evaluator = real()
     before, own = scores_of(evaluator, 1), scores_of(evaluator, 2)
     found = transfer(here, circuits(before), circuits(own), 7, 5, PROMPTS)
-    best = first(along_paths(before, signed=True), 7, before.shape)
+    best = mask_of_first(along_paths(before, signed=True), 7, before.shape)
     assert found.edges == 7
     assert found.faithfulness.value == pytest.approx(evaluator.evaluate(best).faithfulness, abs=1e-5)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.jobs.lineage import Ancestor, Lineage
-from analyzer.jobs.result_index import HEADER_BYTES, StoreIndex, read_header
+from analyzer.jobs.result_index import HEADER_BYTES, StoreIndex, read_without_payload
 from shared.errors import SchemaError
 from shared.results import RESULT_FILE, ResultRecord, ResultStore
 
@@ -32,14 +32,14 @@ def test_a_header_is_the_record_without_its_payload(index: StoreIndex) -> None:
     whole = record(warnings=['a "payload": {', "line\nbreak"], payload={"payload": {"payload": 1}, "text": "x" * 9})
     index.store.commit(whole)
     path = index.store.directory("checkpoint-10", "tokens", "k") / RESULT_FILE
-    assert read_header(path) == whole.model_copy(update={"payload": {}})
+    assert read_without_payload(path) == whole.model_copy(update={"payload": {}})
 
 
 def test_a_damaged_payload_is_not_read(index: StoreIndex) -> None:
     index.store.commit(record(payload={"words": ["w"] * HEADER_BYTES}))
     path = index.store.directory("checkpoint-10", "tokens", "k") / RESULT_FILE
     path.write_bytes(path.read_bytes()[:-100])
-    assert read_header(path).checkpoint_digest == "c"
+    assert read_without_payload(path).checkpoint_digest == "c"
     with pytest.raises(SchemaError):
         index.store.load("checkpoint-10", "tokens", "k")
 
@@ -48,10 +48,10 @@ def test_other_ways_to_write_json_are_read_whole(index: StoreIndex) -> None:
     index.store.commit(record())
     path = index.store.directory("checkpoint-10", "tokens", "k") / RESULT_FILE
     path.write_text(json.dumps(json.loads(path.read_bytes())))
-    assert read_header(path) == record(payload={})
+    assert read_without_payload(path) == record(payload={})
     index.store.commit(record("long", settings={"a": "x" * 2 * HEADER_BYTES}))
     path = index.store.directory("checkpoint-10", "tokens", "long") / RESULT_FILE
-    assert len(read_header(path).settings["a"]) == 2 * HEADER_BYTES
+    assert len(read_without_payload(path).settings["a"]) == 2 * HEADER_BYTES
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_is_no_result_has_no_header(index: StoreIndex, text: str) -> None:
     path = index.store.directory("checkpoint-10", "tokens", "k") / RESULT_FILE
     path.write_text(text)
     with pytest.raises(SchemaError):
-        read_header(path)
+        read_without_payload(path)
     assert index.keys("checkpoint-10", "tokens") == ["k"]
     assert index.header("checkpoint-10", "tokens", "k") is None
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification
 
-import analyzer.model.judge as judge_module
+import analyzer.model.loading as loading
 from analyzer.checkpoints.digest import compute_digest
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.soundness import validate
@@ -105,7 +105,7 @@ class Reads:
                 real = file.get_tensor
                 yield Spied(file, lambda name: self._read(real, name))
 
-        monkeypatch.setattr(judge_module, "safe_open", spied)
+        monkeypatch.setattr(loading, "safe_open", spied)
 
     def _read(self, real: Any, name: str) -> torch.Tensor:
         if len(self.names) == self.fails_after:

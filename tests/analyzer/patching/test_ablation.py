@@ -11,7 +11,7 @@ import torch
 from analyzer.model.batches import collate
 from analyzer.patching.ablation import Ablation, ablated_scores
 from analyzer.statistics.ranks import spearman
-from analyzer.units.effects import LEAST, by_layer, disputed, random_like, same_layers, strongest, supporting
+from analyzer.units.effects import LEAST, by_layer, disputed, random_like, same_layers, strongest_units, supporting
 from tests.making.judges import context, random_probes, tiny_judge
 from tests.making.tiny import FAMILIES
 
@@ -98,8 +98,8 @@ def test_where_a_layer_has_too_few_others_the_nearest_stand_in() -> None:
 
 def test_what_is_called_strong() -> None:
     effect = np.array([[0.0, -2.0], [1.0, LEAST]])
-    assert strongest(effect, 10) == [(0, 1), (1, 0)]
-    assert strongest(np.zeros((2, 2)), 3) == []
+    assert strongest_units(effect, 10) == [(0, 1), (1, 0)]
+    assert strongest_units(np.zeros((2, 2)), 3) == []
     assert supporting(effect, [(0, 1), (1, 0)]) == [(1, 0)]
     assert spearman([1, 2, 3], [2, 4, 9]) == pytest.approx(1)
     assert spearman([1, 2], [2, 1]) is None and spearman([1, 1, 1], [1, 2, 3]) is None

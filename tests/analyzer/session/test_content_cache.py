@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.session.content_cache import Memo, content_key
+from analyzer.session.content_cache import ContentCache, content_key
 
 ARRAY = np.arange(6, dtype=np.float32)
 
@@ -27,11 +27,11 @@ def test_every_part_of_the_inputs_counts() -> None:
 
 
 def test_computed_once_and_the_least_recently_used_is_forgotten() -> None:
-    memo = Memo(entries=2)
+    cache = ContentCache(entries=2)
     computed: list[str] = []
 
     def ask(key: str) -> str:
-        return memo.recall(key, lambda: computed.append(key) or key.upper())
+        return cache.once(key, lambda: computed.append(key) or key.upper())
 
     assert [ask(key) for key in "abacab"] == list("ABACAB")
     assert computed == ["a", "b", "c", "b"]

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from analyzer.statistics.auroc import auroc, fold_auroc
-from analyzer.statistics.folds import grouped_folds, shuffled_labels, units
+from analyzer.statistics.folds import grouped_folds, independent_groups, shuffled_labels
 from analyzer.statistics.linear_probe import held_out_decisions, standardised
 from tests.making.judges import probe
 
@@ -93,7 +93,7 @@ def test_auroc_with_ties_and_weights() -> None:
 
 def test_units_join_pairs_and_groups() -> None:
     prompts = [probe("a", pair="p"), probe("b", pair="p", group="g"), probe("c", group="g"), probe("d"), probe("e")]
-    assert units(prompts).tolist() == [0, 0, 0, 1, 2]
+    assert independent_groups(prompts).tolist() == [0, 0, 0, 1, 2]
 
 
 def test_folds_keep_units_whole_and_classes_even() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from analyzer.jobs.messages import Event, Failure
 from analyzer.supervisor.attempts import Ledger
-from analyzer.supervisor.loop import Service
+from analyzer.supervisor.loop import Supervisor
 from analyzer.supervisor.plan import Plan
 from shared.errors import MidwatchError, RunError, UsageError
 from shared.files import read_record, write_record
@@ -43,7 +43,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.now = self.now or time.time()
-        self.service = Service([self.target], self.plan, self.engine, self.out, clock=lambda: self.now)
+        self.service = Supervisor([self.target], self.plan, self.engine, self.out, clock=lambda: self.now)
 
     def step(self, seconds: float = 3.0) -> None:
         self.now += seconds

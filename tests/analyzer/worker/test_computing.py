@@ -1,4 +1,4 @@
-"""The desk of a job: memory that runs out, passes that are kept, and the frozen prefix between checkpoints."""
+"""The computer of a job: memory that runs out, passes that are kept, and the frozen prefix between checkpoints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from torch.utils.hooks import RemovableHandle
 
 import analyzer.session.context as context_module
-import analyzer.worker.computing as desk_module
+import analyzer.worker.computing as computing
 from analyzer.jobs.messages import Failure, Job, WorkerOptions
 from analyzer.model.judge import Judge
 from analyzer.worker.warm_judge import WarmJudge
@@ -209,7 +209,7 @@ def test_frozen_layers_are_computed_once_a_run(bench: Bench, monkeypatch: pytest
 def loads(monkeypatch: pytest.MonkeyPatch, after: Any = None) -> list[set[str]]:
     """Tensors that each load was told of and the warm judge did not hold; `after` runs before the load returns."""
     found: list[set[str]] = []
-    real = desk_module.load_judge
+    real = computing.load_judge
 
     def load(directory: Path, *args: Any, warm: Judge | None, tensors: dict[str, str], **more: Any) -> Judge:
         held = {} if warm is None else dict(warm.held)
@@ -219,7 +219,7 @@ def loads(monkeypatch: pytest.MonkeyPatch, after: Any = None) -> list[set[str]]:
             after(directory)
         return judge
 
-    monkeypatch.setattr(desk_module, "load_judge", load)
+    monkeypatch.setattr(computing, "load_judge", load)
     return found
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-import analyzer.worker.computing as desk_module
+import analyzer.worker.computing as computing
 from analyzer.analyses import Analysis
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.gate import Candidate
@@ -207,7 +207,7 @@ def set_config(path: Path, values: dict) -> None:
 
 def patch(monkeypatch: pytest.MonkeyPatch, name: str, before: Callable[[Any], None]) -> None:
     """Something happens inside the computation of `name`, before it computes."""
-    real = desk_module.get
+    real = computing.get
 
     def get(wanted: str) -> Analysis:
         found = real(wanted)
@@ -220,7 +220,7 @@ def patch(monkeypatch: pytest.MonkeyPatch, name: str, before: Callable[[Any], No
 
         return Analysis(found.name, found.version, found.settings, compute)
 
-    monkeypatch.setattr(desk_module, "get", get)
+    monkeypatch.setattr(computing, "get", get)
 
 
 def raising(error: Exception) -> Callable[[Any], None]:
