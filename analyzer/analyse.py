@@ -22,6 +22,7 @@ from analyzer.store_index import StoreIndex
 from analyzer.trace import Tracer
 from analyzer.validate import Weights, validate
 from shared.errors import CheckpointChanged, CheckpointRejected, JudgeError, SchemaError, UsageError
+from shared.own_folders import MIDWATCH, VISUALIZATIONS
 from shared.prompts.digest import probe_set_digest
 from shared.prompts.probes import read_probes
 from shared.render import render_checkpoint
@@ -31,7 +32,7 @@ from shared.run import Run
 logger = logging.getLogger(__name__)
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
-PERMISSION_ERRORS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
+PERMISSION_ERRORS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP}
 
 Emit = Callable[[Event], None]
 
@@ -221,4 +222,4 @@ def _is_storage(error: OSError, out: Path) -> bool:
     if error.errno in DISK_ERRORS:
         return True
     name = str(error.filename or "")
-    return error.errno in PERMISSION_ERRORS and name.startswith(str(out / "_midwatch"))
+    return error.errno in PERMISSION_ERRORS and name.startswith((str(out / MIDWATCH), str(out / VISUALIZATIONS)))

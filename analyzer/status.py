@@ -98,8 +98,8 @@ def _state(watched: WatchedRun, service: Service, now: float) -> tuple[State, st
         return "paused", f"{service.pause.cause}. Free space or make it writable; work goes on by itself."
     if not service.computations:
         return "starting", "The worker is starting."
-    if watched.description.problem:
-        return "waiting", watched.description.problem
+    if problem := watched.fault or watched.description.problem:
+        return "waiting", problem
     if watched.queue():
         if running is not None:
             return "waiting", f"The worker is busy with {running.watched.run.name}."
