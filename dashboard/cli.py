@@ -15,6 +15,7 @@ from pydantic import Field
 from dashboard.chrome.place import DEFAULT_POLL_S, MIN_POLL_S, POLL_VARIABLE, RUNS_VARIABLE
 from shared.cli import positional, settings_command
 from shared.errors import MidwatchError, UsageError
+from shared.processes import NEUTRAL, child_environment, python_command
 from shared.settings import Settings
 
 APP = Path(__file__).with_name("app.py")
@@ -59,7 +60,8 @@ def serve(settings: DashboardSettings) -> None:
     check_port(settings.address, settings.port)
     typer.echo(f"Midwatch dashboard over {root}: {url(settings)}  (Ctrl-C stops it)")
     sys.stdout.flush()
-    environment = os.environ | {RUNS_VARIABLE: str(root), POLL_VARIABLE: str(settings.poll)}
+    environment = child_environment(**{RUNS_VARIABLE: str(root), POLL_VARIABLE: str(settings.poll)})
+    os.chdir(NEUTRAL)  # Streamlit would read a .streamlit/config.toml of the working directory
     os.execve(sys.executable, arguments(settings), environment)  # noqa: S606 - our own interpreter
 
 
@@ -69,8 +71,7 @@ def arguments(settings: DashboardSettings) -> list[str]:
     if settings.address not in EVERYWHERE:
         hosts.append(settings.address)
     return [
-        sys.executable,
-        *("-m", "streamlit", "run", str(APP)),
+        *python_command("streamlit", "run", str(APP)),
         f"--server.address={settings.address}",
         f"--server.port={settings.port}",
         # unset, a server that listens everywhere asks the internet for its own address

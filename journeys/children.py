@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from pathlib import Path
 from types import FrameType
 
 from shared.errors import MidwatchError
+from shared.own_folders import open_log
+from shared.processes import NEUTRAL, child_environment, python_command
 
 GRACE_S = 30.0
 """Seconds a process has to end after SIGTERM before it is killed: a trainer may be inside a save."""
@@ -44,12 +45,16 @@ class Child:
             )
 
 
-def start(arguments: Sequence[str], log: Path, cores: Sequence[int] = ()) -> Child:
-    """Start `midwatch ARGUMENTS...` with its output in `log`, on `cores` where the system lets us choose."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+def start(arguments: Sequence[str], log: Path, cores: Sequence[int] = (), place: Path = NEUTRAL) -> Child:
+    """Start `midwatch ARGUMENTS...` with its output in `log`, on `cores` where the system lets us choose.
+
+    `place` is its working directory, from which relative paths are meant.
+    """
+    with open_log(log, "wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "midwatch", *arguments],
+            python_command("midwatch", *arguments),
+            env=child_environment(),
+            cwd=place,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

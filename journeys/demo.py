@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -15,6 +15,7 @@ from journeys.screen import screen
 from journeys.settings import DemoSettings
 from journeys.summary import summary
 from shared.errors import MidwatchError
+from shared.processes import NEUTRAL, child_environment, python_command
 from shared.run import Run
 
 POLL_S = 0.5
@@ -46,16 +47,14 @@ def start_trainer(run: Run, settings: DemoSettings) -> Child | None:
     words = ["train", "--output-dir", str(run.path), "--epochs", str(settings.epochs)]
     words += ["--cores", str(len(cores))] if cores else []
     words += ["--resume"] if run.record.is_file() else []
-    words += ["--config", str(settings.train_config)] if settings.train_config else []
-    return start(words, run.midwatch / "train.log", cores)
+    return _start(words, settings.train_config, run.midwatch / "train.log", cores)
 
 
 def start_analyzer(run: Run, settings: DemoSettings) -> Child:
     """`midwatch watch` on the last core."""
     _, cores = split_cores()
     words = ["watch", str(run.path), "--cores", "1", "--suite", "advanced" if settings.advanced else "basic"]
-    words += ["--config", str(settings.watch_config)] if settings.watch_config else []
-    return start(words, run.midwatch / "watch.log", cores)
+    return _start(words, settings.watch_config, run.midwatch / "watch.log", cores)
 
 
 def follow(run: Run, trainer: Child | None, children: list[Child], started: float) -> Progress:
@@ -81,8 +80,8 @@ def follow(run: Run, trainer: Child | None, children: list[Child], started: floa
 
 def serve(run: Run, port: int) -> None:
     """The dashboard in the foreground, until it is interrupted. Raises MidwatchError when it fails."""
-    words = [sys.executable, "-m", "midwatch", "dashboard", str(run.path), "--port", str(port)]
-    process = subprocess.Popen(words)
+    words = python_command("midwatch", "dashboard", str(run.path), "--port", str(port))
+    process = subprocess.Popen(words, env=child_environment(), cwd=NEUTRAL)
     try:
         code = process.wait()
     except KeyboardInterrupt:
@@ -92,6 +91,13 @@ def serve(run: Run, port: int) -> None:
         process.wait()
     if code:
         raise MidwatchError(f"The dashboard ended with exit code {code}.")
+
+
+def _start(words: list[str], config: Path | None, log: Path, cores: list[int]) -> Child:
+    """A child with its config file, whose own relative paths are meant from where the user stands."""
+    if config is None:
+        return start(words, log, cores)
+    return start([*words, "--config", str(config.absolute())], log, cores, Path.cwd())
 
 
 def _is_trained(run: Run) -> bool:

@@ -3,6 +3,7 @@
 MidwatchError                exit code 1: something failed; the message says what to do
 ├── UsageError               exit code 2: the call, a setting or an input file is not usable as given
 ├── RunError                 a run directory is missing, empty or unreadable
+│   └── LinkInTheWay         a symbolic link stands in place of a folder of ours; an OSError, too
 ├── CheckpointRejected       the gate refuses a checkpoint; carries a short machine-readable `code`
 ├── CheckpointChanged        a checkpoint changed or vanished while it was analysed; its result is discarded
 ├── JudgeError               the model loads but cannot serve as a judge (labels, tokenizer, NaN)
@@ -13,6 +14,9 @@ A MidwatchError reaches the user as its one sentence; anything else is a bug and
 """
 
 from __future__ import annotations
+
+import errno
+from pathlib import Path
 
 
 class MidwatchError(Exception):
@@ -29,6 +33,20 @@ class UsageError(MidwatchError):
 
 class RunError(MidwatchError):
     """A run directory is missing, empty or unreadable."""
+
+
+class LinkInTheWay(RunError, OSError):
+    """A symbolic link stands in place of a folder of ours, which we don't follow.
+
+    An OSError as well: whoever is prepared for a disk that refuses to be written is prepared for this.
+    """
+
+    def __init__(self, path: Path) -> None:
+        advice = "is a symbolic link, which Midwatch does not follow; remove it, or choose another place with --out"
+        super().__init__(errno.ELOOP, advice, str(path))
+
+    def __str__(self) -> str:
+        return f"{self.filename} {self.strerror}."
 
 
 class CheckpointRejected(MidwatchError):

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from shared.errors import SchemaError
+from shared.own_folders import make_directory
 
 MAX_JSON_BYTES = 64 * 2**20
 """Largest JSON file read, in bytes: a hostile or runaway file must not eat the process's memory."""
@@ -32,8 +33,11 @@ def fsync_directory(path: Path) -> None:
 
 
 def write_bytes_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Replace `path` by `data` in one step; `durable` adds the fsyncs that survive a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replace `path` by `data` in one step; `durable` adds the fsyncs that survive a power cut.
+
+    Raises OSError, among it LinkInTheWay.
+    """
+    make_directory(path.parent)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -97,7 +101,7 @@ def write_record(path: Path, record: BaseModel, *, durable: bool = True) -> None
 
 def append_jsonl(path: Path, value: dict[str, Any]) -> None:
     """Append one line. A single write of one line is whole or, after a crash, a last line readers skip."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(path.parent)
     line = (json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "surrogatepass")
     with path.open("ab+") as file:
         if file.tell() > 0:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 
 from shared.errors import SchemaError
 from shared.files import fsync_directory, read_record, write_json_atomic
+from shared.own_folders import list_directory, make_directory, refuse_links, remove_directory
 from shared.records import Frozen
 from shared.run import CHECKPOINT_NAME, step_of
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 RESULT_FILE = "result.json"
 TENSORS_FILE = "tensors.safetensors"
+HALF_DONE = re.compile(r"\.(?:[0-9a-f]{20}|removed)\.[a-z0-9_]{8}")
+"""Name of a directory in which a result is being written or removed: of its key, and what `mkdtemp` adds."""
 
 
 class ResultRecord(Frozen):
@@ -105,12 +108,13 @@ class ResultStore:
     def commit(self, record: ResultRecord, tensors: Mapping[str, np.ndarray] | None = None) -> bool:
         """Publish a result: write aside, fsync, rename, fsync the parent. False when the key was there first.
 
-        Raises OSError (disk full, read-only); nothing half-written stays visible then.
+        Raises OSError (disk full, read-only, LinkInTheWay); nothing half-written stays visible then.
         """
         final = self.directory(record.checkpoint, record.analysis, record.key)
+        refuse_links(final)
         if self.has(record.checkpoint, record.analysis, record.key):
             return False
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(final.parent)
         aside = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{record.key}."))
         try:
             if tensors:
@@ -120,7 +124,7 @@ class ResultStore:
             fsync_directory(aside)
             aside.rename(final)
         except BaseException as error:
-            shutil.rmtree(aside, ignore_errors=True)
+            remove_directory(aside)
             if isinstance(error, OSError) and self.has(record.checkpoint, record.analysis, record.key):
                 return False  # somebody else's rename came first
             raise
@@ -188,11 +192,24 @@ class ResultStore:
     def remove(self, checkpoint: str, analysis: str, key: str) -> None:
         """Forget one result (`--force`): renamed aside first, so that no reader meets half of it."""
         path = self.directory(checkpoint, analysis, key)
+        refuse_links(path)
         if not path.is_dir():
             return
         aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=".removed."))
         path.rename(aside / key)
-        shutil.rmtree(aside)
+        remove_directory(aside)
+
+    def sweep(self) -> None:
+        """Remove what was left by an analyzer killed in the middle of a commit. Raises LinkInTheWay.
+
+        Safe while we have the lease: whoever else still commits finds its folder gone, and has not committed.
+        """
+        for checkpoint in self.checkpoints():
+            for analysis in list_directory(self.root / checkpoint):
+                folder = self.root / checkpoint / analysis
+                for name in list_directory(folder):
+                    if HALF_DONE.fullmatch(name):
+                        remove_directory(folder / name)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from shared.errors import RunError, SchemaError, UsageError
 from shared.files import read_json, write_json_atomic
+from shared.own_folders import MIDWATCH, VISUALIZATIONS, refuse_links
 
 CHECKPOINT_NAME = re.compile(r"^checkpoint-([0-9]+)\Z")
 
@@ -35,7 +36,7 @@ class Run:
         path = Path(path).expanduser().resolve()
         if not path.is_dir():
             raise RunError(f"{path} is not a directory; give the output directory of a training run.")
-        source = path / "_midwatch" / "source.json"
+        source = path / MIDWATCH / "source.json"
         if out is None and source.is_file():
             try:
                 return cls(Path(read_json(source)["run"]), path)
@@ -53,6 +54,20 @@ class Run:
                 f"{self.out} holds the results of {Run.at(self.out).path}; pass another --out directory."
             )
         write_json_atomic(source, {"run": str(self.path)})
+
+    def refuse_links(self) -> None:
+        """Raise LinkInTheWay when a symbolic link stands in place of a folder that we write in."""
+        ours = (
+            self.visualizations,
+            self.results,
+            self.pins,
+            self.attempts,
+            self.digests,
+            self.drawn,
+            self.requests,
+        )
+        for folder in ours:
+            refuse_links(folder)
 
     @property
     def name(self) -> str:
@@ -78,16 +93,16 @@ class Run:
 
     @property
     def visualizations(self) -> Path:
-        return self.out / "training_visualizations"
+        return self.out / VISUALIZATIONS
 
     @property
     def midwatch(self) -> Path:
-        return self.out / "_midwatch"
+        return self.out / MIDWATCH
 
     @property
     def commits(self) -> Path:
         """Commit files: the trainer's, so under `path` also when `out` is elsewhere."""
-        return self.path / "_midwatch" / "commits"
+        return self.path / MIDWATCH / "commits"
 
     @property
     def results(self) -> Path:
@@ -105,6 +120,11 @@ class Run:
     def digests(self) -> Path:
         """Cache of content digests by fingerprint; may be deleted."""
         return self.midwatch / "digests"
+
+    @property
+    def drawn(self) -> Path:
+        """Which results the figures show."""
+        return self.midwatch / "drawn"
 
     @property
     def requests(self) -> Path:
@@ -135,7 +155,7 @@ class Run:
 
 def looks_like_run(path: Path) -> bool:
     """Whether a directory is itself a run (rather than a folder of runs)."""
-    if (path / "run.json").is_file() or (path / "_midwatch").is_dir():
+    if (path / "run.json").is_file() or (path / MIDWATCH).is_dir():
         return True
     try:
         return any(CHECKPOINT_NAME.match(entry.name) for entry in path.iterdir())

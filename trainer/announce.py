@@ -11,6 +11,7 @@ The commit file `<output_dir>/_midwatch/commits/checkpoint-<step>.json` lists th
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import math
@@ -68,10 +69,15 @@ def announce(output_dir: Path, step: int, epoch: float | None, metrics: dict[str
         "written_at": time.time(),
     }
     commits = output_dir / "_midwatch" / "commits"
+    for folder in (commits.parent, commits):
+        if folder.is_symlink():
+            raise OSError(errno.ELOOP, "is a symbolic link, which is not followed; remove it", str(folder))
     commits.mkdir(parents=True, exist_ok=True)
     temporary = commits / f".{name}.{os.getpid()}.tmp"
+    temporary.unlink(missing_ok=True)
     try:
-        temporary.write_text(json.dumps(record, allow_nan=False), encoding="utf-8")
+        with temporary.open("x", encoding="utf-8") as file:  # never through a link that stands there
+            file.write(json.dumps(record, allow_nan=False))
         temporary.replace(commits / f"{name}.json")
     except OSError:
         temporary.unlink(missing_ok=True)

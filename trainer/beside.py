@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
+
+from shared.own_folders import open_log
+from shared.processes import NEUTRAL, child_environment, python_command
 
 STOP_SECONDS = 30
 """Time the analyzer gets to put its work down after SIGTERM."""
@@ -16,8 +19,8 @@ STOP_SECONDS = 30
 
 def watch_command(run: Path, interval: int, suite: str, *options: str) -> list[str]:
     """`midwatch watch RUN` in this Python; it analyses every `interval` epochs, the first and the last always."""
-    words = ["watch", str(run), "--interval", str(interval), "--suite", suite, *options]
-    return [sys.executable, "-m", "midwatch", *words]
+    words = ["watch", str(run.absolute()), "--interval", str(interval), "--suite", suite, *options]
+    return python_command("midwatch", *words)
 
 
 @contextmanager
@@ -27,12 +30,10 @@ def analyzer_beside(run: Path, interval: int, suite: str, cores: int, console: C
     A failing analyzer never fails the training: it is said, and `catch_up` makes up for what is missing.
     """
     log = run / "_midwatch" / "analyzer.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     console.print(f"The analyzer runs beside the training; its log: {log}")
     command = watch_command(run, interval, suite, "--cores", str(cores))
-    with log.open("ab") as output:
-        # a session of its own: Ctrl-C in the terminal is ours to pass on, once the last checkpoint is written
-        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    with open_log(log, "ab") as output:
+        process = _start(command, output)
         try:
             yield
         finally:
@@ -45,13 +46,25 @@ def analyzer_beside(run: Path, interval: int, suite: str, cores: int, console: C
 def catch_up(run: Path, interval: int, suite: str, console: Console) -> None:
     """Analyse in the foreground what is still missing, with all cores now that the training is over."""
     console.print("Training is over; the analyzer finishes what is still missing (Ctrl-C leaves it for later).")
-    process = subprocess.Popen(watch_command(run, interval, suite, "--once"), start_new_session=True)
+    process = _start(watch_command(run, interval, suite, "--once"))
     try:
         code = process.wait()
     finally:
         _stop(process)
     if code:
         console.print(f"The analyzer ended with exit code {code}; run `midwatch watch {run} --once` to try again.")
+
+
+def _start(command: list[str], output: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+    """In a session of its own: Ctrl-C in the terminal is ours to pass on, once the last checkpoint is written."""
+    return subprocess.Popen(
+        command,
+        stdout=output,
+        stderr=output,
+        env=child_environment(),
+        cwd=NEUTRAL,
+        start_new_session=True,
+    )
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from analyzer.checkpoints.fingerprint import FileStat, Fingerprint, fingerprint
 from analyzer.checkpoints.gate import Candidate
 from shared.errors import CheckpointChanged, SchemaError
 from shared.files import read_record, write_record
+from shared.own_folders import list_directory, make_directory, refuse_links, remove_directory
 from shared.records import Frozen
 from shared.run import CHECKPOINT_NAME
 
@@ -25,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 PIN_FILE = ".pin.json"
 """Beside the pinned files: what they are pins of. Its leading dot keeps it out of fingerprints."""
+HALF_MADE = re.compile(r"\.checkpoint-[0-9]+\.[a-z0-9_]{8}")
+"""Name of a directory in which a pin is being made: of its checkpoint, and what `mkdtemp` adds."""
 COPY_BELOW = 16 * 2**20
 """Files smaller than this that are not safetensors are copied, bytes; larger ones are linked like weights."""
 
@@ -66,16 +70,18 @@ class PinStore:
     def pin(self, candidate: Candidate) -> Pin | None:
         """Pin a checkpoint; None when it has to be analysed in place.
 
-        Raises CheckpointChanged when the source changes meanwhile, OSError when our own disk cannot be written.
+        Raises CheckpointChanged when the source changes meanwhile, OSError when our own disk cannot be written, or
+        a link is in the way.
         """
         pin = Pin(self.root / candidate.name, candidate)
+        refuse_links(pin.directory)
         known = self.get(candidate.name)
         if known is not None and known.candidate.files == candidate.files:
             return known
         self.release(candidate.name)
         if sum(held.size for held in self.held()) + pin.size > self.budget:
             return None
-        self.root.mkdir(parents=True, exist_ok=True)
+        make_directory(self.root)
         aside = Path(tempfile.mkdtemp(dir=self.root, prefix=f".{candidate.name}."))
         try:
             if not _link_all(candidate, aside):
@@ -83,7 +89,7 @@ class PinStore:
             write_record(aside / PIN_FILE, _record(candidate), durable=False)
             aside.rename(pin.directory)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            remove_directory(aside)
         return pin
 
     def get(self, name: str) -> Pin | None:
@@ -107,18 +113,14 @@ class PinStore:
         return [pin for name in names if (pin := self.get(name)) is not None]
 
     def release(self, name: str) -> None:
-        """Let a checkpoint go; nothing happens when it is not pinned."""
-        shutil.rmtree(self.root / name, ignore_errors=True)
+        """Let a checkpoint go; nothing happens when it is not pinned. Raises LinkInTheWay."""
+        remove_directory(self.root / name)
 
     def collect(self) -> None:
-        """At start: remove what a killed analyzer left half-made."""
-        try:
-            names = [path.name for path in self.root.iterdir()]
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        for name in names:
-            if self.get(name) is None:
-                shutil.rmtree(self.root / name, ignore_errors=True)
+        """At start: remove what a killed analyzer left half-made, and nothing else. Raises LinkInTheWay."""
+        for name in list_directory(self.root):
+            if HALF_MADE.fullmatch(name) or (CHECKPOINT_NAME.match(name) and self.get(name) is None):
+                remove_directory(self.root / name)
 
 
 def _record(candidate: Candidate) -> PinRecord:

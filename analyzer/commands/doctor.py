@@ -68,7 +68,7 @@ def findings_of(settings: DoctorSettings) -> Iterator[Finding]:
         yield Finding("broken", "run", str(error))
         return
     yield _disk(run.out if run.out.exists() else run.path)
-    yield _permission(run)
+    yield _guarded("permission", lambda: _permission(run))
     yield _links(run)
     yield _guarded("description", lambda: _description(run))
     yield _guarded("probe set", lambda: _probes(run))
@@ -153,6 +153,7 @@ def _disk(folder: Path) -> Finding:
 
 
 def _permission(run: Run) -> Finding:
+    run.refuse_links()
     if can_write(run.midwatch, size=1):
         return Finding("good", "permission", f"{run.midwatch} can be written")
     return Finding(
@@ -167,6 +168,7 @@ def _links(run: Run) -> Finding:
     if not files:
         return Finding("good", "pins", "nothing to try them on yet")
     try:
+        run.refuse_links()
         with tempfile.TemporaryDirectory(dir=run.midwatch) as folder:
             os.link(files[0], Path(folder, "link"))
     except OSError as error:

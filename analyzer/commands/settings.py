@@ -86,6 +86,7 @@ class ComputeSettings(Settings):
             cores=self.cores,
             nice=self.nice,
             batch_tokens=self.batch_tokens,
+            place=Path.cwd(),
             overrides=self.overrides,
         )
 

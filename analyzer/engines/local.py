@@ -6,18 +6,17 @@ An engine remembers nothing: the ledger on disk is what counts, and an engine ne
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO
 
 from pydantic import ValidationError
 
 from analyzer.jobs.messages import Event, Failure, Job, WorkerOptions
+from shared.processes import NEUTRAL, child_environment, python_command
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ class LocalEngine:
         options: WorkerOptions,
         timeout_s: float = 1800.0,
         wake: Callable[[], None] = lambda: None,
-        command: tuple[str, ...] = (sys.executable, "-m", "analyzer.worker"),
+        command: Sequence[str] = tuple(python_command("analyzer.worker")),
     ) -> None:
         self._options, self._timeout_s, self._wake, self._command = options, timeout_s, wake, command
         self._process: subprocess.Popen[str] | None = None
@@ -57,7 +56,7 @@ class LocalEngine:
     def start(self) -> None:
         if self._process is not None:
             return
-        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        environment = child_environment(PYTHONUNBUFFERED="1")
         if self._options.cores is not None:  # torch reads it when it is imported
             environment["OMP_NUM_THREADS"] = str(self._options.cores)
         self._lines = queue.SimpleQueue()
@@ -68,6 +67,7 @@ class LocalEngine:
             text=True,
             encoding="utf-8",
             env=environment,
+            cwd=NEUTRAL,
         )
         reader = threading.Thread(target=self._read, args=(self._process.stdout, self._lines), daemon=True)
         reader.start()

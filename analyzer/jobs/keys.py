@@ -35,4 +35,4 @@ def note_drawn(run: Run, checkpoint: str, keys: set[str]) -> None:
 
 
 def _drawn(run: Run, checkpoint: str) -> Path:
-    return run.midwatch / "drawn" / f"{checkpoint}.json"
+    return run.drawn / f"{checkpoint}.json"

@@ -22,6 +22,8 @@ class WorkerOptions(Frozen):
     nice: int = 10
     batch_tokens: int = 4096
     """Tokens of one batch: prompts x padded length."""
+    place: Path | None = None
+    """Where relative names are meant from, which adapters may have for their base model: the user's directory."""
     overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Analysis -> setting -> value, where the user wants another than the default."""
 

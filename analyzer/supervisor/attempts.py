@@ -14,7 +14,9 @@ from pydantic import Field
 from analyzer.jobs.messages import Failure
 from shared.errors import SchemaError
 from shared.files import read_record, write_record
+from shared.own_folders import list_directory, refuse_links
 from shared.records import Frozen
+from shared.run import step_of
 
 MAX_ATTEMPTS = 3
 """Failed attempts, after which a checkpoint is quarantined."""
@@ -132,6 +134,7 @@ class Ledger:
     def reset(self, checkpoint: str) -> bool:
         """`midwatch retry`: forget everything tried; whether there was anything to forget."""
         path = self._path(checkpoint)
+        refuse_links(path.parent)
         if not path.exists():
             return False
         path.unlink(missing_ok=True)
@@ -139,7 +142,8 @@ class Ledger:
 
     def checkpoints(self) -> list[str]:
         """Checkpoints with attempts on file."""
-        return sorted(path.stem for path in self.root.glob("checkpoint-*.json"))
+        names = [name.removesuffix(".json") for name in list_directory(self.root) if name.endswith(".json")]
+        return [name for name in names if step_of(name) is not None]
 
     def _known(self, checkpoint: str) -> Attempts | None:
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.errors import UsageError
+from shared.processes import NEUTRAL
 
 WINDOW = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$")
 NAMES = ("always", "idle", "after-training")
@@ -83,7 +84,7 @@ def _gpu_idle(device: str) -> bool:
     index = device.partition(":")[2] or "0"
     query = ["nvidia-smi", "--query-compute-apps=pid", "--format=csv,noheader", f"--id={index}"]
     try:
-        listed = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
+        listed = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True, cwd=NEUTRAL).stdout
     except (subprocess.SubprocessError, OSError):
         return False
     import psutil  # `midwatch --help` works without it

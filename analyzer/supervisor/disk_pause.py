@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.own_folders import make_directory
+
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 5.0
@@ -52,8 +54,12 @@ def can_write(folder: Path, size: int = TRIAL_BYTES) -> bool:
     """Whether `size` bytes can be written into `folder` now."""
     trial = folder / f".trial.{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with trial.open("wb") as file:
+        make_directory(folder)
+        trial.unlink(missing_ok=True)
+    except OSError:
+        return False
+    try:
+        with trial.open("xb") as file:  # a link that stands there is not written through
             file.write(bytes(size))
             file.flush()
             os.fsync(file.fileno())

@@ -17,6 +17,7 @@ import psutil
 
 from shared.errors import SchemaError
 from shared.files import read_record, write_record
+from shared.own_folders import make_directory
 from shared.records import Frozen
 
 HEARTBEAT_S = 10.0
@@ -84,7 +85,7 @@ class Lease:
 
     def _create(self, now: float) -> bool:
         """Claim a free lease; False when somebody was faster. Written aside and linked, so never seen half."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(self.path.parent)
         aside = self.path.with_name(f".lease.{self.owner}")
         try:
             aside.write_text(json.dumps(self._record(now).model_dump()), encoding="utf-8")

@@ -28,7 +28,7 @@ from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.running_job import Running
 from analyzer.supervisor.status_file import INTERVAL_S, Situation, StatusWriter
 from analyzer.supervisor.watched_run import WatchedRun
-from shared.errors import CheckpointChanged, MidwatchError, RunError, UsageError
+from shared.errors import CheckpointChanged, LinkInTheWay, MidwatchError, RunError, UsageError
 from shared.run import Run, find_runs
 
 logger = logging.getLogger(__name__)
@@ -120,8 +120,10 @@ class Supervisor:
                 if watched.other is not None and others is None:
                     self.yield_to(watched)
                 self.tell_who_settles(watched, now)
+                watched.fault = ""
             except RunError as error:
-                watched.rows, watched.description.problem = [], str(error)
+                watched.rows, watched.fault = [], str(error)
+                self.warn_once(watched.fault)
             except OSError as error:
                 self.hit_disk(error, watched, now)
 
@@ -274,16 +276,24 @@ class Supervisor:
                     continue
                 alone = path == target
                 out = self.out if alone or self.out is None else self.out / path.name
-                watched = WatchedRun(Run.at(path, out), self.plan)
                 try:
+                    if out is not None and not alone and out.is_symlink():
+                        raise LinkInTheWay(out)
+                    watched = WatchedRun(Run.at(path, out), self.plan)
                     watched.open()
                 except RunError as error:
                     if alone:
                         raise
-                    logger.warning("%s", error)
+                    self.warn_once(str(error))
                     continue
                 self.runs[path] = watched
                 logger.info("watching %s", path)
+
+    def warn_once(self, sentence: str) -> None:
+        """Say what every scan finds anew."""
+        if sentence not in self._told:
+            self._told.add(sentence)
+            logger.warning("%s", sentence)
 
     def in_turn(self) -> list[WatchedRun]:
         """The runs, beginning after the one that was served last."""
@@ -305,9 +315,13 @@ class Supervisor:
         for watched in self.runs.values():
             if watched.description.problem and watched.queue_blocked:
                 raise UsageError(watched.description.problem)
+        faults = [watched.fault for watched in self.runs.values() if watched.fault]
         if not any(watched.rows for watched in self.runs.values()):
-            raise RunError(f"{self.targets[0]} has no checkpoint-<step> directories yet.")
-        return all(watched.settled for watched in self.runs.values())
+            raise RunError(faults[0] if faults else f"{self.targets[0]} has no checkpoint-<step> directories yet.")
+        settled = all(watched.settled for watched in self.runs.values())
+        if settled and faults:
+            raise RunError(faults[0])
+        return settled
 
     @property
     def due(self) -> float:

@@ -113,8 +113,8 @@ def _state(watched: WatchedRun, situation: Situation) -> tuple[State, str]:
         return "paused", f"{situation.pause}. Free space or make it writable; work goes on by itself."
     if not situation.computations:
         return "starting", "The worker is starting."
-    if watched.description.problem:
-        return "waiting", watched.description.problem
+    if problem := watched.fault or watched.description.problem:
+        return "waiting", problem
     if watched.queue():
         if running is not None:
             return "waiting", f"The worker is busy with {running.watched.run.name}."

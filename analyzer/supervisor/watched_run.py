@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from analyzer.checkpoints.gate import Gate, Verdict, peek_epoch
 from analyzer.checkpoints.pins import PinStore
@@ -22,6 +20,7 @@ from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.run_description import Description, training_over
 from analyzer.supervisor.schedule import Point, in_order, left_out
 from shared.errors import RunError, SchemaError
+from shared.own_folders import make_directory
 from shared.records import CheckpointState
 from shared.results import ResultStore
 from shared.run import Run, step_of
@@ -36,6 +35,8 @@ class WatchedRun:
     run: Run
     plan: Plan
     rows: list[Row] = field(default_factory=list)
+    fault: str = ""
+    """Why the last scan could not look at this run; empty when it could."""
     other: LeaseRecord | None = None
     """The analyzer that has this run, when it is not us."""
     running: str | None = None
@@ -59,10 +60,12 @@ class WatchedRun:
 
     def open(self) -> None:
         """Before the first scan: our own folder is there and writable. Raises RunError that says what to do."""
+        self.run.refuse_links()
         try:
-            self.run.midwatch.mkdir(parents=True, exist_ok=True)
+            make_directory(self.run.midwatch)
             trial = self.run.midwatch / f".writable.{os.getpid()}"
-            trial.write_bytes(b"")
+            trial.unlink(missing_ok=True)
+            trial.open("xb").close()  # a link that stands there is not written through
             trial.unlink()
             self.run.remember_source()
         except OSError as error:
@@ -72,18 +75,20 @@ class WatchedRun:
             ) from error
 
     def scan(self, computations: Mapping[str, Computation], now: float) -> None:
-        """Look at the disk and decide anew where every checkpoint stands. Raises OSError when we cannot write.
+        """Look at the disk and decide anew where every checkpoint stands.
 
+        Raises OSError when we cannot write, RunError when the run cannot be listed or a link is in our way.
         `computations` are all that the worker offers; the plan says which of them are wanted.
         """
+        self.run.refuse_links()
         self.other = self.lease.hold(now)
         if self.other is not None:
             self.rows, self._swept = [], False
             return
         if not self._swept:
-            self._swept = True
             self.pins.collect()
-            sweep_results(self.run.results)
+            self.store.sweep()
+            self._swept = True
         verdicts = self._verdicts(now)
         self._learn(verdicts, now)
         if not computations:
@@ -193,12 +198,3 @@ class WatchedRun:
             same = row is not None and row.candidate is not None and row.candidate.files == pin.candidate.files
             if row is None or not same or row.state not in (*UNDECIDED, CheckpointState.QUARANTINED):
                 self.pins.release(pin.candidate.name)
-
-
-def sweep_results(root: Path) -> None:
-    """Remove what an analyzer that was killed in the middle of a commit left beside the results.
-
-    Safe while we have the lease: whoever else still commits finds its folder gone, and has not committed.
-    """
-    for aside in root.glob("checkpoint-*/*/.*"):
-        shutil.rmtree(aside, ignore_errors=True)

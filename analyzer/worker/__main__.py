@@ -7,6 +7,7 @@ get between them. It dies with its supervisor: when stdin ends, and on Linux by 
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import signal
 import sys
@@ -38,6 +39,8 @@ def main() -> None:
     except MidwatchError as error:
         emit(Event(kind="refused", cause=str(error)))
         return
+    if options.place is not None and options.place.is_dir():
+        os.chdir(options.place)  # only now: what was loaded until here came from nowhere near it
     emit(Event(kind="ready", device=analyst.warm.device, computations=dict(analyst.computations)))
     while True:
         analyst.carry_out(Job.model_validate_json(jobs.get()), emit)

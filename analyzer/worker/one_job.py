@@ -23,6 +23,7 @@ from analyzer.worker.computing import JobComputer
 from analyzer.worker.recomparison import compared_again, superseded
 from analyzer.worker.warm_judge import WarmJudge
 from shared.errors import CannotCompute, CheckpointChanged, CheckpointRejected, JudgeError, SchemaError, UsageError
+from shared.own_folders import MIDWATCH, VISUALIZATIONS
 from shared.pages.render import render_checkpoint
 from shared.prompts.digest import probe_set_digest
 from shared.prompts.probes import read_probes
@@ -32,7 +33,7 @@ from shared.run import Run
 logger = logging.getLogger(__name__)
 
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
-PERMISSION_ERRORS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
+PERMISSION_ERRORS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP}
 
 Emit = Callable[[Event], None]
 
@@ -224,4 +225,4 @@ def _is_storage(error: OSError, out: Path) -> bool:
     if error.errno in DISK_ERRORS:
         return True
     name = str(error.filename or "")
-    return error.errno in PERMISSION_ERRORS and name.startswith(str(out / "_midwatch"))
+    return error.errno in PERMISSION_ERRORS and name.startswith((str(out / MIDWATCH), str(out / VISUALIZATIONS)))

@@ -59,8 +59,10 @@ def build() -> None:
         size = int(docker("image", "inspect", "--format", "{{.Size}}", image)) / 1e6
         user = in_image(image, "import os; print(os.getuid())")
         torch = in_image(image, "import importlib.util as u; print(u.find_spec('torch') is not None)")
+        place = in_image(image, "import os, sys; print(os.getcwd(), sys.flags.safe_path)")
         say(f"  {image}: {size:.0f} MB, uid {user}, torch {torch}")
         assert user == "10001"
+        assert place == "/ True", "the shared volume holds no code of ours"
         assert torch == ("False" if service == "dashboard" else "True")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -128,3 +129,27 @@ def test_any_event_of_any_trainer_is_answered() -> None:
     assert AnnounceCheckpoint().on_event_of_the_future(None, None, None, model=1) is None
     with pytest.raises(AttributeError):
         AnnounceCheckpoint().something_else  # noqa: B018
+
+
+@pytest.mark.parametrize("link", ["_midwatch", "_midwatch/commits"])
+def test_nothing_is_announced_through_a_link(tmp_path: Path, link: str) -> None:
+    run, home = tmp_path / "run", tmp_path / "home"
+    (run / "checkpoint-5").mkdir(parents=True)
+    home.mkdir()
+    (run / link).parent.mkdir(exist_ok=True)
+    (run / link).symlink_to(home)
+    with pytest.raises(OSError, match="is a symbolic link"):
+        announce(run, 5, 1.0, {})
+    assert list(home.iterdir()) == []
+
+
+def test_a_link_in_place_of_the_temporary_file_is_not_written_through(tmp_path: Path) -> None:
+    letter = tmp_path / "letter"
+    letter.write_text("dear")
+    commits = tmp_path / "_midwatch" / "commits"
+    commits.mkdir(parents=True)
+    (tmp_path / "checkpoint-5").mkdir()
+    (commits / f".checkpoint-5.{os.getpid()}.tmp").symlink_to(letter)
+    announce(tmp_path, 5, 1.0, {})
+    assert letter.read_text() == "dear"
+    assert [path.name for path in commits.iterdir()] == ["checkpoint-5.json"]

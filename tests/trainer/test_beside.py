@@ -55,8 +55,8 @@ def text(console: Console) -> str:
 
 def test_command_is_the_one_a_user_types() -> None:
     command = watch_command(Path("runs/a"), 2, "advanced", "--cores", "1")
-    words = "-m midwatch watch runs/a --interval 2 --suite advanced --cores 1"
-    assert command == [sys.executable, *words.split()]
+    words = f"-P -m midwatch watch {Path('runs/a').absolute()} --interval 2 --suite advanced --cores 1"
+    assert command == [sys.executable, *words.split(" ")]
 
 
 def test_runs_beside_and_is_stopped_gently(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

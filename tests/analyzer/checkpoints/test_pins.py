@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -110,13 +111,16 @@ def test_a_change_while_pinning(source: Path, store: PinStore) -> None:
     assert store.held() == []
 
 
-def test_half_made_pins_are_collected(source: Path, store: PinStore) -> None:
+def test_half_made_pins_are_collected_and_nothing_else(source: Path, store: PinStore) -> None:
     pin = store.pin(candidate(source))
     assert pin is not None
-    (store.root / ".checkpoint-9.abc").mkdir()
+    tempfile.mkdtemp(dir=store.root, prefix=".checkpoint-9.")
     (store.root / "checkpoint-8").mkdir()
+    strangers = [".checkpoint-9.old", "checkpoint-8-copy", "notes"]
+    for name in strangers:
+        (store.root / name).mkdir()
     store.collect()
-    assert names(store.root) == ["checkpoint-10"]
+    assert names(store.root) == sorted(["checkpoint-10", *strangers])
 
 
 def overwrite_in_place(source: Path) -> None:

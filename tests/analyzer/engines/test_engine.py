@@ -17,6 +17,7 @@ from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.engines.engine import Engine
 from analyzer.engines.local import LocalEngine
 from analyzer.jobs.messages import Event, Failure, Job, WorkerOptions
+from shared.processes import NEUTRAL
 from shared.records import RunRecord
 from tests.making.fake_engine import FakeEngine
 from tests.making.fake_worker import COMPUTATIONS
@@ -197,3 +198,24 @@ def test_a_refusing_worker_says_why() -> None:
     assert events[0].failure is None
     assert "cuda:97" in events[0].cause
     engine.close()
+
+
+def test_a_worker_starts_on_neutral_ground() -> None:
+    engine = LocalEngine(WorkerOptions(), command=COMMAND)
+    engine.start()
+    try:
+        assert engine.pid is not None
+        assert Path(psutil.Process(engine.pid).cwd()) == NEUTRAL
+    finally:
+        engine.close()
+
+
+def test_a_ready_worker_takes_relative_names_as_the_user_means_them(tmp_path: Path) -> None:
+    engine = LocalEngine(WorkerOptions(device="cpu", place=tmp_path))
+    engine.start()
+    try:
+        collect(engine, ready)
+        assert engine.pid is not None
+        assert Path(psutil.Process(engine.pid).cwd()) == tmp_path
+    finally:
+        engine.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -201,8 +202,8 @@ def test_a_restart_finishes_exactly_what_was_missing(stage: Stage) -> None:
 def test_what_a_kill_left_of_a_commit_is_removed(stage: Stage) -> None:
     stage.add(10)
     stage.steps(4)
-    left = stage.results()[0].parent.parent / ".0123.abc"
-    left.mkdir()
+    committed = stage.results()[0].parent
+    left = Path(tempfile.mkdtemp(dir=committed.parent, prefix=f".{committed.name}."))
     (left / "result.json").write_text("{half")
     after = stage.restart()
     after.steps(2)

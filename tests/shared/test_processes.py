@@ -1,0 +1,47 @@
+"""A child of ours imports our code, whatever lies in the working directory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from shared.processes import NEUTRAL, ROOT, child_environment, python_command
+
+
+def test_an_empty_entry_of_the_path_is_not_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "lib"
+    library.mkdir()
+    (library / "told.py").write_text("import sys; print(*sys.path, sep='\\n')")
+    (tmp_path / "told.py").write_text("raise SystemExit('from the working directory')")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep + str(library))
+    done = subprocess.run(
+        python_command("told"), cwd=tmp_path, env=child_environment(), capture_output=True, text=True, check=True
+    )
+    found = done.stdout.splitlines()
+    assert str(tmp_path) not in found and "" not in found
+    assert str(ROOT) in found, "the child finds the Midwatch that started it"
+
+
+def test_what_the_path_names_is_kept_and_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["lib", "/a", "", str(ROOT)]))
+    expected = [str(tmp_path / "lib"), "/a", str(ROOT)]
+    assert child_environment()["PYTHONPATH"] == os.pathsep.join(expected)
+
+
+def test_an_installation_is_not_put_before_the_standard_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.processes.ROOT", Path("/usr/lib/python3/site-packages"))
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    assert "PYTHONPATH" not in child_environment()
+
+
+def test_grandchildren_are_safe_too_and_more_is_added() -> None:
+    environment = child_environment(OMP_NUM_THREADS="7")
+    assert environment["PYTHONSAFEPATH"] == "1"
+    assert environment["OMP_NUM_THREADS"] == "7"
+    assert NEUTRAL.is_dir() and NEUTRAL.is_absolute()
