@@ -30,7 +30,8 @@ from tests.dashboard.browser import (
     wait_until,
 )
 from tests.dashboard.scenes import NAMES, STEPS, alive
-from tests.making.fakes import fake_records, make_fake_run
+from tests.making.fake_run import make_fake_run
+from tests.making.fakes import fake_records
 
 COLD, MOVES, BURST, MEMORY_MOVES = 7, 20, 25, 150
 IDLE_S = 20.0

@@ -11,7 +11,9 @@ from shared.files import write_record
 from shared.records import CheckpointState, CheckpointStatus, RunningStatus, Status
 from shared.results import ResultStore
 from shared.run import Run
-from tests.making.fakes import ADVANCED, BASIC, HOSTILE, SAMPLES, fake_records, fake_status, make_fake_run
+from tests.making.fake_run import ADVANCED, BASIC, fake_status, make_fake_run
+from tests.making.fake_samples import HOSTILE, SAMPLES
+from tests.making.fakes import fake_records
 
 NAMES = BASIC
 TABS = ADVANCED

@@ -33,7 +33,8 @@ from shared.run import Run
 from shared.views import Panel
 from tests.dashboard import scenes
 from tests.dashboard.browser import APP, ROOT, dashboard_command, free_port, healthy, serving, wait_until
-from tests.making.fakes import fake_records, fake_status
+from tests.making.fake_run import fake_status
+from tests.making.fakes import fake_records
 
 
 def test_the_index_equals_a_walk_over_the_store(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.files import write_record
-from tests.making.fakes import fake_status, make_fake_run
+from tests.making.fake_run import fake_status, make_fake_run
 
 HEALTHY = Path(__file__).parents[2] / "docker" / "healthy.py"
 

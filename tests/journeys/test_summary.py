@@ -14,7 +14,7 @@ from shared.findings.tokens import TokensResult
 from shared.records import RunRecord
 from shared.results import ResultStore
 from shared.run import Run
-from tests.making.fakes import make_fake_run
+from tests.making.fake_run import make_fake_run
 
 
 @pytest.fixture

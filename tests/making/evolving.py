@@ -29,8 +29,8 @@ from analyzer.worker.warm_judge import WarmJudge
 from shared.findings.evolution import EvolutionResult
 from shared.results import ResultRecord, ResultStore
 from shared.settings import Settings
-from tests.analyzer.supervisor.test_loop import Stage
 from tests.making.fake_engine import FakeEngine
+from tests.making.stage import Stage
 
 BASIC = ("tokens", "comparison", "progress")
 ADVANCED = (*BASIC, "neurons", "circuits")

@@ -19,8 +19,8 @@ from analyzer.worker.__main__ import computations
 from shared.findings.evolution import EvolutionResult
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, Probe
-from tests.analyzer.worker.test_one_job import FAST
 from tests.making.evolving import ADVANCED, EDGES, HEADS, Evolving, MadeUp, make_up, offered
+from tests.making.job_bench import FAST
 from tests.making.judges import context, random_probes, tiny_judge
 from tests.making.runs import describe, judge_template
 

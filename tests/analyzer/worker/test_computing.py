@@ -18,7 +18,8 @@ from analyzer.model.judge import Judge
 from analyzer.worker.warm_judge import WarmJudge
 from shared.records import JudgeRecord, RunRecord
 from tests.analyzer.model.test_adapter import adapter, trained_on
-from tests.analyzer.worker.test_one_job import FAST, Bench, committed, patch
+from tests.analyzer.worker.test_one_job import committed, patch
+from tests.making.job_bench import FAST, Bench
 from tests.making.runs import describe, judge_template
 
 LONGEST = 11

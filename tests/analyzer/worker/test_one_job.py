@@ -19,17 +19,12 @@ from analyzer.analyses import Analysis
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.gate import Candidate
 from analyzer.checkpoints.pins import PinStore
-from analyzer.jobs.messages import Event, Failure, Job, Neighbour, WorkerOptions
-from analyzer.worker.__main__ import computations
-from analyzer.worker.one_job import Analyst
-from analyzer.worker.warm_judge import WarmJudge
+from analyzer.jobs.messages import Event, Failure, Neighbour, WorkerOptions
 from shared.errors import CannotCompute
-from shared.records import JudgeRecord, RunRecord
-from shared.results import ResultRecord, ResultStore
+from shared.records import RunRecord
 from shared.views import suite_views
-from tests.making.runs import add_checkpoint, describe, judge_template, snapshot
-
-FAST = {"tokens": {"extra_prompts": 2, "random_rankings": 1}, "comparison": {"bootstraps": 100, "shuffles": 20}}
+from tests.making.job_bench import FAST, Bench
+from tests.making.runs import describe, judge_template, snapshot
 
 
 @pytest.fixture(scope="module")
@@ -40,53 +35,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def options() -> WorkerOptions:
     return WorkerOptions(overrides=FAST)
-
-
-class Bench:
-    """One run, one analyst, and the events of its jobs."""
-
-    def __init__(self, run: Path, template: Path, options: WorkerOptions) -> None:
-        self.run, self.template = run, template
-        self.analyst = Analyst(WarmJudge("cpu"), computations(options), 4096)
-        self.store = ResultStore(run / "_midwatch" / "results")
-
-    def add(self, step: int, **more: Any) -> Path:
-        return add_checkpoint(self.run, step, self.template, step / 10, **more)
-
-    def job(self, step: int, **changes: Any) -> Job:
-        source = self.run / f"checkpoint-{step}"
-        values: dict[str, Any] = {
-            "id": "job",
-            "run": self.run,
-            "out": self.run,
-            "checkpoint": source.name,
-            "step": step,
-            "epoch": step / 10,
-            "directory": source,
-            "source": source,
-            "files": list(fingerprint(source)),
-            "pinned": False,
-            "record": RunRecord(judge=JudgeRecord(max_length=32)),
-            "probes": self.run / "probes.jsonl",
-            "analyses": ["layers"],
-        }
-        return Job.model_validate(values | changes)
-
-    def do(self, job: Job) -> list[Event]:
-        events: list[Event] = []
-        self.analyst.carry_out(job, events.append)
-        assert (events[0].kind, events[-1].kind) == ("started", "finished")
-        return events
-
-    def failure(self, job: Job) -> Event:
-        """The one failure of a job."""
-        (failed,) = [event for event in self.do(job) if event.kind == "failed"]
-        return failed
-
-    def result(self, step: int, analysis: str = "layers") -> ResultRecord:
-        record = self.store.newest(f"checkpoint-{step}", analysis)
-        assert record is not None
-        return record
 
 
 @pytest.fixture

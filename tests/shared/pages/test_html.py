@@ -13,7 +13,9 @@ from shared.errors import UsageError
 from shared.pages.html import MAX_CSV_ROWS, MAX_TABLE_ROWS, PLOTLY_JS, page_html, write_page, write_plotly_js
 from shared.records import Label
 from shared.views import Panel, all_views, get
-from tests.making.fakes import HOSTILE, fake_metrics, fake_records
+from tests.making.fake_run import fake_metrics
+from tests.making.fake_samples import HOSTILE
+from tests.making.fakes import fake_records
 
 CHROMIUM = Path("/usr/bin/chromium")
 Sample = tuple[str, Label, str]

@@ -9,7 +9,8 @@ import pytest
 from shared.errors import SchemaError
 from shared.pages.render import render_checkpoint, render_run
 from shared.results import ResultStore
-from tests.making.fakes import fake_records, make_fake_run
+from tests.making.fake_run import make_fake_run
+from tests.making.fakes import fake_records
 
 STEMS = [
     "circuit_comparison.html",

@@ -16,7 +16,8 @@ from shared.results import payload_of
 from shared.views import Panel, get
 from tests.making.fake_heads import fake_heads
 from tests.making.fake_neurons import fake_neurons
-from tests.making.fakes import SAMPLES, fake_record
+from tests.making.fake_samples import SAMPLES
+from tests.making.fakes import fake_record
 
 LONG = tuple((f"{text} {'Donaudampfschifffahrt' * 20} {text * 30}", label, group) for text, label, group in SAMPLES)
 

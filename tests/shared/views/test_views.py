@@ -13,7 +13,9 @@ from shared.errors import SchemaError
 from shared.results import ResultRecord
 from shared.views import Panel, all_views, get
 from shared.views.tokens import change_panels
-from tests.making.fakes import HOSTILE, SAMPLES, fake_metrics, fake_records
+from tests.making.fake_run import fake_metrics
+from tests.making.fake_samples import HOSTILE, SAMPLES
+from tests.making.fakes import fake_records
 
 LABELS = ("safe", "safe", "unsafe", "unsafe")
 LONG = " ".join(f"word{i}" for i in range(500))

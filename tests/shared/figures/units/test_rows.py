@@ -16,7 +16,7 @@ from shared.findings.neurons import TokenInContext
 from shared.findings.units import JointAblation
 from tests.making.fake_heads import fake_heads
 from tests.making.fake_neurons import spread
-from tests.making.fakes import SAMPLES
+from tests.making.fake_samples import SAMPLES
 
 
 def test_rank_columns_keep_the_layers_mean_and_the_strongest_bin():
