@@ -14,7 +14,8 @@ from shared.own_folders import list_directory, make_directory, open_log, remove_
 from shared.pages.render import render_run
 from shared.results import ResultStore
 from shared.run import Run
-from tests.making.fakes import fake_records, make_fake_run
+from tests.making.fake_run import make_fake_run
+from tests.making.fakes import fake_records
 
 
 @pytest.fixture
