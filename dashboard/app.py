@@ -17,16 +17,16 @@ import streamlit as st  # noqa: E402
 
 from dashboard.chrome.frame import framed  # noqa: E402
 from dashboard.chrome.login import require_login  # noqa: E402
-from dashboard.screens import service as analyzer_page  # noqa: E402
-from dashboard.screens import training as training_page  # noqa: E402
+from dashboard.screens import service  # noqa: E402
+from dashboard.screens import training as training_screen  # noqa: E402
 
 
 def training() -> None:
-    framed("Training Visualizations", training_page.draw)
+    framed("Training Visualizations", training_screen.draw)
 
 
 def analyzer() -> None:
-    framed("Analyzer", analyzer_page.draw)
+    framed("Analyzer", service.draw)
 
 
 st.set_page_config(page_title="Midwatch", page_icon=ICON, layout="wide", initial_sidebar_state=250)

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from dashboard.chrome import live
-from dashboard.chrome import reader_choice as selection
+from dashboard.chrome import live, reader_choice
 from dashboard.chrome.place import Place, place_from_environment
 from dashboard.chrome.reader_choice import Selection
-from dashboard.reading import cached as reading
+from dashboard.reading import cached
 from dashboard.reading.alerts import LEVELS, checkpoint_alerts, run_alerts
 from dashboard.reading.facts import Facts, gather
 from dashboard.reading.snapshot import CheckpointView, Snapshot
@@ -40,13 +39,13 @@ def framed(title: str, draw: Callable[[Frame], None]) -> None:
     """Draw one page inside its frame, then start watching the files."""
     style()
     place = place_from_environment()
-    chosen = selection.current()
+    chosen = reader_choice.current()
     runs = place.runs()
     run = pick_run(runs, chosen)
     with st.sidebar:
         _run_picker(runs, run, chosen)
         line = st.container()
-    reader = reading.reader(str(run.path), str(run.out)) if run is not None else None
+    reader = cached.reader(str(run.path), str(run.out)) if run is not None else None
     snapshot = reader.snapshot() if reader is not None else None
     shown = live.stamp_of(runs, snapshot)
     st.title(title)
@@ -54,7 +53,7 @@ def framed(title: str, draw: Callable[[Frame], None]) -> None:
     if snapshot is None or not (snapshot.exists and snapshot.checkpoints):
         _nothing_yet(place, runs, chosen, snapshot)
     else:
-        view = selection.resolve(chosen, snapshot)
+        view = reader_choice.resolve(chosen, snapshot)
         frame = Frame(snapshot, chosen, view, gather(snapshot, view), time.time(), watched)
         with st.container():  # of its own, so that what follows stays where it is when an alert comes or goes
             _show_problems(frame)
@@ -85,7 +84,7 @@ def _run_picker(runs: Sequence[Run], run: Run | None, chosen: Selection) -> None
     def picked(name: str) -> None:
         chosen.run, chosen.checkpoint, chosen.follow = name, None, True
         chosen.link_problem, chosen.wanted, chosen.units = "", None, {}
-        selection.write_link(chosen, None)
+        reader_choice.write_link(chosen, None)
 
     st.selectbox("Run", names, **steered("run", run_name(run) if run is not None else chosen.run, picked))
 

@@ -14,7 +14,7 @@ from typing import Literal
 import streamlit as st
 
 from dashboard.chrome.place import Place
-from dashboard.reading import cached as reading
+from dashboard.reading import cached
 from dashboard.reading.snapshot import Snapshot, is_gone
 from dashboard.reading.words import ago, plural
 from dashboard.widgets.drawing import plain
@@ -58,7 +58,7 @@ def stamp_of(runs: Sequence[Run], snapshot: Snapshot | None) -> Stamp:
         tuple(view.name for view in snapshot.checkpoints if view.on_disk),
         status.model_copy(update={"heartbeat_at": 0.0, "lag_s": 0.0, "running": _core(status)}) if status else None,
         status is not None and is_gone(status, time.time()),
-        ((HEARTBEAT, reading.stamp(run.status)), (METRICS, reading.stamp(run.metrics))),
+        ((HEARTBEAT, cached.stamp(run.status)), (METRICS, cached.stamp(run.metrics))),
     )
 
 

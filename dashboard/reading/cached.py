@@ -13,7 +13,7 @@ import streamlit as st
 from pydantic import BaseModel, ValidationError
 
 from dashboard.reading.snapshot import RunReader, sort_key
-from shared import views as analyses
+from shared import views
 from shared.errors import SchemaError
 from shared.files import read_jsonl, read_record
 from shared.records import MetricsLine, RunRecord
@@ -54,7 +54,7 @@ def typed(file: ResultFile | None, name: str) -> Any:
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def _typed(path: str, mtime_ns: int, name: str) -> BaseModel:
-    return analyses.get(name).result.model_validate(_record(path, mtime_ns).payload)
+    return views.get(name).result.model_validate(_record(path, mtime_ns).payload)
 
 
 def _token_changes(record: ResultRecord, baseline: ResultRecord, shown: int) -> list[Panel]:
@@ -87,7 +87,7 @@ def _panels(file: ResultFile, name: str, baseline: ResultFile | None, shown: int
     if baseline is not None:
         found = CHANGES[name](record, load(baseline), shown)
     else:
-        found = SIZED[name](record, shown) if name in SIZED else analyses.get(name).panels(record)
+        found = SIZED[name](record, shown) if name in SIZED else views.get(name).panels(record)
     return sorted(found, key=lambda panel: "_unsafe_" not in panel.stem)
 
 
@@ -148,7 +148,7 @@ def history(files: Sequence[ResultFile]) -> list[ResultRecord]:
 @st.cache_resource(show_spinner="Reading the results of every checkpoint…", max_entries=3)
 def run_panels(path: str, out: str, name: str, version: int, metrics_stamp: int) -> list[Panel]:
     """The figures of an analysis over the whole run, as of a version of its results and of metrics.jsonl."""
-    view = analyses.get(name)
+    view = views.get(name)
     run_reader = reader(path, out)
     if view.run_panels is None:
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dashboard.reading import cached as reading
+from dashboard.reading import cached
 from dashboard.reading.snapshot import CheckpointView, Snapshot
 from shared.errors import SchemaError
 from shared.findings.comparison import ComparisonResult
@@ -41,7 +41,7 @@ def gather(snapshot: Snapshot, view: CheckpointView | None) -> Facts:
     before = first if first is not None and first.name != view.name else None
 
     def typed(name: str, of: CheckpointView | None = view):
-        return reading.typed(of.results.get(name), name) if of is not None else None
+        return cached.typed(of.results.get(name), name) if of is not None else None
 
     found = {name: typed(name) for name in ("tokens", "layers", "comparison", "progress", "evolution")}
     return Facts(
@@ -57,7 +57,7 @@ def _records(view: CheckpointView) -> dict[str, ResultRecord]:
     found = {}
     for name, file in view.results.items():
         try:
-            found[name] = reading.load(file)
+            found[name] = cached.load(file)
         except (SchemaError, OSError):
             continue  # the tab of this analysis says why
     return found

@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard.chrome import live
-from dashboard.chrome import reader_choice as selection
+from dashboard.chrome import live, reader_choice
 from dashboard.chrome.frame import Frame
-from dashboard.reading import cached as reading
+from dashboard.reading import cached
 from dashboard.reading.condition import Condition, analyse_command, condition
 from dashboard.reading.headline import headlines
 from dashboard.reading.snapshot import CheckpointView
@@ -19,7 +18,7 @@ from dashboard.screens.view_options import view_options
 from dashboard.widgets.drawing import plain, show_condition, show_headlines
 from dashboard.widgets.panels import show_panels
 from dashboard.widgets.steered import steered
-from shared import views as analyses
+from shared import views
 from shared.errors import SchemaError
 from shared.results import file_prefix
 from shared.views import Panel, View
@@ -48,12 +47,12 @@ def epoch_control(frame: Frame, view: CheckpointView) -> None:
 
     def go(to: CheckpointView) -> None:
         chosen.checkpoint, chosen.follow, chosen.link_problem = to.name, False, ""
-        selection.write_link(chosen, to)
+        reader_choice.write_link(chosen, to)
 
     def followed(on: bool) -> None:
         chosen.follow, chosen.checkpoint = on, view.name
         chosen.link_problem = ""
-        selection.write_link(chosen, view)
+        reader_choice.write_link(chosen, view)
 
     back, slide, on, follow = st.columns([0.5, 9, 0.5, 2], vertical_alignment="bottom")
     place = next(i for i, each in enumerate(views) if each.name == view.name)
@@ -99,7 +98,7 @@ def _step(icon: str, words: str, to: CheckpointView | None, go: Callable[[Checkp
 
 def missing_line(frame: Frame, view: CheckpointView) -> None:
     """Where some tabs are finished and others not: which are missing."""
-    wanted = [each for each in analyses.all_views() if _wanted(frame, view, each)]
+    wanted = [each for each in views.all_views() if _wanted(frame, view, each)]
     missing = [each.title for each in wanted if each.name not in view.results]
     if missing and len(missing) < len(wanted):
         st.caption(f"{len(wanted) - len(missing)} of {len(wanted)} analyses done; missing: {', '.join(missing)}.")
@@ -113,13 +112,13 @@ def _wanted(frame: Frame, view: CheckpointView, analysis: View) -> bool:
 
 def tabs(frame: Frame, view: CheckpointView) -> None:
     """One tab an analysis; Streamlit runs and mounts only the open one."""
-    known = {each.title: each for each in analyses.all_views()}
+    known = {each.title: each for each in views.all_views()}
     chosen = frame.selection
     opened = next((title for title, each in known.items() if each.name == chosen.tab), next(iter(known)))
 
     def switched(title: str) -> None:
         chosen.tab = known[title].name
-        selection.write_link(chosen, view)
+        reader_choice.write_link(chosen, view)
 
     for title, tab in zip(known, st.tabs(list(known), **steered("tab", opened, switched)), strict=True):
         if tab.open:
@@ -147,7 +146,7 @@ def checkpoint_figures(frame: Frame, view: CheckpointView, analysis: View) -> No
     options = view_options(frame, view, analysis)
 
     def find() -> list[Panel]:
-        return reading.panels(file, analysis.name, options.baseline, options.shown)
+        return cached.panels(file, analysis.name, options.baseline, options.shown)
 
     again = analyse_command(frame.snapshot.run, view, "--force")
     try:
@@ -174,10 +173,10 @@ def run_figures(frame: Frame, analysis: View) -> None:
     """The figures over all checkpoints."""
     run, out = str(frame.snapshot.run.path), str(frame.snapshot.run.out)
     version = frame.snapshot.version
-    stamp = reading.stamp(frame.snapshot.run.metrics)
+    stamp = cached.stamp(frame.snapshot.run.metrics)
 
     def find() -> list[Panel]:
-        return reading.run_panels(run, out, analysis.name, version, stamp)
+        return cached.run_panels(run, out, analysis.name, version, stamp)
 
     try:
         panels = find()

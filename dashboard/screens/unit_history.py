@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from dashboard.chrome.frame import Frame
 from dashboard.chrome.reader_choice import Selection
-from dashboard.reading import cached as reading
+from dashboard.reading import cached
 from dashboard.reading.snapshot import CheckpointView
 from dashboard.widgets.panels import show_panels
 from dashboard.widgets.steered import steered
@@ -48,7 +48,7 @@ def unit_history(frame: Frame, view: CheckpointView, analysis: str) -> None:
     """The picker and the figure; nothing where the result has no such units or cannot be read."""
     if analysis not in LETTERS:
         return
-    result = reading.typed(view.results.get(analysis), analysis)
+    result = cached.typed(view.results.get(analysis), analysis)
     units = shown_units(result, analysis) if result is not None else {}
     kept = frame.selection.units.get(analysis)
     if kept is not None and kept not in units:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.chrome.frame import Frame
 from dashboard.chrome.reader_choice import Selection
-from dashboard.reading import cached as reading
+from dashboard.reading import cached
 from dashboard.reading.snapshot import CheckpointView
 from dashboard.widgets.steered import steered
 from shared.results_index import ResultFile
@@ -33,18 +33,18 @@ class Options:
 def view_options(frame: Frame, view: CheckpointView, analysis: View) -> Options:
     """The controls that this analysis has at this checkpoint, in one row."""
     others = _others(frame, view, analysis)
-    if not others and analysis.name not in reading.SIZED:
+    if not others and analysis.name not in cached.SIZED:
         return Options()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         baseline = _change(frame.selection, analysis, others) if others else None
-        shown = _size(frame.selection) if analysis.name in reading.SIZED else 0
+        shown = _size(frame.selection) if analysis.name in cached.SIZED else 0
     return Options(baseline.results[analysis.name] if baseline else None, shown)
 
 
 def _others(frame: Frame, view: CheckpointView, analysis: View) -> dict[str, CheckpointView]:
     """The checkpoints that this one can be compared with; the previous one unless it is the baseline too."""
     first = frame.snapshot.first_with(analysis.name)
-    if analysis.name not in reading.CHANGES or first is None or first.step >= view.step:
+    if analysis.name not in cached.CHANGES or first is None or first.step >= view.step:
         return {}
     earlier = [
         each for each in frame.snapshot.checkpoints if each.step < view.step and analysis.name in each.results
@@ -62,7 +62,7 @@ def _change(chosen: Selection, analysis: View, others: dict[str, CheckpointView]
     def picked(name: str) -> None:
         chosen.against[analysis.name] = name
 
-    usual = PREVIOUS if analysis.name in reading.SIZED else BASELINE
+    usual = PREVIOUS if analysis.name in cached.SIZED else BASELINE
     against = chosen.against.get(analysis.name, usual)
     against = against if against in others else BASELINE
     label = f"Change since {NAMES[against]} ({others[against].label})"
