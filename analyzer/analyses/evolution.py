@@ -2,13 +2,13 @@
 
 Compared are committed results, whose keys are part of this one's key (`analyzer/jobs/lineage.py`), so that it is
 made anew when an earlier checkpoint is analysed later.
-1. Attribution drift: Spearman correlation of token attributions, prompt by prompt (`attribution_drift`).
+1. Attribution drift: Spearman correlation of token attributions, prompt by prompt (`drift`).
 2. Linear CKA of the pooled residual stream at each point, unbiased, from Gram matrices (`cka`).
 3. Neurons that carry the verdict and the strongest edges: kept, born, lost, with Jaccard index (`set_change`). A
    neuron is established when it carries here and at the checkpoint before, but at none known before those; it has
    vanished when it carries at neither of the two, but did at both before them.
 4. Transfer: the previous checkpoint's circuit, run in this judge (`transfer`).
-5. Flags: unusual newest changes of some series (`signals`, `change_point`).
+5. Flags: unusual newest changes of some series (`alerts`, `change_point`).
 
 Only the Gram matrices and the transfer need the model; both are kept and taken over by the next comparison of the
 same checkpoint (`remembered`).

@@ -9,7 +9,7 @@
 
 Masks, rotary angles and kernels are the model's: its own forward runs, and the modules that read and write exchange
 what they read and write. What nobody in the circuit reads is not computed, and readers whose streams are equal so
-far share one (`circuit_streams`).
+far share one (`streams`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Evaluates any circuit exactly: what the judge still says when every edge outside it carries a corrupted value.
 
-Each circuit is really run (`circuit_edges`). A source that no path from the input reaches carries its corrupted
+Each circuit is really run (`edge_run`). A source that no path from the input reaches carries its corrupted
 value, so edges off every path from input to verdict change nothing and are left out. The whole graph is the judge
 itself.
 """

@@ -1,4 +1,4 @@
-"""What `watch`, `analyze`, `retry` and `render` do, once their settings are read."""
+"""What `watch` and `analyze` do, once their settings are read."""
 
 from __future__ import annotations
 

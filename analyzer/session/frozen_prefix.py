@@ -2,7 +2,7 @@
 
 Frozen embeddings and frozen layers give the same activations at every checkpoint. Kept in the worker, on the host:
 the residual stream at the boundary, prompt by prompt without padding, and the reductions of the points below. A
-later pass begins at the boundary (`suffix.starting_at`) and takes the rest from here; only the logit lens is read
+later pass begins at the boundary (`partial_pass.starting_at`) and takes the rest from here; only the logit lens is read
 anew, because the head trains.
 
 What is kept is found by content alone: the digests of all tensors below the boundary, of the config and of the
@@ -56,7 +56,7 @@ class Prefix:
     streams: list[Tensor]
     """(tokens, d_model) of each prompt: what layer `boundary` reads; on the host, in the model's precision."""
     kept: dict[str, np.ndarray]
-    """Reductions, named and shaped as in `passes`: points 0 to `boundary`, layers 0 to `boundary` - 1."""
+    """Reductions, named and shaped as in `hooked_pass`: points 0 to `boundary`, layers 0 to `boundary` - 1."""
 
     @property
     def nbytes(self) -> int:
@@ -176,7 +176,7 @@ class FrozenPrefix:
         means: bool,
         progress: Progress = unwatched,
     ) -> ForwardPass:
-        """`passes.record`, begun at the highest boundary for which the store has a prefix."""
+        """`hooked_pass.record`, begun at the highest boundary for which the store has a prefix."""
         if not _can_begin_later(judge):
             return record(judge, encoded, batch_tokens, readings=readings, means=means, progress=progress)
         base, tensors = self._base(judge, encoded), TensorsBelow(judge, self.digest.tensors)
