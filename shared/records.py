@@ -1,4 +1,4 @@
-"""The records that cross a process boundary, each one JSON file or JSONL line (design section 3)."""
+"""The records that cross a process boundary, each one JSON file or JSONL line."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -119,14 +120,24 @@ def test_train_config_example_is_valid(tmp_path: Path) -> None:
     assert build(TrainSettings, {}, path).epochs == 5
 
 
+def written_by(name: str) -> str:
+    """What docs/<name>.py would write today."""
+    return runpy.run_path(str(ROOT / "docs" / f"{name}.py"))["page"]()
+
+
 def test_the_reference_is_up_to_date() -> None:
     """docs/commands.md is what `make docs` writes; so every option in it is the program's own."""
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        import commands  # type: ignore[import-not-found]
-    finally:
-        sys.path.pop(0)
-    assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == commands.page()
+    assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == written_by("commands")
+
+
+def test_the_picture_of_the_floors_is_that_of_the_contracts() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert text == written_by("floors")
+    for package in ("analyzer", "shared", "dashboard"):
+        assert f"  subgraph {package}\n" in text
+    drawn = {room for line in re.findall(r'\["(.+)"\]', text) for room in line.split(" · ")}
+    rooms = {path.name for path in (ROOT / "analyzer").iterdir() if (path / "__init__.py").exists()}
+    assert len(rooms) >= 14 and rooms <= drawn
 
 
 def options() -> Iterator[tuple[str, Any]]:

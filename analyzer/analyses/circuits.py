@@ -3,9 +3,9 @@
 1. Edge scores by EAP-IG (Hanna et al. 2024, arXiv 2403.17806), from the passes shared with neurons and heads.
 2. Faithfulness (m(C) - m(empty)) / (m(full) - m(empty)) of the n best edges at MIB's sizes (Mueller et al. 2025,
    arXiv 2504.13151), each circuit really run (`analyzer/circuits/evaluator.py`): the strongest paths first
-   (`masks.along_paths`), by signed score for CPR, by magnitude for CMD, beside random circuits of as many
-   edges. CPR is the area under the first over the share of edges, from 0
-   to 1 by trapezoids, CMD that of |1 - f| of the second.
+   (`masks.along_paths`), by signed score for CPR, by magnitude for CMD, beside random circuits of as many edges.
+   CPR is the area under the first over the share of edges, from 0 to 1 by trapezoids, CMD that of |1 - f| of the
+   second.
 3. The smallest circuit that keeps a stated share, searched between those sizes, pruned to paths from input to
    verdict, which changes nothing.
 4. The strongest edges patched one at a time: their rank correlation with the scores is published.

@@ -2,8 +2,8 @@
 
 Frozen embeddings and frozen layers give the same activations at every checkpoint. Kept in the worker, on the host:
 the residual stream at the boundary, prompt by prompt without padding, and the reductions of the points below. A
-later pass begins at the boundary (`partial_pass.starting_at`) and takes the rest from here; only the logit lens is read
-anew, because the head trains.
+later pass begins at the boundary (`partial_pass.starting_at`) and takes the rest from here; only the logit lens is
+read anew, because the head trains.
 
 What is kept is found by content alone: the digests of all tensors below the boundary, of the config and of the
 token ids, and the device and precision; of an adapter the digests of its own tensors below the boundary, and of
