@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from analyzer.encode import Encoded, collate, packed
 from analyzer.passes import score
 from analyzer.sources import known_wiring
+from analyzer.ties import largest_first
 from analyzer.words import token_names
 from shared.analyses.heads import AttendedToken
 
@@ -152,7 +153,7 @@ def _read_from(context: Context, size: int) -> int | None:
 
 
 def attended(counts: dict[str, list[float]]) -> list[AttendedToken]:
-    """The tokens that a head looks for: in at least two prompts, by lift."""
+    """The tokens that a head looks for: in at least two prompts, by lift, equal ones by name."""
     found = [
         AttendedToken(
             token=name,
@@ -161,7 +162,7 @@ def attended(counts: dict[str, list[float]]) -> list[AttendedToken]:
             prompts=int(prompts),
             sink=bool(sink),
         )
-        for name, (total, even, prompts, sink) in counts.items()
+        for name, (total, even, prompts, sink) in sorted(counts.items())
         if prompts >= MIN_PROMPTS
     ]
-    return sorted(found, key=lambda token: -token.lift)[:SHOWN]
+    return [found[place] for place in largest_first([token.lift for token in found])[:SHOWN]]

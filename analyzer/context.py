@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from analyzer.judge import Judge
     from analyzer.passes import ForwardPass
     from analyzer.prefix import FrozenPrefix
+    from analyzer.readings import Readings
     from shared.records import MetricsLine, Probe, RunRecord
 
 
@@ -66,11 +67,11 @@ class Context:
     def forward(self) -> ForwardPass:
         """The one hooked forward pass over the probe set, made at first use; it records what the suite needs."""
         if self._forward is None:
-            self._forward = self._pass(readings="neurons" in self.suite, means=bool(self.suite & OF_UNITS))
+            self._forward = self._pass(means=bool(self.suite & OF_UNITS))
         return self._forward
 
-    def with_units(self, *, readings: bool = True) -> ForwardPass:
-        """`forward` with `unit_means`, and with `neuron_readings` unless these are not needed.
+    def with_units(self) -> ForwardPass:
+        """`forward` with `unit_means`.
 
         It is `forward` itself where the suite is known; else another pass is made, and kept. Raises CannotCompute
         where heads and neurons are unknown.
@@ -83,9 +84,17 @@ class Context:
                 f"Heads and neurons of the model family {self.judge.anatomy.family!r} are not known: {reason}"
             )
         found = self.forward
-        if found.unit_means is None or (readings and found.neuron_readings is None):
-            found = self._forward = self._pass(readings=readings, means=True)
+        if found.unit_means is None:
+            found = self._forward = self._pass(means=True)
         return found
+
+    @cached_property
+    def readings(self) -> Readings:
+        """Each neuron's reading of every prompt; raises CannotCompute as `with_units` does."""
+        from analyzer.readings import neuron_readings
+
+        self.with_units()  # says what is wrong with the judge before the slower pass
+        return neuron_readings(self.judge, self.encoded, self.batch_tokens, progress=self.progress)
 
     @cached_property
     def encoded(self) -> list[Encoded]:
@@ -95,7 +104,7 @@ class Context:
         judge = self.judge
         return encode(judge.tokenizer, [probe.text for probe in self.probes], judge.max_length, judge.template)
 
-    def _pass(self, *, readings: bool, means: bool) -> ForwardPass:
+    def _pass(self, *, means: bool) -> ForwardPass:
         from analyzer.analyses import CannotCompute
         from analyzer.passes import record
 
@@ -104,9 +113,7 @@ class Context:
                 "The probe set is empty, so nothing can be computed on it; write probes.jsonl first."
             )
         begin = record if self.prefix is None else self.prefix.record
-        return begin(
-            self.judge, self.encoded, self.batch_tokens, readings=readings, means=means, progress=self.progress
-        )
+        return begin(self.judge, self.encoded, self.batch_tokens, means=means, progress=self.progress)
 
     def gradients(self, steps: int, prompts: int, *, edges: bool = False) -> GradientPass:
         """The forward and backward passes that neurons, heads and circuits share, made at first use.

@@ -20,6 +20,7 @@ from torch import Tensor
 from analyzer.encode import Encoded, collate, packed
 from analyzer.integrated_gradients import embed
 from analyzer.passes import Progress, embeddings_replaced, score, unwatched
+from analyzer.ties import largest_first
 
 if TYPE_CHECKING:
     from analyzer.judge import Judge
@@ -41,7 +42,7 @@ def rank(encoded: Encoded, values: np.ndarray, score_: float, prompt: int) -> Ra
     """Content tokens by their support for the predicted class; ties keep the order of the text."""
     content = np.array(encoded.content, dtype=int)
     support = values[content] if score_ > 0 else -values[content]
-    return Ranking(prompt, tuple(int(i) for i in content[np.argsort(-support, kind="stable")]))
+    return Ranking(prompt, tuple(int(i) for i in content[largest_first(support)]))
 
 
 def faithfulness(

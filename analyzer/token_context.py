@@ -13,6 +13,7 @@ from torch import Tensor
 from analyzer.encode import collate, packed
 from analyzer.passes import score
 from analyzer.sources import known_wiring, module_input
+from analyzer.ties import largest_first
 from analyzer.words import token_names
 from shared.analyses.neurons import TokenInContext
 
@@ -75,7 +76,7 @@ def _taking(
 
 
 def _listed(context: Context, peak: np.ndarray, place: np.ndarray, count: int) -> list[TokenInContext]:
-    order = [int(row) for row in np.argsort(-peak, kind="stable")[:count] if np.isfinite(peak[row])]
+    order = [int(row) for row in largest_first(peak)[:count] if np.isfinite(peak[row])]
     return [_in_context(context, row, int(place[row]), float(peak[row])) for row in order]
 
 

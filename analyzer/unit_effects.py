@@ -9,6 +9,7 @@ import numpy as np
 
 from analyzer.interventions import Ablation, ablated_scores
 from analyzer.resample import Z95, bootstrap_weights, mean_interval
+from analyzer.ties import ROUNDING, average_ranks, largest_first
 from shared.analyses.common import Interval
 from shared.analyses.neurons import JointAblation, UnitAblation
 
@@ -32,7 +33,7 @@ class Ablator:
         from analyzer.folds import units
 
         self.context = context
-        found = context.with_units(readings=False)
+        found = context.with_units()
         chosen = references.indices[:prompts].tolist()
         probes = [context.probes[index] for index in chosen]
         self.encoded = [context.encoded[index] for index in chosen]
@@ -87,7 +88,7 @@ def disputed(effects: UnitEffects, layer: int, unit: int) -> bool:
 def strongest(effect: np.ndarray, count: int) -> list[tuple[int, int]]:
     """(layer, unit) by |effect|, strongest first; none with less than `LEAST` of the strongest one's."""
     flat = np.abs(effect).ravel()
-    order = np.argsort(-flat, kind="stable")[:count]
+    order = largest_first(flat)[:count]
     least = LEAST * float(flat.max(initial=0.0))
     return [(int(i) // effect.shape[1], int(i) % effect.shape[1]) for i in order if flat[i] > least]
 
@@ -160,12 +161,15 @@ def same_layers(
 
 
 def spearman(one: Sequence[float], two: Sequence[float]) -> float | None:
-    """Rank correlation; None for fewer than 3 pairs or where one side does not vary."""
-    from analyzer.significance import average_ranks
-
+    """Rank correlation; None for fewer than 3 pairs or where one side does not vary beyond rounding."""
     if len(one) < 3:
         return None
-    ranks = [average_ranks(np.asarray(values, dtype=float)[:, None])[0][:, 0] for values in (one, two)]
+    ranks = [_ranks(np.asarray(values, dtype=float)) for values in (one, two)]
     if any(np.ptp(rank) == 0 for rank in ranks):
         return None
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """(n,) ranks of float32 results."""
+    return average_ranks(values[:, None], ROUNDING * float(np.abs(values).max()))[:, 0]

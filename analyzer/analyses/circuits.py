@@ -30,6 +30,7 @@ from analyzer.circuit_run import CircuitEvaluator, Evaluation
 from analyzer.context import Context
 from analyzer.gradients import GradientPass
 from analyzer.graph import Graph
+from analyzer.ties import largest_first
 from analyzer.unit_effects import spearman
 from shared.analyses.circuits import CircuitEdge, CircuitNode, CircuitsResult, CurvePoint, SmallestCircuit
 from shared.settings import Settings
@@ -83,7 +84,7 @@ class Search:
         return [found.faithfulness for found in self.evaluator.evaluate_all(masks)]
 
 
-@computes("circuits", CircuitsSettings, version=2)
+@computes("circuits", CircuitsSettings, version=3)
 def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
     """Find and test the circuit of this checkpoint."""
     evaluator = CircuitEvaluator(context, settings.curve_prompts)
@@ -249,7 +250,8 @@ def _edges(search: Search, graph: Graph, smallest: np.ndarray) -> list[CircuitEd
         chosen = list(dict.fromkeys([*own.tolist(), *chosen]))[: max(SHOWN, len(own))]
     flat, inside = search.scores.ravel(), smallest.ravel()
     edges = []
-    for place in sorted(chosen, key=lambda place: -abs(float(flat[place]))):
+    chosen = sorted(chosen)
+    for place in np.array(chosen, dtype=int)[largest_first(np.abs(flat[chosen]))].tolist():
         source, target = (
             divmod(place, search.scores.shape[1]) if search.scores.ndim == 2 else (place, graph.verdict)
         )
