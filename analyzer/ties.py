@@ -49,7 +49,7 @@ def gradual_ranks(values: np.ndarray, width: float) -> np.ndarray:
     if width <= 0:
         return average_ranks(values)
     columns = torch.from_numpy(np.ascontiguousarray(values.T, dtype=np.float64)) / (2 * width)  # (units, n)
-    ordered, order = columns.sort(1, stable=True)
+    ordered, order = torch.sort(columns, dim=1, stable=True)
     below = torch.searchsorted(ordered, ordered - 0.5)  # further below than `width`
     near = torch.searchsorted(ordered, ordered + 0.5, right=True) - below
     sums = torch.nn.functional.pad(ordered.cumsum(1), (1, 0))

@@ -8,6 +8,8 @@ import pytest
 from analyzer.change_point import change_point
 from analyzer.signals import alerts
 
+pytestmark = pytest.mark.numeric
+
 
 def after(*changes: float, start: float = 0.0) -> list[float | None]:
     return [start, *(start + np.cumsum(changes)).tolist()]

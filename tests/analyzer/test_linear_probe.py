@@ -15,6 +15,8 @@ from analyzer.linear_probe import held_out_decisions, standardised
 from analyzer.roc import auroc, fold_auroc
 from tests.analyzer.judges import probe
 
+pytestmark = pytest.mark.numeric
+
 
 def data(count: int, width: int, strength: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)

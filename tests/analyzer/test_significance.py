@@ -9,6 +9,8 @@ from scipy.stats import false_discovery_control, mannwhitneyu, rankdata
 from analyzer.significance import q_values, rank_test, shuffled_discoveries
 from analyzer.ties import average_ranks
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.mark.parametrize("ties", [False, True])
 def test_as_scipy_has_it(ties: bool) -> None:

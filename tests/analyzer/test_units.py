@@ -18,6 +18,8 @@ from shared.records import Probe
 from tests.analyzer.judges import context, probe, random_probes, tiny_judge
 from tests.tiny import DECODERS, FAMILIES
 
+pytestmark = pytest.mark.numeric
+
 PROBES = [*random_probes(6, seed=5), probe("bomb", id="short")]
 GATED = {*DECODERS, "modernbert"}
 
