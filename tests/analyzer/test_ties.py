@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
+from analyzer.analyses.comparison import _pair_accuracy, divergence_layer
+from analyzer.attention_patterns import attended
 from analyzer.change_point import change_point
 from analyzer.readings import Readings
 from analyzer.roc import auroc
@@ -13,6 +15,8 @@ from analyzer.significance import rank_test
 from analyzer.ties import average_ranks, exceeds, gradual_ranks, largest_first
 from analyzer.token_context import _listed
 from analyzer.unit_effects import spearman, strongest
+from shared.analyses.common import Interval
+from shared.analyses.comparison import PointComparison
 from tests.analyzer.judges import context, random_probes, tiny_judge
 
 pytestmark = pytest.mark.numeric
@@ -99,3 +103,36 @@ def test_a_threshold_is_passed_by_more_than_rounding() -> None:
     for before, now in ((0.70, 0.75), (0.65, 0.70), (0.1, 0.15)):  # each exactly the minimum, but for the last bit
         assert change_point([before] * 8 + [now], 0.05) is None
         assert change_point([before] * 8 + [now + 0.001], 0.05) is not None
+
+
+def point(low: float, control: float) -> PointComparison:
+    """Only its AUROC interval and control matter here."""
+    auroc_, distance = Interval(value=low, low=low, high=1.0), Interval(value=1.0, low=1.0, high=1.0)
+    return PointComparison(
+        distance=distance,
+        distance_noise=0.5,
+        cosine=0.0,
+        auroc=auroc_,
+        control_mean=0.5,
+        control_p95=control,
+        pair_cosine=None,
+        pair_accuracy=None,
+    )
+
+
+def test_the_divergence_layer_is_not_where_interval_and_control_are_equal() -> None:
+    level, above = point(0.1 + 0.2, 0.3), point(0.8, 0.3)
+    assert divergence_layer([level, level, above, above]) == 1
+    assert divergence_layer([level, level]) is None
+
+
+def test_a_twin_that_rounding_ranks_first_is_not_ranked_right() -> None:
+    pairs = np.array([[0, 1], [2, 3]])
+    assert _pair_accuracy(np.array([1.0 + 1e-15, 1.0, 2.0, 2.0]), pairs) is None
+    found = _pair_accuracy(np.array([1.0 + 1e-15, 1.0, 2.0, 1.0]), pairs)
+    assert found is not None and found.value == 0.5
+
+
+def test_equal_lifts_are_listed_by_name() -> None:
+    counts = {"b": [2.0, 1.0, 2.0, 0.0], "a": [2.0 - 1e-7, 1.0, 2.0, 0.0], "c": [6.0, 1.0, 2.0, 0.0]}
+    assert [token.token for token in attended(counts)] == ["c", "a", "b"]
