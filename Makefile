@@ -19,7 +19,7 @@ command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench compose-test constraints docs clean
+.PHONY: help setup demo test test-numeric lint format bench compose-test constraints docs clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ demo: $(VENV)/.ready ## train a real judge, analyse every checkpoint beside it, 
 test: $(VENV)/.dev-ready ## every test, the browser's too where Chromium is or can be installed
 	@$(browser)
 	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+
+test-numeric: $(VENV)/.dev-ready ## the numeric tests again, as a processor without vector instructions computes
+	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 ATEN_CPU_CAPABILITY=default $(BIN)/python -m pytest -q -m numeric tests/analyzer
 
 lint: $(VENV)/.dev-ready ## format, lint, types and import boundaries, checked
 	@echo "lint: format" && $(BIN)/ruff format --check --quiet .

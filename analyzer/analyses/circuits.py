@@ -40,6 +40,7 @@ from analyzer.patching.gradient_pass import GradientPass, shared_gradients
 from analyzer.patching.graph import Graph
 from analyzer.session.context import Context
 from analyzer.statistics.ranks import spearman
+from analyzer.statistics.ties import largest_first
 from shared.findings.circuits import CircuitEdge, CircuitNode, CircuitsResult, CurvePoint, SmallestCircuit
 from shared.settings import Settings
 
@@ -92,7 +93,7 @@ class Search:
         return [found.faithfulness for found in self.evaluator.evaluate_all(masks)]
 
 
-@computes("circuits", CircuitsSettings, version=2)
+@computes("circuits", CircuitsSettings, version=3)
 def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
     """Find and test the circuit of this checkpoint."""
     evaluator = CircuitEvaluator(context, settings.curve_prompts)
@@ -258,7 +259,8 @@ def _edges(search: Search, graph: Graph, smallest: np.ndarray) -> list[CircuitEd
         chosen = list(dict.fromkeys([*own.tolist(), *chosen]))[: max(SHOWN, len(own))]
     flat, inside = search.scores.ravel(), smallest.ravel()
     edges = []
-    for place in sorted(chosen, key=lambda place: -abs(float(flat[place]))):
+    chosen = sorted(chosen)
+    for place in np.array(chosen, dtype=int)[largest_first(np.abs(flat[chosen]))].tolist():
         source, target = (
             divmod(place, search.scores.shape[1]) if search.scores.ndim == 2 else (place, graph.verdict)
         )

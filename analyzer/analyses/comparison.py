@@ -32,6 +32,7 @@ from analyzer.statistics.class_geometry import cosine, dprime, pair_cosine, rece
 from analyzer.statistics.folds import grouped_folds, independent_groups, shuffled_labels
 from analyzer.statistics.intervals import bootstrap_weights, percentile_interval, wilson_interval
 from analyzer.statistics.linear_probe import held_out_decisions
+from analyzer.statistics.ties import ROUNDING, exceeds
 from shared.errors import CannotCompute
 from shared.findings.comparison import ComparisonResult, PointComparison
 from shared.findings.parts import Interval
@@ -81,7 +82,7 @@ class Design:
         return content_key("design", *(getattr(self, part.name) for part in fields(self)))
 
 
-@computes("comparison", ComparisonSettings, version=1)
+@computes("comparison", ComparisonSettings, version=2)
 def comparison(context: Context, settings: ComparisonSettings) -> Outcome:
     """Compare the two classes at every point."""
     design = _design(context, settings)
@@ -114,7 +115,7 @@ def comparison(context: Context, settings: ComparisonSettings) -> Outcome:
 
 def divergence_layer(points: list[PointComparison]) -> int | None:
     """First of 2 consecutive points whose AUROC interval clears the control; -1: the embeddings, None: none."""
-    clear = [point.auroc.low > point.control_p95 for point in points]
+    clear = [exceeds(point.auroc.low, point.control_p95) for point in points]
     for index, (here, after) in enumerate(pairwise(clear)):
         if here and after:
             return index - 1
@@ -203,7 +204,10 @@ def _pair_accuracy(decision: np.ndarray, pairs: np.ndarray) -> Interval | None:
     """Twins are in one fold, so one probe judges both; a tie is not right, and nothing but ties says nothing."""
     margins = decision[pairs[:, 0]] - decision[pairs[:, 1]]
     margins = margins[np.isfinite(margins)]
-    return wilson_interval(int((margins > 0).sum()), len(margins)) if margins.any() else None
+    least = ROUNDING * float(np.nanmax(np.abs(decision)))
+    if not (np.abs(margins) > least).any():
+        return None
+    return wilson_interval(int((margins > least).sum()), len(margins))
 
 
 def _decision_auroc(context: Context, design: Design) -> Interval:

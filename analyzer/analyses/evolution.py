@@ -58,7 +58,7 @@ class EvolutionSettings(Settings):
     """Bootstrap draws of each interval."""
 
 
-@computes("evolution", EvolutionSettings, version=2)
+@computes("evolution", EvolutionSettings, version=3)
 def evolution(context: Context, settings: EvolutionSettings) -> Outcome:
     """Compare this checkpoint; what only the model can tell is measured here."""
     kept = context.earlier.own_gram()

@@ -53,7 +53,7 @@ class HeadsSettings(Settings):
     """Of these, prompts that units are ablated on, at most."""
 
 
-@computes("heads", HeadsSettings, version=3)
+@computes("heads", HeadsSettings, version=4)
 def heads(context: Context, settings: HeadsSettings) -> Outcome:
     """Map the heads of this checkpoint."""
     wiring = known_wiring(context.judge)

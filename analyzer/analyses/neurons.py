@@ -1,7 +1,8 @@
 """Neuron map: which MLP neurons tell unsafe from safe, which of them matter, and what they respond to.
 
-1. Selectivity: AUROC of each neuron's reading over all probe prompts, Mann-Whitney's test, Benjamini-Hochberg over
-   all neurons that are not constant; beside it the same after shuffles of the labels.
+1. Selectivity: AUROC of each neuron's reading (`analyzer/model/neuron_readings.py`) over all probe prompts,
+   Mann-Whitney's test, Benjamini-Hochberg over all neurons that are not constant; beside it the same after shuffles
+   of the labels. Readings that rounding alone parts are ties.
 2. Effect: class-signed attribution patching, plain and integrated (`analyzer/patching/gradient_pass.py`).
 3. True ablation to the mean of the strongest ones, each alone, and those that support the verdict together, beside
    random neurons of the same layers; and of the most selective ones with the least effect: the decoys.
@@ -88,7 +89,7 @@ class Selectivity:
     """Of the class means, in standard deviations within the classes."""
 
 
-@computes("neurons", NeuronsSettings, version=2)
+@computes("neurons", NeuronsSettings, version=3)
 def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
     """Map the neurons of this checkpoint."""
     selectivity = _selectivity(context, settings)
@@ -121,7 +122,7 @@ def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
         n_effect=found.references.n,
         n_pairs=found.references.n_pairs if found.references.kind == "twin" else 0,
         reference=found.references.kind,
-        reading=context.with_units().reading,
+        reading=context.readings.reading,
         steps=settings.steps,
         fdr=settings.fdr,
         tested=selectivity.tested,
@@ -159,13 +160,10 @@ def _selectivity(context: Context, settings: NeuronsSettings) -> Selectivity:
         raise CannotCompute(
             f"The probe set has {only}, so no neuron can tell safe from unsafe; add prompts of both classes."
         )
-    readings = context.with_units().neuron_readings  # (layers, n, neurons)
-    assert readings is not None  # noqa: S101 (with_units has them)
+    readings = context.readings.values  # (layers, n, neurons)
     layers, count, width = readings.shape
-    tests = [rank_test(layer, labels) for layer in readings]
-    auroc, p = (np.concatenate([test[place] for test in tests]) for place in (0, 1))
-    flat = readings.transpose(1, 0, 2).reshape(count, -1)
-    tested = np.ptp(flat, axis=0) > 0
+    ranks, tested = (np.concatenate(parts, -1) for parts in zip(*context.readings.ranks(), strict=True))
+    auroc, p = rank_test(ranks, labels)
     q = np.ones(layers * width)
     if tested.any():
         q[tested] = q_values(p[tested])
@@ -179,7 +177,7 @@ def _selectivity(context: Context, settings: NeuronsSettings) -> Selectivity:
         q=q.reshape(shape),
         significant=(q <= settings.fdr).reshape(shape),
         tested=int(tested.sum()),
-        shuffled=shuffled_discoveries(flat, shuffles, tested, settings.fdr) if tested.any() else [],
+        shuffled=shuffled_discoveries(ranks[:, tested], shuffles, settings.fdr) if tested.any() else [],
         mean_safe=safe.mean(1),
         mean_unsafe=unsafe.mean(1),
         distance=(unsafe.mean(1) - safe.mean(1)) / np.maximum(np.sqrt((safe.var(1) + unsafe.var(1)) / 2), 1e-6),
@@ -208,7 +206,8 @@ def _candidates(
     Equal AUROC is common (1 where the classes part), so the distance of the class means decides next.
     """
     small = np.abs(effect) <= NOTHING * max(float(np.abs(effect).max()), 1e-30)
-    selective = np.where(selectivity.significant & small, np.abs(selectivity.auroc - 0.5), 0.0)
+    away = np.abs(selectivity.auroc - 0.5).round(9)  # 0.3 is as far from 0.5 as 0.7, but for the last bit
+    selective = np.where(selectivity.significant & small, away, 0.0)
     order = np.lexsort((-np.abs(selectivity.distance).ravel(), -selective.ravel()))
     units = [(int(i) // effect.shape[1], int(i) % effect.shape[1]) for i in order if selective.ravel()[i] > 0]
     return [unit for unit in units if unit not in taken][:count]

@@ -20,6 +20,7 @@ from analyzer.session.probe_choice import twin_of
 from analyzer.statistics.auroc import auroc
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import bootstrap_weights, percentile_interval, wilson_interval
+from analyzer.statistics.ties import largest_first
 from shared.errors import CannotCompute
 from shared.findings.parts import Interval
 from shared.findings.progress import GroupRate, ProgressResult
@@ -36,7 +37,7 @@ class ProgressSettings(Settings):
     """Bootstrap draws of each interval."""
 
 
-@computes("progress", ProgressSettings, version=1)
+@computes("progress", ProgressSettings, version=2)
 def progress(context: Context, settings: ProgressSettings) -> Outcome:
     """Metrics of this checkpoint."""
     if not context.probes:
@@ -148,7 +149,7 @@ def _groups(context: Context, flagged: np.ndarray) -> list[GroupRate]:
 
 def _worst(context: Context, badness: np.ndarray) -> list[str]:
     """Ids by badness, highest first; NaN is left out."""
-    order = [int(index) for index in np.argsort(-badness, kind="stable") if np.isfinite(badness[index])]
+    order = [int(index) for index in largest_first(badness) if np.isfinite(badness[index])]
     return [context.probes[index].id for index in order[:LISTED]]
 
 

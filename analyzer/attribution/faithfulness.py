@@ -22,6 +22,7 @@ from analyzer.model.batches import Encoded, collate, packed
 from analyzer.model.hooked_pass import Progress, unwatched
 from analyzer.model.partial_pass import embeddings_replaced
 from analyzer.model.scoring import score
+from analyzer.statistics.ties import largest_first
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
@@ -43,7 +44,7 @@ def rank(encoded: Encoded, values: np.ndarray, score_: float, prompt: int) -> Ra
     """Content tokens by their support for the predicted class; ties keep the order of the text."""
     content = np.array(encoded.content, dtype=int)
     support = values[content] if score_ > 0 else -values[content]
-    return Ranking(prompt, tuple(int(i) for i in content[np.argsort(-support, kind="stable")]))
+    return Ranking(prompt, tuple(int(i) for i in content[largest_first(support)]))
 
 
 def faithfulness(

@@ -10,6 +10,7 @@ import numpy as np
 
 from analyzer.attribution.integrated_gradients import Attribution, BaselinePath
 from analyzer.attribution.words import WordSpan, is_filler
+from analyzer.statistics.ties import largest_first
 from shared.findings.tokens import CellCount, TopWord
 from shared.records import Probe
 
@@ -80,7 +81,9 @@ def _keyword_alarm(attributed: Sequence[Attributed]) -> str | None:
     for one in attributed:
         for text, value in _lexemes(one).items():
             shares[text].append(abs(value) / max(np.abs(one.of_words(one.attribution.values)).sum(), 1e-12))
-    for text, found in sorted(shares.items(), key=lambda item: -float(np.mean(item[1]))):
+    texts = sorted(shares)
+    for place in largest_first([float(np.mean(shares[text])) for text in texts]):
+        text, found = texts[place], shares[texts[place]]
         if float(np.mean(found)) > ALARM_WORD and len(found) >= max(2, ALARM_WORD_SPREAD * len(attributed)):
             return (
                 f"The word {text!r} occurs in {len(found)} of {len(attributed)} prompts and carries "
@@ -109,7 +112,8 @@ def top_words(attributed: Sequence[Attributed], sign: int) -> list[TopWord]:
             if any(character.isalnum() for character in text):
                 values[text].append(value)
     means = [(text, float(np.mean(found)), len(found)) for text, found in values.items()]
-    ranked = sorted((entry for entry in means if sign * entry[1] > 0), key=lambda e: (-sign * e[1], e[0]))
+    entries = sorted(entry for entry in means if sign * entry[1] > 0)
+    ranked = [entries[place] for place in largest_first([sign * value for _, value, _ in entries])]
     return [TopWord(text=text, value=value, count=count) for text, value, count in ranked[:TOP_WORDS]]
 
 

@@ -68,7 +68,7 @@ class CircuitEvaluator:
         self.graph = Graph(len(wiring.layers), wiring.heads)
         self.by_edges = wiring.has_edges
         self.references = choose_references(context, prompts)
-        self.means = context.with_units(readings=False).unit_means if self.references.kind == "mean" else None
+        self.means = context.with_units().unit_means if self.references.kind == "mean" else None
         self.weights = bootstrap_weights(self.references.groups.tolist(), BOOTSTRAPS, context.seed)
 
     @cached_property

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from analyzer.statistics.ties import largest_first
 from shared.findings.evolution import SetChange
 
 NAMED = 20
@@ -37,7 +38,7 @@ def set_change(
 def named_strongest(members: np.ndarray, strength: np.ndarray, name: Name) -> list[str]:
     """Names of at most `NAMED` members of a boolean array, by |strength|."""
     places = np.argwhere(members)
-    order = np.argsort(-np.abs(strength[members]), kind="stable")[:NAMED]
+    order = largest_first(np.abs(strength[members]))[:NAMED]
     return [name(tuple(int(index) for index in places[row])) for row in order]
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from analyzer.model.batches import Batch, Encoded, Side, collate, encode, packed
 from analyzer.model.partial_pass import hidden_of
 from analyzer.model.scoring import answers_in, pool, read_early, score, score_of, token_norms
-from analyzer.model.unit_recording import ROLES, Reading, UnitMeans, UnitRecording, reading_of, units_recorded
+from analyzer.model.unit_recording import ROLES, UnitMeans, UnitRecording, units_recorded
 from shared.errors import JudgeError
 
 if TYPE_CHECKING:
@@ -67,10 +67,6 @@ class ForwardPass:
     mlp_writes: np.ndarray | None
     lens: np.ndarray | None
     """(n, points) score read early through the judge's own final norm, pooling and head, nats."""
-    reading: Reading = "max"
-    """What `neuron_readings` holds: each neuron's largest activation over real tokens, or its mean (gated MLPs)."""
-    neuron_readings: np.ndarray | None = None
-    """(layers, n, neurons) float32; None unless asked for."""
     unit_means: UnitMeans | None = None
     """Mean activations over all prompts by token role; None unless asked for."""
     taken_over: int = 0
@@ -119,7 +115,6 @@ class _Recording:
             "lens": self.lens,
             "attention": self.attention,
             "mlp": self.mlp,
-            "readings": [] if self.units is None else self.units.readings,
         }
         return {"scores": scores[None]} | {name: torch.stack(values) for name, values in lists.items() if values}
 
@@ -182,18 +177,17 @@ def forward_pass(
     batch_tokens: int = 4096,
     *,
     side: Side = "right",
-    readings: bool = False,
     means: bool = False,
     progress: Progress = unwatched,
 ) -> ForwardPass:
     """Run all probes once with hooks; results are in the order of `probes`.
 
-    `side` is where batches are padded (only a decoder can be padded left); `readings` and `means` ask for
-    `neuron_readings` and `unit_means`, which a judge without known wiring has not; `progress` gets the prompts
-    done and all prompts after each batch. Raises JudgeError when a score or an activation is not finite.
+    `side` is where batches are padded (only a decoder can be padded left); `means` asks for `unit_means`, which a
+    judge without known wiring has not; `progress` gets the prompts done and all prompts after each batch. Raises
+    JudgeError when a score or an activation is not finite.
     """
     encoded = encode(judge.tokenizer, [probe.text for probe in probes], judge.max_length, judge.template)
-    return record(judge, encoded, batch_tokens, side=side, readings=readings, means=means, progress=progress)
+    return record(judge, encoded, batch_tokens, side=side, means=means, progress=progress)
 
 
 @torch.inference_mode()
@@ -203,7 +197,6 @@ def record(
     batch_tokens: int,
     *,
     side: Side = "right",
-    readings: bool = False,
     means: bool = False,
     prefix: Beginning | None = None,
     capture: Capture | None = None,
@@ -215,14 +208,13 @@ def record(
     stream of one point.
     """
     total = _Total(len(encoded))
-    units = (readings or means) and judge.anatomy.wiring is not None
-    reading = reading_of(judge.anatomy.family)
+    means = means and judge.anatomy.wiring is not None
     done = 0
     for rows in packed([len(prompt.ids) for prompt in encoded], batch_tokens):
         batch = collate([encoded[row] for row in rows], judge.anatomy.pad_id, judge.device, side)
         recording = _Recording(judge, batch, capture=capture, rows=rows)
-        if units:
-            recording.units = UnitRecording(batch.mask, reading, readings)
+        if means:
+            recording.units = UnitRecording(batch.mask)
         with ExitStack() as stack:
             if prefix is not None:
                 recording.first_point, recording.first_layer = prefix.boundary + 1, prefix.boundary
@@ -234,7 +226,7 @@ def record(
     arrays = total.arrays()
     if prefix is not None:
         arrays = joined(prefix.arrays(judge), arrays)
-    found = _forward_pass(encoded, arrays, reading, means and units)
+    found = _forward_pass(encoded, arrays, means)
     _check_finite(judge, found)
     return found
 
@@ -271,9 +263,7 @@ def joined(below: dict[str, np.ndarray], above: dict[str, np.ndarray]) -> dict[s
     return below | above | {name: np.concatenate([below[name], above[name]]) for name in both}
 
 
-def _forward_pass(
-    encoded: list[Encoded], arrays: dict[str, np.ndarray], reading: Reading, means: bool
-) -> ForwardPass:
+def _forward_pass(encoded: list[Encoded], arrays: dict[str, np.ndarray], means: bool) -> ForwardPass:
     def prompts_first(name: str) -> np.ndarray | None:
         return np.ascontiguousarray(arrays[name].T) if name in arrays else None
 
@@ -287,8 +277,6 @@ def _forward_pass(
         attention_writes=prompts_first("attention"),
         mlp_writes=prompts_first("mlp"),
         lens=prompts_first("lens"),
-        reading=reading,
-        neuron_readings=arrays.get("readings"),
         unit_means=UnitMeans(arrays["input"][0], arrays["heads"], arrays["neurons"]) if means else None,
     )
 

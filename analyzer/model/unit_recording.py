@@ -1,8 +1,8 @@
-"""Heads and neurons in the one hooked pass: each neuron's reading of every prompt, and unit means by token role.
+"""Heads and neurons in the one hooked pass: unit means by token role.
 
 A unit is read where its block's last linear map reads it (`wiring.Block.out`): a neuron is one number a token, a
-head `head_size` of them. Reduced on the device in float32 as each layer finishes; one batch leaves
-(prompts x neurons) and (3 x units) numbers a layer, whatever its tokens.
+head `head_size` of them. Reduced on the device in float32 as each layer finishes; one batch leaves (3 x units)
+numbers a layer, whatever its tokens.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,10 +19,6 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from analyzer.model.wiring import Layer
 
-Reading = Literal["max", "mean"]
-"""What one number stands for a neuron on a prompt: its largest or its mean activation over real tokens."""
-PLAIN_MLP = {"bert", "roberta", "xlm-roberta", "distilbert", "deberta-v2"}
-"""Families whose neurons pass a GELU or ReLU alone, so that large means present; gated neurons have both signs."""
 ROLES = 3
 """First, last, and other tokens of a prompt."""
 PADDING = 3
@@ -44,11 +40,6 @@ class UnitMeans:
     """(layers, 3, neurons)"""
 
 
-def reading_of(family: str) -> Reading:
-    """How neurons of a family are read."""
-    return "max" if family in PLAIN_MLP else "mean"
-
-
 def token_roles(mask: Tensor) -> Tensor:
     """(prompts, tokens) mask, padded on either side -> (prompts, tokens) long: 0 first, 1 last, 2 other, 3 padding.
 
@@ -67,24 +58,17 @@ class UnitRecording:
     """Reductions of one batch, layer by layer."""
 
     mask: Tensor
-    reading: Reading
-    readings_wanted: bool
     input_sums: list[Tensor] = field(default_factory=list)
     """One (3, d_model), summed over tokens of each role."""
     head_sums: list[Tensor] = field(default_factory=list)
     """(3, heads * head_size) a layer."""
     neuron_sums: list[Tensor] = field(default_factory=list)
     """(3, neurons) a layer."""
-    readings: list[Tensor] = field(default_factory=list)
-    """(prompts, neurons) a layer."""
 
     def __post_init__(self) -> None:
         roles = token_roles(self.mask)
         self.indicator = torch.stack([roles == role for role in range(ROLES)], 1).float()  # (prompts, 3, tokens)
         self.counts = self.indicator.sum((0, 2))  # (3,)
-        self.padded = bool((self.mask == 0).any())
-        self.floor = torch.zeros(self.mask.shape, device=self.mask.device).masked_fill(self.mask == 0, -torch.inf)
-        self.floor = self.floor[..., None]  # (prompts, tokens, 1)
 
     def input(self, hidden: Tensor) -> None:
         self.input_sums.append(torch.bmm(self.indicator, hidden.float()).sum(0))
@@ -93,13 +77,7 @@ class UnitRecording:
         self.head_sums.append(torch.bmm(self.indicator, values.float()).sum(0))
 
     def neurons(self, values: Tensor) -> None:
-        sums = torch.bmm(self.indicator, values.float())  # (prompts, 3, neurons)
-        self.neuron_sums.append(sums.sum(0))
-        if self.readings_wanted and self.reading == "mean":
-            self.readings.append(sums.sum(1) / self.mask.sum(1, keepdim=True))
-        elif self.readings_wanted:
-            real = values + self.floor.to(values.dtype) if self.padded else values
-            self.readings.append(real.amax(1).float())
+        self.neuron_sums.append(torch.bmm(self.indicator, values.float()).sum(0))
 
     def sums(self) -> dict[str, Tensor]:
         """(1 or layers, 3, units) sums over tokens of each role."""

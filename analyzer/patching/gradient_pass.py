@@ -91,7 +91,7 @@ def gradient_pass(context: Context, steps: int, prompts: int, *, edges: bool = F
     shared = _Pass(
         context=context,
         references=references,
-        means=context.with_units(readings=False).unit_means if references.kind == "mean" else None,
+        means=context.with_units().unit_means if references.kind == "mean" else None,
         steps=steps,
         neurons=KindSums(graph.layers, wiring.neurons),
         heads=KindSums(graph.layers, graph.heads),

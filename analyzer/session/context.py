@@ -11,6 +11,7 @@ from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.model.batches import Encoded, encode
 from analyzer.model.hooked_pass import ForwardPass, Progress, record, unwatched
 from analyzer.model.judge import known_wiring
+from analyzer.model.neuron_readings import Readings, neuron_readings
 from analyzer.session.content_cache import ContentCache
 from shared.errors import CannotCompute
 
@@ -64,20 +65,26 @@ class Context:
     def forward(self) -> ForwardPass:
         """The one hooked forward pass over the probe set, made at first use; it records what the suite needs."""
         if self._forward is None:
-            self._forward = self._pass(readings="neurons" in self.suite, means=bool(self.suite & OF_UNITS))
+            self._forward = self._pass(means=bool(self.suite & OF_UNITS))
         return self._forward
 
-    def with_units(self, *, readings: bool = True) -> ForwardPass:
-        """`forward` with `unit_means`, and with `neuron_readings` unless these are not needed.
+    def with_units(self) -> ForwardPass:
+        """`forward` with `unit_means`.
 
         It is `forward` itself where the suite is known; else another pass is made, and kept. Raises CannotCompute
         where heads and neurons are unknown.
         """
         known_wiring(self.judge)
         found = self.forward
-        if found.unit_means is None or (readings and found.neuron_readings is None):
-            found = self._forward = self._pass(readings=readings, means=True)
+        if found.unit_means is None:
+            found = self._forward = self._pass(means=True)
         return found
+
+    @cached_property
+    def readings(self) -> Readings:
+        """Each neuron's reading of every prompt; raises CannotCompute as `with_units` does."""
+        self.with_units()  # says what is wrong with the judge before the slower pass
+        return neuron_readings(self.judge, self.encoded, self.batch_tokens, progress=self.progress)
 
     @cached_property
     def encoded(self) -> list[Encoded]:
@@ -85,12 +92,10 @@ class Context:
         judge = self.judge
         return encode(judge.tokenizer, [probe.text for probe in self.probes], judge.max_length, judge.template)
 
-    def _pass(self, *, readings: bool, means: bool) -> ForwardPass:
+    def _pass(self, *, means: bool) -> ForwardPass:
         if not self.probes:
             raise CannotCompute(
                 "The probe set is empty, so nothing can be computed on it; write probes.jsonl first."
             )
         begin = record if self.prefix is None else self.prefix.record
-        return begin(
-            self.judge, self.encoded, self.batch_tokens, readings=readings, means=means, progress=self.progress
-        )
+        return begin(self.judge, self.encoded, self.batch_tokens, means=means, progress=self.progress)

@@ -63,8 +63,8 @@ class Prefix:
         arrays = sum(array.nbytes for array in self.kept.values())
         return arrays + sum(stream.nbytes for stream in self.streams)
 
-    def has(self, *, readings: bool, means: bool) -> bool:
-        return (not readings or "readings" in self.kept) and (not means or "heads" in self.kept)
+    def has(self, *, means: bool) -> bool:
+        return not means or "heads" in self.kept
 
     @contextmanager
     def fed(self, judge: Judge, rows: Sequence[int], batch: Batch) -> Iterator[None]:
@@ -117,14 +117,12 @@ class PrefixStore:
     def clear(self) -> None:
         self._kept.clear()
 
-    def deepest(self, base: str, tensors: TensorsBelow, *, readings: bool, means: bool) -> Prefix | None:
+    def deepest(self, base: str, tensors: TensorsBelow, *, means: bool) -> Prefix | None:
         """The prefix with the highest boundary that holds for these tensors and has what is needed."""
         fitting = [
             prefix
             for prefix in self._kept
-            if prefix.base == base
-            and prefix.below == tensors.digest(prefix.boundary)
-            and prefix.has(readings=readings, means=means)
+            if prefix.base == base and prefix.below == tensors.digest(prefix.boundary) and prefix.has(means=means)
         ]
         found = max(fitting, key=lambda prefix: prefix.boundary, default=None)
         if found is not None:
@@ -172,15 +170,14 @@ class FrozenPrefix:
         encoded: list[Encoded],
         batch_tokens: int,
         *,
-        readings: bool,
         means: bool,
         progress: Progress = unwatched,
     ) -> ForwardPass:
         """`hooked_pass.record`, begun at the highest boundary for which the store has a prefix."""
         if not _can_begin_later(judge):
-            return record(judge, encoded, batch_tokens, readings=readings, means=means, progress=progress)
+            return record(judge, encoded, batch_tokens, means=means, progress=progress)
         base, tensors = self._base(judge, encoded), TensorsBelow(judge, self.digest.tensors)
-        prefix = self.store.deepest(base, tensors, readings=readings, means=means)
+        prefix = self.store.deepest(base, tensors, means=means)
         if prefix is not None and not _holds(judge, encoded, prefix):
             logger.warning("the frozen prefix of %s does not hold: computing all of it", self.digest.checkpoint)
             self.store.drop(prefix)
@@ -192,7 +189,6 @@ class FrozenPrefix:
             judge,
             encoded,
             batch_tokens,
-            readings=readings,
             means=means,
             prefix=prefix,
             capture=capture,
@@ -247,8 +243,6 @@ def _cut(found: ForwardPass, boundary: int) -> dict[str, np.ndarray]:
     for name, values in (("attention", found.attention_writes), ("mlp", found.mlp_writes)):
         if values is not None:
             kept[name] = values.T[:boundary]
-    if found.neuron_readings is not None:
-        kept["readings"] = found.neuron_readings[:boundary]
     if found.unit_means is not None:
         means = found.unit_means
         kept |= {"input": means.input[None], "heads": means.heads[:boundary], "neurons": means.neurons[:boundary]}

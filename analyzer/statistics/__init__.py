@@ -1,1 +1,1 @@
-"""Arrays in, numbers out: numpy and scipy alone. Imports no other room of the analyzer and nothing of a judge."""
+"""Arrays in, numbers out: no judge, no checkpoint. Imports no other room of the analyzer."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from analyzer.statistics.ties import gradual_wins
+
 
 def auroc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """(draws,) probability that an unsafe prompt outranks a safe one, ties counting half.
+    """(draws,) probability that an unsafe prompt outranks a safe one, ties counting half (`ties.gradual_wins`).
 
     scores (n,), labels (n,) in {0, 1}, weights (draws, n) or None for one draw of ones. NaN where a draw lacks a
     class.
@@ -14,7 +16,7 @@ def auroc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = N
     weights = np.ones((1, len(scores))) if weights is None else weights
     unsafe, safe = labels == 1, labels == 0
     difference = scores[unsafe][:, None] - scores[safe][None, :]
-    wins = (difference > 0) + 0.5 * (difference == 0)  # (unsafe, safe)
+    wins = gradual_wins(difference, float(np.abs(scores).max(initial=0.0)))  # (unsafe, safe)
     up, down = weights[:, unsafe], weights[:, safe]
     total = up.sum(1) * down.sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -2,8 +2,9 @@
 
 The newest step-to-step change is compared with the steps before it: z = (change - median) / (1.4826 MAD), over a
 trailing window of 8 changes, of which at least 5 must be known. A flag needs |z| > 4 and a change above a minimum
-that is worth a look. Where the number hardly moved before, MAD is close to 0 and would make everything unusual: it
-counts as at least a quarter of the minimum, so that there the minimum alone decides.
+that is worth a look, both by more than rounding: shares of few prompts often change by exactly the minimum. Where
+the number hardly moved before, MAD is close to 0 and would make everything unusual: it counts as at least a quarter
+of the minimum, so that there the minimum alone decides.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+
+from analyzer.statistics.ties import exceeds
 
 TRAILING = 8
 """Changes before the newest one that it is compared with."""
@@ -54,5 +57,5 @@ def change_point(values: Sequence[float | None], minimum: float) -> ChangePoint 
     middle = float(np.median(window))
     spread = max(NORMAL * float(np.median(np.abs(np.array(window) - middle))), minimum / THRESHOLD)
     z = (newest.change - middle) / spread
-    unusual = abs(z) > THRESHOLD and abs(newest.change) > minimum
+    unusual = exceeds(abs(z), THRESHOLD) and exceeds(abs(newest.change), minimum)
     return replace(newest, z=z, known=len(window)) if unusual else None

@@ -4,6 +4,8 @@ AUROC is the probability that an unsafe prompt outranks a safe one, ties countin
 that of the normal approximation with tie and continuity correction. Benjamini and Hochberg's q-values (1995) are
 over all tested neurons of the model. A p-value assumes independent prompts: the shuffled labels beside it, which
 keep contrast pairs together, are the check.
+
+All of it follows from ranks, whoever made them: what counts as a tie is said in `ties` alone.
 """
 
 from __future__ import annotations
@@ -11,37 +13,30 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.special import erfc
 
-from analyzer.statistics.ranks import average_ranks
 
+def rank_test(ranks: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """AUROC and two-sided p-value of each column; `ranks` (n, units) from 1, `labels` (n,) in {0, 1}, both present.
 
-def rank_test(values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """AUROC and two-sided p-value of each column; `values` (n, units), `labels` (n,) in {0, 1}, both present.
-
-    A constant column has AUROC 0.5 and p-value 1.
+    The variance is that of a sum of these very ranks over permutations of the labels, which for shared ranks is
+    the usual tie correction. A column whose ranks are all the same has AUROC 0.5 and p-value 1.
     """
-    ranks, ties = average_ranks(values)
-    return _tested(ranks, ties, labels)
-
-
-def _tested(ranks: np.ndarray, ties: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    unsafe, safe = float((labels == 1).sum()), float((labels == 0).sum())
-    count = unsafe + safe
+    count = len(labels)
+    unsafe = float((labels == 1).sum())
+    pairs = unsafe * (count - unsafe)
     wins = ranks[labels == 1].sum(0) - unsafe * (unsafe + 1) / 2  # Mann-Whitney's U
-    middle = unsafe * safe / 2
-    spread = np.sqrt(unsafe * safe / 12 * ((count + 1) - ties / (count * (count - 1))).clip(min=0))
-    distance = np.maximum(np.abs(wins - middle) - 0.5, 0.0)
+    squares = np.square(ranks - (count + 1) / 2).sum(0)
+    spread = np.sqrt(pairs / (count * (count - 1)) * squares)
+    distance = np.maximum(np.abs(wins - pairs / 2) - 0.5, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         score = np.where(spread > 0, distance / spread, 0.0)
-    return wins / (unsafe * safe), two_sided(score)
-
-
-_erfc = np.vectorize(math.erfc, otypes=[float])
+    return wins / pairs, two_sided(score)
 
 
 def two_sided(score: np.ndarray) -> np.ndarray:
     """P(|Z| >= score) of a standard normal."""
-    return _erfc(score / math.sqrt(2))
+    return erfc(score / math.sqrt(2))
 
 
 def q_values(p: np.ndarray) -> np.ndarray:
@@ -54,7 +49,6 @@ def q_values(p: np.ndarray) -> np.ndarray:
     return found
 
 
-def shuffled_discoveries(values: np.ndarray, shuffled: np.ndarray, tested: np.ndarray, rate: float) -> list[int]:
-    """Neurons significant at `rate` after each shuffle of the labels; `shuffled` (draws, n), `tested` (units,)."""
-    ranks, ties = average_ranks(values[:, tested])
-    return [int((q_values(_tested(ranks, ties, labels)[1]) <= rate).sum()) for labels in shuffled]
+def shuffled_discoveries(ranks: np.ndarray, shuffled: np.ndarray, rate: float) -> list[int]:
+    """Neurons significant at `rate` after each shuffle of the labels; ranks (n, units), `shuffled` (draws, n)."""
+    return [int((q_values(rank_test(ranks, labels)[1]) <= rate).sum()) for labels in shuffled]

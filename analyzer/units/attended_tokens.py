@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from analyzer.model.batches import Encoded, collate, packed, token_names
 from analyzer.model.judge import known_wiring
 from analyzer.model.scoring import score
+from analyzer.statistics.ties import largest_first
 from shared.findings.heads import AttendedToken
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _read_from(context: Context, size: int) -> int | None:
 
 
 def attended(counts: dict[str, list[float]]) -> list[AttendedToken]:
-    """The tokens that a head looks for: in at least two prompts, by lift."""
+    """The tokens that a head looks for: in at least two prompts, by lift, equal ones by name."""
     found = [
         AttendedToken(
             token=name,
@@ -160,7 +161,7 @@ def attended(counts: dict[str, list[float]]) -> list[AttendedToken]:
             prompts=int(prompts),
             sink=bool(sink),
         )
-        for name, (total, even, prompts, sink) in counts.items()
+        for name, (total, even, prompts, sink) in sorted(counts.items())
         if prompts >= MIN_PROMPTS
     ]
-    return sorted(found, key=lambda token: -token.lift)[:SHOWN]
+    return [found[place] for place in largest_first([token.lift for token in found])[:SHOWN]]

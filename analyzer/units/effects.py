@@ -9,6 +9,7 @@ import numpy as np
 
 from analyzer.patching.ablation import Ablation, ablated_scores
 from analyzer.statistics.intervals import Z95, bootstrap_weights, mean_interval
+from analyzer.statistics.ties import largest_first
 from shared.findings.parts import Interval
 from shared.findings.units import JointAblation, UnitAblation
 
@@ -32,7 +33,7 @@ class Ablator:
         from analyzer.statistics.folds import independent_groups
 
         self.context = context
-        found = context.with_units(readings=False)
+        found = context.with_units()
         chosen = references.indices[:prompts].tolist()
         probes = [context.probes[index] for index in chosen]
         self.encoded = [context.encoded[index] for index in chosen]
@@ -87,7 +88,7 @@ def disputed(effects: UnitEffects, layer: int, unit: int) -> bool:
 def strongest_units(effect: np.ndarray, count: int) -> list[tuple[int, int]]:
     """(layer, unit) by |effect|, strongest first; none with less than `LEAST` of the strongest one's."""
     flat = np.abs(effect).ravel()
-    order = np.argsort(-flat, kind="stable")[:count]
+    order = largest_first(flat)[:count]
     least = LEAST * float(flat.max(initial=0.0))
     return [(int(i) // effect.shape[1], int(i) % effect.shape[1]) for i in order if flat[i] > least]
 

@@ -14,6 +14,7 @@ from analyzer.model.batches import collate, packed, token_names
 from analyzer.model.judge import known_wiring
 from analyzer.model.partial_pass import module_input
 from analyzer.model.scoring import score
+from analyzer.statistics.ties import largest_first
 from shared.findings.neurons import TokenInContext
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _taking(
 
 
 def _listed(context: Context, peak: np.ndarray, place: np.ndarray, count: int) -> list[TokenInContext]:
-    order = [int(row) for row in np.argsort(-peak, kind="stable")[:count] if np.isfinite(peak[row])]
+    order = [int(row) for row in largest_first(peak)[:count] if np.isfinite(peak[row])]
     return [_in_context(context, row, int(place[row]), float(peak[row])) for row in order]
 
 

@@ -216,5 +216,5 @@ def passed(judge: Judge, prefix: FrozenPrefix | None) -> Any:
     """The forward pass over some prompts, with everything that is recorded."""
     encoded = encode(judge.tokenizer, [probe.text for probe in random_probes(4)], judge.max_length, judge.template)
     if prefix is None:
-        return record(judge, encoded, 100, readings=True, means=True)
-    return prefix.record(judge, encoded, 100, readings=True, means=True)
+        return record(judge, encoded, 100, means=True)
+    return prefix.record(judge, encoded, 100, means=True)

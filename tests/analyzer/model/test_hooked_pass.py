@@ -206,9 +206,9 @@ HALF = {"bfloat16": 5e-2, "float16": 5e-3}
 @pytest.mark.parametrize("family", ["bert", "deberta-v2", "modernbert", "llama", "gemma3_text"])
 def test_half_precision_gives_the_same_numbers_to_its_rounding(family: str, dtype: str) -> None:
     judge = tiny_judge(family)
-    wanted = forward_pass(judge, PROBES, readings=True)
-    found = forward_pass(cast(judge, dtype), PROBES, readings=True)
-    for name in (*NAMES, "neuron_readings"):
+    wanted = forward_pass(judge, PROBES)
+    found = forward_pass(cast(judge, dtype), PROBES)
+    for name in NAMES:
         one, other = getattr(found, name), getattr(wanted, name)
         assert one.dtype == np.float32
         np.testing.assert_allclose(one, other, atol=HALF[dtype] * np.abs(other).max(), rtol=0, err_msg=name)
@@ -219,7 +219,7 @@ def test_half_precision_is_reduced_in_float32(family: str) -> None:
     """Against float64 sums over the very activations of the bfloat16 model, one prompt alone."""
     judge = cast(tiny_judge(family), "bfloat16")
     one = probe("tell me a story about my garden and the water and the door")
-    found = forward_pass(judge, [one], readings=True, means=True)
+    found = forward_pass(judge, [one], means=True)
     seen: dict[str, np.ndarray] = {}
     assert judge.anatomy.wiring is not None
     layer = judge.anatomy.wiring.layers[0]
@@ -234,10 +234,10 @@ def test_half_precision_is_reduced_in_float32(family: str) -> None:
     for hook in hooks:
         hook.remove()
     assert found.norms[0, 1] == pytest.approx(np.linalg.norm(seen["stream"], axis=-1).mean(), rel=1e-6)
-    assert found.neuron_readings is not None and found.unit_means is not None
-    reading = seen["neurons"].max(0) if family == "bert" else seen["neurons"].mean(0)
-    np.testing.assert_allclose(found.neuron_readings[0, 0], reading, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(found.unit_means.heads[0, 2], seen["heads"][1:-1].mean(0), rtol=1e-5, atol=1e-6)
+    assert found.unit_means is not None
+    for kind in ("heads", "neurons"):
+        means = getattr(found.unit_means, kind)[0, 2]
+        np.testing.assert_allclose(means, seen[kind][1:-1].mean(0), rtol=1e-5, atol=1e-6)
 
 
 def test_long_prompts_are_cut_and_empty_ones_named() -> None:

@@ -11,11 +11,14 @@ import torch
 
 from analyzer.model.hooked_pass import ForwardPass, forward_pass
 from analyzer.model.judge import Judge
+from analyzer.model.neuron_readings import neuron_readings
 from analyzer.model.unit_recording import token_roles
 from shared.errors import CannotCompute
 from shared.records import Probe
 from tests.making.judges import context, probe, random_probes, tiny_judge
 from tests.making.tiny import DECODERS, FAMILIES
+
+pytestmark = pytest.mark.numeric
 
 PROBES = [*random_probes(6, seed=5), probe("bomb", id="short")]
 GATED = {*DECODERS, "modernbert"}
@@ -53,13 +56,14 @@ def by_role(tokens: list[np.ndarray]) -> np.ndarray:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_readings_and_means_are_those_of_single_prompts(family: str) -> None:
     judge = tiny_judge(family)
-    found = forward_pass(judge, PROBES, 60, readings=True, means=True)
-    assert found.neuron_readings is not None and found.unit_means is not None
-    assert found.reading == ("mean" if family in GATED else "max")
+    found = forward_pass(judge, PROBES, 60, means=True)
+    readings = neuron_readings(judge, found.encoded, 60)
+    assert found.unit_means is not None
+    assert readings.reading == ("mean" if family in GATED else "max")
     alone = [seen(judge, one) for one in PROBES]
     for layer in range(2):
         wanted = [neurons[layer].mean(0) if family in GATED else neurons[layer].max(0) for _, _, neurons in alone]
-        np.testing.assert_allclose(found.neuron_readings[layer], wanted, atol=2e-5, rtol=1e-4)
+        np.testing.assert_allclose(readings.values[layer], wanted, atol=2e-5, rtol=1e-4)
         heads = by_role([heads[layer] for _, heads, _ in alone])
         np.testing.assert_allclose(found.unit_means.heads[layer], heads, atol=2e-5, rtol=1e-4)
         neurons = by_role([neurons[layer] for _, _, neurons in alone])
@@ -70,19 +74,18 @@ def test_readings_and_means_are_those_of_single_prompts(family: str) -> None:
 @pytest.mark.parametrize("family", ["bert", "llama"])
 def test_batches_and_padding_side_do_not_matter(family: str) -> None:
     judge = tiny_judge(family)
-    wanted = forward_pass(judge, PROBES, readings=True, means=True)
+    wanted = forward_pass(judge, PROBES, means=True)
     sides = ("right", "left") if family in DECODERS else ("right",)
     for side in sides:
-        found = forward_pass(judge, PROBES, 1, side=side, readings=True, means=True)
+        found = forward_pass(judge, PROBES, 1, side=side, means=True)
         assert largest_difference(found, wanted) < 1e-4
-        found = forward_pass(judge, PROBES, side=side, readings=True, means=True)
+        found = forward_pass(judge, PROBES, side=side, means=True)
         assert largest_difference(found, wanted) < 1e-4
 
 
 def largest_difference(one: ForwardPass, other: ForwardPass) -> float:
-    pairs = [(one.neuron_readings, other.neuron_readings)]
-    for name in ("input", "heads", "neurons"):
-        pairs.append((getattr(one.unit_means, name), getattr(other.unit_means, name)))
+    names = ("input", "heads", "neurons")
+    pairs = [(getattr(one.unit_means, name), getattr(other.unit_means, name)) for name in names]
     return max(float(np.abs(a - b).max()) for a, b in pairs)
 
 
@@ -101,11 +104,10 @@ def test_a_role_that_no_token_has_is_zero() -> None:
 def test_a_pass_records_what_the_suite_needs_and_nothing_else() -> None:
     judge = tiny_judge("bert")
     plain = context(judge, PROBES, suite=frozenset({"layers", "progress"})).forward
-    assert plain.neuron_readings is None and plain.unit_means is None
+    assert plain.unit_means is None
     heads = context(judge, PROBES, suite=frozenset({"heads"})).forward
-    assert heads.neuron_readings is None and heads.unit_means is not None
+    assert heads.unit_means is not None
     both = context(judge, PROBES, suite=frozenset({"neurons", "layers"}))
-    assert both.forward.neuron_readings is not None
     assert both.with_units() is both.forward, "no second pass"
 
 
@@ -114,7 +116,7 @@ def test_what_the_suite_did_not_tell_is_made_up_for_once() -> None:
     late = context(judge, PROBES)
     assert late.forward.unit_means is None
     found = late.with_units()
-    assert found.neuron_readings is not None and found.unit_means is not None
+    assert found.unit_means is not None
     assert late.forward is found is late.with_units()
 
 
@@ -128,4 +130,6 @@ def test_unknown_wiring_is_explained() -> None:
     unknown = replace(judge, anatomy=replace(judge.anatomy, wiring=None, notes=("Nobody knows.",)))
     with pytest.raises(CannotCompute, match=r"'bert' are not known: Nobody knows\."):
         context(unknown, PROBES).with_units()
-    assert forward_pass(unknown, PROBES, readings=True, means=True).unit_means is None
+    with pytest.raises(CannotCompute, match=r"'bert' are not known: Nobody knows\."):
+        _ = context(unknown, PROBES).readings
+    assert forward_pass(unknown, PROBES, means=True).unit_means is None

@@ -39,7 +39,7 @@ def test_the_gauge_counts_what_lives_together() -> None:
 def forward_peak(family: str, count: int, batch_tokens: int) -> int:
     judge = tiny_judge(family, layers=3)
     with LiveTensors() as live:
-        forward_pass(judge, prompts(count), batch_tokens, readings=True, means=True)
+        forward_pass(judge, prompts(count), batch_tokens, means=True)
     return live.peak
 
 

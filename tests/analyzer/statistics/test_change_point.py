@@ -8,6 +8,8 @@ import pytest
 from analyzer.evolution.alerts import alerts
 from analyzer.statistics.change_point import change_point
 
+pytestmark = pytest.mark.numeric
+
 
 def after(*changes: float, start: float = 0.0) -> list[float | None]:
     return [start, *(start + np.cumsum(changes)).tolist()]

@@ -15,6 +15,8 @@ from analyzer.statistics.folds import grouped_folds, independent_groups, shuffle
 from analyzer.statistics.linear_probe import held_out_decisions, standardised
 from tests.making.judges import probe
 
+pytestmark = pytest.mark.numeric
+
 
 def data(count: int, width: int, strength: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)
