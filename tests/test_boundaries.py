@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_no_torch(statement: str) -> None:
     "statement", ["import midwatch", "import analyzer.supervisor.loop", "import trainer.announce"]
 )
 def test_no_heavy_libraries(statement: str) -> None:
-    heavy = {"streamlit", "plotly", "pandas", "sklearn", "scipy", "datasets"}
+    heavy = {"streamlit", "plotly", "jinja2", "pandas", "sklearn", "scipy", "datasets"}
     assert not heavy & modules_after(statement)
 
 
@@ -67,6 +68,16 @@ def test_no_dashboard_file_shadows_a_package() -> None:
     imported = PACKAGES | {"streamlit", "plotly", "numpy", "pandas", "pydantic", "psutil", "typer", "rich", "yaml"}
     names = {path.stem for path in (ROOT / "dashboard").iterdir() if path.suffix == ".py" or path.is_dir()}
     assert not names & (imported | set(sys.stdlib_module_names)) - {"__init__", "__pycache__"}
+
+
+def test_every_file_of_a_package_is_installed() -> None:
+    """Templates, style sheets and prompts are read from the installed package, not from a checkout."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = settings["package-data"]["*"]
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()]
+    data = [path for path in files if path.suffix not in (".py", ".pyc")]
+    assert data
+    assert [path for path in data if not any(path.match(pattern) for pattern in patterns)] == []
 
 
 def test_help_shows_every_component() -> None:

@@ -2,13 +2,14 @@
 
 Prompts, file names and causes are hostile: Streamlit reads markdown (and loads its images) in titles, captions,
 alerts, labels and metrics. So data goes through `plain` (st.text), `st.code`, `st.dataframe` and Plotly text only;
-labels and titles are ours. The style sheet is a constant.
+labels and titles are ours, and so is the style sheet, style.css.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import resources
 from typing import Literal
 
 import streamlit as st
@@ -17,31 +18,7 @@ from dashboard.reading.alerts import Alert
 from dashboard.reading.condition import Condition
 from dashboard.reading.headline import Headline
 
-# a figure narrower than 900 px scrolls sideways, as on the exported pages, rather than crowd its labels
-STYLE = """<style>
-.stMainBlockContainer {padding: 1.6rem 2.2rem 3rem; max-width: 1500px}
-h1 {font-size: 1.6rem !important; padding: 0 0 0.5rem !important}
-[class*="st-key-plain-"] [data-testid="stText"] {font-family: inherit; white-space: pre-wrap;
-  overflow-wrap: anywhere}
-[class*="st-key-plain-heading"] [data-testid="stText"] {font-weight: 600; font-size: 1.05rem; color: #1d2733}
-[class*="st-key-plain-muted"] [data-testid="stText"] {font-size: 0.85rem; line-height: 1.45}
-[class*="st-key-plain-muted"] [data-testid="stText"] span {color: #55606e}
-[class*="st-key-plain-small"] [data-testid="stText"] {font-size: 0.74rem; line-height: 1.35}
-[class*="st-key-plain-small"] [data-testid="stText"] span {color: #7a8591}
-[class*="st-key-plain-body"] [data-testid="stText"] {font-size: 0.95rem; line-height: 1.45}
-[class*="st-key-notice-"] {border-left: 4px solid #8492a3; background: #f4f6f8; border-radius: 6px;
-  padding: 0.55rem 0.9rem; gap: 0.15rem}
-[class*="st-key-notice-error"] {border-left-color: #b3261e; background: #fdecea}
-[class*="st-key-notice-warning"] {border-left-color: #b26a00; background: #fff5e0}
-[class*="st-key-notice-running"] {border-left-color: #0f5c8c; background: #e8f2f9}
-[class*="st-key-notice-"] [data-testid="stMarkdownContainer"] {margin-bottom: 0}
-[class*="st-key-notice-"] [data-testid="stMarkdownContainer"] p {margin-bottom: 0; line-height: 1.45}
-[class*="st-key-notice-"] [data-testid="stCode"] pre {padding: 0.45rem 0.8rem}
-h3 {font-size: 1.15rem !important; padding: 0.6rem 0 0.1rem !important}
-[data-testid="stMetricValue"] {font-size: 1.9rem}
-[class*="st-key-panel-"] {gap: 0.4rem}
-[class*="st-key-panel-"] [data-testid="stFullScreenFrame"] {min-width: 900px}
-</style>"""
+STYLE = f"<style>{resources.files('dashboard.widgets').joinpath('style.css').read_text('utf-8')}</style>"
 
 Size = Literal["heading", "body", "muted", "small"]
 
@@ -51,7 +28,7 @@ MOST_TEXT = 2000
 
 
 def style() -> None:
-    """Send the constant style sheet. Call once a page."""
+    """Send the style sheet. Call once a page."""
     st.html(STYLE)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.figures.circuits.circuit import circuits_figure
 from shared.figures.circuits.faithfulness import faithfulness_figure
-from shared.figures.circuits.graph import AGAINST, CARRIES, OUTSIDE, SMALLEST, DrawnEdge, Kind
+from shared.figures.circuits.kinds import AGAINST, CARRIES, OUTSIDE, SMALLEST, DrawnEdge, Kind
 from shared.figures.circuits.words import (
     REFERENCES,
     circuit_finding,

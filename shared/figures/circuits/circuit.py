@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
-from shared.figures.circuits.graph import DrawnEdge, draw_graph, graph_axes, graph_height, limit_of, width_words
+from shared.figures.circuits.axes import graph_axes, graph_height
+from shared.figures.circuits.edges import width_words
+from shared.figures.circuits.graph import draw_graph
+from shared.figures.circuits.kinds import DrawnEdge, limit_of
 from shared.figures.circuits.layout import Layout
 from shared.figures.circuits.words import kept, noun
 from shared.figures.kit.flags import draw_flags, flags_height

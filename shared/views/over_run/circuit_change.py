@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from shared.figures.circuits.graph import (
-    KEPT,
-    LOST,
-    NEW,
-    DrawnEdge,
-    Kind,
-    draw_graph,
-    graph_axes,
-    graph_height,
-    limit_of,
-    width_words,
-)
+from shared.figures.circuits.axes import graph_axes, graph_height
+from shared.figures.circuits.edges import width_words
+from shared.figures.circuits.graph import draw_graph
+from shared.figures.circuits.kinds import KEPT, LOST, NEW, DrawnEdge, Kind, limit_of
 from shared.figures.circuits.layout import Layout
 from shared.figures.circuits.words import exact_nats, noun
 from shared.figures.kit.sheet import Sheet

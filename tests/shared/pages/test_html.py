@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from html.parser import HTMLParser
 from pathlib import Path
 
 import plotly.graph_objects as go
 import pytest
+from jinja2 import UndefinedError
 
 from shared.errors import UsageError
-from shared.pages.html import MAX_CSV_ROWS, MAX_TABLE_ROWS, PLOTLY_JS, page_html, write_page, write_plotly_js
+from shared.findings.text import clean
+from shared.pages.html import PLOTLY_JS, index_html, page_html, write_page, write_plotly_js
+from shared.pages.table import MAX_CSV_ROWS, MAX_TABLE_ROWS
+from shared.pages.templates import fill, script_json
 from shared.records import Label
 from shared.views import Panel, all_views, get
 from tests.making.fake_run import fake_metrics
@@ -23,6 +29,10 @@ LABELS: tuple[Label, ...] = ("safe", "safe", "unsafe", "unsafe")
 OURS = {
     "html", "head", "meta", "title", "style", "body", "main", "h1", "section", "div", "p", "noscript", "b", "span",
     "details", "summary", "a", "table", "thead", "tbody", "tr", "th", "td", "script",
+}  # fmt: skip
+ATTRIBUTES = {
+    "aria-label", "charset", "class", "content", "download", "hidden", "href", "http-equiv", "id", "lang", "name",
+    "role", "scope", "src", "style", "type",
 }  # fmt: skip
 
 
@@ -74,6 +84,56 @@ def test_no_element_or_handler_comes_from_data():
         assert links == ["#", PLOTLY_JS]
         for name in ("figure", "rows", "config"):
             json.loads(page.data[name])
+
+
+def test_data_stays_text_wherever_a_panel_holds_it():
+    """Title, caption, alternative text, badge, cells and column names; beside the corpus, what ends a context."""
+    for text in (
+        *HOSTILE,
+        "lead: '\" onload='x",
+        "{{ 7*7 }}{% raw %}{# #}",
+        "</title></style></td></noscript><i>",
+        "a\nb",
+    ):
+        rows = [{text: text, "list": [text]}]
+        panel = Panel("x", text, go.Figure(layout={"title": text}), text, text, rows, f"{text} · WARNING: {text}")
+        page = Elements(page_html(panel))
+        assert set(page.tags) <= OURS
+        assert page.tags.count("script") == 5
+        assert {name for name, _ in page.attributes} == ATTRIBUTES
+        assert ("aria-label", clean(text)) in page.attributes
+        assert json.loads(page.data["rows"]) == {"columns": [text, "list"], "rows": [[clean(text), [text]]]}
+        assert json.loads(page.data["figure"])["layout"]["title"]["text"] == text
+
+
+def test_an_index_stays_text_too(tmp_path):
+    (tmp_path / "epoch_2_tokens.html").touch()
+    (tmp_path / "epoch_2_<img src=x>.html").touch()
+    for text in HOSTILE:
+        page = Elements(index_html(text, tmp_path))
+        assert set(page.tags) <= OURS | {"h2"}
+        assert [value for name, value in page.attributes if name == "href"] == ["epoch_2_tokens.html"]
+
+
+@pytest.mark.parametrize(
+    "text", [*HOSTILE, "</script", "<!--<script>", "]]>", "\u2028\u2029", "&lt;/script&gt;", "\\u003c"]
+)
+def test_json_in_a_script_says_the_same_and_ends_nothing(text):
+    written = script_json(json.dumps([text], ensure_ascii=False))
+    assert json.loads(written) == [text]
+    assert not set("<>&") & set(written)
+
+
+def test_a_template_that_wants_more_than_it_is_given_says_so():
+    with pytest.raises(UndefinedError, match="name"):
+        fill("index.html", style="", sections=[])
+
+
+def test_the_policy_admits_the_script_that_stands_in_the_page():
+    page = page_html(Panel("x", "t", go.Figure(), "c", "a"))
+    script = page.rpartition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}' 'self' file:;" in page
 
 
 def test_a_page_says_what_it_shows():

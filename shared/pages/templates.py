@@ -1,0 +1,54 @@
+"""What the pages are made of: the templates beside this file, and the one environment that fills them.
+
+Whatever a template prints is text, escaped; the exceptions are this package's own CSS and JavaScript, and JSON that
+has been through `script_json`. Nothing from data becomes Markup in another way.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from shared.findings.text import clean
+
+
+def _printable(value: object) -> object:
+    """What a template prints, before it is escaped: no control, bidi or lone surrogate character in it."""
+    return value if isinstance(value, Markup) else clean(str(value))
+
+
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("shared.pages", ""),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=_printable,
+    trim_blocks=True,
+    keep_trailing_newline=True,
+    auto_reload=False,
+)
+
+
+def fill(template: str, **values: object) -> str:
+    """The page that `template` gives with these values. Raises UndefinedError where it wants one more."""
+    return _ENVIRONMENT.get_template(template).render(values)
+
+
+def script_json(text: str) -> Markup:
+    """JSON for a script element, which no `</script>` or `<!--` inside a string can end."""
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))  # noqa: S704
+
+
+def _own(name: str) -> Markup:
+    """A file of this package as it is."""
+    return Markup(resources.files("shared.pages").joinpath(name).read_text("utf-8"))  # noqa: S704
+
+
+STYLE = _own("page.css")
+SCRIPT = _own("page.js")
+"""The only script of a page beside plotly.min.js."""
+SCRIPT_SHA256 = base64.b64encode(hashlib.sha256(SCRIPT.encode("utf-8")).digest()).decode()
+"""By which the page's Content-Security-Policy admits it."""
