@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from analyzer.model.anatomy import Reading
 from analyzer.model.batches import Batch, Encoded, Side, collate, encode, packed
 from analyzer.model.partial_pass import hidden_of
 from analyzer.model.scoring import answers_in, pool, read_early, score, score_of, token_norms
-from analyzer.model.unit_recording import ROLES, Reading, UnitMeans, UnitRecording, reading_of, units_recorded
+from analyzer.model.unit_recording import ROLES, UnitMeans, UnitRecording, units_recorded
 from shared.errors import JudgeError
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def _pass_one(recording: _Recording) -> Tensor:
     if not output.hidden_states:
         raise JudgeError(
             f"The model family {judge.anatomy.family!r} reports no hidden states, so there is nothing to look at; "
-            "add an entry for it to FAMILIES in analyzer/model/anatomy.py."
+            "describe the family in a file and give it with --family (docs/families.md)."
         )
     for point, hidden in enumerate(output.hidden_states):
         recording.residual(point, hidden)
@@ -216,7 +217,7 @@ def record(
     """
     total = _Total(len(encoded))
     units = (readings or means) and judge.anatomy.wiring is not None
-    reading = reading_of(judge.anatomy.family)
+    reading = judge.anatomy.reading
     done = 0
     for rows in packed([len(prompt.ids) for prompt in encoded], batch_tokens):
         batch = collate([encoded[row] for row in rows], judge.anatomy.pad_id, judge.device, side)

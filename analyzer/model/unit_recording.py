@@ -10,19 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    from analyzer.model.anatomy import Reading
     from analyzer.model.wiring import Layer
 
-Reading = Literal["max", "mean"]
-"""What one number stands for a neuron on a prompt: its largest or its mean activation over real tokens."""
-PLAIN_MLP = {"bert", "roberta", "xlm-roberta", "distilbert", "deberta-v2"}
-"""Families whose neurons pass a GELU or ReLU alone, so that large means present; gated neurons have both signs."""
 ROLES = 3
 """First, last, and other tokens of a prompt."""
 PADDING = 3
@@ -42,11 +39,6 @@ class UnitMeans:
     """(layers, 3, heads * head_size)"""
     neurons: np.ndarray
     """(layers, 3, neurons)"""
-
-
-def reading_of(family: str) -> Reading:
-    """How neurons of a family are read."""
-    return "max" if family in PLAIN_MLP else "mean"
 
 
 def token_roles(mask: Tensor) -> Tensor:
