@@ -19,6 +19,8 @@ from analyzer.model.families import FAMILIES
 from shared.errors import UsageError
 
 MAX_BYTES = 64 * 2**10
+UNKNOWN = ("extra_forbidden", "invalid_key")
+"""What pydantic calls a field that does not exist."""
 PARTS: dict[str, type[BaseModel]] = {"attention": AttentionPaths, "mlp": BlockPaths}
 
 
@@ -77,11 +79,11 @@ def _merged(known: Mapping[Any, Any], changes: Mapping[Any, Any]) -> dict[Any, A
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first problem, for people."""
-    first = error.errors()[0]
+    """The first problem, for people; a misspelt field before what is missing because of it."""
+    first = min(error.errors(), key=lambda each: each["type"] not in UNKNOWN)
     *above, last = first["loc"] or ("",)
     name = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
+    if first["type"] in UNKNOWN:
         model = PARTS.get(str(above[0]), Family) if above else Family
         known = ", ".join(model.model_fields if above else [*model.model_fields, "like"])
         return f"unknown field {str(last)[:100]!r}{f' in {above[0]}' if above else ''}; there are {known}."

@@ -1,4 +1,4 @@
-"""`--family FILE` all the way: a real architecture that Midwatch does not list, the advanced suite, by the command."""
+"""`--family FILE` all the way: an architecture that Midwatch does not list, the advanced suite, by the command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--family FILE` as people write it: what a file may say, and one sentence for each mistake before anything starts."""
+"""`--family FILE` as people write it: what it may say, and one sentence for each mistake before anything starts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MISTAKES = {
     ),
     "unknown below": (
         WHOLE.replace("  out: mlp.down_proj", "  output: mlp.down_proj"),
-        "mlp.out is missing",
+        "unknown field 'output' in mlp; there are module, out,",
     ),
     "unknown in a part": (
         WHOLE.replace("  module: mlp\n", "  module: mlp\n  norm: x\n"),
@@ -50,7 +50,7 @@ MISTAKES = {
     "code": ("name: !!python/object/apply:os.system ['touch hacked']\n", "is not valid YAML (line 1: could not"),
     "deep": ("[" * 20_000, "is not valid YAML"),
     "itself": ("name: x\nlike: bert\nattention: &a\n  module: *a\n", "attention.module = "),
-    "number": ("name: x\nlike: bert\n7: x\n", "7 = 'x': Keys should be strings"),
+    "number": ("name: x\nlike: bert\n7: x\n", "unknown field '7'; there are name"),
     "large": ("#" * (MAX_BYTES + 1), "is larger than 64 KiB"),
 }
 
