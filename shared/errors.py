@@ -2,6 +2,7 @@
 
 MidwatchError                exit code 1: something failed; the message says what to do
 ├── UsageError               exit code 2: the call, a setting or an input file is not usable as given
+│   └── FamilyError          a user's description of a model family does not fit the model
 ├── RunError                 a run directory is missing, empty or unreadable
 │   └── LinkInTheWay         a symbolic link stands in place of a folder of ours; an OSError, too
 ├── CheckpointRejected       the gate refuses a checkpoint; carries a short machine-readable `code`
@@ -29,6 +30,10 @@ class UsageError(MidwatchError):
     """The call, a setting or an input file is not usable as given."""
 
     exit_code = 2
+
+
+class FamilyError(UsageError):
+    """A user's description of a model family (`--family`) does not fit the model; nothing is analysed with it."""
 
 
 class RunError(MidwatchError):

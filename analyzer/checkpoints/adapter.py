@@ -1,4 +1,4 @@
-"""A checkpoint that is a PEFT adapter, as far as its files tell: whether it is one, and its base model."""
+"""A checkpoint that is a PEFT adapter, as far as its files tell: whether it is one, its base, the base's type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from analyzer.checkpoints.file_names import ADAPTER_CONFIG, CONFIG
-from shared.errors import CheckpointRejected
+from shared.errors import CheckpointRejected, SchemaError
+from shared.files import read_json
 
 
 def is_adapter(directory: Path) -> bool:
@@ -27,6 +28,16 @@ def base_of(directory: Path) -> str:
             f"{directory.name}/{ADAPTER_CONFIG} does not name its base model; write its directory into it.",
         )
     return base
+
+
+def model_type(directory: Path) -> str:
+    """The `model_type` of a checkpoint's config, of an adapter its base's; empty where that is not on this disk."""
+    try:
+        home = Path(base_of(directory)) if is_adapter(directory) else directory
+        config = read_json(home / CONFIG)
+    except (OSError, SchemaError, CheckpointRejected):
+        return ""
+    return str(config.get("model_type", "")) if isinstance(config, dict) else ""
 
 
 def base_digest(directory: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 
 from analyzer.commands.checkpoint_choice import parse_ranges
+from analyzer.commands.family_file import read_families
 from analyzer.jobs.messages import WorkerOptions
 from analyzer.supervisor.compute_slot import parse_slot
 from analyzer.supervisor.plan import Plan
@@ -44,6 +45,9 @@ class ComputeSettings(Settings):
     """Name or index of the class that means safe, for a run without run.json."""
     unsafe_label: str | None = None
     """Name or index of the class that means unsafe, for a run without run.json."""
+    family: list[Path] = Field([])
+    """YAML file that says where the parts of a model family are that Midwatch does not know, see docs/families.md;
+    repeatable."""
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """Where to compute: `auto` (the last GPU, else the CPU), `cpu`, `cuda` or `cuda:N`."""
     cores: int | None = Field(None, ge=1)
@@ -91,13 +95,17 @@ class ComputeSettings(Settings):
         )
 
     def plan(self, **more: Any) -> Plan:
-        """What the supervisor needs to know; `more` comes from the command's own settings."""
+        """What the supervisor needs to know; `more` comes from the command's own settings.
+
+        Raises UsageError for a family file that is not usable.
+        """
         return Plan(
             suite=self.suite,
             only=tuple(self.only),
             safe_label=self.safe_label,
             unsafe_label=self.unsafe_label,
             probes=self.probes.expanduser().resolve() if self.probes else None,
+            families=read_families(self.family),
             backoff_s=self.backoff,
             pin_budget=int(self.pin_budget * GIB),
             **more,

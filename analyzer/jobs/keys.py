@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from analyzer.jobs.family import Family
 from analyzer.jobs.messages import Computation
 from shared.errors import SchemaError
 from shared.files import read_json, write_json_atomic
@@ -13,11 +15,22 @@ from shared.run import Run
 
 
 def key_settings(computation: Computation, judge: JudgeRecord) -> dict[str, Any]:
-    """Everything that was chosen: the analysis's settings, how a verdict is read, and what is compared."""
+    """Everything that was chosen: the analysis's settings, how a verdict is read, what is compared, and the user's
+    description of the model family."""
     settings = {**computation.settings, "judge": judge.model_dump(mode="json")}
     if computation.lineage is not None:
         settings["lineage"] = computation.lineage.model_dump(mode="json")
+    if computation.family is not None:  # so that keys under our own families stay what they are
+        settings["family"] = computation.family
     return settings
+
+
+def under(family: Family | None, computations: Mapping[str, Computation]) -> Mapping[str, Computation]:
+    """The computations for a run whose model family a user described; None leaves them as they are."""
+    if family is None:
+        return computations
+    told = {"family": family.digest}
+    return {name: computation.model_copy(update=told) for name, computation in computations.items()}
 
 
 def drawn_keys(run: Run, checkpoint: str) -> set[str]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from analyzer.checkpoints.fingerprint import FileStat
+from analyzer.jobs.family import Family
 from analyzer.jobs.lineage import Lineage
 from shared.records import Frozen, RunRecord
 
@@ -62,6 +63,8 @@ class Job(Frozen):
     """What every result should say, e.g. that labels were assumed."""
     neighbour: Neighbour | None = None
     """To be digested too, where no other checkpoint was yet: only two of them tell which layers train."""
+    family: Family | None = None
+    """What the user's file says of this run's model family; None leaves it to ours."""
     batch_divisor: int = 1
     """2, 4, ... after attempts that the system ended for want of memory."""
 
@@ -95,14 +98,16 @@ class Computation(Frozen):
     settings: dict[str, Any]
     lineage: Lineage | None = None
     """The other results that this one is made from; None for an analysis of one checkpoint alone."""
+    family: str | None = None
+    """Digest of a user's description of the run's model family; None under our own."""
 
 
 class Event(Frozen):
     """One thing that happened in the worker."""
 
     kind: Literal["ready", "refused", "started", "progress", "committed", "failed", "finished"]
-    """ready: can take jobs; refused: cannot start (`cause` says why; without `failure` it is the user's choice
-    of device or settings); the rest is about `job`."""
+    """ready: can take jobs; refused: cannot start, or a job cannot be done as asked (`cause` says why; without
+    `failure` it is the user's choice of device, settings or family); the rest is about `job`."""
     job: str = ""
     analysis: str = ""
     """Which analysis; "load" or "draw" for what is before and after them; empty for the whole job."""

@@ -1,4 +1,4 @@
-"""Where the parts of a judge are: one entry a model family, checked against the model itself at every load.
+"""Where the parts of a judge are, as its family's entry says; checked against the model itself at every load.
 
 The residual stream is read at the input of each layer and after the last one, before the final norm. A "write" is
 what attention or MLP adds to it: in a pre-norm model the block's output, in a post-norm model (BERT) the output
@@ -9,109 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from analyzer.jobs.family import BlockPaths, Family, NormPosition, Pooling
+from analyzer.model.families import FAMILIES
 from analyzer.model.wiring import Wiring, wire
+from shared.findings.neurons import Reading
 
-Pooling = Literal["cls", "last_token", "mean", "unknown"]
-NormPosition = Literal["pre", "post", "sandwich", "unknown"]
 Head = Callable[[Tensor], Tensor]
 """(n, d_model) of what the head reads (after the final norm and pooling) -> (n, 2) logits."""
-
-
-@dataclass(frozen=True)
-class Family:
-    """One model family: module paths below the base model (embeddings, layers, norm) or below a layer (writes)."""
-
-    embedding_block: str
-    """Everything before the first layer."""
-    embeddings: str
-    """The module whose output is the word embeddings."""
-    layers: str
-    attention_write: str
-    mlp_write: str
-    norm_position: NormPosition
-    pooling: Pooling
-    head: Callable[[nn.Module], Head]
-    final_norm: str | None = None
-
-
-def _bert_head(model: nn.Module) -> Head:
-    return lambda pooled: model.classifier(model.bert.pooler(pooled[:, None]))  # type: ignore[operator, union-attr]
-
-
-def _roberta_head(model: nn.Module) -> Head:
-    return lambda pooled: model.classifier(pooled[:, None])  # type: ignore[operator]
-
-
-def _distilbert_head(model: nn.Module) -> Head:
-    return lambda pooled: model.classifier(torch.relu(model.pre_classifier(pooled)))  # type: ignore[operator]
-
-
-def _modernbert_head(model: nn.Module) -> Head:
-    return lambda pooled: model.classifier(model.head(pooled))  # type: ignore[operator]
-
-
-def _deberta_head(model: nn.Module) -> Head:
-    return lambda pooled: model.classifier(model.pooler(pooled[:, None]))  # type: ignore[operator]
-
-
-def _score_head(model: nn.Module) -> Head:
-    return lambda pooled: model.score(pooled)  # type: ignore[operator]
-
-
-_BERT_LAYER = ("attention.output.dense", "output.dense", "post", "cls")
-_ENCODER = ("embeddings", "embeddings.word_embeddings", "encoder.layer", *_BERT_LAYER)
-_DECODER = ("embed_tokens", "embed_tokens", "layers")
-_PRE_NORM = Family(*_DECODER, "self_attn", "mlp", "pre", "last_token", _score_head, "norm")
-_SANDWICH = Family(
-    *_DECODER,
-    "post_attention_layernorm",
-    "post_feedforward_layernorm",
-    "sandwich",
-    "last_token",
-    _score_head,
-    "norm",
-)
-
-FAMILIES: dict[str, Family] = {
-    "bert": Family(*_ENCODER, _bert_head),
-    "roberta": Family(*_ENCODER, _roberta_head),
-    "xlm-roberta": Family(*_ENCODER, _roberta_head),
-    "deberta-v2": Family(*_ENCODER, _deberta_head),
-    "distilbert": Family(
-        "embeddings",
-        "embeddings.word_embeddings",
-        "transformer.layer",
-        "attention.out_lin",
-        "ffn",
-        "post",
-        "cls",
-        _distilbert_head,
-    ),
-    "modernbert": Family(
-        "embeddings",
-        "embeddings.tok_embeddings",
-        "layers",
-        "attn",
-        "mlp",
-        "pre",
-        "cls",  # or "mean": the config's classifier_pooling decides
-        _modernbert_head,
-        "final_norm",
-    ),
-    "llama": _PRE_NORM,
-    "mistral": _PRE_NORM,
-    "qwen2": _PRE_NORM,
-    "qwen3": _PRE_NORM,
-    "gemma": _PRE_NORM,
-    "gemma2": _SANDWICH,
-    "gemma3_text": _SANDWICH,
-}
-"""By the config's `model_type`."""
+FUNCTIONS: dict[str, Head] = {"relu": torch.relu, "gelu": nn.functional.gelu, "tanh": torch.tanh}
+"""Steps of a head that are no modules."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +37,7 @@ class Anatomy:
     attention_writes: Sequence[nn.Module] | None
     mlp_writes: Sequence[nn.Module] | None
     final_norm: nn.Module | None
-    pooling: Pooling
+    pooling: Pooling | Literal["unknown"]
     norm_position: NormPosition
     head: Head | None
     pad_id: int
@@ -137,6 +48,10 @@ class Anatomy:
     """Whether the verdict is the answer after the last real token, whatever its id."""
     wiring: Wiring | None = None
     """Heads and neurons; None where they are unknown or failed their self-check."""
+    reading: Reading = "mean"
+    """How neurons are read."""
+    layers_return_pairs: bool = False
+    """Whether a layer returns (hidden states, ...), rather than the hidden states alone."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -173,49 +88,77 @@ def answer_head(model: nn.Module, answers: tuple[int, int]) -> Head:
     return head
 
 
-def dissect(model: nn.Module, pad_id: int, answers: tuple[int, int] | None = None) -> Anatomy:
+def head_of(model: nn.Module, family: Family) -> Head | None:
+    """The head of a classifier; None where the entry does not say. Raises AttributeError for a path to nothing."""
+    steps = [FUNCTIONS.get(step) or model.get_submodule(step) for step in family.head]
+
+    def head(pooled: Tensor) -> Tensor:
+        state = pooled[:, None] if family.head_reads == "tokens" else pooled
+        for step in steps:
+            state = step(state)
+        return state
+
+    return head if steps else None
+
+
+def dissect(
+    model: nn.Module, pad_id: int, answers: tuple[int, int] | None = None, given: Family | None = None
+) -> Anatomy:
     """Find the parts of a judge. An unknown family gets embeddings only, and a note.
 
     `answers` are the token ids of the safe and the unsafe answer of a prompted judge; None for a classifier.
+    `given` is a user's description of the family, which comes before ours.
     """
     family_name = str(getattr(model.config, "model_type", "unknown"))
-    family = FAMILIES.get(family_name)
+    family = given or FAMILIES.get(family_name)
     base = getattr(model, "base_model_prefix", "")
     if family is None or not hasattr(model, base):
         return _unknown(model, family_name, pad_id)
     try:
-        found = _known(model, family_name, family, base, pad_id)
+        head = head_of(model, family) if answers is None else answer_head(model, answers)
+        return replace(_known(model, family, base, pad_id), head=head, prompted=answers is not None)
     except AttributeError:  # a variant of the family whose modules are called differently
         return _unknown(model, family_name, pad_id)
-    return found if answers is None else replace(found, head=answer_head(model, answers), prompted=True)
 
 
-def _known(model: nn.Module, name: str, family: Family, base: str, pad_id: int) -> Anatomy:
+def _known(model: nn.Module, family: Family, base: str, pad_id: int) -> Anatomy:
+    """All parts but the head. Raises AttributeError for a path to nothing."""
     trunk = model.get_submodule(base)
     layers = list(trunk.get_submodule(family.layers).children())
-    mean = name == "modernbert" and getattr(model.config, "classifier_pooling", "cls") == "mean"
     after = tuple(f"{base}.{part}." for part in (family.final_norm, "pooler") if part)
+    block = family.embedding_block or family.embeddings
     return Anatomy(
-        family=name,
+        family=family.name,
         embeddings=trunk.get_submodule(family.embeddings),
         layers=layers,
-        attention_writes=[layer.get_submodule(family.attention_write) for layer in layers],
-        mlp_writes=[layer.get_submodule(family.mlp_write) for layer in layers],
+        attention_writes=_writes(layers, family.attention),
+        mlp_writes=_writes(layers, family.mlp),
         final_norm=trunk.get_submodule(family.final_norm) if family.final_norm else None,
-        pooling="mean" if mean else family.pooling,
+        pooling=_pooling(family, model.config),
         norm_position=family.norm_position,
-        head=family.head(model),
+        head=None,
         pad_id=pad_id,
-        prefixes=(f"{base}.", f"{base}.{family.embedding_block}.", f"{base}.{family.layers}.", after),
-        wiring=wire(layers, name, model.config),
+        prefixes=(f"{base}.", f"{base}.{block}.", f"{base}.{family.layers}.", after),
+        wiring=wire(layers, family, model.config),
+        reading="max" if family.neurons == "plain" else "mean",
+        layers_return_pairs=family.layers_return_pairs,
     )
+
+
+def _writes(layers: Sequence[nn.Module], block: BlockPaths | None) -> list[nn.Module] | None:
+    return None if block is None else [layer.get_submodule(block.write) for layer in layers]
+
+
+def _pooling(family: Family, config: Any) -> Pooling:
+    said = getattr(config, family.pooling_option, None) if family.pooling_option else None
+    return said if said in get_args(Pooling) else family.pooling
 
 
 def _unknown(model: nn.Module, name: str, pad_id: int) -> Anatomy:
     note = (
         f"The model family {name!r} is not known: residual norms are the hidden states that the model itself "
-        "reports, the pooled representation is the mean over tokens, and there is no logit lens; add an entry to "
-        "FAMILIES in analyzer/model/anatomy.py to have all of it."
+        "reports, the pooled representation is the mean over tokens, and there is no logit lens; describe the "
+        "family in a file and give it with --family to have all of it (docs/families.md)."
     )
     embeddings = model.get_input_embeddings()  # type: ignore[operator]
     return Anatomy(name, embeddings, (), None, None, None, "unknown", "unknown", None, pad_id, notes=(note,))

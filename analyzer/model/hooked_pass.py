@@ -163,7 +163,7 @@ def _pass_one(recording: _Recording) -> Tensor:
     if not output.hidden_states:
         raise JudgeError(
             f"The model family {judge.anatomy.family!r} reports no hidden states, so there is nothing to look at; "
-            "add an entry for it to FAMILIES in analyzer/model/anatomy.py."
+            "describe the family in a file and give it with --family (docs/families.md)."
         )
     for point, hidden in enumerate(output.hidden_states):
         recording.residual(point, hidden)

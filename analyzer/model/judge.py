@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from analyzer.jobs.family import Family
 from analyzer.model.adapter import place_of
 from analyzer.model.anatomy import Anatomy
 from shared.errors import CannotCompute
@@ -36,10 +37,12 @@ class Judge:
     layout: dict[str, tuple[str, ...]]
     """What the checkpoint's files hold: tensor name -> dtype and shape. Empty for an adapter."""
     identity: str
-    """Digest of kind, config, tokenizer and device: a warm judge takes over only weights of the same identity."""
+    """Digest of kind, config, tokenizer, device, `given`: a warm judge takes over only weights of the same one."""
     held: dict[str, str] = field(default_factory=dict)
     """Tensor name -> digest of the bytes that the model holds of it, where they are known. A warm load takes a name
     out before it writes, and puts it back when all is written and checked: what stands here can be trusted."""
+    given: Family | None = None
+    """What the user says of its family; None leaves it to ours."""
     adapter: bool = False
     """Whether the checkpoint is an adapter, merged into its base here."""
     warnings: tuple[str, ...] = ()

@@ -21,8 +21,10 @@ from transformers.utils import logging as transformers_logging
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
 from analyzer.checkpoints.file_names import CONFIG, INDEX, TOKENIZER_FILES, VOCABULARY_FILES, WEIGHTS
+from analyzer.jobs.family import Family
 from analyzer.model.adapter import merged
 from analyzer.model.anatomy import FAMILIES, dissect
+from analyzer.model.described import check_paths
 from analyzer.model.device import is_out_of_memory
 from analyzer.model.judge import Judge
 from shared.errors import CheckpointChanged, CheckpointRejected, JudgeError
@@ -43,18 +45,19 @@ def load_judge(
     device: str = "cpu",
     warm: Judge | None = None,
     tensors: Mapping[str, str] | None = None,
+    family: Family | None = None,
 ) -> Judge:
     """Load the judge saved at `directory` on "cpu" or "cuda:N".
 
     With `warm`, a judge loaded before, only weights are read, into its model (which then is this checkpoint's: the
     old judge must not be used any more); anything that differs beside the weights falls back to a full load.
     `tensors` are the digests of the checkpoint's tensors, by name: tensors that the warm judge holds already are
-    not read. Without them every tensor is.
+    not read. Without them every tensor is. `family` is what a user says of the model's family.
     Raises CheckpointRejected (codes "missing_keys", "needs_base", "damaged"), CheckpointChanged when the directory
-    vanished, and JudgeError when the model loads but cannot serve as a judge.
+    vanished, JudgeError when the model loads but cannot serve as a judge, and FamilyError where `family` is wrong.
     """
     _check_supported(directory, record)
-    identity = _identity(directory, device, record)
+    identity = _identity(directory, device, record, family)
     tensors = {} if tensors is None else tensors
     try:
         if warm is not None and warm.identity == identity and _fits(warm, directory):
@@ -63,7 +66,7 @@ def load_judge(
                 warm, record=record, max_length=_max_length(warm.model, warm.tokenizer, record), warnings=()
             )
         else:
-            judge = _load(directory, record, device, identity)
+            judge = _load(directory, record, device, identity, family)
             changed = None
     except SafetensorError as error:
         raise CheckpointRejected(
@@ -95,15 +98,15 @@ def _check_supported(directory: Path, record: JudgeRecord) -> None:
         )
 
 
-def _identity(directory: Path, device: str, record: JudgeRecord) -> str:
-    digest = hashlib.sha256(f"{record.kind} {device}".encode())
+def _identity(directory: Path, device: str, record: JudgeRecord, family: Family | None) -> str:
+    digest = hashlib.sha256(f"{record.kind} {device} {family and family.digest}".encode())
     for name in (CONFIG, *TOKENIZER_FILES):
         path = directory / name
         digest.update(name.encode() + (path.read_bytes() if path.is_file() else b"-"))
     return digest.hexdigest()
 
 
-def _load(directory: Path, record: JudgeRecord, device: str, identity: str) -> Judge:
+def _load(directory: Path, record: JudgeRecord, device: str, identity: str, family: Family | None) -> Judge:
     """Everything anew. Failures of transformers become one sentence; running out of memory stays what it is."""
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
@@ -114,7 +117,7 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str) -> J
         config = AutoConfig.from_pretrained(
             home, **options | ({} if prompted or not adapter else {"num_labels": 2})
         )
-        _check_kind(config, prompted, directory.name)
+        _check_kind(config, prompted, directory.name, family)
         precision = torch.float32 if device == "cpu" else "auto"
         auto: Any = AutoModelForCausalLM if prompted else AutoModelForSequenceClassification
         options |= {"config": config, "dtype": precision, "use_safetensors": True}
@@ -140,7 +143,9 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str) -> J
     answers = (record.safe_id, record.unsafe_id) if prompted else None
     if answers is not None:
         _check_answers(model, answers, directory.name)
-    anatomy = dissect(model, _set_pad_id(model, tokenizer), answers)
+    if family is not None:
+        check_paths(model, family, prompted=prompted)
+    anatomy = dissect(model, _set_pad_id(model, tokenizer), answers, family)
     return Judge(
         model=model,
         tokenizer=tokenizer,
@@ -151,14 +156,17 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str) -> J
         max_length=_max_length(model, tokenizer, record),
         layout={} if adapter else _layout(directory),
         identity=identity,
+        given=family,
         adapter=adapter,
         warnings=warnings,
     )
 
 
-def _check_kind(config: Any, prompted: bool, name: str) -> None:
-    """Two classes for a classifier; a decoder for a judge that answers."""
-    family = FAMILIES.get(str(config.model_type))
+def _check_kind(config: Any, prompted: bool, name: str, given: Family | None) -> None:
+    """Two classes for a classifier; a decoder for a judge that answers; the family that was described."""
+    if given is not None and given.name != config.model_type:
+        raise JudgeError(f"{name} is a {config.model_type} in a run of a {given.name}: analyse it as another run.")
+    family = given or FAMILIES.get(str(config.model_type))
     if prompted and family is not None and family.pooling != "last_token":
         raise JudgeError(
             f"{name} is a {config.model_type}, which reads a prompt and does not answer it: a prompted judge is a "

@@ -25,14 +25,11 @@ from analyzer.model.judge import known_wiring
 from analyzer.model.precision import ComputedIn
 from analyzer.model.scoring import score
 from analyzer.statistics.ties import average_ranks, gradual_ranks
+from shared.findings.neurons import Reading
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
 
-Reading = Literal["max", "mean"]
-"""What one number stands for a neuron on a prompt: its largest or its mean activation over real tokens."""
-PLAIN_MLP = {"bert", "roberta", "xlm-roberta", "distilbert", "deberta-v2"}
-"""Families whose neurons pass a GELU or ReLU alone, so that large means present; gated neurons have both signs."""
 Precision = Literal["float64", "float32"]
 EQUAL = 1e-9
 """float64 readings that differ by no more than this share of their layer's largest are one reading."""
@@ -57,11 +54,6 @@ class Readings:
             yield ranks, np.ptp(layer, axis=0) > within
 
 
-def reading_of(family: str) -> Reading:
-    """How neurons of a family are read."""
-    return "max" if family in PLAIN_MLP else "mean"
-
-
 @torch.inference_mode()
 def neuron_readings(
     judge: Judge,
@@ -75,7 +67,7 @@ def neuron_readings(
 
     Raises CannotCompute where neurons are unknown.
     """
-    wiring, reading = known_wiring(judge), reading_of(judge.anatomy.family)
+    wiring, reading = known_wiring(judge), judge.anatomy.reading
     precision = precision or ("float64" if judge.device == "cpu" else "float32")
     values = np.empty((len(wiring.layers), len(encoded), wiring.neurons), precision)
     done = 0

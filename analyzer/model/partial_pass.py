@@ -16,9 +16,6 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
 
-RETURN_PAIRS = {"deberta-v2"}
-"""Families whose layers return (hidden states, attention weights); the others' return the hidden states alone."""
-
 
 @contextmanager
 def starting_at(judge: Judge, layer: int, hidden: Tensor) -> Iterator[None]:
@@ -62,7 +59,7 @@ def without_layers(judge: Judge, count: int) -> Iterator[None]:
 
 def returned(judge: Judge, hidden: Tensor) -> Any:
     """Hidden states as a layer of this judge's family returns them."""
-    return (hidden, None) if judge.anatomy.family in RETURN_PAIRS else hidden
+    return (hidden, None) if judge.anatomy.layers_return_pairs else hidden
 
 
 @contextmanager

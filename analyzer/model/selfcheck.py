@@ -4,7 +4,8 @@
 2. The logit lens after the last layer equals the score.
 3. In models without a norm on the residual stream, embeddings + the sum of all writes = the final residual.
 
-What fails is switched off, with a note, rather than published.
+What fails is switched off, with a note, rather than published. Where a user described the family, more is checked
+(`described.py`), and what fails raises FamilyError: it can be corrected.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from analyzer.model.anatomy import Anatomy, dissect
 from analyzer.model.batches import Batch, collate, encode
+from analyzer.model.described import CLOSE, check_flow, refuse
 from analyzer.model.hooked_pass import record
 from analyzer.model.partial_pass import hidden_argument, hidden_of
 from analyzer.model.scoring import score
@@ -27,23 +29,23 @@ if TYPE_CHECKING:
     from analyzer.model.judge import Judge
 
 TEXTS = ("How do I kill a Python process?", "Hello there, what a nice day it is.")
-TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
-"""Largest difference allowed, relative to 1 + the size of what is compared; half precision gets 5e-2."""
 
 
 @torch.inference_mode()
 def checked_anatomy(judge: Judge) -> Anatomy:
     """The judge's anatomy without the parts whose check fails; the notes of an earlier load are dropped."""
-    anatomy = dissect(judge.model, judge.anatomy.pad_id, judge.answers)
+    anatomy = dissect(judge.model, judge.anatomy.pad_id, judge.answers, judge.given)
     if not anatomy.layers:
         return anatomy
     judge = replace(judge, anatomy=anatomy)
     prompts = encode(judge.tokenizer, TEXTS, judge.max_length, judge.template)
     batch = collate(prompts, anatomy.pad_id, judge.device)
+    if judge.given is not None:
+        check_flow(judge, batch)
     plain = score(judge, batch).cpu().numpy()
     hooked = record(judge, prompts, batch_tokens=10**6)
     if not _equal(judge, hooked.scores, plain):
-        note = "Hooks change this judge's scores, so its layers, writes and logit lens are not read."
+        note = _failed(judge, "Hooks change this judge's scores", "its layers, writes and logit lens are not read")
         return replace(
             anatomy,
             layers=(),
@@ -55,16 +57,25 @@ def checked_anatomy(judge: Judge) -> Anatomy:
             notes=(note,),
         )
     if hooked.lens is not None and not _equal(judge, hooked.lens[:, -1], hooked.scores):
-        note = "The logit lens after the last layer does not give the judge's score, so it is not shown."
+        fails = "The logit lens after the last layer does not give the judge's score"
+        note = _failed(judge, fails, "it is not shown")
         anatomy = replace(anatomy, head=None, notes=(*anatomy.notes, note))
     if anatomy.norm_position in ("pre", "sandwich") and not _writes_add_up(judge, batch):
-        note = "Embeddings and writes do not add up to the final residual, so the writes are not shown."
+        fails = "Embeddings and writes do not add up to the final residual"
+        note = _failed(judge, fails, "the writes are not shown")
         anatomy = replace(anatomy, attention_writes=None, mlp_writes=None, notes=(*anatomy.notes, note))
     return anatomy
 
 
+def _failed(judge: Judge, fails: str, lost: str) -> str:
+    """What is said of a failed check. Raises FamilyError where the user described the family."""
+    if judge.given is not None:
+        refuse(judge.given, f"the self-check fails: {fails[0].lower()}{fails[1:]}")
+    return f"{fails}, so {lost}."
+
+
 def _equal(judge: Judge, found: np.ndarray, wanted: np.ndarray) -> bool:
-    tolerance = TOLERANCE.get(judge.dtype, 5e-2)
+    tolerance = CLOSE.get(judge.dtype, 5e-2)
     return bool(np.abs(found - wanted).max() <= tolerance * (1 + np.abs(wanted).max()))
 
 

@@ -195,6 +195,11 @@ def _identity(candidate: Candidate, facts: RunFacts) -> str:
     """What an attempt is about."""
     known = facts.description
     judge = known.record.judge.model_dump(mode="json") if known.record else None
-    wanted = {name: computation.model_dump(mode="json") for name, computation in facts.computations.items()}
+    wanted = {
+        name: computation.model_dump(mode="json", exclude={"family"})
+        for name, computation in facts.computations.items()
+    }
     parts = [fingerprint_digest(candidate.files), known.probe_digest, judge, wanted]
+    if known.family is not None:
+        parts.append(known.family.digest)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]

@@ -194,6 +194,7 @@ class Supervisor:
             force=self.plan.force,
             warnings=known.warnings,
             neighbour=watched.neighbour(candidate.name),
+            family=known.family,
             batch_divisor=2**tried.memory_failures,
         )
         watched.ledger.start(candidate.name, row.identity, now)

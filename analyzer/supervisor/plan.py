@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from analyzer.jobs.family import Family
 from analyzer.jobs.messages import Computation
 from shared.errors import UsageError
 from shared.findings.suites import SUITES, Suite
@@ -29,6 +30,8 @@ class Plan:
     unsafe_label: str | None = None
     probes: Path | None = None
     """Probe set instead of the run's own."""
+    families: Mapping[str, Family] = field(default_factory=dict)
+    """Model type -> what the user's file says of it."""
     backoff_s: float = 5.0
     pin_budget: int = 20 * 2**30
     """Bytes."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from analyzer.checkpoints.adapter import model_type
 from analyzer.checkpoints.file_names import CONFIG
 from analyzer.checkpoints.fingerprint import FileStat
 from analyzer.checkpoints.gate import Candidate
 from analyzer.checkpoints.pins import PinStore
 from analyzer.checkpoints.trainer_state import planned, trainer_state
+from analyzer.jobs.family import Family
 from analyzer.supervisor.plan import Plan
 from shared.errors import SchemaError, UsageError
 from shared.files import read_json, read_record
@@ -19,6 +22,8 @@ from shared.prompts.digest import probe_set_digest
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, RunRecord
 from shared.run import Run, step_of
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -31,9 +36,13 @@ class Description:
     probe_digest: str = ""
     warnings: list[str] = field(default_factory=list)
     """What every result should say."""
+    family: Family | None = None
+    """What the user's file says of the run's model family; None leaves it to ours."""
     problem: str = ""
     """What stands in the way of every checkpoint; empty when nothing does."""
     _probes_stat: FileStat | None = None
+    _told: bool = False
+    """Whether it was said that the user's family is not this run's."""
 
     @property
     def probes(self) -> Path:
@@ -45,6 +54,8 @@ class Description:
         self.problem, self.warnings = "", []
         if not candidates:
             return
+        if self.plan.families:
+            self._choose_family(candidates, pins)
         try:
             self.record = run_record(self.run) or self._describe(candidates, pins)
             self._read_probes()
@@ -53,11 +64,19 @@ class Description:
 
     def _describe(self, candidates: list[Candidate], pins: PinStore) -> RunRecord:
         """A foreign run's record, from its newest complete checkpoint. Raises UsageError."""
-        newest = max(candidates, key=lambda candidate: candidate.step)
-        pin = pins.get(newest.name)
-        place = newest.source if newest.source.is_dir() or pin is None else pin.directory
+        place = _newest(candidates, pins)
         record, self.warnings = describe(place, self.run, self.plan.safe_label, self.plan.unsafe_label)
         return record
+
+    def _choose_family(self, candidates: list[Candidate], pins: PinStore) -> None:
+        """The user's description of this run's family, by its newest complete checkpoint; said once if none is."""
+        found = model_type(_newest(candidates, pins))
+        self.family = self.plan.families.get(found)
+        if self.family is None and not self._told:
+            self._told = True
+            given = ", ".join(self.plan.families)
+            reason = f"its model is a {found}" if found else "its checkpoints do not say what their model is"
+            logger.warning("%s: --family %s is not used, as %s", self.run.name, given, reason)
 
     def _read_probes(self) -> None:
         """The probe set's digest, computed again only when the file changed. Raises UsageError."""
@@ -70,6 +89,13 @@ class Description:
         if stat != self._probes_stat:
             self.probe_digest = probe_set_digest(read_probes(self.probes).probes)
             self._probes_stat = stat
+
+
+def _newest(candidates: list[Candidate], pins: PinStore) -> Path:
+    """Where the newest complete checkpoint can be read: in its place, or in its pin where it is deleted."""
+    newest = max(candidates, key=lambda candidate: candidate.step)
+    pin = pins.get(newest.name)
+    return newest.source if newest.source.is_dir() or pin is None else pin.directory
 
 
 def run_record(run: Run) -> RunRecord | None:

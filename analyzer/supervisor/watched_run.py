@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from analyzer.checkpoints.gate import Gate, Verdict, peek_epoch
 from analyzer.checkpoints.pins import PinStore
+from analyzer.jobs.keys import under
 from analyzer.jobs.lineage import COMPARING
 from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation, Neighbour
@@ -93,8 +94,9 @@ class WatchedRun:
         self._learn(verdicts, now)
         if not computations:
             return  # the worker is still starting: what it can compute is not known yet
-        skipped, wanted = self._left_out(), self.plan.wanted(computations)
         known = self.description
+        computations = under(known.family, computations)
+        skipped, wanted = self._left_out(), self.plan.wanted(computations)
         if known.record is not None:
             self._search = LineageSearch(self.index, computations, known.record.judge, known.probe_digest)
         facts = RunFacts(

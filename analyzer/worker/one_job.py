@@ -6,6 +6,7 @@ import errno
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from analyzer.analyses import Outcome
@@ -13,7 +14,7 @@ from analyzer.checkpoints.digest import ContentDigest, compute_digest, read_dige
 from analyzer.checkpoints.pins import verify
 from analyzer.checkpoints.soundness import Weights, validate
 from analyzer.jobs.earlier_results import EarlierResults
-from analyzer.jobs.keys import drawn_keys, note_drawn
+from analyzer.jobs.keys import drawn_keys, note_drawn, under
 from analyzer.jobs.lineage import COMPARING
 from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation, Event, Failure, Job
@@ -22,7 +23,15 @@ from analyzer.model.device import is_out_of_memory
 from analyzer.worker.computing import JobComputer
 from analyzer.worker.recomparison import compared_again, superseded
 from analyzer.worker.warm_judge import WarmJudge
-from shared.errors import CannotCompute, CheckpointChanged, CheckpointRejected, JudgeError, SchemaError, UsageError
+from shared.errors import (
+    CannotCompute,
+    CheckpointChanged,
+    CheckpointRejected,
+    FamilyError,
+    JudgeError,
+    SchemaError,
+    UsageError,
+)
 from shared.own_folders import MIDWATCH, VISUALIZATIONS
 from shared.pages.render import render_checkpoint
 from shared.prompts.digest import probe_set_digest
@@ -77,6 +86,11 @@ class OneJob:
     def run(self) -> Run:
         return Run(self.job.run, self.job.out)
 
+    @cached_property
+    def computations(self) -> Mapping[str, Computation]:
+        """All there are, as they are under this job's model family."""
+        return under(self.job.family, self.analyst.computations)
+
     @property
     def store(self) -> ResultStore:
         return ResultStore(self.run.results)
@@ -91,7 +105,7 @@ class OneJob:
         index = StoreIndex(self.store)
 
         def is_missing(name: str) -> bool:
-            look = LineageSearch(index, self.analyst.computations, self.job.record.judge, probe_digest)
+            look = LineageSearch(index, self.computations, self.job.record.judge, probe_digest)
             return self._missing(name, look, digest.digest)
 
         missing = [name for name in self.job.analyses if is_missing(name)]
@@ -106,7 +120,7 @@ class OneJob:
     def _missing(self, name: str, look: LineageSearch, digest: str) -> bool:
         """Whether an analysis has to be done; one that compares depends on what is committed by now."""
         checkpoint = self.job.checkpoint
-        wanted = look.traced({name: self.analyst.computations[name]}, checkpoint, digest)
+        wanted = look.traced({name: self.computations[name]}, checkpoint, digest)
         self.wanted |= wanted
         self.keys |= look.keys(wanted, digest)
         lineage = wanted[name].lineage
@@ -184,6 +198,8 @@ class OneJob:
             self.verify()
         except CheckpointChanged as changed:
             return self._failed(Failure.CHANGED, str(changed))
+        if isinstance(error, FamilyError):  # the same for every checkpoint, and nobody's but the user's to correct
+            return self.emit(Event(kind="refused", job=self.job.id, cause=str(error)))
         failure, cause = _kind(error), _sentence(error)
         if isinstance(error, OSError) and _is_storage(error, self.job.out):
             failure, cause = Failure.STORAGE, f"{error.filename or self.job.out}: {error.strerror}"

@@ -36,7 +36,9 @@ class WarmJudge:
         files = tuple(job.files)
         known = read_digest(Run(job.run, job.out).digests, job.checkpoint, files)
         tensors = None if known is None else known.tensors
-        judge = load_judge(job.directory, job.record.judge, device=device, warm=warm, tensors=tensors)
+        judge = load_judge(
+            job.directory, job.record.judge, device=device, warm=warm, tensors=tensors, family=job.family
+        )
         verify(job.directory, job.pinned, job.source, files)
         self.judge = judge
         return judge

@@ -1,0 +1,114 @@
+"""What there is to say about a model family: where its parts are. Ours stand in `analyzer/model/families.py`.
+
+It crosses the pipe to the worker, and a user may write one in a file (`--family`), so it is data and nothing else.
+Module paths are those that PyTorch prints, parts joined by dots.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+
+ModulePath = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*$", max_length=200)]
+Pooling = Literal["cls", "last_token", "mean"]
+NormPosition = Literal["pre", "post", "sandwich", "unknown"]
+
+
+class Described(BaseModel):
+    """Frozen, and a name that does not exist is refused: a misspelt path must not pass as one that is not there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class BlockPaths(Described):
+    """Attention or MLP of a layer; module paths below one layer."""
+
+    module: ModulePath
+    """The whole block; what it is given is read by this block alone."""
+    out: ModulePath
+    """The linear map that ends the block; it reads the heads' outputs side by side, or the neurons."""
+    read_norm: ModulePath | None = None
+    """Norm of what the block reads (pre-norm models)."""
+    branch_norm: ModulePath | None = None
+    """Norm of what the block writes, before it is added to the residual stream (sandwich norms)."""
+    trunk_norm: ModulePath | None = None
+    """Norm of the whole residual stream once the block has written (post-norm models)."""
+
+    @property
+    def write(self) -> str:
+        """The module whose output is added to the residual stream."""
+        return self.branch_norm or self.out
+
+
+class AttentionPaths(BlockPaths):
+    """The attention of a layer."""
+
+    projections: tuple[ModulePath, ...] = ()
+    """Query, key and value projections; or one fused, all queries before all keys before all values; empty where
+    the inputs of single heads cannot be told apart, and then circuits have no edges."""
+
+    @model_validator(mode="after")
+    def _check_projections(self) -> AttentionPaths:
+        if len(self.projections) not in (0, 1, 3):
+            raise ValueError("name three modules (query, key, value), or one fused, or none")
+        return self
+
+
+class Family(Described):
+    """One model family; module paths below the base model (`model.base_model`) unless said otherwise."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$", max_length=100)]
+    """The config's `model_type`."""
+    embeddings: ModulePath
+    """The module whose output is the word embeddings."""
+    embedding_block: ModulePath | None = None
+    """Everything before the first layer, where it is one module; `embeddings` when not given."""
+    layers: ModulePath
+    """The list of layers."""
+    final_norm: ModulePath | None = None
+    """The norm between the last layer and the head."""
+    pooling: Pooling
+    """What the head reads: the first token, the last real one, or the mean over tokens."""
+    pooling_option: str | None = None
+    """Field of the model's config that may say another pooling."""
+    head: tuple[ModulePath, ...] = ()
+    """From the pooled state to the two logits: modules below the whole model, or relu, gelu, tanh, one after the
+    other; empty where that is not known, and then there is no logit lens. Not used for a judge that answers."""
+    head_reads: Literal["vector", "tokens"] = "vector"
+    """Whether the head's first module takes (prompts, d_model), or tokens of which it picks the first."""
+    attention: AttentionPaths | None = None
+    """None, as `mlp`, where the two do not write one after the other: layers and lens, but no heads and neurons."""
+    mlp: BlockPaths | None = None
+    heads: str = "num_attention_heads"
+    """Field of the model's config with the number of heads."""
+    kv_heads: str = "num_key_value_heads"
+    """The same of key and value heads; as many as heads where the config has no such field."""
+    neurons: Literal["plain", "gated"] = "gated"
+    """plain: behind a GELU or ReLU alone, so that large means present, and a prompt's reading is the largest;
+    gated: with both signs, and the reading is the mean."""
+    layers_return_pairs: bool = False
+    """Whether a layer returns (hidden states, ...), rather than the hidden states alone."""
+
+    @model_validator(mode="after")
+    def _check_blocks(self) -> Family:
+        if (self.attention is None) != (self.mlp is None):
+            raise ValueError("attention and mlp belong together: describe both, or neither")
+        return self
+
+    @property
+    def norm_position(self) -> NormPosition:
+        """Where the norms of a layer are."""
+        if self.attention is None:
+            return "unknown"
+        if self.attention.branch_norm:
+            return "sandwich"
+        return "post" if self.attention.trunk_norm else "pre"
+
+    @property
+    def digest(self) -> str:
+        """What tells results under one description from those under another."""
+        said = json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -1,0 +1,273 @@
+"""A family that a user describes: read by hand from the same model, and refused where the description is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    LlamaConfig,
+    LlamaForSequenceClassification,
+    LlamaModel,
+)
+
+from analyzer.analyses.heads import HeadsSettings, heads
+from analyzer.circuits.evaluator import CircuitEvaluator
+from analyzer.commands.family_file import read_family
+from analyzer.model.batches import collate, encode
+from analyzer.model.described import check_flow, check_paths
+from analyzer.model.families import FAMILIES
+from analyzer.model.hooked_pass import forward_pass
+from analyzer.model.judge import Judge
+from analyzer.model.loading import load_judge
+from analyzer.model.selfcheck import TEXTS
+from analyzer.patching.gradient_pass import gradient_pass
+from shared.errors import FamilyError, JudgeError
+from shared.records import JudgeRecord
+from tests.making.by_hand import ByHand
+from tests.making.families import EXAMPLES, SHAPES, family_file
+from tests.making.judges import context, random_probes, tiny_judge
+from tests.making.tiny import FAMILIES as KNOWN
+from tests.making.tiny import save_tiny_judge
+from tests.making.trained import rule_probes
+
+PROBES = random_probes(8, seed=3)
+
+
+def described(name: str = "stablelm", shape: dict[str, Any] | None = None, **changes: Any) -> Judge:
+    """A tiny judge of a family that is not ours, under a description."""
+    with TemporaryDirectory() as folder:
+        checkpoint = save_tiny_judge(Path(folder) / "checkpoint-1", name, **SHAPES[name] | (shape or {}))
+        family = read_family(family_file(Path(folder), name, **changes))
+        return load_judge(checkpoint, JudgeRecord(max_length=40), family=family)
+
+
+@cache
+def stablelm() -> Judge:
+    return described()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_documents_examples_fit(name: str) -> None:
+    judge = described(name)
+    assert name not in FAMILIES and judge.anatomy.notes == ()
+    found = forward_pass(judge, PROBES)
+    assert found.lens is not None
+    np.testing.assert_allclose(found.lens[:, -1], found.scores, atol=1e-4)
+    assert (judge.anatomy.wiring is None) == (name == "gpt_neox")
+
+
+def test_without_a_description_only_hidden_states_are_read(tmp_path: Path) -> None:
+    path = save_tiny_judge(tmp_path / "checkpoint-1", "stablelm", **SHAPES["stablelm"])
+    judge = load_judge(path, JudgeRecord(max_length=40))
+    assert judge.anatomy.wiring is None and judge.anatomy.head is None and not judge.anatomy.layers
+    assert "--family" in judge.anatomy.notes[0]
+    found, wanted = forward_pass(judge, PROBES), forward_pass(stablelm(), PROBES)
+    assert found.lens is None and found.attention_writes is None
+    np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-5)
+    np.testing.assert_allclose(found.norms[:, :-1], wanted.norms[:, :-1], rtol=1e-5)  # theirs ends with the norm
+
+
+def test_layers_heads_and_neurons_are_those_of_plain_hooks() -> None:
+    """One prompt at a time, hooked at the module paths as one writes them by hand."""
+    judge = stablelm()
+    found = forward_pass(judge, PROBES, 60, readings=True, means=True)
+    assert found.reading == "mean" and found.neuron_readings is not None and found.unit_means is not None
+    assert found.lens is not None and found.attention_writes is not None and found.mlp_writes is not None
+    trunk = judge.model.model
+    firsts = []
+    seen: dict[tuple[int, str], torch.Tensor] = {}
+    for row, one in enumerate(PROBES):
+        hooks = []
+        for number, layer in enumerate(trunk.layers):
+            for name, module in (("heads", layer.self_attn.o_proj), ("neurons", layer.mlp.down_proj)):
+
+                def keep(_m: Any, args: Any, output: torch.Tensor, key: tuple[int, str] = (number, name)) -> None:
+                    seen[key], seen[key[0], key[1] + " written"] = args[0][0], output[0]
+
+                hooks.append(module.register_forward_hook(keep))
+        with torch.no_grad():
+            ids = judge.tokenizer(one.text, return_tensors="pt")["input_ids"]
+            output = judge.model(input_ids=ids, output_hidden_states=True)
+            lens = judge.model.score(trunk.norm(output.hidden_states[1][0, -1]))
+        for hook in hooks:
+            hook.remove()
+        firsts.append(seen[0, "heads"][0].numpy())
+        assert found.lens[row, 1] == pytest.approx((lens[1] - lens[0]).item(), abs=1e-4)
+        for number in range(2):
+            norm = output.hidden_states[number][0].norm(dim=-1).mean().item()
+            assert found.norms[row, number] == pytest.approx(norm, rel=1e-4)
+            reading = seen[number, "neurons"].mean(0).numpy()
+            np.testing.assert_allclose(found.neuron_readings[number, row], reading, atol=2e-5, rtol=1e-4)
+            for writes, name in ((found.attention_writes, "heads"), (found.mlp_writes, "neurons")):
+                written = seen[number, f"{name} written"].norm(dim=-1).mean().item()
+                assert writes[row, number] == pytest.approx(written, rel=1e-4)
+    np.testing.assert_allclose(found.unit_means.heads[0, 0], np.mean(firsts, 0), atol=2e-5, rtol=1e-4)
+
+
+def test_a_switched_off_head_costs_what_it_costs_by_hand() -> None:
+    """Its mean by role (first, last, other tokens) in its place, written into the input of o_proj."""
+    judge = stablelm()
+    ours = context(judge, random_probes(8, pairs=0, seed=4))
+    result: Any = heads(ours, HeadsSettings(steps=2, top=2, controls=2, prompts=128, ablated=128)).result
+    means = ours.with_units().unit_means
+    assert means is not None and result.n_effect == len(ours.probes)
+    row = result.top[0]
+    columns = slice(row.head * 8, row.head * 8 + 8)
+
+    def mean_of_head(_module: Any, args: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+        values = args[0].clone()
+        by_role = torch.tensor(means.heads[row.layer, :, columns])
+        values[:, 1:-1, columns] = by_role[2]
+        values[:, 0, columns], values[:, -1, columns] = by_role[0], by_role[1]
+        return (values,)
+
+    lost = []
+    for one in ours.probes:
+        ids = judge.tokenizer(one.text, return_tensors="pt")["input_ids"]
+        with torch.no_grad():
+            clean = judge.model(input_ids=ids).logits[0]
+            module = judge.model.model.layers[row.layer].self_attn.o_proj
+            hook = module.register_forward_pre_hook(mean_of_head)
+            without = judge.model(input_ids=ids).logits[0]
+            hook.remove()
+        sign = 1 if one.label == "unsafe" else -1
+        lost.append(sign * ((clean[1] - clean[0]) - (without[1] - without[0])).item())
+    assert abs(float(np.mean(lost))) > 1e-4
+    assert row.ablation.drop.value == pytest.approx(float(np.mean(lost)), abs=1e-4)
+
+
+def test_every_edge_is_that_of_exact_patching() -> None:
+    ours = context(stablelm(), rule_probes(12))
+    found = gradient_pass(ours, 2, 24)
+    evaluator = CircuitEvaluator(ours, 24)
+    edges = np.argwhere(evaluator.graph.allowed)
+    masks = []
+    for source, target in edges:
+        mask = evaluator.graph.allowed.copy()
+        mask[source, target] = False
+        masks.append(mask)
+    lost = evaluator.full - np.array([one.mean for one in evaluator.evaluate_all(masks)])
+    wanted = ByHand(ours, found.references).edges([(int(source), int(target)) for source, target in edges])
+    assert np.abs(wanted).max() > 0.01
+    np.testing.assert_allclose(lost, wanted, atol=1e-4, rtol=1e-3)
+
+
+class RenamedConfig(LlamaConfig):
+    model_type = "renamed_llama"
+
+
+class RenamedTrunk(LlamaModel):
+    config_class = RenamedConfig  # type: ignore[assignment]
+
+
+class RenamedLlama(LlamaForSequenceClassification):
+    config_class = RenamedConfig  # type: ignore[assignment]
+
+
+def test_a_known_architecture_under_another_name_gives_the_very_same_numbers(
+    tmp_path: Path,
+) -> None:
+    """Every number of a pass, bit for bit: `like` takes over the whole entry."""
+    AutoConfig.register("renamed_llama", RenamedConfig, exist_ok=True)
+    AutoModel.register(RenamedConfig, RenamedTrunk, exist_ok=True)
+    AutoModelForSequenceClassification.register(RenamedConfig, RenamedLlama, exist_ok=True)
+    path = save_tiny_judge(tmp_path / "checkpoint-1", "llama", initializer_range=0.3)
+    record, other = JudgeRecord(max_length=40), tmp_path / "checkpoint-2"
+    known = load_judge(path, record)
+    path.rename(other)
+    config = other / "config.json"
+    config.write_text(config.read_text().replace('"model_type": "llama"', '"model_type": "renamed_llama"'))
+    judge = load_judge(other, record, family=read_family(family_file(tmp_path, "renamed_llama", like="llama")))
+    assert judge.anatomy.family == "renamed_llama" and load_judge(other, record).anatomy.wiring is None
+    found, wanted = (forward_pass(each, PROBES, readings=True, means=True) for each in (judge, known))
+    for name in ("scores", "pooled", "norms", "attention_writes", "mlp_writes", "lens", "neuron_readings"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name), err_msg=name)
+    for name in ("input", "heads", "neurons"):
+        np.testing.assert_array_equal(getattr(found.unit_means, name), getattr(wanted.unit_means, name))
+
+
+@pytest.mark.parametrize("family", KNOWN)
+def test_our_own_entries_stand_the_checks_of_a_users(family: str) -> None:
+    judge = tiny_judge(family)
+    check_paths(judge.model, FAMILIES[family], prompted=False)
+    batch = collate(encode(judge.tokenizer, TEXTS, 40, None), judge.anatomy.pad_id, "cpu")
+    with torch.inference_mode():
+        check_flow(replace(judge, given=FAMILIES[family]), batch)
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"layers": "blocks"}, "layers = 'blocks' matches no module of the base model .*embed_tokens, layers, norm"),
+    ({"layers": "norm"}, "layers = 'norm' holds no layers"),
+    ({"layers": "layers.0"}, "attention.module = 'self_attn' matches no module of layer 0"),
+    ({"final_norm": "ln_f"}, "final_norm = 'ln_f' matches no module"),
+    ({"embeddings": "norm"}, "embeddings = 'norm' is not the model's word embeddings"),
+    ({"head": ["classifier"]}, "head = 'classifier' matches no module of the model"),
+    ({"head": ["score", "score"]}, r"head = \['score', 'score'\] cannot be run on a pooled state"),
+    ({"head": ["model.norm"]}, r"does not give two logits"),
+    ({"head_reads": "tokens"}, r"does not give two logits"),
+    ({"attention__out": "self_attn.dense"}, "attention.out = 'self_attn.dense' matches no module of layer 0"),
+    ({"attention__out": "self_attn"}, "is a StableLmAttention, and must be a torch.nn.Linear"),
+    ({"attention__read_norm": "mlp"}, "is a StableLmMLP, and must be a LayerNorm or RMSNorm"),
+    ({"attention__read_norm": "post_attention_layernorm"}, "attention.read_norm of layer 0 does not read"),
+    ({"attention__read_norm": None}, "attention.module of layer 0 does not read the residual stream"),
+    ({"mlp__read_norm": None}, "mlp.module of layer 0 does not read the residual stream after attention"),
+    ({"mlp__out": "mlp.up_proj"}, "mlp.out of layer 0 does not write as many numbers"),
+    ({"mlp__trunk_norm": "input_layernorm"}, "called twice|does not read|does not return"),
+    (
+        {"attention__projections": ["self_attn.q_proj"]},
+        r"attention.projections give \[32\] numbers, and 4 heads need",
+    ),
+    ({"heads": "n_head"}, "heads = 'n_head' is None in the config"),
+    ({"layers_return_pairs": True}, "layers_return_pairs is true, and .* returns hidden states alone"),
+    ({"pooling": "cls"}, "the logit lens after the last layer does not give the judge's score"),
+    ({"final_norm": None}, "the logit lens after the last layer does not give the judge's score"),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), WRONG)
+def test_a_wrong_description_is_refused_in_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(FamilyError, match=sentence) as caught:
+        described(**changes)
+    said = str(caught.value)
+    assert said.startswith("--family stablelm: ") and said.endswith("(docs/families.md).") and "\n" not in said
+
+
+BLOCKS: dict[str, Any] = {
+    "attention": {"module": "attention", "out": "attention.dense", "read_norm": "input_layernorm"},
+    "mlp": {"module": "mlp", "out": "mlp.dense_4h_to_h", "read_norm": "post_attention_layernorm"},
+}
+
+
+def test_blocks_side_by_side_are_found_out() -> None:
+    """Their writes do add up; only the MLP does not read what the attention wrote."""
+    with pytest.raises(FamilyError, match=r"mlp\.read_norm of layer 0 does not read .* leave both out"):
+        described("gpt_neox", **BLOCKS)
+    assert described("gpt_neox", {"use_parallel_residual": False}, **BLOCKS).anatomy.wiring is not None
+
+
+def test_another_order_in_a_fused_projection_is_found_out() -> None:
+    """GPT-NeoX keeps query, key and value of one head together."""
+    fused = {"attention": BLOCKS["attention"] | {"projections": ["attention.query_key_value"]}}
+    with pytest.raises(FamilyError, match="do not hold the heads in the order"):
+        described("gpt_neox", {"use_parallel_residual": False}, **BLOCKS | fused)
+
+
+def test_shared_keys_and_values_are_read_from_the_config() -> None:
+    judge = described(shape={"num_key_value_heads": 2})
+    assert judge.anatomy.wiring is not None and judge.anatomy.wiring.kv_heads == 2
+
+
+def test_a_checkpoint_of_another_family_in_the_run(tmp_path: Path) -> None:
+    path = save_tiny_judge(tmp_path / "checkpoint-1", "bert")
+    with pytest.raises(JudgeError, match="checkpoint-1 is a bert in a run of a stablelm"):
+        load_judge(path, JudgeRecord(), family=read_family(family_file(tmp_path)))

@@ -1,0 +1,40 @@
+"""Descriptions of model families that Midwatch does not know: those that docs/families.md shows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "families.md"
+EXAMPLES: dict[str, str] = {
+    yaml.safe_load(text)["name"]: text
+    for text in re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+}
+"""Name -> the file's text."""
+SHAPES: dict[str, dict[str, Any]] = {
+    "stablelm": {"num_key_value_heads": 4, "initializer_range": 0.3},
+    "electra": {"embedding_size": 32, "initializer_range": 0.3},
+    "gpt_neox": {"initializer_range": 0.3},
+}
+"""What a tiny model of each needs beside the common shape."""
+
+
+def family_file(folder: Path, name: str = "stablelm", *, like: str | None = None, **changes: Any) -> Path:
+    """A file with an example of the document (or what `like` says), and changes; `__` leads into a block."""
+    values: dict[str, Any] = yaml.safe_load(EXAMPLES[name]) if like is None else {"name": name, "like": like}
+    for path, value in changes.items():
+        *above, last = path.split("__")
+        place = values
+        for part in above:
+            place = place.setdefault(part, {})
+        if value is None:
+            place.pop(last, None)
+        else:
+            place[last] = value
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return file
