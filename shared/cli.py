@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import inspect
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +19,11 @@ from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from shared.errors import MidwatchError
+from shared.logs import as_json, entry
 from shared.settings import Settings, build
 
 Model = TypeVar("Model", bound=Settings)
+logger = logging.getLogger(__name__)
 
 
 def positional(default: Any = ..., **extra: Any) -> Any:
@@ -121,5 +124,8 @@ def run_app(app: typer.Typer) -> None:
 
 def fail(message: str, code: int) -> None:
     """Print one sentence to stderr and exit."""
-    sys.stderr.write(f"midwatch: {message}\n")
+    if as_json():
+        logger.error("%s", message, extra=entry("ended", cause=message, exit_code=code))
+    else:
+        sys.stderr.write(f"midwatch: {message}\n")
     sys.exit(code)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from shared.errors import LinkInTheWay
+from shared.logs import entry
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,9 @@ def remove_directory(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        logger.warning("%s cannot be deleted: %s", path, error.strerror or error)
+        cause = error.strerror or str(error)
+        extra = entry("not_deleted", path=str(path), cause=cause)
+        logger.warning("%s cannot be deleted: %s", path, cause, extra=extra)
 
 
 def list_directory(path: Path) -> list[str]:

@@ -19,6 +19,7 @@ from analyzer.checkpoints.fingerprint import FileStat, Fingerprint, fingerprint
 from analyzer.checkpoints.gate import Candidate
 from shared.errors import CheckpointChanged, SchemaError
 from shared.files import read_record, write_record
+from shared.logs import entry
 from shared.own_folders import list_directory, make_directory, refuse_links, remove_directory
 from shared.records import Frozen
 from shared.run import CHECKPOINT_NAME
@@ -146,7 +147,9 @@ def _link_all(candidate: Candidate, target: Path) -> bool:
                 except FileNotFoundError:
                     raise
                 except OSError as error:
-                    logger.info("%s is analysed in place: %s", candidate.name, error.strerror)
+                    cause = error.strerror or str(error)
+                    extra = entry("not_pinned", checkpoint=candidate.name, cause=cause, path=str(source))
+                    logger.info("%s is analysed in place: %s", candidate.name, cause, extra=extra)
                     return False
             else:
                 shutil.copy2(source, target / file.name)

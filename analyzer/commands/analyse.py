@@ -24,6 +24,7 @@ from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import Point
 from analyzer.supervisor.watched_run import WatchedRun
 from shared.errors import MidwatchError, RunError, UsageError
+from shared.logs import as_json, entry, set_up
 from shared.records import CheckpointState
 from shared.run import Run, find_runs, step_of
 
@@ -36,6 +37,7 @@ NEEDED = ("torch", "transformers", "watchdog", "psutil")
 
 def watch(settings: WatchSettings) -> None:
     """Run the supervisor until it is stopped, or with --once until nothing is left. Raises MidwatchError."""
+    set_up(settings.log_format)
     targets = [_directory(path) for path in settings.runs]
     plan = settings.plan(
         policy=settings.policy,
@@ -50,6 +52,7 @@ def watch(settings: WatchSettings) -> None:
 
 def analyze(settings: AnalyzeSettings) -> None:
     """Analyse selected checkpoints of one run, then end. Raises MidwatchError naming what could not be done."""
+    set_up(settings.log_format)
     run = Run.at(settings.run, settings.out)
     names = run.checkpoints()
     if not names:
@@ -73,9 +76,8 @@ def _serve(settings: ComputeSettings, targets: list[Path], plan: Plan, fail_on: 
     from analyzer.engines.local import LocalEngine
     from analyzer.supervisor.loop import Supervisor
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     engine = LocalEngine(settings.worker_options(), settings.timeout, wake=lambda: supervisor.woken.set())
-    with Reporter(enabled=plan.once and sys.stderr.isatty()) as reporter:
+    with Reporter(enabled=plan.once and sys.stderr.isatty() and not as_json()) as reporter:
         supervisor = Supervisor(targets, plan, engine, settings.out, reporter)
         with stopping(supervisor.stop):
             supervisor.run()
@@ -85,19 +87,22 @@ def _serve(settings: ComputeSettings, targets: list[Path], plan: Plan, fail_on: 
 
 def _report(runs: Iterable[WatchedRun], plan: Plan, fail_on: Sequence[CheckpointState]) -> None:
     """Where the figures are. Raises MidwatchError naming what could not be analysed, and why."""
-    rows = [row for watched in runs for row in watched.rows]
+    found = [(watched.run.name, row) for watched in runs for row in watched.rows]
     if plan.selected is not None:
-        rows = [row for row in rows if row.point.name in plan.selected]
-    failed = [row for row in rows if row.state in fail_on]
-    for row in rows:
+        found = [(run, row) for run, row in found if row.point.name in plan.selected]
+    failed = [row for _, row in found if row.state in fail_on]
+    for run, row in found:
+        name, cause = row.point.name, row.cause
         if row.state == CheckpointState.INCOMPLETE and row not in failed:
-            logger.warning("%s is left out: %s", row.point.name, row.cause)
-        elif row.state == CheckpointState.DONE and row.cause:
-            logger.warning("%s: %s", row.point.name, row.cause)
+            extra = entry("left_out", run=run, checkpoint=name, cause=cause)
+            logger.warning("%s is left out: %s", name, cause, extra=extra)
+        elif row.state == CheckpointState.DONE and cause:
+            extra = entry("without", run=run, checkpoint=name, cause=cause)
+            logger.warning("%s: %s", name, cause, extra=extra)
     for watched in runs:
         typer.echo(f"{watched.run.name}: figures in {watched.run.visualizations}")
     if failed:
-        done = sum(row.state == CheckpointState.DONE for row in rows)
+        done = sum(row.state == CheckpointState.DONE for _, row in found)
         causes = " ".join(f"{row.point.name}: {row.cause}" for row in failed)
         raise MidwatchError(f"{done} analysed, {len(failed)} not. {causes}")
 

@@ -15,6 +15,7 @@ from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import parse_policy
 from shared.cli import positional
 from shared.findings.suites import Suite
+from shared.logs import Format
 from shared.settings import Settings
 
 GIB = 2**30
@@ -62,6 +63,8 @@ class ComputeSettings(Settings):
     """Seconds before a failed checkpoint is tried again; four times as long each further time."""
     pin_budget: float = Field(20, ge=0)
     """GiB of deleted checkpoints that may be kept on disk until they are analysed."""
+    log_format: Format = "text"
+    """What stderr gets: `text` for people, or `json`, one object a line with its fields (docs/logs.md)."""
 
     @property
     def overrides(self) -> dict[str, dict[str, Any]]:
@@ -90,6 +93,7 @@ class ComputeSettings(Settings):
             cores=self.cores,
             nice=self.nice,
             batch_tokens=self.batch_tokens,
+            log_format=self.log_format,
             place=Path.cwd(),
             overrides=self.overrides,
         )

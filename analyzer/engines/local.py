@@ -16,6 +16,7 @@ from typing import IO
 from pydantic import ValidationError
 
 from analyzer.jobs.messages import Event, Failure, Job, WorkerOptions
+from shared.logs import entry
 from shared.processes import NEUTRAL, child_environment, python_command
 
 logger = logging.getLogger(__name__)
@@ -80,7 +81,8 @@ class LocalEngine:
             self._process.stdin.write(job.model_dump_json() + "\n")
             self._process.stdin.flush()
         except OSError:
-            logger.debug("the worker died before it got %s", job.id)  # the end of its pipe reports it
+            extra = entry("job_not_taken", checkpoint=job.checkpoint)  # the end of its pipe reports it
+            logger.debug("the worker died before it got %s", job.id, extra=extra)
 
     def poll(self, now: float) -> list[Event]:
         events: list[Event] = []
@@ -139,7 +141,8 @@ class LocalEngine:
         events = self._drop(Failure.CRASH, _how_it_ended(code))
         if not was_ready and self._failed_starts < MAX_FAILED_STARTS:
             self._failed_starts += 1
-            logger.error("the worker could not start (%s)", _how_it_ended(code))
+            cause = _how_it_ended(code)
+            logger.error("the worker could not start (%s)", cause, extra=entry("no_worker", cause=cause))
             if self._failed_starts == MAX_FAILED_STARTS:
                 cause = "The worker cannot start; see the lines above, and run `midwatch doctor`."
                 events.append(Event(kind="refused", failure=Failure.CRASH, cause=cause))
@@ -170,14 +173,14 @@ def _close(pipe: IO[str] | None) -> None:
         if pipe is not None:
             pipe.close()
     except OSError:
-        logger.debug("a line to the worker was still unsent")
+        logger.debug("a line to the worker was still unsent", extra=entry("job_not_sent"))
 
 
 def _parse(line: str) -> Event | None:
     try:
         return Event.model_validate_json(line)
     except ValidationError:
-        logger.warning("the worker said something unreadable: %s", line[:200])
+        logger.warning("the worker said something unreadable: %s", line[:200], extra=entry("unreadable_event"))
         return None
 
 

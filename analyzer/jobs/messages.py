@@ -11,6 +11,7 @@ from pydantic import Field
 from analyzer.checkpoints.fingerprint import FileStat
 from analyzer.jobs.family import Family
 from analyzer.jobs.lineage import Lineage
+from shared.logs import Format
 from shared.records import Frozen, RunRecord
 
 
@@ -23,6 +24,8 @@ class WorkerOptions(Frozen):
     nice: int = 10
     batch_tokens: int = 4096
     """Tokens of one batch: prompts x padded length."""
+    log_format: Format = "text"
+    """How the worker says what it has to say, on stderr."""
     place: Path | None = None
     """Where relative names are meant from, which adapters may have for their base model: the user's directory."""
     overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -115,5 +118,7 @@ class Event(Frozen):
     total: int = 0
     cause: str = ""
     failure: Failure | None = None
+    seconds: float = 0.0
+    """Of a committed result: how long it took to compute."""
     device: str = ""
     computations: dict[str, Computation] = Field(default_factory=dict)

@@ -12,6 +12,7 @@ from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.soundness import validate
 from analyzer.jobs.messages import Job, Neighbour
 from shared.errors import CheckpointRejected
+from shared.logs import entry
 from shared.run import Run
 
 if TYPE_CHECKING:
@@ -70,5 +71,6 @@ def _digest_neighbour(neighbour: Neighbour, folder: Path) -> list[ContentDigest]
         digest = compute_digest(neighbour.directory, weights, neighbour.checkpoint, files, folder)
         return [digest] if fingerprint(neighbour.directory) == files else []
     except (CheckpointRejected, FileNotFoundError) as error:
-        logger.info("%s does not tell which layers train: %s", neighbour.checkpoint, error)
+        extra = entry("neighbour_unusable", checkpoint=neighbour.checkpoint, cause=str(error))
+        logger.info("%s does not tell which layers train: %s", neighbour.checkpoint, error, extra=extra)
         return []

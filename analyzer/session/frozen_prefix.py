@@ -31,6 +31,7 @@ from analyzer.model.hooked_pass import BUDGET, Capture, ForwardPass, Progress, r
 from analyzer.model.loading import HARMLESS
 from analyzer.model.partial_pass import starting_at
 from analyzer.model.scoring import read_pooled
+from shared.logs import entry
 
 if TYPE_CHECKING:
     from analyzer.checkpoints.digest import ContentDigest
@@ -179,7 +180,9 @@ class FrozenPrefix:
         base, tensors = self._base(judge, encoded), TensorsBelow(judge, self.digest.tensors)
         prefix = self.store.deepest(base, tensors, means=means)
         if prefix is not None and not _holds(judge, encoded, prefix):
-            logger.warning("the frozen prefix of %s does not hold: computing all of it", self.digest.checkpoint)
+            name = self.digest.checkpoint
+            extra = entry("prefix_dropped", checkpoint=name)
+            logger.warning("the frozen prefix of %s does not hold: computing all of it", name, extra=extra)
             self.store.drop(prefix)
             prefix = None
         capture, below = None, tensors.digest(self.boundary)

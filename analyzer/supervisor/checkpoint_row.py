@@ -26,6 +26,7 @@ from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.run_description import Description
 from analyzer.supervisor.schedule import Point
 from shared.errors import CheckpointChanged, CheckpointRejected
+from shared.logs import entry
 from shared.records import CheckpointState, CheckpointStatus
 from shared.run import Run
 
@@ -108,7 +109,8 @@ class Standing:
             cause = f"Midwatch failed on {point.name} ({type(error).__name__}: {error}); please report it."
             if cause not in self._reported:
                 self._reported.add(cause)
-                logger.exception("%s", cause)
+                extra = entry("bug", run=self.run.name, checkpoint=point.name, cause=cause)
+                logger.exception("%s", cause, extra=extra)
             return Row(point, CheckpointState.REJECTED, cause=cause)
 
     def _row(self, point: Point, verdict: Verdict | None, facts: RunFacts) -> Row | None:

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.logs import entry
 from shared.own_folders import make_directory
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,11 @@ class Pause:
     def hit(self, cause: str, place: Path, now: float) -> None:
         """The disk refused."""
         if not self.cause:
-            logger.warning("paused: %s. Free space or make it writable; work goes on by itself.", cause)
+            logger.warning(
+                "paused: %s. Free space or make it writable; work goes on by itself.",
+                cause,
+                extra=entry("paused", cause=cause, path=str(place)),
+            )
             self._until = now + self._wait_s
             self._wait_s = min(2 * self._wait_s, LONGEST_PAUSE_S)
         self.cause, self.place = cause, place
@@ -41,7 +46,7 @@ class Pause:
             return True
         if now < self._until or self.place is None or not can_write(self.place):
             return False
-        logger.info("%s can be written again", self.place)
+        logger.info("%s can be written again", self.place, extra=entry("resumed", path=str(self.place)))
         self.cause = ""
         return True
 
@@ -69,5 +74,5 @@ def can_write(folder: Path, size: int = TRIAL_BYTES) -> bool:
         try:
             trial.unlink(missing_ok=True)
         except OSError:
-            logger.debug("%s stays behind", trial)
+            logger.debug("%s stays behind", trial, extra=entry("trial_stays", path=str(trial)))
     return True

@@ -10,6 +10,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import ObservedWatch
 
+from shared.logs import entry
 from shared.run import CHECKPOINT_NAME
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,11 @@ class Watcher:
             self._watches[path, inode] = self._observer.schedule(self._handler, str(path), recursive=False)
         except OSError as error:
             self._refused = True
-            logger.warning("no file events (%s): looking every few seconds instead; see `midwatch doctor`", error)
+            logger.warning(
+                "no file events (%s): looking every few seconds instead; see `midwatch doctor`",
+                error,
+                extra=entry("no_file_events", cause=str(error), path=str(path)),
+            )
 
 
 class _Handler(FileSystemEventHandler):

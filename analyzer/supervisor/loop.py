@@ -13,23 +13,25 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from analyzer.engines.engine import Engine
-from analyzer.jobs.messages import Computation, Event, Failure, Job
+from analyzer.jobs.messages import Computation, Event, Failure
 from analyzer.supervisor.checkpoint_row import Row
 from analyzer.supervisor.compute_slot import Slot
 from analyzer.supervisor.disk_pause import Pause
 from analyzer.supervisor.file_events import Watcher
+from analyzer.supervisor.once import all_settled, say_what_settles
 from analyzer.supervisor.plan import Plan
-from analyzer.supervisor.running_job import Running
+from analyzer.supervisor.run_finder import RunFinder
+from analyzer.supervisor.running_job import Running, job_of
+from analyzer.supervisor.said import Said
 from analyzer.supervisor.status_file import INTERVAL_S, Situation, StatusWriter
 from analyzer.supervisor.watched_run import WatchedRun
-from shared.errors import CheckpointChanged, LinkInTheWay, MidwatchError, RunError, UsageError
-from shared.run import Run, find_runs
+from shared.errors import CheckpointChanged, MidwatchError, RunError, UsageError
+from shared.logs import entry
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +73,8 @@ class Supervisor:
         self._scanned_at = float("-inf")
         self._scan_s = 0.0
         self._served: WatchedRun | None = None
-        self._told: set[str] = set()
+        self._said = Said()
+        self._finder = RunFinder(self.targets, self.plan, self.out, self.runs, self._said)
 
     def run(self) -> None:
         """Work until stopped, or with `once` until nothing is left. Raises MidwatchError for what cannot start."""
@@ -111,32 +114,25 @@ class Supervisor:
 
     def scan(self, now: float) -> None:
         """Look for runs, and in each for checkpoints: gate, pin, and what is missing."""
-        self.forget_runs()
-        self.find_runs()
+        for gone in self._finder.drop_gone():
+            if self.running is not None and self.running.watched is gone:
+                self.engine.cancel()
+        self._finder.open_new()
         for watched in self.runs.values():
             others = watched.other
             try:
                 watched.scan(self.computations, now)
                 if watched.other is not None and others is None:
                     self.yield_to(watched)
-                self.tell_who_settles(watched, now)
+                if self.plan.once:
+                    say_what_settles(watched, now, self._said)
                 watched.fault = ""
             except RunError as error:
                 watched.rows, watched.fault = [], str(error)
-                self.warn_once(watched.fault)
+                extra = entry("run_unusable", run=watched.run.name, cause=watched.fault)
+                self._said.once(logging.WARNING, watched.fault, extra)
             except OSError as error:
                 self.hit_disk(error, watched, now)
-
-    def tell_who_settles(self, watched: WatchedRun, now: float) -> None:
-        """With `once` somebody waits in front of the screen: say what for, once a checkpoint."""
-        for row in watched.rows if self.plan.once else []:
-            if (
-                row.settles_at is not None
-                and row.settles_at - now > self.plan.rescan_s
-                and row.cause not in self._told
-            ):
-                self._told.add(row.cause)
-                logger.info("%s", row.cause)
 
     def hit_disk(self, error: OSError, watched: WatchedRun, now: float) -> None:
         """Our own disk refused."""
@@ -149,7 +145,8 @@ class Supervisor:
         sentence = f"{watched.run.name} is being analysed by another analyzer (process {other.pid} on {other.host})"
         if self.plan.once:
             raise MidwatchError(f"{sentence}; stop that one, or look at `midwatch status {watched.run.path}`.")
-        logger.warning("%s; waiting until it ends", sentence)
+        extra = entry("run_taken", run=watched.run.name, pid=other.pid, host=other.host)
+        logger.warning("%s; waiting until it ends", sentence, extra=extra)
 
     def start_next(self, now: float) -> None:
         """Give the engine the next checkpoint whose turn it is. The attempt is written down before it starts."""
@@ -162,7 +159,8 @@ class Supervisor:
                 try:
                     self.start(watched, row, now)
                 except CheckpointChanged as error:
-                    logger.info("%s", error)
+                    extra = entry("changed", run=watched.run.name, checkpoint=row.point.name, cause=str(error))
+                    logger.info("%s", error, extra=extra)
                     self._dirty.set()
                     continue
                 except OSError as error:
@@ -171,38 +169,15 @@ class Supervisor:
 
     def start(self, watched: WatchedRun, row: Row, now: float) -> None:
         """Pin, note the attempt, submit."""
-        candidate = row.candidate
-        known = watched.description
-        assert candidate is not None and known.record is not None  # noqa: S101 (only such rows are queued)
-        pin = watched.pins.pin(candidate)
-        tried = watched.ledger.read(candidate.name, row.identity)
-        job = Job(
-            id=uuid.uuid4().hex,
-            run=watched.run.path,
-            out=watched.run.out,
-            checkpoint=candidate.name,
-            step=candidate.step,
-            epoch=candidate.epoch,
-            directory=pin.directory if pin else candidate.source,
-            source=candidate.source,
-            files=list(candidate.files),
-            pinned=pin is not None,
-            order_unverified=candidate.order_unverified,
-            record=known.record,
-            probes=known.probes,
-            analyses=[name for name in self.plan.wanted(self.computations) if name not in tried.cannot],
-            force=self.plan.force,
-            warnings=known.warnings,
-            neighbour=watched.neighbour(candidate.name),
-            family=known.family,
-            batch_divisor=2**tried.memory_failures,
-        )
-        watched.ledger.start(candidate.name, row.identity, now)
+        name = row.point.name
+        job = job_of(watched, row, list(self.plan.wanted(self.computations)))
+        watched.ledger.start(name, row.identity, now)
         self.running = Running(watched, job, row.identity, started_at=now)
-        watched.begin(candidate.name)
+        watched.begin(name)
         self._served = watched
         self.engine.submit(job)
-        logger.info("%s/%s: start, %d analyses missing", watched.run.name, candidate.name, len(row.missing))
+        extra = entry("started", run=watched.run.name, checkpoint=name, analyses=len(row.missing))
+        logger.info("%s/%s: start, %d analyses missing", watched.run.name, name, len(row.missing), extra=extra)
 
     def take(self, event: Event, now: float) -> None:
         """One event of the engine's."""
@@ -225,6 +200,7 @@ class Supervisor:
         running.event = event if event.kind == "progress" else running.event
         if event.kind == "committed":
             self.pause.clear()
+            running.say_committed(event)
             if not running.job.force:  # what is forced is committed anew in every attempt
                 watched.ledger.progressed(name)
         elif event.kind == "failed":
@@ -236,8 +212,7 @@ class Supervisor:
     def note_failure(self, running: Running, event: Event, now: float) -> None:
         """What a failure means for the checkpoint, by its kind."""
         watched, name = running.watched, running.job.checkpoint
-        what = f"{event.analysis}: {event.cause}" if event.analysis else event.cause
-        logger.warning("%s/%s: %s", watched.run.name, name, what)
+        what = running.say_failed(event)
         if event.failure == Failure.CANNOT:
             watched.ledger.cannot(name, event.analysis, event.cause)
         elif event.failure in (Failure.CHANGED, Failure.STORAGE):
@@ -254,47 +229,11 @@ class Supervisor:
         watched, name = running.watched, running.job.checkpoint
         self.running, watched.running = None, None
         self._dirty.set()
-        if running.failures or running.refunded:
-            return
-        if running.job.force:
-            watched.forced.add(name)
-        watched.ledger.succeed(name)
-        logger.info("%s/%s: done in %.1f s", watched.run.name, name, now - running.started_at)
-
-    def forget_runs(self) -> None:
-        """Drop runs whose directory is gone, so that nothing of ours brings it back."""
-        for path in [path for path, watched in self.runs.items() if not watched.run.path.is_dir()]:
-            logger.warning("%s is gone", path)
-            if self.running is not None and self.running.watched is self.runs[path]:
-                self.engine.cancel()
-            del self.runs[path]
-
-    def find_runs(self) -> None:
-        """Open runs that have appeared. Raises RunError for one that was named and cannot be used."""
-        for target in self.targets:
-            for path in find_runs(target):
-                if path in self.runs:
-                    continue
-                alone = path == target
-                out = self.out if alone or self.out is None else self.out / path.name
-                try:
-                    if out is not None and not alone and out.is_symlink():
-                        raise LinkInTheWay(out)
-                    watched = WatchedRun(Run.at(path, out), self.plan)
-                    watched.open()
-                except RunError as error:
-                    if alone:
-                        raise
-                    self.warn_once(str(error))
-                    continue
-                self.runs[path] = watched
-                logger.info("watching %s", path)
-
-    def warn_once(self, sentence: str) -> None:
-        """Say what every scan finds anew."""
-        if sentence not in self._told:
-            self._told.add(sentence)
-            logger.warning("%s", sentence)
+        if not running.failures and not running.refunded:
+            if running.job.force:
+                watched.forced.add(name)
+            watched.ledger.succeed(name)
+        running.say_finished(now)
 
     def in_turn(self) -> list[WatchedRun]:
         """The runs, beginning after the one that was served last."""
@@ -306,23 +245,12 @@ class Supervisor:
 
     @property
     def nothing_left(self) -> bool:
-        """With `once`: whether everything that can be done is. Raises UsageError when a run lacks what it needs."""
+        """With `once`: whether everything that can be done is. Raises MidwatchError for what stands in the way."""
         if self.pause.cause:
             raise MidwatchError(f"{self.pause.cause}. Free space or choose another place with --out; results stay.")
         if not self.computations or self.running is not None or self._dirty.is_set():
             return False
-        if not self.runs:
-            raise RunError(f"{self.targets[0]} holds no run: no directory with checkpoint-<step> directories.")
-        for watched in self.runs.values():
-            if watched.description.problem and watched.queue_blocked:
-                raise UsageError(watched.description.problem)
-        faults = [watched.fault for watched in self.runs.values() if watched.fault]
-        if not any(watched.rows for watched in self.runs.values()):
-            raise RunError(faults[0] if faults else f"{self.targets[0]} has no checkpoint-<step> directories yet.")
-        settled = all(watched.settled for watched in self.runs.values())
-        if settled and faults:
-            raise RunError(faults[0])
-        return settled
+        return all_settled(list(self.runs.values()), self.targets[0])
 
     @property
     def due(self) -> float:
@@ -359,5 +287,6 @@ class Supervisor:
                     self.status.stopped(watched, self.situation(watched, now), now)
                     watched.lease.release()
             except OSError as error:
-                logger.warning("%s: %s", watched.run.name, error)
+                extra = entry("not_released", run=watched.run.name, cause=str(error))
+                logger.warning("%s: %s", watched.run.name, error, extra=extra)
         self.running = None

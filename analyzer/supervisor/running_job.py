@@ -1,11 +1,17 @@
-"""The job that the engine has."""
+"""The job that the engine has: what it is given, and what is said of it."""
 
 from __future__ import annotations
 
+import logging
+import uuid
 from dataclasses import dataclass, field
 
-from analyzer.jobs.messages import Event, Job
+from analyzer.jobs.messages import Event, Failure, Job
+from analyzer.supervisor.checkpoint_row import Row
 from analyzer.supervisor.watched_run import WatchedRun
+from shared.logs import entry
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -20,3 +26,57 @@ class Running:
     started_at: float = 0.0
     event: Event | None = None
     """The newest progress."""
+
+    def say_committed(self, event: Event) -> None:
+        """A result is there."""
+        run, name = self.watched.run.name, self.job.checkpoint
+        extra = entry("committed", run=run, checkpoint=name, analysis=event.analysis, seconds=event.seconds)
+        logger.info("%s/%s: %s, %.1f s", run, name, event.analysis, event.seconds, extra=extra)
+
+    def say_failed(self, event: Event) -> str:
+        """An analysis, or all of it, failed; returns what was said of it."""
+        run, name = self.watched.run.name, self.job.checkpoint
+        what = f"{event.analysis}: {event.cause}" if event.analysis else event.cause
+        kind = str(event.failure or Failure.ANALYSIS)
+        extra = entry("failed", run=run, checkpoint=name, analysis=event.analysis, failure=kind, cause=event.cause)
+        logger.warning("%s/%s: %s", run, name, what, extra=extra)
+        return what
+
+    def say_finished(self, now: float) -> None:
+        """The job is over, with everything done or not."""
+        run, name, seconds = self.watched.run.name, self.job.checkpoint, now - self.started_at
+        if self.failures or self.refunded:
+            extra = entry("unfinished", run=run, checkpoint=name, seconds=seconds, cause=" ".join(self.failures))
+            logger.info("%s/%s: ended after %.1f s, not done", run, name, seconds, extra=extra)
+        else:
+            extra = entry("finished", run=run, checkpoint=name, seconds=seconds)
+            logger.info("%s/%s: done in %.1f s", run, name, seconds, extra=extra)
+
+
+def job_of(watched: WatchedRun, row: Row, wanted: list[str]) -> Job:
+    """Everything the worker needs for a queued checkpoint, pinned. Raises OSError and CheckpointChanged."""
+    candidate, known = row.candidate, watched.description
+    assert candidate is not None and known.record is not None  # noqa: S101 (only such rows are queued)
+    pin = watched.pins.pin(candidate)
+    tried = watched.ledger.read(candidate.name, row.identity)
+    return Job(
+        id=uuid.uuid4().hex,
+        run=watched.run.path,
+        out=watched.run.out,
+        checkpoint=candidate.name,
+        step=candidate.step,
+        epoch=candidate.epoch,
+        directory=pin.directory if pin else candidate.source,
+        source=candidate.source,
+        files=list(candidate.files),
+        pinned=pin is not None,
+        order_unverified=candidate.order_unverified,
+        record=known.record,
+        probes=known.probes,
+        analyses=[name for name in wanted if name not in tried.cannot],
+        force=watched.plan.force,
+        warnings=known.warnings,
+        neighbour=watched.neighbour(candidate.name),
+        family=known.family,
+        batch_divisor=2**tried.memory_failures,
+    )

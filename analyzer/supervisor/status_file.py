@@ -15,6 +15,7 @@ from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.running_job import Running
 from analyzer.supervisor.watched_run import WatchedRun
 from shared.files import write_record
+from shared.logs import entry
 from shared.records import RunningStatus, Status
 from shared.version import __version__
 
@@ -72,7 +73,8 @@ class StatusWriter:
         try:
             write_record(watched.run.status, status, durable=False)
         except OSError as error:
-            logger.debug("status.json of %s cannot be written: %s", watched.run.name, error)
+            extra = entry("no_status", run=watched.run.name, cause=str(error))
+            logger.debug("status.json of %s cannot be written: %s", watched.run.name, error, extra=extra)
 
     def _status(self, watched: WatchedRun, situation: Situation, state: State, message: str, now: float) -> Status:
         late = [row.candidate.complete_at for row in watched.rows if row.candidate and row.state in UNDECIDED]

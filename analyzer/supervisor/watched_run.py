@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -25,8 +24,6 @@ from shared.own_folders import make_directory
 from shared.records import CheckpointState
 from shared.results import ResultStore
 from shared.run import Run, step_of
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass

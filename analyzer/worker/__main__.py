@@ -6,7 +6,6 @@ get between them. It dies with its supervisor: when stdin ends, and on Linux by 
 
 from __future__ import annotations
 
-import logging
 import os
 import queue
 import signal
@@ -16,6 +15,7 @@ import threading
 from analyzer.jobs.messages import Computation, Event, Job, WorkerOptions
 from analyzer.worker.process import die_with_parent, make_room_for_others, own_events, read_jobs
 from shared.errors import MidwatchError, UsageError
+from shared.logs import set_up, take_in_libraries
 from shared.settings import explain
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     options = WorkerOptions.model_validate_json(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the supervisor decides
     die_with_parent()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s worker: %(message)s", stream=sys.stderr)
+    set_up(options.log_format, "worker")
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=read_jobs, args=(sys.stdin, jobs), daemon=True).start()
     make_room_for_others(options)
@@ -41,6 +41,7 @@ def main() -> None:
         return
     if options.place is not None and options.place.is_dir():
         os.chdir(options.place)  # only now: what was loaded until here came from nowhere near it
+    take_in_libraries()  # which prepare() has imported
     emit(Event(kind="ready", device=analyst.warm.device, computations=dict(analyst.computations)))
     while True:
         analyst.carry_out(Job.model_validate_json(jobs.get()), emit)

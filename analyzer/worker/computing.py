@@ -24,6 +24,7 @@ from analyzer.worker.logged_metrics import metrics_until
 from analyzer.worker.provenance import provenance
 from analyzer.worker.warm_judge import WarmJudge
 from shared.errors import SchemaError
+from shared.logs import entry
 from shared.prompts.leaks import count_leaks
 from shared.prompts.probes import ProbeSet
 from shared.results import ResultRecord, ResultStore
@@ -90,11 +91,16 @@ class JobComputer:
         longest = max((len(prompt.ids) for prompt in prompts), default=1)
         if self.context is not None and self.batch_tokens > longest:
             self.batch_tokens = self.context.batch_tokens = max(longest, self.batch_tokens // 2)
-            logger.warning("out of memory: trying again with batches of %d tokens", self.batch_tokens)
+            logger.warning(
+                "out of memory: trying again with batches of %d tokens",
+                self.batch_tokens,
+                extra=entry("smaller_batches", checkpoint=self.job.checkpoint, batch_tokens=self.batch_tokens),
+            )
         elif self.device != "cpu":
             self.judge = self.warm.judge = self.context = None
             self.device, self.batch_tokens = "cpu", self.first_batch_tokens
-            logger.warning("out of memory: trying again on the CPU")
+            extra = entry("to_cpu", checkpoint=self.job.checkpoint, batch_tokens=self.batch_tokens)
+            logger.warning("out of memory: trying again on the CPU", extra=extra)
         else:
             size = f" of up to {longest} tokens" if prompts else ""
             raise TooLittleMemory(

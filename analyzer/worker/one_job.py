@@ -32,6 +32,7 @@ from shared.errors import (
     SchemaError,
     UsageError,
 )
+from shared.logs import entry
 from shared.own_folders import MIDWATCH, VISUALIZATIONS
 from shared.pages.render import render_checkpoint
 from shared.prompts.digest import probe_set_digest
@@ -161,10 +162,10 @@ class OneJob:
             self.verify()
             if computer.judge is None and name != COMPARING:
                 raise
-            logger.exception("%s of %s failed", name, self.job.checkpoint)
+            self._tell_in_full(error, name)
             self._failed(_kind(error), _sentence(error), name)
         else:
-            self._committed(name)
+            self._committed(name, record.duration_s)
 
     def _compute(self, computer: JobComputer, name: str) -> tuple[ResultRecord, Outcome]:
         return computer.compute(name, self.wanted[name], self.keys[name])
@@ -204,13 +205,23 @@ class OneJob:
         if isinstance(error, OSError) and _is_storage(error, self.job.out):
             failure, cause = Failure.STORAGE, f"{error.filename or self.job.out}: {error.strerror}"
         if failure == Failure.ANALYSIS:
-            logger.error("%s failed", self.job.checkpoint, exc_info=error)
+            self._tell_in_full(error)
         return self._failed(failure, cause)
 
-    def _committed(self, name: str) -> None:
+    def _tell_in_full(self, error: Exception, name: str = "") -> None:
+        """The traceback, of which the event keeps one sentence."""
+        what = f"{name} of {self.job.checkpoint}" if name else self.job.checkpoint
+        logger.error(
+            "%s failed",
+            what,
+            exc_info=error,
+            extra=entry("raised", checkpoint=self.job.checkpoint, analysis=name, cause=_sentence(error)),
+        )
+
+    def _committed(self, name: str, seconds: float) -> None:
         self.drawable.add(self.keys[name])
         self.committed.add(self.keys[name])
-        self.emit(Event(kind="committed", job=self.job.id, analysis=name))
+        self.emit(Event(kind="committed", job=self.job.id, analysis=name, seconds=seconds))
 
     def _failed(self, failure: Failure, cause: str, name: str = "") -> None:
         self.emit(Event(kind="failed", job=self.job.id, analysis=name, failure=failure, cause=cause))

@@ -22,6 +22,7 @@ from shared.errors import UsageError
 from shared.files import write_record
 from shared.records import CheckpointState, CheckpointStatus, Status
 from shared.settings import build
+from tests.making.quiet_logging import logging_restored
 from tests.making.runs import describe
 
 ROOT = Path(__file__).parents[3]
@@ -40,6 +41,7 @@ def midwatch(*words: object) -> Done:
     out, err = io.StringIO(), io.StringIO()
     code = 0
     with (
+        logging_restored(),
         redirect_stdout(out),
         redirect_stderr(err),
         mock.patch.object(sys, "argv", ["midwatch", *map(str, words)]),
