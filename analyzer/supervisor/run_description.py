@@ -18,6 +18,7 @@ from analyzer.supervisor.plan import Plan
 from shared.errors import SchemaError, UsageError
 from shared.files import read_json, read_record
 from shared.judge_labels import labels_warning, resolve_labels
+from shared.logs import entry
 from shared.prompts.digest import probe_set_digest
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, RunRecord
@@ -76,7 +77,8 @@ class Description:
             self._told = True
             given = ", ".join(self.plan.families)
             reason = f"its model is a {found}" if found else "its checkpoints do not say what their model is"
-            logger.warning("%s: --family %s is not used, as %s", self.run.name, given, reason)
+            extra = entry("family_unused", run=self.run.name, cause=reason)
+            logger.warning("%s: --family %s is not used, as %s", self.run.name, given, reason, extra=extra)
 
     def _read_probes(self) -> None:
         """The probe set's digest, computed again only when the file changed. Raises UsageError."""
