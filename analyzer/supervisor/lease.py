@@ -1,7 +1,8 @@
 """One analyzer a run: a lease file with a heartbeat. It only avoids double work; the first commit of a result wins.
 
 A lease ends when its owner lets go, when its heartbeat is older than `TIME_TO_LIVE_S`, or at once when its owner
-was a process of this machine that no longer exists.
+was a process of this machine that no longer exists. Of those who find one that has ended, exactly one breaks it: a
+guard file lets one at a time look again, and remove only the very record that has ended.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from platform import node
@@ -37,6 +39,10 @@ class LeaseRecord(Frozen):
     """Unix time, seconds."""
 
 
+UNREADABLE = LeaseRecord(owner="", pid=0, process_started_at=0.0, host="", heartbeat_at=0.0)
+"""A lease that nobody can read: nobody renews it, so it has ended."""
+
+
 @dataclass
 class Lease:
     """This analyzer's claim on one run."""
@@ -59,7 +65,7 @@ class Lease:
             other = self._read()
         if other is not None and other.owner != self.owner:
             self._renewed_at = None
-            if _is_alive(other, now) or not self._break(other) or not self._create(now):
+            if _is_alive(other, now) or not self._break(other, now) or not self._create(now):
                 return self._read() or other
             return None
         write_record(self.path, self._record(now), durable=False)
@@ -74,14 +80,13 @@ class Lease:
         self._renewed_at = None
 
     def _read(self) -> LeaseRecord | None:
-        """What the file says; None when there is none. One that nobody can read is removed: nobody renews it."""
+        """What the file says; None when there is none."""
         try:
             return read_record(self.path, LeaseRecord)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except SchemaError:
-            self.path.unlink(missing_ok=True)
-            return None
+            return UNREADABLE
 
     def _create(self, now: float) -> bool:
         """Claim a free lease; False when somebody was faster. Written aside and linked, so never seen half."""
@@ -100,15 +105,32 @@ class Lease:
         self._renewed_at = now
         return True
 
-    def _break(self, other: LeaseRecord) -> bool:
-        """Remove a dead analyzer's lease; False when somebody else has just done so."""
-        aside = self.path.with_name(f".lease.{self.owner}.dead")
+    def _break(self, other: LeaseRecord, now: float) -> bool:
+        """Remove a dead analyzer's lease; False when somebody else has just done so, or is about to."""
+        if not self._enter_guard(now):
+            return False
         try:
-            self.path.rename(aside)
-        except FileNotFoundError:
+            if self._read() != other:  # somebody else's by now, or its owner woke up
+                return False
+            self.path.unlink(missing_ok=True)
             return True
-        aside.unlink(missing_ok=True)
-        return True
+        finally:
+            self._guard.unlink(missing_ok=True)
+
+    @property
+    def _guard(self) -> Path:
+        return self.path.with_name(".lease.breaking")
+
+    def _enter_guard(self, now: float) -> bool:
+        """Make the guard file; False when there is one. One left by a killed analyzer is removed for next time."""
+        try:
+            self._guard.open("x").close()
+            return True
+        except FileExistsError:
+            with suppress(FileNotFoundError):  # its owner is through
+                if abs(now - self._guard.lstat().st_mtime) > TIME_TO_LIVE_S:
+                    self._guard.unlink()
+            return False
 
     def _record(self, now: float) -> LeaseRecord:
         started = psutil.Process().create_time()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from platform import node
 
@@ -13,6 +16,7 @@ import pytest
 
 from analyzer.supervisor.lease import HEARTBEAT_S, TIME_TO_LIVE_S, Lease, LeaseRecord
 from shared.files import read_record, write_record
+from tests.making.claims import claim_all
 
 NOW = 1_000_000.0
 
@@ -96,6 +100,76 @@ def test_a_torn_file_is_nobodys(path: Path) -> None:
     lease = Lease(path)
     assert lease.hold(NOW) is None
     assert read_record(path, LeaseRecord).owner == lease.owner
+
+
+class Interrupted(Lease):
+    """Something happens after it has seen who has the lease, and before it acts on that."""
+
+    def __init__(self, path: Path, between: Callable[[], object]) -> None:
+        super().__init__(path)
+        self.between = between
+
+    def _break(self, other: LeaseRecord, now: float) -> bool:
+        self.between()
+        return super()._break(other, now)
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_of_two_who_find_it_dead_the_second_one_does_not_break_the_first_ones(path: Path, torn: bool) -> None:
+    write_record(path, record(host="elsewhere", heartbeat_at=NOW - 1000))
+    if torn:
+        path.write_text("{")
+    first = Lease(path)
+    second = Interrupted(path, lambda: first.hold(NOW))
+    other = second.hold(NOW)
+    assert other is not None
+    assert other.owner == first.owner
+    assert first.hold(NOW + HEARTBEAT_S) is None
+    assert read_record(path, LeaseRecord).owner == first.owner
+    assert [p.name for p in path.parent.iterdir()] == ["lease.json"], "nothing is left beside it"
+
+
+def test_an_owner_who_wakes_up_in_time_keeps_it(path: Path) -> None:
+    owner = Lease(path)
+    owner.hold(NOW)
+    late = NOW + TIME_TO_LIVE_S + 1
+    other = Interrupted(path, lambda: owner.hold(late)).hold(late)
+    assert other is not None
+    assert (other.owner, other.heartbeat_at) == (owner.owner, late)
+    assert owner.hold(late + HEARTBEAT_S) is None
+
+
+def test_nobody_breaks_it_while_somebody_else_does(path: Path) -> None:
+    write_record(path, record(host="elsewhere", heartbeat_at=NOW - 1000))
+    guard = path.with_name(".lease.breaking")
+    guard.touch()
+    os.utime(guard, (NOW, NOW))
+    assert Lease(path).hold(NOW + 1) is not None
+    assert guard.exists()
+    last = Lease(path)
+    assert last.hold(NOW + TIME_TO_LIVE_S + 1) is not None, "whoever held the guard was killed"
+    assert last.hold(NOW + TIME_TO_LIVE_S + 2) is None
+    assert [p.name for p in path.parent.iterdir()] == ["lease.json"]
+
+
+def test_of_three_processes_one_gets_it(tmp_path: Path) -> None:
+    """Whatever their timing, over many dead leases that all find at once."""
+    rounds, now = 300, time.time()
+    paths = [tmp_path / str(number) / "lease.json" for number in range(rounds)]
+    for path in paths:
+        write_record(path, record(host="elsewhere", heartbeat_at=now - 1000), durable=False)
+    spawn = multiprocessing.get_context("spawn")
+    barrier, results = spawn.Barrier(3), spawn.Queue()
+    processes = [spawn.Process(target=claim_all, args=(paths, now, barrier, results)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    found = dict(results.get(timeout=120) for _ in processes)
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    for number, path in enumerate(paths):
+        winners = [owner for owner, won in found.items() if won[number]]
+        assert winners == [read_record(path, LeaseRecord).owner.partition("-")[0]], f"round {number}"
 
 
 def test_a_lease_that_somebody_deleted_is_taken_again(path: Path) -> None:
