@@ -46,7 +46,7 @@ lint: $(VENV)/.dev-ready ## format, lint, types and import boundaries, checked
 format: $(VENV)/.dev-ready ## format and fix what can be fixed
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
 
-bench: $(VENV)/.dev-ready ## the figures of BENCHMARKS.md, measured here
+bench: $(VENV)/.dev-ready ## measure here: bench.json, and the tables of BENCHMARKS.md from it
 	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m tests.bench
 
 compose-test: $(VENV)/.dev-ready ## build the containers and try them with a real Docker engine

@@ -25,44 +25,56 @@ from analyzer.model.hooked_pass import record
 from analyzer.model.judge import Judge
 from analyzer.session.probe_choice import spread
 from shared.prompts.probes import display_indices
-from tests.bench import Figure
+from tests.bench import Figure, Size, median_figure
 from tests.bench._judge import trained_judge
 
-PROMPTS = 32
-ROUNDS = 7
+PROMPTS = {Size.FULL: 32, Size.TINY: 6}
+ROUNDS = {Size.FULL: 7, Size.TINY: 1}
 EQUAL_NODES = 12
 CAPTUM_DEFAULT = 50
 
 
-def measure() -> list[Figure]:
+def measure(size: Size = Size.FULL) -> list[Figure]:
     torch.set_num_threads(1)
-    with trained_judge() as (judge, probes, checkpoint):
+    with trained_judge(size) as (judge, probes, checkpoint):
         shown = display_indices(probes)
-        chosen = [probes[i].text for i in shown + spread(probes, PROMPTS - len(shown), shown)]
+        chosen = [probes[i].text for i in shown + spread(probes, PROMPTS[size] - len(shown), shown)]
         prompts = encode(judge.tokenizer, chosen, judge.max_length)
         theirs = captum(judge, checkpoint)
-        return [*_speed(judge, prompts, theirs), *_exactness(judge, prompts, theirs)]
+        return [*_speed(judge, prompts, theirs, ROUNDS[size]), *_exactness(judge, prompts, theirs)]
 
 
-def _speed(judge: Judge, prompts: list[Encoded], theirs: Callable[[Encoded, int], np.ndarray]) -> list[Figure]:
+def _speed(
+    judge: Judge, prompts: list[Encoded], theirs: Callable[[Encoded, int], np.ndarray], rounds: int
+) -> list[Figure]:
     found = ours(judge, prompts, list(TokensSettings().nodes), concentrated)
     gaps = [one.gap for one in found]
     default, equal = [], []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         adaptive_s = seconds(lambda: ours(judge, prompts, list(TokensSettings().nodes), concentrated))
         default_s = seconds(lambda: [theirs(prompt, CAPTUM_DEFAULT) for prompt in prompts])
         ours_s = seconds(lambda: ours(judge, prompts, [EQUAL_NODES], legendre))
         equal_s = seconds(lambda: [theirs(prompt, EQUAL_NODES) for prompt in prompts])
         default.append(default_s / adaptive_s)
         equal.append(equal_s / ours_s)
-    first, second = statistics.median(default), statistics.median(equal)
-    worst = f"worst gap {max(gaps):.3f}, {statistics.mean(one.nodes for one in found):.0f} nodes on average, "
+    nodes = f"{statistics.mean(one.nodes for one in found):.0f} nodes on average"
     return [
-        Figure("Captum's default (50 steps) / ours", first, "x", ">= 3", first >= 3 and max(gaps) <= 0.05,
-               worst + spread_of(default)),
-        Figure(f"Captum / ours at {EQUAL_NODES} equal nodes", second, "x", ">= 1.1", second >= 1.1,
-               "ours with gradient x input, one more row a prompt; " + spread_of(equal)),
-    ]  # fmt: skip
+        median_figure(
+            f"Captum's default ({CAPTUM_DEFAULT} steps) / ours at a gap <= 0.05",
+            default,
+            "x",
+            bar=">= 3",
+            note=nodes,
+        ),
+        Figure(name="our worst gap", value=max(gaps), bar="<= 0.05", note=f"of {len(prompts)} prompts; {nodes}"),
+        median_figure(
+            f"Captum / ours at {EQUAL_NODES} equal nodes",
+            equal,
+            "x",
+            bar=">= 1.1",
+            note="ours with gradient x input, one more row a prompt",
+        ),
+    ]
 
 
 def _exactness(judge: Judge, prompts: list[Encoded], theirs: Callable[[Encoded, int], np.ndarray]) -> list[Figure]:
@@ -78,8 +90,8 @@ def _exactness(judge: Judge, prompts: list[Encoded], theirs: Callable[[Encoded, 
         for prompt, s, b in zip(prompts, scores, starts, strict=True)
     ]
     return [
-        Figure("largest difference to Captum at equal nodes", worst, "nats", "<= 1e-4", worst <= 1e-4),
-        Figure("Captum's worst gap at its default", float((np.array(off) / shift).max()), "", ""),
+        Figure(name="largest difference to Captum at equal nodes", value=worst, unit="nats", bar="<= 1e-4"),
+        Figure(name="Captum's worst gap at its default", value=float((np.array(off) / shift).max())),
     ]
 
 
@@ -133,7 +145,3 @@ def seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
-
-
-def spread_of(ratios: list[float]) -> str:
-    return f"{len(ratios)} rounds, {min(ratios):.2f} to {max(ratios):.2f}"

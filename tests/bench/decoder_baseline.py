@@ -37,15 +37,18 @@ from analyzer.model.scoring import score
 from analyzer.session.probe_choice import twin_of
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, Probe
-from tests.bench import Figure
+from tests.bench import Figure, Size, Unavailable
+from tests.bench.transformer_lens import twins
 from tests.making.decoder import MISSING, NOT_INSTALLED, train_classifier, train_prompted, write_probes, write_train
+from tests.making.tiny import save_tiny_judge
 
 NAME = "completeness gap from the code's own baseline, median"
-PROMPTS = 12
+PROMPTS = {Size.FULL: 12, Size.TINY: 2}
 NODES = (12, 32)
 SETTINGS = TokensSettings.model_validate({})
 BATCH_TOKENS = 1024
-PROMPTED = {"template": "{prompt}\nUnsafe:", "unsafe": " True", "safe": " False"}
+TEMPLATE = "{prompt}\nUnsafe:"
+ANSWERS = {Size.FULL: {"unsafe": " True", "safe": " False"}, Size.TINY: {"unsafe": " true", "safe": " false"}}
 
 
 @dataclass
@@ -57,19 +60,30 @@ class Prompts:
     twins: list[Encoded]
 
 
-def measure() -> list[Figure]:
-    if MISSING:
-        return [Figure(NAME, float("nan"), "", "", None, NOT_INSTALLED)]
+def measure(size: Size = Size.FULL) -> list[Figure]:
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        train = write_train(Path(folder, "train.jsonl"))
-        probes = read_probes(write_probes(Path(folder, "probes.jsonl"))).probes
-        classifier, guard = Path(folder, "judge"), Path(folder, "guard")
-        train_classifier(classifier, train, epochs=0.9, save_every=100)
-        train_prompted(guard, train, steps=32, save_every=32)
-        return [
-            *figures("classifier", classifier_of(classifier), probes),
-            *figures("prompted", prompted_of(guard), probes),
-        ]
+        classifier, guard, probes = _tiny_runs(Path(folder)) if size is Size.TINY else _runs(Path(folder))
+        judges = {"classifier": classifier_of(classifier), "prompted": prompted_of(guard, ANSWERS[size])}
+    return [figure for name, judge in judges.items() for figure in figures(name, judge, probes, PROMPTS[size])]
+
+
+def _runs(folder: Path) -> tuple[Path, Path, list[Probe]]:
+    """SmolLM2 trained as classifier and as prompted judge, and the probes."""
+    if MISSING:
+        raise Unavailable(f"It needs SmolLM2: {NOT_INSTALLED}")
+    train, probes = write_train(folder / "train.jsonl"), write_probes(folder / "probes.jsonl")
+    classifier, guard = folder / "judge", folder / "guard"
+    train_classifier(classifier, train, epochs=0.9, save_every=100)
+    train_prompted(guard, train, steps=32, save_every=32)
+    return classifier, guard, read_probes(probes).probes
+
+
+def _tiny_runs(folder: Path) -> tuple[Path, Path, list[Probe]]:
+    """The same of a random decoder with pieces of bytes, as SmolLM2 has them."""
+    for name, causal in (("judge", False), ("guard", True)):
+        save_tiny_judge(folder / name / "checkpoint-1", "qwen2", causal=causal, initializer_range=0.3)
+    return folder / "judge", folder / "guard", twins(Size.TINY)
 
 
 def classifier_of(run: Path) -> Judge:
@@ -77,16 +91,14 @@ def classifier_of(run: Path) -> Judge:
     return load_judge(_last(run), JudgeRecord(max_length=64))
 
 
-def prompted_of(run: Path) -> Judge:
+def prompted_of(run: Path, answers: dict[str, str]) -> Judge:
     """The last checkpoint of docs/prompted_judge.py."""
-    unsafe, safe = (answer_token(_last(run), PROMPTED[label]) for label in ("unsafe", "safe"))
-    record = JudgeRecord(kind="prompted", safe_id=safe, unsafe_id=unsafe, template=PROMPTED["template"])
-    return load_judge(_last(run), record)
+    unsafe, safe = (answer_token(_last(run), answers[label]) for label in ("unsafe", "safe"))
+    return load_judge(_last(run), JudgeRecord(kind="prompted", safe_id=safe, unsafe_id=unsafe, template=TEMPLATE))
 
 
-def figures(name: str, judge: Judge, probes: Sequence[Probe], count: int = PROMPTS) -> list[Figure]:
-    """Two rows a baseline: the gap, and the ranking; and the gap of the analysis's own choice and rules."""
-    torch.set_num_threads(1)
+def figures(name: str, judge: Judge, probes: Sequence[Probe], count: int) -> list[Figure]:
+    """Three rows a baseline: the gaps, and the ranking; and the gap of the analysis's own choice and rules."""
     chosen = aligned(judge, probes, count)
     found = []
     for baseline, starts in baselines(chosen).items():
@@ -94,8 +106,8 @@ def figures(name: str, judge: Judge, probes: Sequence[Probe], count: int = PROMP
     paths = [path_to(judge, one, None, neutral_embedding(judge)) for one in chosen.encoded]
     ends = ends_of(judge, paths)
     own = attribution(judge, paths, ends, SETTINGS.nodes, concentrated)
-    detail = f"{np.mean([one.nodes for one in own]):.0f} nodes in the last try"
-    found.append(_gap_figure(f"{name}: {NAME}", np.array([one.gap for one in own]), detail))
+    note = f"{np.mean([one.nodes for one in own]):.0f} nodes in the last try"
+    found.append(_gap_figure(f"{name}: {NAME}", np.array([one.gap for one in own]), note))
     return found
 
 
@@ -182,11 +194,11 @@ def ends_of(judge: Judge, paths: Sequence[BaselinePath]) -> np.ndarray:
     return np.stack(found)
 
 
-def _gap_figure(name: str, gaps: np.ndarray, detail: str) -> Figure:
+def _gap_figure(name: str, gaps: np.ndarray, note: str) -> Figure:
+    """The median over prompts."""
     served = (gaps <= SETTINGS.gap_bound).mean()
-    return Figure(
-        name, float(np.median(gaps)), "", "", None, f"worst {gaps.max():.3g}, {served:.0%} served, {detail}"
-    )
+    note = f"over {len(gaps)} prompts: worst {gaps.max():.3g}, {served:.0%} served; {note}"
+    return Figure(name=name, value=float(np.median(gaps)), note=note)
 
 
 def _comprehensiveness(what: str, chosen: Prompts, own: Sequence[Attribution], scores: np.ndarray) -> Figure:
@@ -201,7 +213,8 @@ def _comprehensiveness(what: str, chosen: Prompts, own: Sequence[Attribution], s
         faithfulness(judge, chosen.encoded, scores, fill, rankings, BATCH_TOKENS)[0].mean()
         for fill in (_vocabulary_mean(judge), embed(judge, [space])[0])
     ]
-    return Figure(f"{what}: comprehensiveness", float(np.mean(values)), "", "", None, f"n = {len(chosen.encoded)}")
+    note = f"mean over {len(chosen.encoded)} prompts"
+    return Figure(name=f"{what}: comprehensiveness", value=float(np.mean(values)), note=note)
 
 
 def _last(run: Path) -> Path:

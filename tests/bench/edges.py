@@ -6,7 +6,6 @@ one gets batches of 8 prompts, all of one length. The time of ours includes ever
 
 from __future__ import annotations
 
-import statistics
 import time
 from typing import Any
 
@@ -16,12 +15,14 @@ import torch
 from analyzer.patching.gradient_pass import gradient_pass
 from analyzer.session.context import Context
 from shared.records import RunRecord
-from tests.bench import Figure
+from tests.bench import Figure, Size, median_figure
 from tests.bench.transformer_lens import twins
 from tests.making.judges import tiny_judge
 from tests.making.slow_edges import slow_edges
 
-STEPS, ROUNDS = 5, 5
+STEPS = 5
+ROUNDS = {Size.FULL: 5, Size.TINY: 1}
+LAYERS = {Size.FULL: 6, Size.TINY: 1}
 SHAPE: dict[str, Any] = {
     "hidden_size": 256,
     "intermediate_size": 1024,
@@ -32,10 +33,10 @@ SHAPE: dict[str, Any] = {
 }
 
 
-def measure() -> list[Figure]:
+def measure(size: Size = Size.FULL) -> list[Figure]:
     torch.set_num_threads(1)
-    judge = tiny_judge("llama", layers=6, **SHAPE)
-    context = Context(judge=judge, probes=twins(), step=1, run=RunRecord())
+    judge = tiny_judge("llama", layers=LAYERS[size], **SHAPE if size is Size.FULL else {})
+    context = Context(judge=judge, probes=twins(size), step=1, run=RunRecord())
     references = gradient_pass(context, STEPS, 32, edges=True).references
     place = {int(index): number for number, index in enumerate(references.indices)}
     prompts = [context.encoded[index] for index in references.indices]
@@ -49,15 +50,14 @@ def measure() -> list[Figure]:
     wanted = theirs().numpy()
     worst = float(np.abs(np.nan_to_num(ours) - wanted).max() / np.abs(wanted).max())
     ratios = []
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS[size]):
         started = time.perf_counter()
         gradient_pass(context, STEPS, 32, edges=True)
         middle = time.perf_counter()
         theirs()
         ratios.append((time.perf_counter() - middle) / (middle - started))
-    ratio = statistics.median(ratios)
-    detail = f"{min(ratios):.2f} to {max(ratios):.2f}; {int(np.isfinite(ours).sum())} edges"
+    note = f"{int(np.isfinite(ours).sum())} edges of a {LAYERS[size]}-layer decoder"
     return [
-        Figure("straightforward EAP-IG / ours", ratio, "x", ">= 3", ratio >= 3, detail),
-        Figure("largest difference of edge scores", worst, "of the largest", "<= 1e-4", worst <= 1e-4, ""),
+        median_figure("straightforward EAP-IG / ours, same steps", ratios, "x", bar=">= 3", note=note),
+        Figure(name="largest difference of edge scores to it", value=worst, unit="of the largest", bar="<= 1e-4"),
     ]

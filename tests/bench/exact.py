@@ -6,7 +6,6 @@ that lacks it. Turn about, with medians; beside the time, how far the ranks agre
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from functools import partial
@@ -15,32 +14,39 @@ import numpy as np
 import torch
 
 from analyzer.circuits.evaluator import CircuitEvaluator
+from analyzer.model.judge import Judge
 from analyzer.patching.gradient_pass import GradientPass, gradient_pass
-from tests.bench import Figure
+from tests.bench import Figure, Size, median_figure
 from tests.making.by_hand import ByHand
-from tests.making.judges import context
+from tests.making.judges import context, tiny_judge
 from tests.making.trained import TRAINED, rule_probes, trained_judge
 
-STEPS, PAIRS, ROUNDS = 5, 16, 3
+STEPS = 5
+PAIRS = {Size.FULL: 16, Size.TINY: 8}
+ROUNDS = {Size.FULL: 3, Size.TINY: 1}
 
 
-def measure() -> list[Figure]:
+def measure(size: Size = Size.FULL) -> list[Figure]:
     torch.set_num_threads(1)
-    return [figure for family in TRAINED for figure in _of(family)]
+    figures = []
+    for family in TRAINED:
+        judge = trained_judge(family) if size is Size.FULL else tiny_judge(family, layers=1)
+        figures += _of(family, judge, PAIRS[size], ROUNDS[size])
+    return figures
 
 
-def _of(family: str) -> list[Figure]:
-    probes = rule_probes(PAIRS)
+def _of(family: str, judge: Judge, pairs: int, rounds: int) -> list[Figure]:
+    probes = rule_probes(pairs)
 
     def ours(*, edges: bool) -> GradientPass:
-        return gradient_pass(context(trained_judge(family), probes), STEPS, 2 * PAIRS, edges=edges)
+        return gradient_pass(context(judge, probes), STEPS, 2 * pairs, edges=edges)
 
     def nodes() -> np.ndarray:
-        by_hand = ByHand(context(trained_judge(family), probes), found.references)
+        by_hand = ByHand(context(judge, probes), found.references)
         return np.concatenate([by_hand.units(kind).ravel() for kind in ("heads", "neurons")])
 
     def each_edge() -> np.ndarray:
-        evaluator = CircuitEvaluator(context(trained_judge(family), probes), 2 * PAIRS)
+        evaluator = CircuitEvaluator(context(judge, probes), 2 * pairs)
         masks = np.repeat(evaluator.graph.allowed[None], len(places), 0)
         masks[np.arange(len(places)), places[:, 0], places[:, 1]] = False
         return evaluator.full - np.array([one.mean for one in evaluator.evaluate_all(list(masks))])
@@ -56,12 +62,11 @@ def _of(family: str) -> list[Figure]:
         ("edge", edges, partial(ours, edges=True), each_edge),
     ):
         agreement = _spearman(estimate, exact())
-        ratios = [_seconds(exact) / _seconds(fast) for _ in range(ROUNDS)]
-        detail = f"{min(ratios):.1f} to {max(ratios):.1f}; {len(estimate)} {name}s, {2 * PAIRS} prompts"
-        ratio = statistics.median(ratios)
+        ratios = [_seconds(exact) / _seconds(fast) for _ in range(rounds)]
+        note = f"{len(estimate)} {name}s, {2 * pairs} prompts"
         figures += [
-            Figure(f"{family}: exact {name} patching / {name} attribution", ratio, "x", "", None, detail),
-            Figure(f"{family}: Spearman of the two, all {name}s", agreement, "", ">= 0.9", agreement >= 0.9),
+            median_figure(f"{family}: exact {name} patching / {name} attribution", ratios, "x", note=note),
+            Figure(name=f"{family}: Spearman of the two, all {name}s", value=agreement, bar=">= 0.9", note=note),
         ]
     return figures
 

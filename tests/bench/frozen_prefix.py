@@ -28,12 +28,11 @@ from analyzer.worker.__main__ import computations
 from analyzer.worker.one_job import Analyst
 from analyzer.worker.warm_judge import WarmJudge
 from shared.records import RunRecord
-from tests.bench import Figure
-from tests.bench._judge import RECORD, trained_run
+from tests.bench import Figure, Size, median_figure
+from tests.bench._judge import LAYERS, RECORD, trained_run
 
-ROUNDS = 5
+ROUNDS = {Size.FULL: 5, Size.TINY: 1}
 ANALYSES = ["layers", "comparison", "progress"]
-LAYERS = 6
 
 
 class Seconds(NamedTuple):
@@ -61,21 +60,26 @@ class Timed(WarmJudge):
         return judge
 
 
-def measure() -> list[Figure]:
+def measure(size: Size = Size.FULL) -> list[Figure]:
     torch.set_num_threads(1)
     figures = []
     with tempfile.TemporaryDirectory() as folder:
-        first = trained_run(Path(folder, "run"))
-        for boundary in (LAYERS // 2, LAYERS * 2 // 3):
+        first = trained_run(Path(folder, "run"), size)
+        layers = LAYERS[size]
+        for boundary in (layers // 2, layers * 2 // 3):
             second = trained_on(first, boundary)
-            figures += _ratios(first, second, boundary)
+            name = f"second checkpoint / first, {boundary} of {layers} layers frozen"
+            bar = "<= 0.5" if boundary > layers // 2 else None
+            record = RECORD.model_copy(update={"frozen_layers": boundary})
+            figures += _ratios(name, bar, first, second, record, ROUNDS[size])
             shutil.rmtree(second)
     return figures
 
 
 def trained_on(first: Path, boundary: int) -> Path:
     """A later checkpoint: layers from `boundary` on and the head have moved."""
-    second = first.with_name("checkpoint-61")
+    step = int(first.name.partition("-")[2]) + 1
+    second = first.with_name(f"checkpoint-{step}")
     shutil.copytree(first, second)
     weights = load_file(second / "model.safetensors")
     for name, tensor in weights.items():
@@ -84,24 +88,21 @@ def trained_on(first: Path, boundary: int) -> Path:
             weights[name] = tensor + 1e-3 * torch.randn_like(tensor)
     save_file(weights, second / "model.safetensors", {"format": "pt"})
     state = json.loads((second / "trainer_state.json").read_text())
-    (second / "trainer_state.json").write_text(json.dumps(state | {"global_step": 61}))
+    (second / "trainer_state.json").write_text(json.dumps(state | {"global_step": step}))
     return second
 
 
-def _ratios(first: Path, second: Path, boundary: int) -> list[Figure]:
-    record = RECORD.model_copy(update={"frozen_layers": boundary})
+def _ratios(name: str, bar: str | None, first: Path, second: Path, record: RunRecord, rounds: int) -> list[Figure]:
     warm = Timed("cpu")
     analyst = Analyst(warm, computations(WorkerOptions(device="cpu")), WorkerOptions().batch_tokens)
     carried_out(analyst, warm, first, record)  # libraries
     pairs = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         shutil.rmtree(first.parent / "_midwatch", ignore_errors=True)
         warm.prefixes, warm.cache = PrefixStore(), ContentCache()
         if warm.judge is not None:
             warm.judge.held.clear()
         pairs.append([carried_out(analyst, warm, path, record) for path in (first, second)])
-    bar = 0.5 if boundary > LAYERS // 2 else None
-    name = f"second checkpoint / first, {boundary} of {LAYERS} layers frozen"
     whole = [tuple(one.digest + one.load + one.analyses for one in pair) for pair in pairs]
     drawn = [tuple(sum(one) for one in pair) for pair in pairs]
     return [
@@ -117,16 +118,15 @@ def _parts(name: str, pairs: list[list[Seconds]]) -> list[Figure]:
     figures = []
     for part in ("digest", "load"):
         first, second = (statistics.median(getattr(pair[index], part) for pair in pairs) for index in (0, 1))
-        figures.append(Figure(f"{name}: {part}", second, "s", "", None, f"first checkpoint {first:.3f} s"))
+        note = f"first checkpoint {first:.3f} s"
+        figures.append(Figure(name=f"{name}: {part}", value=second, unit="s", n=len(pairs), note=note))
     return figures
 
 
-def _figure(name: str, pairs: Sequence[tuple[float, ...]], bar: float | None) -> Figure:
-    ratios = [second / first for first, second in pairs]
-    ratio = statistics.median(ratios)
+def _figure(name: str, pairs: Sequence[tuple[float, ...]], bar: str | None) -> Figure:
     first, second = (statistics.median(times) for times in zip(*pairs, strict=True))
-    detail = f"{second:.2f} s against {first:.2f} s; {ROUNDS} rounds, {min(ratios):.2f} to {max(ratios):.2f}"
-    return Figure(name, ratio, "x", f"<= {bar}" if bar else "", ratio <= bar if bar else None, detail)
+    ratios = [later / earlier for earlier, later in pairs]
+    return median_figure(name, ratios, "x", bar=bar, note=f"{second:.2f} s against {first:.2f} s")
 
 
 def carried_out(analyst: Analyst, warm: Timed, checkpoint: Path, record: RunRecord) -> Seconds:

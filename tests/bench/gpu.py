@@ -7,7 +7,6 @@ and drawing: passes, reductions, ablations, circuits. Beside it, the bare passes
 from __future__ import annotations
 
 import random
-import statistics
 import tempfile
 import time
 from dataclasses import replace
@@ -17,18 +16,17 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from analyzer import analyses
 from analyzer.model.judge import Judge
 from analyzer.model.loading import load_judge
 from analyzer.model.selfcheck import checked_anatomy
-from analyzer.session.context import Context
 from shared.findings.suites import Suite
-from shared.records import JudgeRecord, Probe, RunRecord
+from shared.records import JudgeRecord, Probe
 from shared.views import suite_views
-from tests.bench import Figure
+from tests.bench import Figure, Size, Unavailable, median_figure
 from tests.bench._passes import recorded, replayed
+from tests.bench._suites import compute
 from tests.making.judges import probe
-from tests.making.tiny import WORDS, save_tiny_judge
+from tests.making.tiny import SIZES, WORDS, save_tiny_judge
 
 LLAMA_8B: dict[str, Any] = {
     "vocab_size": 128_256,
@@ -40,58 +38,60 @@ LLAMA_8B: dict[str, Any] = {
     "head_dim": 128,
     "rope_parameters": {"rope_type": "default", "rope_theta": 500_000.0},
 }
-BARS: dict[Suite, float] = {"basic": 10.0, "advanced": 60.0}
+SHAPES: dict[Size, dict[str, Any]] = {
+    Size.FULL: LLAMA_8B,
+    Size.TINY: {**SIZES, "vocab_size": 200, "num_hidden_layers": 1, "num_key_value_heads": 2, "head_dim": 8},
+}
+BARS: dict[Suite, str] = {"basic": "<= 10", "advanced": "<= 60"}
 """Seconds a checkpoint."""
-ROUNDS, PAIRS, LONGEST = 3, 64, 128
+ROUNDS = {Size.FULL: 3, Size.TINY: 1}
+PAIRS = {Size.FULL: 64, Size.TINY: 8}
+LONGEST = {Size.FULL: 128, Size.TINY: 16}
+"""Tokens of the longest prompt."""
 NOT_COMPARED = ("progress", "evolution")
 """They read metrics and earlier checkpoints, and there are none."""
 
 
-def measure() -> list[Figure]:
-    if not torch.cuda.is_available():
-        return [Figure("suites on a GPU, Llama-3.1-8B's shape", float("nan"), "", "", None, "skipped: no GPU")]
-    return suites("cuda:0", torch.bfloat16, LLAMA_8B, pairs=PAIRS, longest=LONGEST)
+def measure(size: Size = Size.FULL) -> list[Figure]:
+    """Of the tiny shape on the CPU where there is no GPU."""
+    found = torch.cuda.is_available()
+    if size is Size.FULL and not found:
+        raise Unavailable("It needs a GPU that PyTorch sees (its CUDA build, and 24 GiB of memory).")
+    device, dtype = ("cuda:0", torch.bfloat16) if found else ("cpu", torch.float32)
+    judge, probes = random_judge(device, dtype, SHAPES[size], LONGEST[size]), twins(PAIRS[size], LONGEST[size])
+    return suites(judge, probes, size)
 
 
-def suites(
-    device: str, dtype: torch.dtype, shape: dict[str, Any], *, pairs: int, longest: int, rounds: int = ROUNDS
-) -> list[Figure]:
-    """The figures on any device and for any shape, so that they can be tried where there is no GPU."""
-    judge, probes = random_judge(device, dtype, shape), twins(pairs, longest)
-    name = torch.cuda.get_device_name(device) if device != "cpu" else "CPU"
+def suites(judge: Judge, probes: list[Probe], size: Size) -> list[Figure]:
     figures = []
     for suite, bar in BARS.items():
-        passes = recorded(judge, lambda suite=suite: computed(judge, probes, suite))  # warms up too
-        times = [computed(judge, probes, suite) for _ in range(rounds)]
-        middle = statistics.median(times)
-        detail = f"{min(times):.1f} to {max(times):.1f} s; {name}, {judge.dtype}, {len(probes)} prompts"
-        figures.append(
-            Figure(f"{suite} suite, one checkpoint", middle, "s", f"<= {bar:.0f}", middle <= bar, detail)
-        )
+        passes = recorded(judge, lambda suite=suite: computed(judge, probes, suite, size))  # warms up too
+        times, ratios = [], []
+        for _ in range(ROUNDS[size]):
+            times.append(computed(judge, probes, suite, size))
+            ratios.append(times[-1] / replayed(judge, passes))
+        note = f"{judge.dtype}, {len(probes)} prompts"
+        figures.append(median_figure(f"{suite} suite, one checkpoint", times, "s", bar=bar, note=note))
         if suite == "advanced":
-            bare = statistics.median(replayed(judge, passes) for _ in range(rounds))
-            ratio = middle / bare
-            figures.append(Figure(f"{suite} suite / its bare passes", ratio, "x", "<= 1.3", ratio <= 1.3, name))
+            name = f"{suite} suite / its bare passes"
+            figures.append(median_figure(name, ratios, "x", bar="<= 1.3", note=note))
     return figures
 
 
-def computed(judge: Judge, probes: list[Probe], suite: Suite) -> float:
+def computed(judge: Judge, probes: list[Probe], suite: Suite, size: Size) -> float:
     """Seconds of the suite from nothing but the loaded judge."""
     names = [view.name for view in suite_views(suite) if view.name not in NOT_COMPARED]
     started = time.perf_counter()
-    context = Context(judge=judge, probes=probes, step=1, run=RunRecord(), suite=frozenset(names))
-    for name in names:
-        analysis = analyses.get(name)
-        analysis.compute(context, analysis.settings())
+    compute(judge, probes, names, size)
     if judge.device != "cpu":
         torch.cuda.synchronize(judge.device)
     return time.perf_counter() - started
 
 
-def random_judge(device: str, dtype: torch.dtype, shape: dict[str, Any]) -> Judge:
+def random_judge(device: str, dtype: torch.dtype, shape: dict[str, Any], longest: int) -> Judge:
     """A judge of this shape with random weights, made on the device itself; the tokenizer is a tiny one."""
     with tempfile.TemporaryDirectory() as folder:
-        tiny = load_judge(save_tiny_judge(Path(folder), "llama"), JudgeRecord(max_length=LONGEST))
+        tiny = load_judge(save_tiny_judge(Path(folder), "llama"), JudgeRecord(max_length=longest))
     config = AutoConfig.for_model("llama", **(shape | {"num_labels": 2, "pad_token_id": 0, "use_cache": False}))
     torch.manual_seed(0)
     with torch.device(device):
@@ -99,7 +99,7 @@ def random_judge(device: str, dtype: torch.dtype, shape: dict[str, Any]) -> Judg
     model.eval().requires_grad_(False)
     with torch.no_grad():
         model.score.weight.mul_(20)  # so that verdicts differ
-    judge = replace(tiny, model=model, device=device, dtype=str(dtype).removeprefix("torch."), max_length=LONGEST)
+    judge = replace(tiny, model=model, device=device, dtype=str(dtype).removeprefix("torch."), max_length=longest)
     return replace(judge, anatomy=checked_anatomy(judge))
 
 

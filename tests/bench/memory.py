@@ -8,37 +8,43 @@ from __future__ import annotations
 
 import torch
 
-from analyzer import analyses
 from analyzer.model.judge import Judge
-from analyzer.session.context import Context
-from shared.records import Probe, RunRecord
-from tests.bench import Figure
+from shared.records import Probe
+from tests.bench import Figure, Size
 from tests.bench._judge import trained_judge
+from tests.bench._suites import ADVANCED, compute
 from tests.making.live_tensors import LiveTensors
 
-NAMES = ("neurons", "heads", "circuits")
-BATCH_TOKENS = 4096
+COUNTS = {Size.FULL: (32, 64, 128), Size.TINY: (4, 8, 16)}
+"""Prompts."""
+BATCH_TOKENS = {Size.FULL: 4096, Size.TINY: 512}
 MIB = 2**20
 
 
-def measure() -> list[Figure]:
+def measure(size: Size = Size.FULL) -> list[Figure]:
     torch.set_num_threads(1)
-    with trained_judge() as (judge, probes, _):
+    budget, counts = BATCH_TOKENS[size], COUNTS[size]
+    with trained_judge(size) as (judge, probes, _):
         weights = sum(each.nbytes for each in judge.model.parameters())
-        peaks = {count: _peak(judge, _part(probes, count), BATCH_TOKENS) for count in (32, 64, 128)}
-        half = _peak(judge, probes, BATCH_TOKENS // 2)
-    detail = f"weights {weights / MIB:.0f} MiB; batches of {BATCH_TOKENS} tokens"
-    figures = [
-        Figure(f"peak beside the weights, {count} prompts", peak / MIB, "MiB", "", None, detail)
-        for count, peak in peaks.items()
-    ]
-    growth = peaks[128] / peaks[64]
+        peaks = {count: _peak(judge, _part(probes, count), budget, size) for count in counts}
+        half = _peak(judge, _part(probes, counts[-1]), budget // 2, size)
+    note = f"weights {weights / MIB:.0f} MiB; batches of {budget} tokens"
+    name, (_, middle, most) = "peak beside the weights", counts
     return [
-        *figures,
-        Figure("peak beside the weights, 128 prompts, half the batch", half / MIB, "MiB", "", None, ""),
-        Figure("peak: 128 prompts / 64 prompts", growth, "x", "<= 1.1", growth <= 1.1, ""),
-        Figure("peak: whole batch / half the batch", peaks[128] / half, "x", "", None, ""),
+        *(_mib(f"{name}, {count} prompts", peak, note) for count, peak in peaks.items()),
+        _mib(f"{name}, {most} prompts, half the batch", half, ""),
+        Figure(
+            name=f"peak: {most} prompts / {middle} prompts",
+            value=peaks[most] / peaks[middle],
+            unit="x",
+            bar="<= 1.1",
+        ),
+        Figure(name="peak: whole batch / half the batch", value=peaks[most] / half, unit="x"),
     ]
+
+
+def _mib(name: str, size: int, note: str) -> Figure:
+    return Figure(name=name, value=size / MIB, unit="MiB", note=note)
 
 
 def _part(probes: list[Probe], count: int) -> list[Probe]:
@@ -47,13 +53,8 @@ def _part(probes: list[Probe], count: int) -> list[Probe]:
     return [probe for label in ("safe", "unsafe") for probe in [p for p in order if p.label == label][: count // 2]]
 
 
-def _peak(judge: Judge, probes: list[Probe], batch_tokens: int) -> int:
-    """Bytes beside the weights, over all three analyses of one suite with their default settings."""
-    context = Context(
-        judge=judge, probes=probes, step=1, run=RunRecord(), suite=frozenset(NAMES), batch_tokens=batch_tokens
-    )
+def _peak(judge: Judge, probes: list[Probe], batch_tokens: int, size: Size) -> int:
+    """Bytes beside the weights, over all three analyses of one suite."""
     with LiveTensors() as live:
-        for name in NAMES:
-            analysis = analyses.get(name)
-            analysis.compute(context, analysis.settings())
+        compute(judge, probes, ADVANCED, size, batch_tokens=batch_tokens)
     return live.peak

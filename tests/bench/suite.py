@@ -22,43 +22,43 @@ from analyzer.worker.one_job import Analyst
 from analyzer.worker.warm_judge import WarmJudge
 from shared.findings.suites import Suite
 from shared.views import suite_views
-from tests.bench import Figure
-from tests.bench._judge import RECORD, STEPS, trained_run
+from tests.bench import Figure, Size, median_figure
+from tests.bench._judge import RECORD, trained_run
 from tests.bench._passes import recorded, replayed
+from tests.bench._suites import TINY_SETTINGS
 
-ROUNDS = 3
+SUITES: tuple[Suite, ...] = ("basic", "advanced")
+ROUNDS = {Size.FULL: 3, Size.TINY: 1}
 
 
-def measure() -> list[Figure]:
+def measure(size: Size = Size.FULL) -> list[Figure]:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder, "run")
-        trained_run(run)
-        options = WorkerOptions(device="cpu")
+        checkpoint = trained_run(Path(folder, "run"), size)
+        options = WorkerOptions(device="cpu", overrides=TINY_SETTINGS if size is Size.TINY else {})
         analyst = Analyst(WarmJudge("cpu"), computations(options), options.batch_tokens)
-        return [_suite(analyst, run, "basic"), _suite(analyst, run, "advanced")]
+        return [_suite(analyst, checkpoint, suite, ROUNDS[size]) for suite in SUITES]
 
 
-def _suite(analyst: Analyst, run: Path, suite: Suite) -> Figure:
-    carried_out(analyst, run, suite)  # warm: libraries, judge
-    passes = recorded(judge_of(analyst), lambda: carried_out(analyst, run, suite))
+def _suite(analyst: Analyst, checkpoint: Path, suite: Suite, rounds: int) -> Figure:
+    carried_out(analyst, checkpoint, suite)  # warm: libraries, judge
+    passes = recorded(judge_of(analyst), lambda: carried_out(analyst, checkpoint, suite))
     jobs, bares = [], []
-    for _ in range(ROUNDS):
-        jobs.append(carried_out(analyst, run, suite))
+    for _ in range(rounds):
+        jobs.append(carried_out(analyst, checkpoint, suite))
         bares.append(replayed(judge_of(analyst), passes))
     ratios = [job / bare for job, bare in zip(jobs, bares, strict=True)]
-    ratio = statistics.median(ratios)
-    detail = (
+    note = (
         f"{statistics.median(jobs):.1f} s against {statistics.median(bares):.1f} s for {len(passes)} batches, "
-        f"{sum(one.rows for one in passes)} rows; {ROUNDS} rounds, {min(ratios):.2f} to {max(ratios):.2f}"
+        f"{sum(one.rows for one in passes):,} rows"
     )
-    return Figure(f"{suite} suite / its bare model passes", ratio, "x", "<= 1.5", ratio <= 1.5, detail)
+    return median_figure(f"{suite} suite / its bare model passes", ratios, "x", bar="<= 1.5", note=note)
 
 
-def carried_out(analyst: Analyst, run: Path, suite: Suite) -> float:
+def carried_out(analyst: Analyst, checkpoint: Path, suite: Suite) -> float:
     """Seconds from the start of a forced job to its last commit; nothing is known from the job before."""
     analyst.warm.prefixes, analyst.warm.cache = PrefixStore(), ContentCache()
-    checkpoint = run / f"checkpoint-{STEPS}"
+    run = checkpoint.parent
     committed: list[float] = []
 
     def note(event: Event) -> None:
@@ -72,7 +72,7 @@ def carried_out(analyst: Analyst, run: Path, suite: Suite) -> float:
         run=run,
         out=run,
         checkpoint=checkpoint.name,
-        step=STEPS,
+        step=int(checkpoint.name.partition("-")[2]),
         epoch=1.0,
         directory=checkpoint,
         source=checkpoint,

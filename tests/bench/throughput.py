@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import torch
@@ -27,7 +27,9 @@ from transformers import TrainerCallback
 from shared.files import read_record
 from shared.records import Prompt, Status
 from shared.run import Run
-from tests.bench import Figure
+from tests.bench import Figure, Interval, Size, Unavailable
+from tests.e2e.inputs import write_prompts
+from tests.making.tiny import save_tiny_judge
 from trainer.beside import watch_command
 from trainer.data import Data, prepare_data
 from trainer.describe import describe, write_description
@@ -37,21 +39,36 @@ from trainer.settings import TrainSettings
 from trainer.stop import StopOnSignal
 from trainer.train import build_trainer, quiet_libraries
 
-ALTERNATIONS = 12
-SEGMENT_STEPS = 20
-WARM_UP_SEGMENTS = 2
 START_SECONDS = 300
 """Longest wait for the analyzer's first job."""
-BAR = 0.97
+
+
+class Schedule(NamedTuple):
+    """Segments of the training."""
+
+    alternations: int
+    """Pairs of a segment beside the analyzer and one alone."""
+    steps: int
+    """Of one segment."""
+    warm_up: int
+    """Segments before, which are not counted."""
+
+    @property
+    def all_steps(self) -> int:
+        return self.steps * (2 * self.alternations + self.warm_up)
+
+
+SCHEDULES = {Size.FULL: Schedule(12, 20, 2), Size.TINY: Schedule(1, 2, 1)}
 
 
 class Alternate(TrainerCallback):
     """Times each segment; the analyzer is suspended in every second and third of four."""
 
-    def __init__(self, run: Run, analyzer: psutil.Process) -> None:
+    def __init__(self, run: Run, analyzer: psutil.Process, schedule: Schedule) -> None:
         self.run = run
         self.analyzer = analyzer
-        self.segment = -WARM_UP_SEGMENTS
+        self.steps = schedule.steps
+        self.segment = -schedule.warm_up
         self.seconds: dict[bool, list[float]] = {True: [], False: []}
         """With the analyzer running or not -> seconds of each segment."""
         self.busy: list[float] = []
@@ -63,11 +80,11 @@ class Alternate(TrainerCallback):
         return self.segment % 4 in (0, 3)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step % SEGMENT_STEPS == 0:
+        if state.global_step % self.steps == 0:
             self._start, self._used = time.perf_counter(), cpu_seconds(self.analyzer)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step % SEGMENT_STEPS:
+        if state.global_step % self.steps:
             return
         seconds = time.perf_counter() - self._start
         if self.segment >= 0:
@@ -84,43 +101,64 @@ class Alternate(TrainerCallback):
             process.resume() if self.beside else process.suspend()
 
 
-def measure() -> list[Figure]:
+def measure(size: Size = Size.FULL) -> list[Figure]:
     """Median over alternations of steps/s beside the analyzer to steps/s alone, with a bootstrap interval."""
-    if (os.cpu_count() or 1) < 2:
-        return [Figure("trainer throughput beside the analyzer", float("nan"), "", "needs 2 cores")]
+    if size is Size.FULL and (os.cpu_count() or 1) < 2:
+        raise Unavailable("It needs two cores: one for the training, one for the analyzer.")
     torch.set_num_threads(1)
     quiet_libraries()
+    schedule = SCHEDULES[size]
     with tempfile.TemporaryDirectory() as directory:
-        alternate = train_alternating(Path(directory) / "run")
-    pairs = list(zip(alternate.seconds[False], alternate.seconds[True], strict=True))
+        alternate = train_alternating(training(Path(directory), size, schedule), schedule)
+    pairs = zip(alternate.seconds[False], alternate.seconds[True], strict=True)
     ratios = [alone / beside for alone, beside in pairs]
     low, high = interval(ratios)
-    detail = (
-        f"95 % interval {low:.3f} to {high:.3f} of {len(ratios)} alternations of {SEGMENT_STEPS} steps; "
-        f"analyzer used {median(alternate.busy):.2f} cores; "
-        f"alone {SEGMENT_STEPS / median(alternate.seconds[False]):.2f} steps/s"
+    note = (
+        f"alternations of {schedule.steps} steps; analyzer used {median(alternate.busy):.2f} cores; "
+        f"alone {schedule.steps / median(alternate.seconds[False]):.2f} steps/s"
     )
-    value = median(ratios)
-    return [Figure("trainer steps/s beside the analyzer / alone", value, "", f">= {BAR}", value >= BAR, detail)]
+    return [
+        Figure(
+            name="trainer steps/s beside the analyzer / alone",
+            value=median(ratios),
+            unit="x",
+            interval=Interval(low=low, high=high, of="95 % bootstrap"),
+            n=len(ratios),
+            bar=">= 0.97",  # type: ignore[arg-type]
+            note=note,
+        )
+    ]
 
 
-def train_alternating(path: Path) -> Alternate:
-    """Run the training; returns its timings."""
-    steps = SEGMENT_STEPS * (2 * ALTERNATIONS + WARM_UP_SEGMENTS)
+def training(folder: Path, size: Size, schedule: Schedule) -> TrainSettings:
+    """The default judge on the shipped prompts, one batch an epoch and a checkpoint a segment; or a tiny one."""
     settings = TrainSettings(
-        output_dir=path, save_every=SEGMENT_STEPS, save_total_limit=6, patience=0, device="cpu"
+        output_dir=folder / "run",
+        save_every=schedule.steps,
+        epochs=float(schedule.all_steps),
+        save_total_limit=6,
+        patience=0,
+        device="cpu",
     )
+    if size is Size.FULL:
+        return settings
+    judge, prompts = save_tiny_judge(folder / "judge"), write_prompts(folder / "prompts.jsonl")
+    tiny = {"model": str(judge), "data": [str(prompts)], "freeze_layers": 1, "probes_per_class": 8}
+    return settings.model_copy(update=tiny)
+
+
+def train_alternating(settings: TrainSettings, schedule: Schedule) -> Alternate:
+    """Run the training; returns its timings."""
     data = equal_batches(prepare_data(settings), settings.batch_size)
-    settings = settings.model_copy(update={"epochs": float(steps)})  # one batch an epoch
     model, tokenizer = load_judge(settings.model, settings.seed)
     frozen = freeze(model, settings.freeze_layers)
-    path.mkdir()
-    run = Run.at(path)
+    settings.output_dir.mkdir()
+    run = Run.at(settings.output_dir)
     write_description(run, describe(settings, data, {}, frozen.layers), data)
     console = Console(quiet=True)
     trainer = build_trainer(settings, run, data, model, tokenizer, StopOnSignal(), console, use_cpu=True)
     with analyzer(run) as process:
-        alternate = Alternate(run, process)
+        alternate = Alternate(run, process, schedule)
         trainer.add_callback(alternate)
         trainer.args.load_best_model_at_end = False
         trainer.train()
@@ -138,7 +176,7 @@ def equal_batches(data: Data, batch_size: int) -> Data:
 def analyzer(run: Run) -> Iterator[psutil.Process]:
     """`midwatch watch RUN` on one core, ended with all its children."""
     with tempfile.TemporaryFile() as log:
-        command = watch_command(run.path, 1, "--cores", "1")
+        command = watch_command(run.path, 1, "basic", "--cores", "1")
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         handle = psutil.Process(process.pid)
         try:
@@ -164,7 +202,7 @@ def wait_until_running(run: Run, process: psutil.Process) -> None:
                 return
         except FileNotFoundError:
             pass
-        time.sleep(0.1)
+        time.sleep(0.02)
     raise RuntimeError(f"The analyzer started no job within {START_SECONDS} s.")
 
 

@@ -8,7 +8,6 @@ of ours: `pip install transformer-lens` for this figure.
 from __future__ import annotations
 
 import importlib.util
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -23,12 +22,14 @@ from analyzer.model.loading import load_judge
 from analyzer.patching.gradient_pass import gradient_pass
 from analyzer.session.context import Context
 from shared.records import JudgeRecord, Probe, RunRecord
-from tests.bench import Figure
+from tests.bench import Figure, Size, Unavailable, median_figure
 from tests.making.judges import probe
 from tests.making.tiny import WORDS, save_tiny_judge
 
-NAME = "TransformerLens / ours, node attribution, same steps"
-PAIRS, WORDS_EACH, STEPS, ROUNDS = 16, 24, 5, 5
+PAIRS = {Size.FULL: 16, Size.TINY: 8}
+WORDS_EACH, STEPS = 24, 5
+LAYERS = {Size.FULL: 4, Size.TINY: 1}
+ROUNDS = {Size.FULL: 5, Size.TINY: 1}
 SHAPE: dict[str, Any] = {
     "hidden_size": 256,
     "intermediate_size": 1024,
@@ -39,19 +40,20 @@ SHAPE: dict[str, Any] = {
 }
 
 
-def measure() -> list[Figure]:
-    if importlib.util.find_spec("transformer_lens") is None:
-        return [Figure(NAME, float("nan"), "x", "", None, "not installed: pip install transformer-lens")]
+def measure(size: Size = Size.FULL) -> list[Figure]:
     torch.set_num_threads(1)
+    shape = SHAPE if size is Size.FULL else {"initializer_range": 0.1}
     with tempfile.TemporaryDirectory() as folder:
-        path = save_tiny_judge(Path(folder), "llama", layers=4, causal=True, **SHAPE)
+        path = save_tiny_judge(Path(folder), "llama", layers=LAYERS[size], causal=True, **shape)
         tokenizer: Any = AutoTokenizer.from_pretrained(path)
         answers = {label: int(tokenizer.convert_tokens_to_ids(word)) for label, word in ANSWERS.items()}
         record = JudgeRecord(
             kind="prompted", template="{prompt}", safe_id=answers["safe"], unsafe_id=answers["unsafe"]
         )
         judge = load_judge(path, record)
-        probes = twins()
+        probes = twins(size)
+        if importlib.util.find_spec("transformer_lens") is None:
+            raise Unavailable("It needs TransformerLens: pip install transformer-lens")
         lens = Lens(path, tokenizer, probes, answers)
 
     def ours() -> Any:
@@ -68,27 +70,26 @@ def measure() -> list[Figure]:
         )
     )
     ratios = []
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS[size]):
         started = time.perf_counter()
         ours()
         middle = time.perf_counter()
         lens.effects()
         ratios.append((time.perf_counter() - middle) / (middle - started))
-    ratio = statistics.median(ratios)
     return [
-        Figure(NAME, ratio, "x", "", None, f"{min(ratios):.2f} to {max(ratios):.2f}"),
-        Figure("largest difference to TransformerLens", worst, "of the largest", "<= 1e-4", worst <= 1e-4, ""),
+        median_figure("TransformerLens / ours, node attribution, same steps", ratios, "x"),
+        Figure(name="largest difference to TransformerLens", value=worst, unit="of the largest", bar="<= 1e-4"),
     ]
 
 
 ANSWERS = {"safe": "false", "unsafe": "true"}
 
 
-def twins() -> list[Probe]:
+def twins(size: Size) -> list[Probe]:
     """Contrast pairs of one length."""
     words = [word for word in WORDS if word.isalpha() and word not in ("bomb", "cake")]
     found = []
-    for index in range(PAIRS):
+    for index in range(PAIRS[size]):
         text = [words[(index * 7 + place * 3) % len(words)] for place in range(WORDS_EACH)]
         for label, word in (("safe", "cake"), ("unsafe", "bomb")):
             text[index % WORDS_EACH] = word
