@@ -23,19 +23,23 @@ from analyzer.checkpoints.adapter import base_of, is_adapter
 from analyzer.checkpoints.file_names import CONFIG, INDEX, TOKENIZER_FILES, VOCABULARY_FILES, WEIGHTS
 from analyzer.jobs.family import Family
 from analyzer.model.adapter import merged
-from analyzer.model.anatomy import FAMILIES, dissect
+from analyzer.model.anatomy import dissect
 from analyzer.model.described import check_paths
 from analyzer.model.device import is_out_of_memory
 from analyzer.model.judge import Judge
-from shared.errors import CheckpointChanged, CheckpointRejected, JudgeError
+from analyzer.model.refusals import (
+    HARMLESS,
+    check_answers,
+    check_complete,
+    check_kind,
+    check_supported,
+    check_weights,
+)
+from shared.errors import CheckpointRejected, JudgeError
 from shared.records import JudgeRecord
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-
-HARMLESS = ("position_ids", "token_type_ids", "rotary_emb.inv_freq", "masked_bias")
-"""Endings of buffers that older versions saved and newer ones compute."""
 
 
 def load_judge(
@@ -56,7 +60,7 @@ def load_judge(
     Raises CheckpointRejected (codes "missing_keys", "needs_base", "damaged"), CheckpointChanged when the directory
     vanished, JudgeError when the model loads but cannot serve as a judge, and FamilyError where `family` is wrong.
     """
-    _check_supported(directory, record)
+    check_supported(directory, record)
     identity = _identity(directory, device, record, family)
     tensors = {} if tensors is None else tensors
     try:
@@ -72,30 +76,9 @@ def load_judge(
         raise CheckpointRejected(
             "damaged", f"{directory.name}: its safetensors file is damaged ({error})."
         ) from error
-    _check_weights(judge.model, directory.name, changed)
+    check_weights(judge.model, directory.name, changed)
     judge.held.update({name: tensors[name] for name in judge.layout if name in tensors})
     return _self_checked(judge)
-
-
-def _check_supported(directory: Path, record: JudgeRecord) -> None:
-    """Refuse what cannot be a judge before anything large is read."""
-    if record.kind == "prompted":
-        if record.template is not None and record.template.count("{prompt}") != 1:
-            raise JudgeError("The run's template must hold {prompt} exactly once: correct run.json.")
-        if record.safe_id == record.unsafe_id:
-            raise JudgeError("The safe and the unsafe answer are the same token: run `midwatch init` again.")
-    elif {record.safe_id, record.unsafe_id} != {0, 1}:
-        raise JudgeError(
-            f"The run says safe is class {record.safe_id} and unsafe is class {record.unsafe_id}; a classifier's "
-            "two classes are 0 and 1: correct run.json, or run `midwatch init` again."
-        )
-    if not directory.is_dir():
-        raise CheckpointChanged(f"{directory} vanished before it could be loaded.")
-    if not is_adapter(directory) and not any((directory / name).is_file() for name in VOCABULARY_FILES):
-        raise JudgeError(
-            f"{directory.name} has no tokenizer; give the Trainer `processing_class=tokenizer` so that it is saved "
-            "with each checkpoint, or copy tokenizer.json and tokenizer_config.json into it."
-        )
 
 
 def _identity(directory: Path, device: str, record: JudgeRecord, family: Family | None) -> str:
@@ -117,7 +100,7 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str, fami
         config = AutoConfig.from_pretrained(
             home, **options | ({} if prompted or not adapter else {"num_labels": 2})
         )
-        _check_kind(config, prompted, directory.name, family)
+        check_kind(config, prompted, directory.name, family)
         precision = torch.float32 if device == "cpu" else "auto"
         auto: Any = AutoModelForCausalLM if prompted else AutoModelForSequenceClassification
         options |= {"config": config, "dtype": precision, "use_safetensors": True}
@@ -138,11 +121,11 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str, fami
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         what = "causal language model" if record.kind == "prompted" else "sequence classifier"
         raise JudgeError(f"{directory.name} cannot be loaded as a {what}: {reason}") from error
-    _check_complete(config, info, directory.name)
+    check_complete(config, info, directory.name)
     model = _detached(model, device)
     answers = (record.safe_id, record.unsafe_id) if prompted else None
     if answers is not None:
-        _check_answers(model, answers, directory.name)
+        check_answers(model, answers, directory.name)
     if family is not None:
         check_paths(model, family, prompted=prompted)
     anatomy = dissect(model, _set_pad_id(model, tokenizer), answers, family)
@@ -160,52 +143,6 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str, fami
         adapter=adapter,
         warnings=warnings,
     )
-
-
-def _check_kind(config: Any, prompted: bool, name: str, given: Family | None) -> None:
-    """Two classes for a classifier; a decoder for a judge that answers; the family that was described."""
-    if given is not None and given.name != config.model_type:
-        raise JudgeError(f"{name} is a {config.model_type} in a run of a {given.name}: analyse it as another run.")
-    family = given or FAMILIES.get(str(config.model_type))
-    if prompted and family is not None and family.pooling != "last_token":
-        raise JudgeError(
-            f"{name} is a {config.model_type}, which reads a prompt and does not answer it: a prompted judge is a "
-            "causal language model."
-        )
-    if not prompted and config.num_labels != 2:
-        classes = "1 class" if config.num_labels == 1 else f"{config.num_labels} classes"
-        raise JudgeError(
-            f"{name} has {classes}; a judge has exactly two, safe and unsafe: train with num_labels=2."
-        )
-
-
-def _check_answers(model: PreTrainedModel, answers: tuple[int, int], name: str) -> None:
-    unembedding = model.get_output_embeddings()
-    rows = 0 if unembedding is None else int(unembedding.weight.shape[0])  # type: ignore[arg-type, union-attr]
-    if not all(0 <= answer < rows for answer in answers):
-        raise JudgeError(
-            f"{name} has {rows} tokens, and the run's answers are tokens {answers[0]} (safe) and {answers[1]} "
-            "(unsafe): run `midwatch init` again with the answers of this model."
-        )
-
-
-def _check_complete(config: Any, info: dict[str, Any], name: str) -> None:
-    """Fail closed where transformers would fill a gap with random numbers."""
-    missing = sorted(info["missing_keys"])
-    mismatched = sorted(str(entry[0]) for entry in info["mismatched_keys"])
-    unexpected = sorted(key for key in info["unexpected_keys"] if not key.endswith(HARMLESS))
-    found = [
-        f"{len(keys)} {what} ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})"
-        for what, keys in (("missing", missing), ("mismatched", mismatched), ("unexpected", unexpected))
-        if keys
-    ]
-    if found:
-        saved_as = ", ".join(getattr(config, "architectures", None) or ["an unnamed architecture"])
-        raise CheckpointRejected(
-            "missing_keys",
-            f"{name} does not fit its config (saved as {saved_as}): {'; '.join(found)}. Save it as what "
-            "it is judged as: a two-class sequence classifier, or a causal language model (kind: prompted).",
-        )
 
 
 def _detached(model: PreTrainedModel, device: str) -> PreTrainedModel:
@@ -292,22 +229,6 @@ def _take_over(warm: Judge, directory: Path, tensors: Mapping[str, str]) -> set[
             for name in changed.intersection(file.keys()):
                 state[name].copy_(file.get_tensor(name))
     return changed
-
-
-def _check_weights(model: PreTrainedModel, name: str, changed: set[str] | None) -> None:
-    """Refuse weights that no training leaves behind; None looks at all of them.
-
-    A single pass: min and max carry NaN and infinity along.
-    """
-    embedding_blocks = ("position_embeddings", "token_type_embeddings")  # RoBERTa's token types are all zero
-    for key, parameter in model.named_parameters(remove_duplicate=changed is None):
-        if changed is not None and key not in changed:
-            continue
-        low, high = (float(value) for value in torch.aminmax(parameter))
-        if not (abs(low) < float("inf") and abs(high) < float("inf")):
-            raise JudgeError(f"{name}: {key} holds NaN or infinity; look at an earlier checkpoint.")
-        if low == high == 0 and parameter.ndim > 1 and not any(block in key for block in embedding_blocks):
-            raise JudgeError(f"{name}: {key} is zero-filled; the file was not written to its end: save it again.")
 
 
 def _self_checked(judge: Judge) -> Judge:

@@ -28,8 +28,8 @@ from torch import Tensor
 from analyzer.checkpoints.file_names import CONFIG
 from analyzer.model.batches import Batch, Encoded
 from analyzer.model.hooked_pass import BUDGET, Capture, ForwardPass, Progress, record, unwatched
-from analyzer.model.loading import HARMLESS
 from analyzer.model.partial_pass import starting_at
+from analyzer.model.refusals import HARMLESS
 from analyzer.model.scoring import read_pooled
 from shared.logs import entry
 
