@@ -119,8 +119,9 @@ def take_in_libraries() -> None:
     """With `json`: what libraries set up to print by themselves goes the way of all lines, at their own levels."""
     if not as_json():
         return
-    for library in logging.root.manager.loggerDict.values():
-        for handler in list(library.handlers) if isinstance(library, logging.Logger) else []:
+    known = list(logging.root.manager.loggerDict.values())
+    for library in [each for each in known if isinstance(each, logging.Logger)]:
+        for handler in list(library.handlers):
             if isinstance(handler, logging.StreamHandler) and handler.stream in (sys.stderr, sys.stdout):
                 library.removeHandler(handler)
                 library.propagate = True
