@@ -18,8 +18,10 @@ command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
 	else echo "No Chromium: the browser's tests will skip."; fi; }
 endef
 
+pytest = OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench compose-test constraints docs clean
+.PHONY: help setup demo test test-slow lint format bench compose-test constraints docs clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,9 +32,13 @@ setup: $(VENV)/.dev-ready ## make .venv with everything, for development
 demo: $(VENV)/.ready ## train a real judge, analyse every checkpoint beside it, open the dashboard
 	@$(BIN)/midwatch demo $(DEMO)
 
-test: $(VENV)/.dev-ready ## every test, the browser's too where Chromium is or can be installed
+test: $(VENV)/.dev-ready ## every test but the long forms; the browser's too where Chromium is or can be installed
 	@$(browser)
-	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+	@$(pytest) -m "not slow"
+
+test-slow: $(VENV)/.dev-ready ## `make test` and the long forms of its tests, such as all 30 layers of SmolLM2
+	@$(browser)
+	@$(pytest)
 
 lint: $(VENV)/.dev-ready ## format, lint, types and import boundaries, checked
 	@echo "lint: format" && $(BIN)/ruff format --check --quiet .
