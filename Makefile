@@ -18,8 +18,10 @@ command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
 	else echo "No Chromium: the browser's tests will skip."; fi; }
 endef
 
+pytest = OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-numeric lint format bench compose-test constraints docs clean
+.PHONY: help setup demo test test-slow test-numeric lint format bench compose-test constraints docs clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,12 +32,16 @@ setup: $(VENV)/.dev-ready ## make .venv with everything, for development
 demo: $(VENV)/.ready ## train a real judge, analyse every checkpoint beside it, open the dashboard
 	@$(BIN)/midwatch demo $(DEMO)
 
-test: $(VENV)/.dev-ready ## every test, the browser's too where Chromium is or can be installed
+test: $(VENV)/.dev-ready ## every test but the long forms; the browser's too where Chromium is or can be installed
 	@$(browser)
-	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+	@$(pytest) -m "not slow"
+
+test-slow: $(VENV)/.dev-ready ## `make test` and the long forms of its tests, such as all 30 layers of SmolLM2
+	@$(browser)
+	@$(pytest)
 
 test-numeric: $(VENV)/.dev-ready ## the numeric tests again, as a processor without vector instructions computes
-	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 ATEN_CPU_CAPABILITY=default $(BIN)/python -m pytest -q -m numeric tests/analyzer
+	@ATEN_CPU_CAPABILITY=default $(pytest) -m numeric tests/analyzer
 
 lint: $(VENV)/.dev-ready ## format, lint, types and import boundaries, checked
 	@echo "lint: format" && $(BIN)/ruff format --check --quiet .

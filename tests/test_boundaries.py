@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.making.waiting import LIMIT_S
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"shared", "trainer", "analyzer", "dashboard", "journeys"}
 SCRIPTS = Path(sys.executable).parent
@@ -17,7 +19,7 @@ SCRIPTS = Path(sys.executable).parent
 def modules_after(statement: str) -> set[str]:
     """Top-level names in `sys.modules` of a fresh Python after `statement`."""
     code = f"{statement}\nimport sys\nprint('\\n'.join(sorted({{name.partition('.')[0] for name in sys.modules}})))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=LIMIT_S)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
 
@@ -82,7 +84,7 @@ def test_every_file_of_a_package_is_installed() -> None:
 
 def test_help_shows_every_component() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "midwatch", "--help"], capture_output=True, text=True, cwd=ROOT, timeout=120
+        [sys.executable, "-m", "midwatch", "--help"], capture_output=True, text=True, cwd=ROOT, timeout=LIMIT_S
     )
     assert done.returncode == 0, done.stderr
     for command in ("train", "watch", "dashboard", "demo"):

@@ -20,7 +20,8 @@ import typer
 from midwatch import app
 from shared.records import CheckpointState
 from shared.views import all_views
-from tests.e2e.inputs import midwatch, write_prompts, write_train_config
+from tests.conftest import LONGEST, TOGETHER
+from tests.e2e.inputs import OBJECTS, midwatch, write_prompts, write_train_config
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -80,7 +81,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the README's marked commands make sense: runs/judge, runs/theirs, prompts.jsonl."""
     folder = tmp_path_factory.mktemp("readme")
     config = write_train_config(folder / "inputs")
-    write_prompts(folder / "prompts.jsonl")
+    write_prompts(folder / "prompts.jsonl", OBJECTS[:3])
     run = folder / "runs" / "judge"
     done = midwatch("train", "--config", str(config), "--output-dir", str(run), "--epochs", "3", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -99,7 +100,7 @@ def rename_classes(config: Path) -> None:
     config.write_text(text.replace('"unsafe"', '"LABEL_1"').replace('"safe"', '"LABEL_0"'))
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_marked_commands_run(folder: Path) -> None:
     """In the README's order, as a reader types them."""
     lines = blocks(run=True)
@@ -188,6 +189,10 @@ def test_contributing_names_files_that_exist() -> None:
     paths = list(re.findall(r"`([\w./-]+/[\w./-]*|\w+\.(?:py|toml|txt|yml))`", text))
     assert len(paths) > 15
     assert not [path for path in paths if not (ROOT / path).exists()]
+
+
+def test_the_order_of_the_tests_names_files_that_exist() -> None:
+    assert not [name for name in (*TOGETHER, *LONGEST) if "/" in name and not (ROOT / name).exists()]
 
 
 def test_constraints_pin_names_and_versions_only() -> None:

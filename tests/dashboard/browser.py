@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.making.waiting import LIMIT_S
+
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "dashboard" / "app.py"
 COMMAND = (
@@ -69,12 +71,12 @@ def serving(root: Path, poll_s: float = 2.0, cwd: Path | None = None) -> Iterato
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: process.poll() is not None or healthy(url), 60)
+        wait_until(lambda: process.poll() is not None or healthy(url), LIMIT_S)
         assert process.poll() is None, "the dashboard ended at its start"
         yield Server(url, process)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(LIMIT_S)
 
 
 def healthy(url: str) -> bool:
@@ -107,7 +109,7 @@ class Watched:
     def figures(self) -> str:
         return self.page.evaluate(FIGURES)
 
-    def wait_for_figure(self, timeout_s: float = 30) -> None:
+    def wait_for_figure(self, timeout_s: float = LIMIT_S) -> None:
         self.page.wait_for_selector(".js-plotly-plot .main-svg", timeout=timeout_s * 1000)
 
     def address(self) -> str:
@@ -182,6 +184,7 @@ class Lagging:
 def open_page(browser: Any, url: str, prepare: Callable[[Any], object] = lambda page: None) -> Watched:
     """A page of its own session at `url`; `prepare` sees it before it asks for anything."""
     page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+    page.set_default_timeout(LIMIT_S * 1000)
     prepare(page)
     watched = Watched(page)
     host = url.split("/")[2]

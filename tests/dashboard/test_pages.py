@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from shared.records import CheckpointState
 from shared.run import Run
 from tests.dashboard import scenes
 from tests.dashboard.browser import APP
+from tests.making.waiting import LIMIT_S, wait_until
 
 ANALYZER = """from dashboard.chrome import frame
 from dashboard.screens import service
@@ -47,7 +47,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opener:
 
     def start(page: str = "training", **query: str) -> AppTest:
         from_page = AppTest.from_file(str(APP)) if page == "training" else AppTest.from_string(ANALYZER)
-        from_page.default_timeout = 60
+        from_page.default_timeout = LIMIT_S
         for name, value in query.items():
             from_page.query_params[name] = value
         return checked(from_page.run())
@@ -252,9 +252,7 @@ def test_a_run_deleted_while_open_is_not_replaced_by_another(tmp_path: Path, ope
     scenes.done(tmp_path, 3, "other")
     app = opened(run="deleted")
     shutil.rmtree(run.path)
-    wait = time.monotonic() + 20
-    while figures(app) and time.monotonic() < wait:
-        checked(app.run())
+    wait_until(lambda: not figures(checked(app.run())), "the page without the run")
     assert "This run is not there" in titles(app) and app.selectbox[0].value == "deleted"
     checked(app.selectbox[0].set_value("other").run())
     assert figures(app) == 4

@@ -35,6 +35,7 @@ from tests.dashboard import scenes
 from tests.dashboard.browser import APP, ROOT, dashboard_command, free_port, healthy, serving, wait_until
 from tests.making.fake_run import fake_status
 from tests.making.fakes import fake_records
+from tests.making.waiting import LIMIT_S
 
 
 def test_the_index_equals_a_walk_over_the_store(tmp_path: Path) -> None:
@@ -190,7 +191,7 @@ def test_arguments_allow_only_known_hosts() -> None:
 
 
 def refused(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(dashboard_command(*args), cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(dashboard_command(*args), cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S)
 
 
 def test_a_missing_folder_is_one_sentence(tmp_path: Path) -> None:
@@ -219,7 +220,7 @@ def test_without_streamlit_the_command_says_what_to_install(tmp_path: Path) -> N
         "u.find_spec = lambda name, *a: None if name == 'streamlit' else find(name, *a); "
         f"c.serve(c.DashboardSettings(runs={str(tmp_path)!r}))"
     )
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S)
     assert "pip install 'midwatch[dashboard]'" in ran.stderr
 
 
@@ -227,7 +228,7 @@ def test_without_streamlit_the_command_says_what_to_install(tmp_path: Path) -> N
 def test_a_signal_stops_it_in_good_order(how: signal.Signals, tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         server.process.send_signal(how)
-        assert server.process.wait(20) == 0
+        assert server.process.wait(LIMIT_S) == 0
         assert not healthy(server.url), "nothing is left behind"
 
 
@@ -239,9 +240,9 @@ def test_streamlit_run_finds_its_settings_from_any_directory(tmp_path: Path) -> 
         cwd=tmp_path, env=os.environ | {"MIDWATCH_RUNS": str(tmp_path)}, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        assert wait_until(lambda: healthy(f"http://127.0.0.1:{port}"), 60)
+        assert wait_until(lambda: healthy(f"http://127.0.0.1:{port}"), LIMIT_S)
         with socket.socket() as probe:
             probe.bind(("127.0.0.2", port))  # only 127.0.0.1 is taken: it does not listen everywhere
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=LIMIT_S)

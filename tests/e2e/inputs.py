@@ -7,10 +7,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.making.tiny import save_tiny_judge
+from tests.making.waiting import LIMIT_S
 
 SAFE = ("bake", "read", "grow", "open", "write", "paint", "fix", "explain")
 UNSAFE = ("steal", "poison", "harm", "kill", "hate", "stop", "cut", "use")
@@ -20,10 +21,10 @@ ASKING = ("how do i {} the {} ?", "tell me how to {} your {} .")
 OFFLINE = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-def write_prompts(path: Path) -> Path:
-    """A JSONL file of contrast pairs: a safe and an unsafe verb with the same rest."""
+def write_prompts(path: Path, objects: Sequence[str] = OBJECTS) -> Path:
+    """A JSONL file of contrast pairs: a safe and an unsafe verb with the same rest; 32 prompts for each object."""
     lines = []
-    for way, (safe, unsafe), thing in itertools.product(ASKING, zip(SAFE, UNSAFE, strict=True), OBJECTS):
+    for way, (safe, unsafe), thing in itertools.product(ASKING, zip(SAFE, UNSAFE, strict=True), objects):
         pair = f"{safe}-{thing}-{ASKING.index(way)}"
         for verb, label in ((safe, "safe"), (unsafe, "unsafe")):
             lines.append({"text": way.format(verb, thing), "label": label, "pair": pair, "category": thing})
@@ -45,7 +46,7 @@ def write_train_config(folder: Path) -> Path:
 
 
 def midwatch(
-    *words: str, cwd: Path | None = None, seconds: float = 240, env: Mapping[str, str] = OFFLINE
+    *words: str, cwd: Path | None = None, seconds: float = LIMIT_S, env: Mapping[str, str] = OFFLINE
 ) -> subprocess.CompletedProcess[str]:
     """Run `midwatch WORDS...` to its end, offline."""
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""Starting Midwatch as users do, and waiting for what it writes."""
+"""Starting Midwatch as users do, and reading what it writes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from tests.making.waiting import LIMIT_S
 
 ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -40,19 +41,8 @@ def started(*words: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 def midwatch(*words: str) -> subprocess.CompletedProcess[str]:
     """One command to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "midwatch", *words], capture_output=True, text=True, env=ENVIRONMENT, timeout=120
+        [sys.executable, "-m", "midwatch", *words], capture_output=True, text=True, env=ENVIRONMENT, timeout=LIMIT_S
     )
-
-
-def wait_until(condition: Callable[[], Any], what: str, limit_s: float = 90.0) -> Any:
-    """Poll until `condition` gives something true, and return that."""
-    deadline = time.monotonic() + limit_s
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"waited {limit_s:.0f} s for {what}"
-        time.sleep(0.01)
 
 
 def status_of(run: Path) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""A real decoder all the way: SmolLM2-135M as classifier and as prompted judge, the advanced suite on both."""
+"""A real decoder all the way: SmolLM2-135M as classifier and as prompted judge, the advanced suite on both.
+
+Cut to its first layers by default; whole, from its GGUF, in `make test-slow`. The same is claimed of both.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,13 +41,14 @@ from tests.making.decoder import (
     NOT_INSTALLED,
     ROOT,
     TWINS,
+    save_cut,
     train_classifier,
     train_prompted,
     write_probes,
     write_train,
 )
 
-LAYERS, HEADS = 30, 9
+HEADS = 9
 UNITS = {"prompts": 8, "ablated": 8, "steps": 3, "top": 3, "controls": 2}
 REDUCED: dict[str, dict[str, int]] = {
     "tokens": {"extra_prompts": 2, "random_rankings": 1},
@@ -54,10 +60,25 @@ REDUCED: dict[str, dict[str, int]] = {
 
 pytestmark = pytest.mark.timeout(1800)  # the first test of each judge trains and analyses it
 
+decoder = pytest.mark.skipif(bool(MISSING), reason=NOT_INSTALLED)
 
-def decoder(test: Any) -> Any:
-    """A slow test, skipped where there is no decoder."""
-    return pytest.mark.slow(pytest.mark.skipif(bool(MISSING), reason=NOT_INSTALLED)(test))
+
+@dataclass(frozen=True)
+class Size:
+    """How much of SmolLM2 there is, and how it is trained: cut, it needs larger steps."""
+
+    layers: int
+    frozen: int
+    parameters: int
+    """At least so many, and not one in twenty more."""
+    classifier: dict[str, float]
+    prompted: dict[str, float]
+
+
+WHOLE = Size(30, FROZEN, 134_000_000, {"epochs": 0.9, "save_every": 10}, {"steps": 32, "save_every": 16})
+CUT = Size(
+    6, 3, 49_000_000, {"epochs": 1.4, "save_every": 15, "rate": 5e-4}, {"steps": 32, "save_every": 16, "rate": 1e-3}
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +86,7 @@ class Analysed:
     """A run with two checkpoints: the layers of the first are analysed, and everything of the last."""
 
     kind: str
+    size: Size
     run: Run
     probes: list[Prompt]
 
@@ -77,20 +99,51 @@ class Analysed:
         return kind.model_validate(self.record(analysis, index).payload)
 
 
-@pytest.fixture(scope="module", params=["classifier", "prompted"])
-def analysed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Analysed:
-    folder = tmp_path_factory.mktemp(request.param)
-    request.addfinalizer(lambda: shutil.rmtree(folder))  # gigabytes
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = save_cut(tmp_path_factory.mktemp("cut"), CUT.layers)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("classifier", CUT),
+        ("prompted", CUT),
+        pytest.param(("classifier", WHOLE), marks=pytest.mark.slow),
+        pytest.param(("prompted", WHOLE), marks=pytest.mark.slow),
+    ],
+    ids=lambda judge: f"{judge[0]}-{judge[1].layers}",
+)
+def analysed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analysed]:
+    kind, size = request.param
+    model = request.getfixturevalue("cut") if size is CUT else "smollm2"
+    folder = tmp_path_factory.mktemp(kind)
+    run = trained(folder, kind, size, model)
+    analyse(run, folder / "probes.jsonl")
+    yield Analysed(kind, size, Run.at(run), load_prompts(str(folder / "probes.jsonl")))
+    shutil.rmtree(folder)  # gigabytes
+
+
+def trained(folder: Path, kind: str, size: Size, model: str | Path) -> Path:
+    """A run of one kind of judge with two checkpoints, and probes.jsonl beside it."""
     run, probes, train = folder / "run", write_probes(folder / "probes.jsonl"), write_train(folder / "train.jsonl")
-    if request.param == "classifier":
-        train_classifier(run, train, epochs=0.9, save_every=10)
+    told: dict[str, Any] = {"model": model, "frozen": size.frozen}
+    if kind == "classifier":
+        train_classifier(run, train, **told, **size.classifier)
     else:
-        train_prompted(run, train, steps=32, save_every=16)
+        train_prompted(run, train, **told, **size.prompted)
         question = ["--kind", "prompted", "--template-file", str(run / "template.txt")]
         answers = ["--unsafe-answer", " True", "--safe-answer", " False"]
         ours = ["--probes", str(probes), "--train-data", str(train)]
         done = midwatch("init", str(run), *question, *answers, *ours)
         assert done.returncode == 0, done.stderr
+    return run
+
+
+def analyse(run: Path, probes: Path) -> None:
+    """The layers of the first checkpoint, and the advanced suite of the last."""
     first, last = Run.at(run).checkpoints()
     told = [f"{name}.{setting}={value}" for name, own in REDUCED.items() for setting, value in own.items()]
     reduced = [word for value in told for word in ("--set", value)]
@@ -98,7 +151,6 @@ def analysed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         chosen = ["--steps", steps.rpartition("-")[2], "--probes", str(probes), "--cores", "1", "--nice", "0"]
         done = midwatch("analyze", str(run), *chosen, *what, seconds=1500)
         assert done.returncode == 0, done.stdout + done.stderr
-    return Analysed(request.param, Run.at(run), load_prompts(str(probes)))
 
 
 @decoder
@@ -106,7 +158,7 @@ def test_every_analysis_of_both_suites_is_there(analysed: Analysed) -> None:
     for view in all_views():
         record = analysed.record(view.name)
         assert all(math.isfinite(value) for value in record.summary.values()), record.summary
-        assert record.judge["parameters"] > 134e6
+        assert 1 <= record.judge["parameters"] / analysed.size.parameters < 1.05
     pages = {path.name for path in analysed.run.visualizations.iterdir()}
     drawn = {re.sub(r"^(epoch|step)_\d+_|\.html$", "", name) for name in pages}
     assert {"circuits", "neuron_map", "heads", "evolution", "sample_0_safe_tokens"} <= drawn
@@ -147,14 +199,15 @@ def plain_scores(analysed: Analysed) -> np.ndarray:
 
 @decoder
 def test_the_frozen_layers_are_found_from_bytes(analysed: Analysed) -> None:
+    size = analysed.size
     first, last = (analysed.result("layers", LayersResult, index) for index in (0, 1))
     for layers in (first, last):
-        assert (layers.layers, layers.frozen_boundary, layers.frozen_from) == (LAYERS, FROZEN, "bytes")
+        assert (layers.layers, layers.frozen_boundary, layers.frozen_from) == (size.layers, size.frozen, "bytes")
         assert layers.embeddings_frozen
         assert (layers.norm_position, layers.pooling) == ("pre", "last_token")
     assert last.frozen_check == "pass"
     norms = [np.array([sample.residual_norm for sample in layers.samples]) for layers in (first, last)]
-    assert np.allclose(norms[0][:, : FROZEN + 1], norms[1][:, : FROZEN + 1], rtol=1e-5)
+    assert np.allclose(norms[0][:, : size.frozen + 1], norms[1][:, : size.frozen + 1], rtol=1e-5)
     assert not np.allclose(norms[0][:, -1], norms[1][:, -1], rtol=1e-5)
 
 
@@ -172,9 +225,10 @@ def test_words_carry_the_score(analysed: Analysed) -> None:
 @decoder
 def test_units_of_every_layer(analysed: Analysed) -> None:
     neurons, heads = analysed.result("neurons", NeuronsResult), analysed.result("heads", HeadsResult)
-    assert (neurons.layers, neurons.neurons_per_layer, neurons.frozen_boundary) == (LAYERS, 1536, FROZEN)
-    assert (heads.layers, heads.heads, heads.kv_heads) == (LAYERS, HEADS, 3)
-    assert np.array(heads.effect).shape == (LAYERS, HEADS)
+    layers, frozen = analysed.size.layers, analysed.size.frozen
+    assert (neurons.layers, neurons.neurons_per_layer, neurons.frozen_boundary) == (layers, 1536, frozen)
+    assert (heads.layers, heads.heads, heads.kv_heads) == (layers, HEADS, 3)
+    assert np.array(heads.effect).shape == (layers, HEADS)
     assert (np.abs(heads.effect).max(axis=1) > 0).all()
     for found in (neurons, heads):
         assert found.reference == "twin"
@@ -183,9 +237,10 @@ def test_units_of_every_layer(analysed: Analysed) -> None:
 
 @decoder
 def test_the_circuit_beats_random_ones(analysed: Analysed) -> None:
-    found = analysed.result("circuits", CircuitsResult)
-    assert (found.level, found.layers, found.heads, found.frozen_boundary) == ("edges", LAYERS, HEADS, FROZEN)
-    assert found.total_edges == edges_of(LAYERS, HEADS)
+    found, size = analysed.result("circuits", CircuitsResult), analysed.size
+    assert (found.level, found.layers, found.heads) == ("edges", size.layers, HEADS)
+    assert found.frozen_boundary == size.frozen
+    assert found.total_edges == edges_of(size.layers, HEADS)
     assert found.mean_full > found.mean_empty
     assert found.curve[-1].faithfulness == pytest.approx(1, abs=1e-3)
     assert found.cpr is not None and found.random_cpr is not None and found.cpr > found.random_cpr

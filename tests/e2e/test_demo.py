@@ -9,8 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import psutil
@@ -18,7 +16,9 @@ import pytest
 
 from shared.run import Run
 from shared.views import all_views
+from tests.dashboard.browser import healthy
 from tests.e2e.inputs import OFFLINE, midwatch, write_train_config
+from tests.making.waiting import LIMIT_S, wait_until
 
 EPOCHS = 3
 KINDS = ("safe", "safe", "unsafe", "unsafe")
@@ -98,10 +98,11 @@ def test_a_second_time_nothing_is_trained_and_the_dashboard_serves(demo: tuple[R
     command = [sys.executable, "-m", "midwatch", "demo", "--output-dir", str(run.path), "--port", str(free_port)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=OFFLINE)
     try:
-        wait_for_page(free_port, process)
+        wait_until(lambda: process.poll() is not None or healthy(f"http://127.0.0.1:{free_port}"), "the dashboard")
+        assert process.poll() is None, process.communicate()[0]
     finally:
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 143, output
     assert "trained already" in output
     assert {path: path.stat().st_mtime_ns for path in run.results.glob("*/*/*/result.json")} == before
@@ -130,12 +131,10 @@ def test_sigint_stops_every_process(config: Path, tmp_path: Path) -> None:
         # a shell starts its background jobs with SIGINT ignored, and children inherit that
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 90
-    while not list(tmp_path.glob("run/checkpoint-*")):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: process.poll() is not None or list(tmp_path.glob("run/checkpoint-*")), "a checkpoint")
+    assert process.poll() is None, process.communicate()[0]
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=90)
+    output, _ = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 130, output
     assert not children_of(Run.at(tmp_path / "run"))
 
@@ -146,16 +145,3 @@ def children_of(run: Run) -> list[list[str]]:
         process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]) if process.pid != os.getpid()
     ]
     return [line for line in lines if str(run.path) in line]
-
-
-def wait_for_page(port: int, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 90
-    while True:
-        assert process.poll() is None, process.communicate()[0]
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5) as answer:
-                assert answer.read() == b"ok"
-                return
-        except OSError:
-            assert time.monotonic() < deadline, "the dashboard never answered"
-            time.sleep(0.2)

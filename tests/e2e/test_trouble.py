@@ -13,8 +13,9 @@ import pytest
 
 from shared.results import ResultStore
 from shared.views import suite_views
-from tests.e2e.processes import is_alive, midwatch, results_of, started, status_of, wait_until, worker_of
+from tests.e2e.processes import is_alive, midwatch, results_of, started, status_of, worker_of
 from tests.making.runs import add_checkpoint, describe, judge_template, snapshot
+from tests.making.waiting import LIMIT_S, wait_until
 from trainer.announce import announce
 
 
@@ -46,7 +47,6 @@ def fill(place: Path) -> Path:
             return filler
 
 
-@pytest.mark.slow
 def test_a_full_disk_pauses_the_analysis_until_there_is_space(small_disk: Path, tmp_path: Path) -> None:
     run, log = describe(small_disk / "run"), tmp_path / "log"
     checkpoint = add_checkpoint(run, 10, judge_template(tmp_path), 1.0, announced=False)
@@ -63,7 +63,7 @@ def test_a_full_disk_pauses_the_analysis_until_there_is_space(small_disk: Path, 
         filler.unlink()
         wait_until(lambda: done(run), "the work to go on by itself")
         supervisor.terminate()
-        assert supervisor.wait(30) == 0
+        assert supervisor.wait(LIMIT_S) == 0
     assert not list(run.glob("_midwatch/attempts/*")), "no attempt was used"
     assert len(results_of(run)) == len(suite_views("basic"))
 
@@ -73,7 +73,6 @@ def done(run: Path) -> bool:
     return bool(rows) and all(row["state"] == "done" for row in rows)
 
 
-@pytest.mark.slow
 def test_a_read_only_run_is_analysed_elsewhere(small_disk: Path, tmp_path: Path) -> None:
     run = describe(small_disk / "run")
     add_checkpoint(run, 10, judge_template(tmp_path), 1.0)
@@ -91,14 +90,13 @@ def test_a_read_only_run_is_analysed_elsewhere(small_disk: Path, tmp_path: Path)
     assert snapshot(run) == before
 
 
-@pytest.mark.slow
 def test_signals_at_any_moment_and_a_second_analyzer(tmp_path: Path) -> None:
     run, log = describe(tmp_path / "run"), tmp_path / "log"
     template = judge_template(tmp_path)
     moments = [
         ("the start", signal.SIGINT, lambda: status_of(run).get("state") == "starting"),
         ("the load", signal.SIGTERM, lambda: status_of(run).get("running")),
-        ("a result", signal.SIGINT, lambda: results_of(run)),
+        ("a result", signal.SIGINT, lambda: status_of(run) and results_of(run)),
     ]
     add_checkpoint(run, 10, template, 1.0)
     for name, number, moment in moments:
@@ -111,7 +109,7 @@ def test_signals_at_any_moment_and_a_second_analyzer(tmp_path: Path) -> None:
                 assert second.returncode == 1
                 assert "another analyzer" in second.stderr.splitlines()[-1]
             supervisor.send_signal(number)
-            assert supervisor.wait(30) == 0, log.read_text()
+            assert supervisor.wait(LIMIT_S) == 0, log.read_text()
             assert worker is None or not is_alive(worker)
         assert status_of(run)["state"] == "stopped"
         assert not list(run.glob("_midwatch/lease.json"))

@@ -7,19 +7,17 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from shared.results import ResultStore
 from shared.views import suite_views
-from tests.e2e.processes import is_alive, midwatch, results_of, started, status_of, wait_until, worker_of
+from tests.e2e.processes import is_alive, midwatch, results_of, started, status_of, worker_of
 from tests.e2e.train_tiny import EPOCHS
 from tests.making.runs import snapshot
+from tests.making.waiting import LIMIT_S, wait_until
 
 ANALYSES = {view.name for view in suite_views("basic")}
 SAMPLES = ["0_safe", "1_safe", "2_unsafe", "3_unsafe"]
 
 
-@pytest.mark.slow
 def test_kills_on_the_way_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
     run, log = tmp_path / "run", tmp_path / "log"
     with started("tests.e2e.train_tiny", str(run), "--announced", log=log) as training:
@@ -37,7 +35,7 @@ def test_kills_on_the_way_lose_nothing_and_repeat_nothing(tmp_path: Path) -> Non
             supervisor.wait()
         assert orphan is not None
         wait_until(lambda: not is_alive(orphan), "the worker to follow its supervisor")
-        assert training.wait(120) == 0, log.read_text()
+        assert training.wait(LIMIT_S) == 0, log.read_text()
     checkpoints = sorted(path for path in run.iterdir() if path.name.startswith("checkpoint-"))
     assert len(checkpoints) == EPOCHS
     before = {path.name: snapshot(path) for path in checkpoints}
@@ -47,7 +45,7 @@ def test_kills_on_the_way_lose_nothing_and_repeat_nothing(tmp_path: Path) -> Non
     with started("midwatch", "watch", str(run), "--backoff", "0", log=log) as supervisor:
         wait_until(lambda: status_of(run).get("pid") == supervisor.pid and all_done(run), "the rest")
         supervisor.send_signal(signal.SIGTERM)
-        assert supervisor.wait(30) == 0, log.read_text()
+        assert supervisor.wait(LIMIT_S) == 0, log.read_text()
 
     results = list(run.rglob("result.json"))
     counted = Counter((path.parts[-4], path.parts[-3]) for path in results)
@@ -83,12 +81,11 @@ def check_frozen_layer(run: Path) -> None:
     assert {boundary for boundary, origin in found if origin == "bytes"} == {1}
 
 
-@pytest.mark.slow
 def test_a_run_of_plain_transformers(tmp_path: Path) -> None:
     """Journeys 3 and 4: no commit files, no run.json; `init`, then `analyze` what is asked for."""
     run, log = tmp_path / "run", tmp_path / "log"
     with started("tests.e2e.train_tiny", str(run), log=log) as training:
-        assert training.wait(120) == 0, log.read_text()
+        assert training.wait(LIMIT_S) == 0, log.read_text()
     before = {path.name: snapshot(path) for path in run.glob("checkpoint-*")}
     waiting = midwatch("analyze", str(run), "--last", "1")
     assert waiting.returncode == 2

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.dashboard.browser import free_port, healthy
-from tests.e2e.processes import ENVIRONMENT, results_of, wait_until
+from tests.e2e.processes import ENVIRONMENT, results_of
 from tests.making.runs import add_checkpoint, describe, judge_template
+from tests.making.waiting import LIMIT_S, wait_until
 
 ROOT = Path(__file__).parents[2]
 OURS = ("midwatch", "shared", "trainer", "analyzer", "dashboard", "journeys")
@@ -49,7 +50,7 @@ def called(run: Path, *words: str, safely: bool = True) -> subprocess.CompletedP
     """`midwatch WORDS...` in the run; the installed script has its own directory on the path, as -P has none."""
     options = ["-P"] if safely else []
     command = [sys.executable, *options, "-m", "midwatch", *words]
-    return subprocess.run(command, cwd=run, env=environment(), capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=run, env=environment(), capture_output=True, text=True, timeout=LIMIT_S)
 
 
 def test_the_traps_work(run: Path) -> None:
@@ -57,7 +58,6 @@ def test_the_traps_work(run: Path) -> None:
     assert "midwatch" in sprung(run)
 
 
-@pytest.mark.slow
 def test_the_analyzer_runs_none_of_them(run: Path) -> None:
     watched = called(run, "watch", ".", "--once", "--only", "tokens", "--device", "cpu")
     assert watched.returncode == 0, watched.stderr
@@ -67,14 +67,13 @@ def test_the_analyzer_runs_none_of_them(run: Path) -> None:
     assert not sprung(run)
 
 
-@pytest.mark.slow
 def test_the_analyzer_beside_a_training_runs_none_of_them(run: Path) -> None:
     code = (
         "from pathlib import Path; from rich.console import Console; from trainer.beside import catch_up; "
         "catch_up(Path('.'), 1, 'basic', Console())"
     )
     command = [sys.executable, "-P", "-c", code]
-    done = subprocess.run(command, cwd=run, env=environment(), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=run, env=environment(), capture_output=True, text=True, timeout=LIMIT_S)
     assert done.returncode == 0, done.stderr
     assert results_of(run), done.stderr
     assert not sprung(run)
@@ -87,15 +86,14 @@ def test_the_dashboard_runs_none_of_them(run: Path) -> None:
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=run, env=environment(), stdout=output, stderr=output)
     try:
-        wait_until(lambda: process.poll() is not None or healthy(f"http://127.0.0.1:{port}"), "the dashboard", 60)
+        wait_until(lambda: process.poll() is not None or healthy(f"http://127.0.0.1:{port}"), "the dashboard")
         assert process.poll() is None, log.read_text()
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(LIMIT_S)
     assert not sprung(run)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("link", ["_midwatch/pins", "_midwatch/results/checkpoint-10/tokens"])
 def test_nothing_is_deleted_through_a_link(tmp_path: Path, link: str) -> None:
     run, home = describe(tmp_path / "run"), tmp_path / "home"

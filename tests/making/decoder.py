@@ -1,17 +1,23 @@
-"""SmolLM2-135M as both kinds of judge, trained in seconds on what is easy to tell apart; without a network."""
+"""SmolLM2-135M, whole or cut, as both kinds of judge, trained in seconds on what is easy to tell apart; offline."""
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
 from collections.abc import Iterable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from shared.prompts.load import load_prompts
 from shared.records import Prompt
 from tests.e2e.processes import ENVIRONMENT
+from trainer.judge import load_judge
 
 ROOT = Path(__file__).parents[2]
 FROZEN = 20
@@ -61,26 +67,55 @@ def _short(prompts: Iterable[Prompt], label: str) -> list[Prompt]:
     return [prompt for prompt in prompts if prompt.label == label and len(prompt.text) < 80]
 
 
-def train_classifier(run: Path, data: Path, epochs: float, save_every: int) -> None:
-    """`midwatch train --model smollm2`, batches of 8."""
-    words = [
-        "-m",
-        "midwatch",
-        "train",
-        "--model",
-        "smollm2",
-        "--freeze-layers",
-        str(FROZEN),
-        "--output-dir",
-        str(run),
-    ]
-    words += ["--data", str(data), "--probes-per-class", "4", "--batch-size", "8", "--learning-rate", "1e-4"]
-    _run([*words, "--epochs", str(epochs), "--save-every", str(save_every), "--cores", "1"])
+@cache
+def smollm2() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """As `midwatch train --model smollm2` loads it, in eval mode; read from its GGUF once a process."""
+    model, tokenizer = load_judge("smollm2", 0)
+    return model.eval(), tokenizer
 
 
-def train_prompted(run: Path, data: Path, steps: int, save_every: int) -> None:
+def save_cut(path: Path, layers: int) -> Path:
+    """A language model of SmolLM2's embeddings, first `layers` layers and last norm, with its tokenizer."""
+    whole, tokenizer = smollm2()
+    config: Any = copy.deepcopy(whole.config)
+    config.num_hidden_layers = layers
+    model: Any = AutoModelForCausalLM.from_config(config)
+    body: Any = whole.base_model
+    wanted = model.model.state_dict().keys()
+    model.model.load_state_dict({name: value for name, value in body.state_dict().items() if name in wanted})
+    model.save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
+
+
+def train_classifier(
+    run: Path,
+    data: Path,
+    epochs: float,
+    save_every: int,
+    model: str | Path = "smollm2",
+    frozen: int = FROZEN,
+    rate: float = 1e-4,
+) -> None:
+    """`midwatch train --model MODEL`, batches of 8."""
+    words = ["-m", "midwatch", "train", "--model", str(model), "--freeze-layers", str(frozen)]
+    words += ["--output-dir", str(run), "--data", str(data), "--probes-per-class", "4", "--batch-size", "8"]
+    words += ["--learning-rate", str(rate), "--epochs", str(epochs), "--save-every", str(save_every)]
+    _run([*words, "--cores", "1"])
+
+
+def train_prompted(
+    run: Path,
+    data: Path,
+    steps: int,
+    save_every: int,
+    model: str | Path = "smollm2",
+    frozen: int = FROZEN,
+    rate: float = 3e-4,
+) -> None:
     """docs/prompted_judge.py: a foreign run, with template.txt, train.jsonl and held_out.jsonl beside it."""
-    words = [str(ROOT / "docs" / "prompted_judge.py"), str(run), "--freeze-layers", str(FROZEN)]
+    words = [str(ROOT / "docs" / "prompted_judge.py"), str(run), "--model", str(model)]
+    words += ["--freeze-layers", str(frozen), "--learning-rate", str(rate)]
     words += ["--prompts", str(data), "--held-out", "4", "--steps", str(steps), "--save-steps", str(save_every)]
     _run(words)
 

@@ -16,6 +16,7 @@ from shared import files
 from shared.errors import SchemaError
 from shared.files import append_jsonl, read_json, read_jsonl, read_record, write_bytes_atomic, write_json_atomic
 from shared.records import RunRecord
+from tests.making.waiting import LIMIT_S
 
 
 def no_space(*args: Any, **kwargs: Any) -> None:
@@ -49,7 +50,7 @@ def test_a_reader_beside_a_killed_writer_never_sees_half_a_file(tmp_path: Path) 
     for writer in writers:
         writer.start()
     seen: set[bytes] = set()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LIMIT_S
     while len(seen) < 3 and time.monotonic() < deadline:
         data = path.read_bytes()
         assert len(data) == 200_000

@@ -11,6 +11,7 @@ import pytest
 
 from shared.errors import SchemaError
 from shared.results import ResultRecord, ResultStore, file_prefix, result_key, whole_epoch
+from tests.making.waiting import LIMIT_S
 
 
 def record(key: str = "k", checkpoint: str = "checkpoint-5", **fields: Any) -> ResultRecord:
@@ -59,9 +60,9 @@ def test_of_two_processes_the_first_commit_wins(tmp_path: Path) -> None:
     workers = [context.Process(target=commit_many, args=(tmp_path, name, start, outcome)) for name in ("a", "b")]
     for worker in workers:
         worker.start()
-    won = [outcome.get(timeout=120) for _ in workers]
+    won = [outcome.get(timeout=LIMIT_S) for _ in workers]
     for worker in workers:
-        worker.join(timeout=60)
+        worker.join(timeout=LIMIT_S)
     assert sorted(won[0] + won[1]) == list(range(50))
     store = ResultStore(tmp_path)
     winners = [store.load("checkpoint-5", "layers", str(key)).warnings for key in range(50)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 import trainer.beside
+from tests.making.waiting import LIMIT_S, wait_until
 from trainer.beside import analyzer_beside, catch_up, watch_command
 
 STAND_IN = """
@@ -25,7 +25,7 @@ signal.signal(signal.SIGTERM, lambda *_: ((run / "stopped").touch(), sys.exit(0)
 (run / "ready").touch()
 {then}
 """
-FOREVER = "time.sleep(60)"
+FOREVER = "time.sleep(600)"
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, then: str = FOREVER, once: int = 0) -> None:
@@ -38,10 +38,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, then: str = FOREVER, once: int = 0
 
 
 def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 30
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} never came"
-        time.sleep(0.01)
+    wait_until(path.exists, str(path))
 
 
 def console() -> Console:
@@ -83,7 +80,7 @@ def test_a_failing_analyzer_does_not_fail_the_training(monkeypatch: pytest.Monke
     start = subprocess.Popen
     monkeypatch.setattr(subprocess, "Popen", lambda *a, **o: processes.append(start(*a, **o)) or processes[-1])
     with analyzer_beside(tmp_path, 1, "basic", 1, shown):
-        processes[0].wait(30)
+        processes[0].wait(LIMIT_S)
     assert "ended on its own (exit code 3)" in text(shown)
     assert "no memory" in (tmp_path / "_midwatch" / "analyzer.log").read_text()
 

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from shared.errors import UsageError
+from tests.making.decoder import smollm2
 from tests.making.tiny import save_tiny_judge
 from trainer.judge import EMBEDDED, Source, find_model, load_judge
 
@@ -89,11 +91,10 @@ def test_the_default_model_is_minilm() -> None:
 
 
 @needs("smollm2")
-@pytest.mark.slow
 def test_a_judge_from_a_gguf_is_saved_as_any_other(tmp_path: Path) -> None:
     """What was a quantized file becomes a plain directory, which gives the same logits for padded prompts."""
-    model, tokenizer = load_judge("smollm2", 0)
-    config = model.config
+    model, tokenizer = smollm2()
+    config: Any = model.config
     assert (config.model_type, config.num_hidden_layers, config.hidden_size) == ("llama", 30, 576)
     assert config.pad_token_id == tokenizer.pad_token_id is not None
     model.save_pretrained(tmp_path)
@@ -106,4 +107,4 @@ def test_a_judge_from_a_gguf_is_saved_as_any_other(tmp_path: Path) -> None:
     for key, value in again(prompts, padding=True, return_tensors="pt").items():
         assert torch.equal(value, batch[key])
     with torch.inference_mode():
-        assert torch.equal(model.eval()(**batch).logits, plain.eval()(**batch).logits)
+        assert torch.equal(model(**batch).logits, plain.eval()(**batch).logits)

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from shared.prompts.leaks import count_leaks
 from shared.prompts.probes import read_probes
 from shared.records import CommitRecord, MetricsLine, RunRecord
 from shared.run import Run
+from tests.making.waiting import LIMIT_S, wait_until
 from trainer.settings import TrainSettings
 from trainer.stop import Stopped
 from trainer.train import run_training, settle
@@ -252,15 +252,13 @@ def test_sigterm_to_the_real_command(prompts_file: Path, tiny_judge: Path, tmp_p
     options |= {"freeze-layers": 0, "probes-per-class": 8, "patience": 0, "device": "cpu", "cores": 1}
     command = [sys.executable, "-c", TRAIN, "train", *(f"--{name}={value}" for name, value in options.items())]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 200
-    while not (path / "_midwatch" / "commits" / "checkpoint-5.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    announced = path / "_midwatch" / "commits" / "checkpoint-5.json"
+    wait_until(lambda: process.poll() is not None or announced.exists(), "the first checkpoint")
     process.terminate()
-    _, complaint = process.communicate(timeout=200)
+    _, complaint = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 143, complaint
     assert complaint.startswith("midwatch: Training stopped after step ")
     run = Run.at(path)
-    announced = {file.stem for file in run.commits.glob("*.json")}
-    assert announced == set(run.checkpoints())
+    assert {file.stem for file in run.commits.glob("*.json")} == set(run.checkpoints())
     state = json.loads((path / run.checkpoints()[-1] / "trainer_state.json").read_text())
     assert f"step {state['global_step']};" in complaint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -42,6 +43,12 @@ def compute(name: str, family: str, probes: list[Probe], **fields: object) -> Ou
     return analysis.compute(context(tiny_judge(family), probes, **fields), analysis.settings())
 
 
+@cache
+def usual(name: str, family: str) -> Outcome:
+    """What several tests only read; made once a process."""
+    return compute(name, family, random_probes())
+
+
 def record(name: str, family: str, outcome: Outcome) -> ResultRecord:
     """As the worker publishes it, once through JSON."""
     made = ResultRecord(
@@ -62,10 +69,10 @@ def record(name: str, family: str, outcome: Outcome) -> ResultRecord:
 
 
 @pytest.mark.parametrize("family", ["bert", "llama"])
-@pytest.mark.parametrize("probes", [random_probes(), hostile_probes()], ids=["plain", "hostile"])
+@pytest.mark.parametrize("kind", ["plain", "hostile"])
 @pytest.mark.parametrize("name", NAMES)
-def test_publishes_and_draws(name: str, probes: list[Probe], family: str) -> None:
-    outcome = compute(name, family, probes)
+def test_publishes_and_draws(name: str, kind: str, family: str) -> None:
+    outcome = usual(name, family) if kind == "plain" else compute(name, family, hostile_probes())
     view = get_view(name)
     assert isinstance(outcome.result, view.result)
     published = record(name, family, outcome)
@@ -80,7 +87,7 @@ def test_publishes_and_draws(name: str, probes: list[Probe], family: str) -> Non
 
 @pytest.mark.parametrize("name", NAMES)
 def test_is_deterministic(name: str) -> None:
-    one, other = compute(name, "bert", random_probes()), compute(name, "bert", random_probes())
+    one, other = usual(name, "bert"), compute(name, "bert", random_probes())
     assert payload_of(one.result) == payload_of(other.result)
     for key, value in one.tensors.items():
         np.testing.assert_array_equal(value, other.tensors[key])
@@ -89,7 +96,7 @@ def test_is_deterministic(name: str) -> None:
 @pytest.mark.parametrize("family", ["bert", "qwen3"])
 @pytest.mark.parametrize("name", NAMES)
 def test_does_not_depend_on_the_batch(name: str, family: str) -> None:
-    wide = compute(name, family, random_probes(), batch_tokens=4096)
+    wide = usual(name, family)
     narrow = compute(name, family, random_probes(), batch_tokens=20)
     for key, value in wide.tensors.items():
         np.testing.assert_allclose(value, narrow.tensors[key], atol=TOLERANCE.get(key, 1e-4))
@@ -97,9 +104,8 @@ def test_does_not_depend_on_the_batch(name: str, family: str) -> None:
 
 @pytest.mark.parametrize("name", BY_PROMPT)
 def test_rows_follow_the_probes(name: str) -> None:
-    probes = random_probes()
-    tensors = compute(name, "bert", probes).tensors
-    n, points = len(probes), 3
+    tensors = usual(name, "bert").tensors
+    n, points = len(random_probes()), 3
     shapes = {
         "residual_norms": (n, points), "lens": (n, points), "attention_writes": (n, 2), "mlp_writes": (n, 2),
         "scores": (n,), "labels": (n,), "decisions": (points, n), "auroc": (points, 3), "control": (points, 20),

@@ -22,6 +22,7 @@ from shared.records import RunRecord
 from tests.making.fake_engine import FakeEngine
 from tests.making.fake_worker import COMPUTATIONS
 from tests.making.runs import add_checkpoint, describe, judge_template
+from tests.making.waiting import LIMIT_S
 
 COMMAND = (sys.executable, "-m", "tests.making.fake_worker")
 
@@ -31,7 +32,7 @@ def collect(
 ) -> list[Event]:
     """Poll until enough has happened."""
     events: list[Event] = []
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LIMIT_S
     while not until(events):
         assert time.monotonic() < deadline, events
         events += engine.poll(now())
@@ -77,7 +78,7 @@ def job(run: Path, step: int) -> Job:
 
 @pytest.fixture
 def local() -> Iterator[LocalEngine]:
-    engine = LocalEngine(WorkerOptions(), timeout_s=30, command=COMMAND)
+    engine = LocalEngine(WorkerOptions(), timeout_s=1800, command=COMMAND)
     engine.start()
     yield engine
     engine.close()
@@ -153,8 +154,8 @@ def test_silence_is_ended_by_a_kill(local: LocalEngine, run: Path) -> None:
     assert silent is not None
     local.submit(job(run, 3))
     collect(local, lambda events: any(event.kind == "started" for event in events), now=lambda: 1000.0)
-    assert local.poll(1030.0) == []
-    events = local.poll(1031.0)
+    assert local.poll(2800.0) == []
+    events = local.poll(2801.0)
     assert [event.failure for event in events if event.kind == "failed"] == [Failure.TIMEOUT]
     assert finished(events)
     assert not psutil.pid_exists(silent)
@@ -185,7 +186,7 @@ def test_the_worker_goes_with_its_supervisor(tmp_path: Path) -> None:
     supervisor.stdout.close()
     supervisor.kill()
     supervisor.wait()
-    gone, _ = psutil.wait_procs([worker], timeout=30)
+    gone, _ = psutil.wait_procs([worker], timeout=LIMIT_S)
     assert gone
 
 

@@ -16,6 +16,7 @@ from shared.views.tokens import change_panels
 from tests.making.fake_run import fake_metrics
 from tests.making.fake_samples import HOSTILE, SAMPLES
 from tests.making.fakes import fake_records
+from tests.making.waiting import LIMIT_S
 
 LABELS = ("safe", "safe", "unsafe", "unsafe")
 LONG = " ".join(f"word{i}" for i in range(500))
@@ -277,4 +278,4 @@ def test_importing_the_views_stays_light():
         "heavy = {'torch', 'streamlit', 'pandas', 'scipy', 'transformers'} & set(sys.modules); "
         "sys.exit(', '.join(heavy) or 0)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=LIMIT_S)
