@@ -18,7 +18,15 @@ TOGETHER = {
     "tests/analyzer/patching/test_against_exact_patching.py": TRAINED,
 }
 """Files that read the same judge of `tests/making/`, which is made once a process."""
-LONGEST = (SMOLLM2, TRAINED, "tests/dashboard/test_pages.py", "tests/e2e/", "tests/test_docs.py", "tests/trainer/")
+LONGEST = (
+    SMOLLM2,
+    TRAINED,
+    "tests/dashboard/test_pages.py",
+    "tests/e2e/",
+    "tests/bench/",
+    "tests/test_docs.py",
+    "tests/trainer/",
+)
 """What takes long begins first; the short rest fills the gaps."""
 
 

@@ -26,7 +26,6 @@ def lines(text: str) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.slow
 def test_a_whole_analysis(tmp_path: Path) -> None:
     """Two sound checkpoints and one that is cut off."""
     run, template = describe(tmp_path / "run"), judge_template(tmp_path)
@@ -58,7 +57,6 @@ def test_a_whole_analysis(tmp_path: Path) -> None:
     assert done.stdout == f"run: figures in {run}/training_visualizations\n"
 
 
-@pytest.mark.slow
 def test_a_worker_that_fails_as_a_whole() -> None:
     """What ends the worker is one line, too."""
     options = WorkerOptions(device="cpu", log_format="json").model_dump_json()

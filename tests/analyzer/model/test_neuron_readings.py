@@ -29,7 +29,6 @@ def capabilities() -> list[str]:
     return ["default", *(name for name, flag in (("avx2", "avx2"), ("avx512", "avx512f")) if flag in flags)]
 
 
-@pytest.mark.slow
 def test_auroc_p_and_q_are_the_same_on_every_processor_and_in_every_batch(tmp_path: Path) -> None:
     """The very same files are read by each process: random weights would differ in their last bits, too."""
     for family in FAMILIES:
