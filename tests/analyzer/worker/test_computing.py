@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from torch.utils.hooks import RemovableHandle
 
 import analyzer.session.context as context_module
-import analyzer.worker.computing as computing
+import analyzer.worker.warm_judge as warm_judge
 from analyzer.jobs.messages import Failure, Job, WorkerOptions
 from analyzer.model.judge import Judge
 from analyzer.worker.warm_judge import WarmJudge
@@ -210,7 +210,7 @@ def test_frozen_layers_are_computed_once_a_run(bench: Bench, monkeypatch: pytest
 def loads(monkeypatch: pytest.MonkeyPatch, after: Any = None) -> list[set[str]]:
     """Tensors that each load was told of and the warm judge did not hold; `after` runs before the load returns."""
     found: list[set[str]] = []
-    real = computing.load_judge
+    real = warm_judge.load_judge
 
     def load(directory: Path, *args: Any, warm: Judge | None, tensors: dict[str, str], **more: Any) -> Judge:
         held = {} if warm is None else dict(warm.held)
@@ -220,7 +220,7 @@ def loads(monkeypatch: pytest.MonkeyPatch, after: Any = None) -> list[set[str]]:
             after(directory)
         return judge
 
-    monkeypatch.setattr(computing, "load_judge", load)
+    monkeypatch.setattr(warm_judge, "load_judge", load)
     return found
 
 
