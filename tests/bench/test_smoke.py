@@ -12,7 +12,7 @@ from tests.bench._book import NAMES, measure_of, purpose
 from tests.dashboard.browser import find_chromium
 
 MARKS = {
-    "dashboard": [pytest.mark.browser, pytest.mark.slow],
+    "dashboard": [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)],
     "service": [pytest.mark.slow],
     "suite": [pytest.mark.slow],
     "throughput": [pytest.mark.slow],
