@@ -151,7 +151,8 @@ def _writes(layers: Sequence[nn.Module], block: BlockPaths | None) -> list[nn.Mo
 
 def _pooling(family: Family, config: Any) -> Pooling:
     said = getattr(config, family.pooling_option, None) if family.pooling_option else None
-    return said if said in get_args(Pooling) else family.pooling
+    known: tuple[Pooling, ...] = get_args(Pooling)
+    return next((pooling for pooling in known if pooling == said), family.pooling)
 
 
 def _unknown(model: nn.Module, name: str, pad_id: int) -> Anatomy:

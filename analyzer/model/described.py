@@ -96,7 +96,8 @@ def _check_block(family: Family, layer: nn.Module, name: str, paths: BlockPaths 
 
 def _is_norm(module: nn.Module) -> bool:
     has_epsilon = any(hasattr(module, name) for name in ("eps", "variance_epsilon"))
-    return has_epsilon and isinstance(getattr(module, "weight", None), Tensor) and module.weight.ndim == 1
+    gain = getattr(module, "weight", None)
+    return has_epsilon and isinstance(gain, Tensor) and gain.ndim == 1
 
 
 def _check_heads(family: Family, paths: AttentionPaths, layer: nn.Module, config: Any) -> None:
@@ -157,7 +158,8 @@ def check_flow(judge: Judge, batch: Batch) -> None:
         plain = score(judge, batch)
     for number, layer in enumerate(anatomy.layers):
         name = f"layers: layer {number} of {family.layers!r}"
-        seen.into(layer, name), seen.out_of(layer, name)
+        seen.into(layer, name)
+        seen.out_of(layer, name)
         if isinstance(seen.outputs[layer], tuple) != family.layers_return_pairs:
             returns = "hidden states alone" if family.layers_return_pairs else "a tuple"
             refuse(
