@@ -46,8 +46,6 @@ def pair_cosine(differences: np.ndarray) -> float | None:
 
     Leaving the pair itself out makes unrelated differences average 0. None below two pairs, or when all are zero.
     """
-    if len(differences) < 2:
-        return None
     differences = differences.astype(np.float64)
     total = differences.sum(0)
     found = [cosine(one, total - one) for one in differences]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from analyzer.analyses.neurons import NeuronsSettings, _selectivity
-from analyzer.model.judge import load_judge
+from analyzer.model.loading import load_judge
 from analyzer.statistics.significance import rank_test
 from shared.records import JudgeRecord, Probe
 from tests.making.judges import context, probe, random_probes

@@ -102,6 +102,18 @@ def test_a_copied_run_waits_for_quiet_and_is_marked(run: Run, checkpoint: Path) 
     assert found.order_unverified
 
 
+def test_equal_mtimes_are_in_order(run: Run, checkpoint: Path) -> None:
+    """A clock of whole seconds, or a fast disk: the state is not older than the rest, so only settling is asked."""
+    now = time.time()
+    for name in ("trainer_state.json", "config.json", "model.safetensors"):
+        touch(checkpoint / name, now)
+    gate = Gate(run)
+    gate.look(NAME, now)
+    found = gate.look(NAME, now + 2).candidate
+    assert found is not None
+    assert not found.order_unverified
+
+
 def test_an_old_copied_run_need_not_wait_again(run: Run, checkpoint: Path) -> None:
     touch(checkpoint / "model.safetensors", time.time() - 600)
     found = settle(Gate(run)).candidate

@@ -71,6 +71,18 @@ def literally(made: Any, index: int, ablation: Ablation, means: Any) -> float:
     return float(logits[1] - logits[0])
 
 
+def test_progress_is_told_by_prompts() -> None:
+    made = context(tiny_judge("bert"), random_probes(6), suite=frozenset({"neurons"}))
+    means = made.with_units().unit_means
+    assert means is not None
+    told: list[tuple[int, int]] = []
+    ablations = [Ablation(neurons={1: [3]})]
+    ablated_scores(made.judge, made.encoded, means, ablations, 64, lambda *each: told.append(each))
+    assert [total for _, total in told] == [12] * len(told)
+    done = [count for count, _ in told]
+    assert len(done) > 1 and done == sorted(set(done)) and done[-1] == 12
+
+
 def test_random_controls_are_others_of_the_same_layers() -> None:
     chosen = [(0, 1), (0, 2), (2, 0)]
     drawn = random_like(chosen, chosen, (3, 8), 20, seed=0)

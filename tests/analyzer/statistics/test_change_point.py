@@ -40,6 +40,27 @@ def test_a_series_that_never_moved() -> None:
     assert found.z == pytest.approx(2.5 / (2.0 / 4))
 
 
+def test_the_minimum_exactly_is_not_above_it() -> None:
+    """Changes of -1, then +2: no spread counts as 2 / 4, so z is (2 + 1) / 0.5 = 6; the minimum decides."""
+    assert change_point(after(-1, -1, -1, -1, -1, 2), 2.0) is None
+    assert change_point(after(1, 1, 1, 1, 1, -2), 2.0) is None
+    for newest in (2.01, -2.01):
+        before = -1 if newest > 0 else 1
+        found = change_point(after(*[before] * 5, newest), 2.0)
+        assert found is not None
+        assert found.z == pytest.approx((newest - before) / 0.5)
+
+
+def test_four_deviations_exactly_are_not_above_four() -> None:
+    """Changes of 1, then 3, above the minimum of 2: z is (3 - 1) / 0.5 = 4, and it alone decides."""
+    assert change_point(after(1, 1, 1, 1, 1, 3), 2.0) is None
+    assert change_point(after(-1, -1, -1, -1, -1, -3), 2.0) is None
+    for newest in (3.01, -3.01):
+        found = change_point(after(*[newest / 3.01] * 5, newest), 2.0)
+        assert found is not None
+        assert abs(found.z) == pytest.approx(4.02)
+
+
 def test_too_little_is_known() -> None:
     assert change_point(after(0, 0, 0, 0, 9), 1.0) is None, "four changes before the newest"
     assert change_point(after(0, 0, 0, 0, 0, 9), 1.0) is not None

@@ -87,6 +87,12 @@ def test_what_cannot_be_compared() -> None:
     assert cka_by_point(gram(vectors(8)[None]), gram(vectors(9)[None])) is None
 
 
+def test_four_prompts_are_enough() -> None:
+    x, y = vectors(4, 3), vectors(4, 5, seed=1)
+    expected = literal_hsic(x, y) / (literal_hsic(x, x) * literal_hsic(y, y)) ** 0.5
+    assert cka_by_point(gram(x[None]), gram(y[None])) == [pytest.approx(min(1.0, expected), abs=1e-5)]
+
+
 def test_gram_is_scaled_to_a_mean_diagonal_of_one() -> None:
     found = gram(np.stack([vectors(10), 50 * vectors(10, seed=1)]))
     assert found.shape == (2, 10, 10)

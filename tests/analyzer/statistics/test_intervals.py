@@ -10,7 +10,7 @@ from analyzer.statistics.class_geometry import cosine, dprime, pair_cosine, rece
 from analyzer.statistics.intervals import bootstrap_weights, mean_interval, percentile_interval, wilson_interval
 
 
-@pytest.mark.parametrize(("successes", "count"), [(0, 5), (5, 5), (3, 10), (64, 128)])
+@pytest.mark.parametrize(("successes", "count"), [(0, 5), (5, 5), (1, 9), (8, 9), (3, 10), (64, 128)])
 def test_wilson_equals_scipy(successes: int, count: int) -> None:
     found = wilson_interval(successes, count)
     wanted = binomtest(successes, count).proportion_ci(method="wilson")
@@ -48,6 +48,22 @@ def test_undefined_draws_are_left_out() -> None:
     assert percentile_interval(0.5, np.array([np.nan])).low == 0.5
 
 
+def test_an_interval_holds_its_value() -> None:
+    """Also where no draw comes near it."""
+    found = percentile_interval(1.0, np.array([2.0, 4.0]))
+    assert (found.low, found.value) == (1.0, 1.0)
+    assert found.high == pytest.approx(2 + 0.975 * 2)
+    found = percentile_interval(5.0, np.array([2.0, 4.0]))
+    assert found.low == pytest.approx(2 + 0.025 * 2)
+    assert (found.value, found.high) == (5.0, 5.0)
+
+
+def test_a_draw_is_divided_by_what_it_took() -> None:
+    """Groups of different sizes make draws of different sizes: (3 x 1 + 5) / 4 = 2, and an empty one says nothing."""
+    found = mean_interval(np.array([1.0, 5.0]), np.array([[3.0, 1.0], [0.0, 0.0], [3.0, 1.0]]))
+    assert (found.low, found.value, found.high) == (2.0, 3.0, 3.0)
+
+
 def classes(count: int, width: int, shift: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     vectors = np.random.default_rng(seed).normal(size=(2 * count, width))
     vectors[:count, 0] += shift
@@ -76,6 +92,21 @@ def test_dprime_without_spread() -> None:
     assert dprime(same, labels, 1 - labels)[0] == 0
     apart = same + labels.T
     assert np.isnan(dprime(apart, labels, 1 - labels)[0])
+
+
+def test_one_prompt_of_each_class_has_no_spread() -> None:
+    """Whatever rounding leaves of it."""
+    labels = np.array([[1.0, 0.0]])
+    for seed in range(50):
+        vectors = np.random.default_rng(seed).normal(size=(2, 7))
+        assert np.isnan(dprime(vectors, labels, 1 - labels)[0])
+
+
+def test_recentred_by_hand() -> None:
+    """Squares 1 and 4, mean 2.5, move by 2 - 2.5; undefined draws are left out."""
+    assert recentred(2**0.5, np.array([1.0, np.nan, 2.0])).tolist() == pytest.approx([0.5**0.5, 3.5**0.5])
+    assert recentred(1.0, np.array([1.0, 2.0])).tolist() == pytest.approx([0.0, 2.5**0.5]), "none below 0"
+    assert len(recentred(1.0, np.array([np.nan]))) == 0
 
 
 def test_recentred_draws_lie_around_the_value() -> None:

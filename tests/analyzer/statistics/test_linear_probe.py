@@ -98,6 +98,15 @@ def test_units_join_pairs_and_groups() -> None:
     assert independent_groups(prompts).tolist() == [0, 0, 0, 1, 2]
 
 
+def test_a_pair_and_a_group_of_the_same_name_have_nothing_in_common() -> None:
+    assert independent_groups([probe("a", pair="x"), probe("b", group="x")]).tolist() == [0, 1]
+
+
+def test_of_folds_that_lack_a_class_alike_the_emptiest_one_gets_it() -> None:
+    """Two unsafe prompts fill fold 0; a safe one would leave its own class as even in either."""
+    assert grouped_folds(np.array([1, 1, 0]), np.array([0, 0, 1]), 2).tolist() == [0, 0, 1]
+
+
 def test_folds_keep_units_whole_and_classes_even() -> None:
     random = np.random.default_rng(0)
     unit = np.sort(random.integers(0, 50, 200))
@@ -117,4 +126,10 @@ def test_shuffles_keep_the_design_and_break_the_relation() -> None:
     for number in range(4):
         assert (shuffled[:, fold == number].sum(1) == labels[fold == number].sum()).all()
     assert (shuffled[:, 0:20:2] + shuffled[:, 1:20:2] == 1).all()
+    np.testing.assert_allclose(shuffled.mean(0), 0.5, atol=0.1)
+
+
+def test_a_pair_of_one_class_is_shuffled_like_any_other_prompts() -> None:
+    shuffled = shuffled_labels(np.array([0, 0, 1, 1]), np.zeros(4, dtype=int), ["p", "p", None, None], 400, seed=0)
+    assert (shuffled.sum(1) == 2).all()
     np.testing.assert_allclose(shuffled.mean(0), 0.5, atol=0.1)

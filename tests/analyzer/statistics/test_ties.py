@@ -10,13 +10,14 @@ from analyzer.analyses.comparison import _pair_accuracy, divergence_layer
 from analyzer.model.neuron_readings import Readings
 from analyzer.statistics.auroc import auroc
 from analyzer.statistics.change_point import change_point
+from analyzer.statistics.ranks import spearman
 from analyzer.statistics.significance import rank_test
 from analyzer.statistics.ties import average_ranks, exceeds, gradual_ranks, largest_first
 from analyzer.units.attended_tokens import attended
-from analyzer.units.effects import spearman, strongest
+from analyzer.units.effects import strongest_units
 from analyzer.units.strongest_tokens import _listed
+from shared.findings.comparison import PointComparison
 from shared.findings.parts import Interval
-from shared.views.comparison import PointComparison
 from tests.making.judges import context, random_probes, tiny_judge
 
 pytestmark = pytest.mark.numeric
@@ -86,7 +87,7 @@ def test_lists_keep_the_order_of_what_is_equal() -> None:
 
 def test_the_strongest_units_and_their_prompts() -> None:
     effect = np.array([[1.0, 2.0], [2.0 * (1 + 1e-7), 0.5]])
-    assert strongest(effect, 3) == [(0, 1), (1, 0), (0, 0)]
+    assert strongest_units(effect, 3) == [(0, 1), (1, 0), (0, 0)]
     made = context(tiny_judge("bert"), random_probes(3))
     peak = np.full(6, 1.0) + np.linspace(0, 1e-7, 6)
     shown = _listed(made, peak, np.ones(6, dtype=int), 2)

@@ -33,6 +33,15 @@ def test_backoff_grows_and_ends_in_quarantine(ledger: Ledger) -> None:
     assert known.cause == "failed at 300.0"
 
 
+def test_backoff_grows_by_failures_alone(ledger: Ledger) -> None:
+    """A kill before them says little about the checkpoint."""
+    ledger.start(NAME, "a", 50.0)
+    fail(ledger, 100.0)
+    known = ledger.read(NAME, "a")
+    assert len(known.attempts) == 2
+    assert known.retry_at(5.0) == 101.0 + 5.0
+
+
 def test_an_attempt_counts_before_it_ends(ledger: Ledger) -> None:
     """Whoever is killed in the middle has left a trace; a restart tries again at once, but not forever."""
     for _ in range(MAX_KILLS):
@@ -94,6 +103,21 @@ def test_what_cannot_be_done_outlives_success(ledger: Ledger) -> None:
     assert known.attempts == []
 
 
+def test_everything_that_cannot_be_done_is_remembered(ledger: Ledger) -> None:
+    ledger.start(NAME, "a", 1.0)
+    ledger.cannot(NAME, "layers", "unknown family")
+    ledger.cannot(NAME, "heads", "no heads")
+    assert ledger.read(NAME, "a").cannot == {"layers": "unknown family", "heads": "no heads"}
+
+
+def test_other_names_in_the_folder_are_no_checkpoints(ledger: Ledger) -> None:
+    ledger.start(NAME, "a", 1.0)
+    (ledger.root / "checkpoint-20").mkdir()
+    for stranger in ("notes.json", "checkpoint-30.txt"):
+        (ledger.root / stranger).write_text("{}")
+    assert ledger.checkpoints() == [NAME]
+
+
 def test_success_leaves_nothing(ledger: Ledger) -> None:
     ledger.start(NAME, "a", 1.0)
     ledger.succeed(NAME)
@@ -104,6 +128,8 @@ def test_only_crashes_and_memory_make_batches_smaller(ledger: Ledger) -> None:
     fail(ledger, 1.0, Failure.CRASH)
     fail(ledger, 2.0, Failure.ANALYSIS)
     assert ledger.read(NAME, "a").memory_failures == 1
+    fail(ledger, 3.0, Failure.MEMORY)
+    assert ledger.read(NAME, "a").memory_failures == 2
 
 
 def test_a_torn_file_is_a_fresh_start(ledger: Ledger) -> None:

@@ -49,6 +49,23 @@ def test_silence_loses_it(path: Path) -> None:
     assert first.hold(NOW + TIME_TO_LIVE_S + 2) is not None, "whoever wakes up late must not go on"
 
 
+def test_a_clock_that_is_set_back_renews_it_at_once(path: Path) -> None:
+    """Others judge a heartbeat by their own clock, and one far in the future as little as one long ago."""
+    lease = Lease(path)
+    lease.hold(NOW)
+    assert lease.hold(NOW - 1) is None
+    assert read_record(path, LeaseRecord).heartbeat_at == NOW - 1
+
+
+def test_who_has_lost_it_does_not_have_it_again_when_the_clock_is_set_back(path: Path) -> None:
+    first, second = Lease(path), Lease(path)
+    first.hold(NOW)
+    late = NOW + TIME_TO_LIVE_S + 1
+    assert second.hold(late) is None
+    assert first.hold(late) is not None
+    assert first.hold(NOW + 1) is not None
+
+
 def test_release_hands_it_on(path: Path) -> None:
     first, second = Lease(path), Lease(path)
     first.hold(NOW)
@@ -149,6 +166,29 @@ def test_nobody_breaks_it_while_somebody_else_does(path: Path) -> None:
     last = Lease(path)
     assert last.hold(NOW + TIME_TO_LIVE_S + 1) is not None, "whoever held the guard was killed"
     assert last.hold(NOW + TIME_TO_LIVE_S + 2) is None
+    assert [p.name for p in path.parent.iterdir()] == ["lease.json"]
+
+
+def test_a_guard_from_the_future_does_not_last_forever(path: Path) -> None:
+    write_record(path, record(host="elsewhere", heartbeat_at=NOW - 1000))
+    guard = path.with_name(".lease.breaking")
+    guard.touch()
+    os.utime(guard, (NOW + 1000, NOW + 1000))
+    lease = Lease(path)
+    assert lease.hold(NOW) is not None
+    assert lease.hold(NOW) is None
+
+
+def test_a_filesystem_without_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    first, second = Lease(path), Lease(path)
+    assert first.hold(NOW) is None
+    other = second.hold(NOW)
+    assert other is not None
+    assert other.owner == first.owner
     assert [p.name for p in path.parent.iterdir()] == ["lease.json"]
 
 

@@ -28,9 +28,9 @@ TICK_S = 0.125
 """Seconds between two rounds of the loop here; a sum of these has no rounding error."""
 
 
-def row(state: CheckpointState = CheckpointState.QUEUED, step: int = 10) -> Row:
+def row(state: CheckpointState = CheckpointState.QUEUED, step: int = 10, age_s: float = 100) -> Row:
     name = f"checkpoint-{step}"
-    candidate = Candidate(name, step, None, Path(name), (), complete_at=NOW - 100)
+    candidate = Candidate(name, step, None, Path(name), (), complete_at=NOW - age_s)
     return Row(Point(name, step, None), state, candidate, missing=("tokens",))
 
 
@@ -113,6 +113,15 @@ def test_without_news_only_the_heartbeat(watching: Watching) -> None:
     assert found[0].heartbeat_at == NOW
     assert set(gaps(found)) == {INTERVAL_S - 1}
     assert [status.lag_s for status in found[:2]] == [100.0, 100.0 + INTERVAL_S - 1]
+
+
+def test_the_lag_is_that_of_the_oldest_with_work_left(watching: Watching) -> None:
+    states = [CheckpointState.DONE, CheckpointState.QUARANTINED, CheckpointState.RETRYING, CheckpointState.QUEUED]
+    ages = [400, 300, 200, 100]
+    watching.watched.rows = [row(state, age, age) for state, age in zip(states, ages, strict=True)]
+    status = watching.look()
+    assert status is not None
+    assert (status.lag_checkpoints, status.lag_s) == (2, 200)
 
 
 def test_a_job_without_progress_has_the_same_heartbeat(watching: Watching) -> None:
