@@ -59,7 +59,7 @@ def test_an_interval_holds_its_value() -> None:
 
 
 def test_a_draw_is_divided_by_what_it_took() -> None:
-    """Groups of different sizes make draws of different sizes: (3 x 1 + 5) / 4 = 2, and an empty one says nothing."""
+    """Groups of different sizes make draws of different sizes: (3 x 1 + 5) / 4 = 2; an empty one says nothing."""
     found = mean_interval(np.array([1.0, 5.0]), np.array([[3.0, 1.0], [0.0, 0.0], [3.0, 1.0]]))
     assert (found.low, found.value, found.high) == (2.0, 3.0, 3.0)
 

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from analyzer.statistics.auroc import auroc, fold_auroc
 from analyzer.statistics.folds import grouped_folds, independent_groups, shuffled_labels
-from analyzer.statistics.linear_probe import held_out_decisions, standardised
+from analyzer.statistics.linear_probe import fit_decide, held_out_decisions, standardised
 from tests.making.judges import probe
 
 pytestmark = pytest.mark.numeric
@@ -74,6 +74,28 @@ def test_separable_data_of_any_size_converges() -> None:
     fold = grouped_folds(labels, np.arange(30), 3)
     decisions = held_out_decisions(features, labels[None], fold, c=1e4)[0]
     assert np.isfinite(decisions).all() and fold_auroc(decisions, labels, fold)[0] > 0.9
+
+
+def test_a_newton_step_that_goes_too_far_is_halved() -> None:
+    """Rows of very different size and hardly any regularisation: undamped, the steps run away to 1e20."""
+    random = np.random.default_rng(144)
+    count, width = int(random.integers(4, 16)), int(random.integers(1, 3))
+    features = random.standard_normal((count, width)) * 10.0 ** random.uniform(-1, 2, (count, 1))
+    labels = (random.random(count) < 0.4).astype(int)
+    labels[:2] = 1, 0
+    model = LogisticRegression(C=1e3, tol=1e-9, max_iter=1000, solver="newton-cg").fit(features, labels)
+    found = fit_decide(features, features, labels[None], 1e3)[0]
+    np.testing.assert_allclose(found, model.decision_function(features), rtol=1e-4, atol=1e-3)
+
+
+def test_a_prompt_far_on_the_right_side_costs_nothing() -> None:
+    """Its chance is 1 to the last bit, so that its part of Newton's matrix vanishes."""
+    train, labels = np.array([[-1.0], [1.0], [-2.0], [0.5], [100.0]]), np.array([0, 1, 0, 0, 1])
+    test = np.array([[-1.5], [3.0]])
+    model = LogisticRegression(C=1.0, tol=1e-9, solver="newton-cg").fit(train, labels)
+    assert model.decision_function(train)[-1] > 50
+    found = fit_decide(train, test, labels[None], 1.0)[0]
+    np.testing.assert_allclose(found, model.decision_function(test), atol=1e-4)
 
 
 def test_a_training_fold_with_one_class_gives_no_decision() -> None:

@@ -12,7 +12,7 @@ from analyzer.statistics.auroc import auroc
 from analyzer.statistics.change_point import change_point
 from analyzer.statistics.ranks import spearman
 from analyzer.statistics.significance import rank_test
-from analyzer.statistics.ties import average_ranks, exceeds, gradual_ranks, largest_first
+from analyzer.statistics.ties import RAMP, average_ranks, exceeds, gradual_ranks, gradual_wins, largest_first
 from analyzer.units.attended_tokens import attended
 from analyzer.units.effects import strongest_units
 from analyzer.units.strongest_tokens import _listed
@@ -77,6 +77,14 @@ def test_auroc_of_scores_that_rounding_parts() -> None:
     assert auroc(np.zeros(40), LABELS)[0] == 0.5
 
 
+def test_gradual_wins_by_hand() -> None:
+    """At half of the width a win is 3/4; beyond it a whole one. Scores of 4 have a width of 4 times the ramp."""
+    width = 4 * RAMP
+    found = gradual_wins(np.array([0.0, width / 2, width, 3 * width, -width / 2, -width]), 4.0)
+    assert found.tolist() == pytest.approx([0.5, 0.75, 1, 1, 0.25, 0])
+    assert gradual_wins(np.zeros(2), 0.0).tolist() == [0.5, 0.5]
+
+
 def test_lists_keep_the_order_of_what_is_equal() -> None:
     values = np.array([1.0, 3.0, 2.0, 3.0, np.nan, 3.0, 2.0])
     for seed in range(5):
@@ -97,10 +105,13 @@ def test_the_strongest_units_and_their_prompts() -> None:
 def test_rank_correlation_does_not_read_rounding() -> None:
     assert spearman([1, 1 + 1e-7, 1 - 1e-7], [1, 2, 3]) is None
     assert spearman([0, 1, 1 + 1e-7, 2], [0, 1, 1, 2]) == pytest.approx(1)
+    assert spearman([1e-6, 3e-6, 2e-6], [1, 3, 2]) == pytest.approx(1), "a share of the largest, however small"
+    assert spearman([1e6, 1e6 + 0.1, 1e6 - 0.1], [1, 2, 3]) is None
 
 
 def test_a_threshold_is_passed_by_more_than_rounding() -> None:
     assert not exceeds(0.1 + 0.2, 0.3) and exceeds(0.3001, 0.3)
+    assert not exceeds(1e12 + 1, 1e12) and exceeds(2e-12, 1e-12), "rounding is a share of the numbers"
     for before, now in ((0.70, 0.75), (0.65, 0.70), (0.1, 0.15)):  # each exactly the minimum, but for the last bit
         assert change_point([before] * 8 + [now], 0.05) is None
         assert change_point([before] * 8 + [now + 0.001], 0.05) is not None

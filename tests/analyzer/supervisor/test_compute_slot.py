@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +30,11 @@ def at(clock: str) -> float:
         ("22:00-06:00", "05:59", True),
         ("22:00-06:00", "06:00", False),
         ("22:00-06:00", "12:00", False),
+        ("22:00-06:00", "22:00", True),
+        ("22:00-06:00", "21:59", False),
+        ("09:00-17:30", "09:00", True),
+        ("09:00-09:00", "09:00", False),
+        ("09:00-09:00", "12:00", False),
         ("09:00-17:30", "17:29", True),
         ("09:00-17:30", "17:30", False),
         ("09:00-17:30", "08:59", False),
@@ -57,4 +65,53 @@ def test_an_idle_cpu_is_told_from_its_times(monkeypatch: pytest.MonkeyPatch) -> 
     assert not slot.open(0.0, False), "one look says nothing"
     assert not slot.open(6.0, False), "8 of 10 seconds were work"
     assert not slot.open(6.1, False), "the last look still holds"
-    assert slot.open(12.0, False)
+    assert slot.open(11.0, False), "for five seconds"
+
+
+def test_a_clock_of_the_cpu_that_stands_still_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    import psutil
+
+    times = psutil.cpu_times()
+    still = type(times)(*([10.0] * len(times)))
+    monkeypatch.setattr(psutil, "cpu_times", lambda: still)
+    slot = Slot("idle")
+    assert not slot.open(0.0, False)
+    assert not slot.open(6.0, False)
+
+
+@pytest.fixture
+def smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An nvidia-smi that lists the processes in a file, and fails without it."""
+    listed = tmp_path / "listed"
+    command = tmp_path / "nvidia-smi"
+    command.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nexec cat {listed}\n')
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    return listed
+
+
+def test_a_gpu_is_idle_while_nobody_but_us_computes_on_it(smi: Path) -> None:
+    smi.write_text("")
+    assert Slot("idle", "cuda").open(0.0, False)
+    assert "--id=0" in (smi.parent / "asked").read_text()
+    smi.write_text(f"{os.getpid()}\n")
+    assert Slot("idle", "cuda:1").open(0.0, False)
+    assert "--id=1" in (smi.parent / "asked").read_text()
+    smi.write_text(f"{os.getpid()}\n{os.getppid()}\n")
+    assert not Slot("idle", "cuda").open(0.0, False)
+
+
+def test_our_workers_are_us(smi: Path) -> None:
+    worker = subprocess.Popen(["sleep", "60"])
+    try:
+        smi.write_text(f"{worker.pid}\n")
+        assert Slot("idle", "cuda").open(0.0, False)
+    finally:
+        worker.kill()
+        worker.wait()
+
+
+def test_a_gpu_of_which_nobody_can_tell_is_never_idle(smi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not Slot("idle", "cuda").open(0.0, False), "nvidia-smi fails"
+    monkeypatch.setenv("PATH", "")
+    assert not Slot("idle", "cuda").open(0.0, False), "there is none"

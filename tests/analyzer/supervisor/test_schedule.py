@@ -33,11 +33,17 @@ def test_interval_inside_epochs_takes_the_first_at_or_after() -> None:
 def test_interval_tolerates_rounding_and_unknown_epochs() -> None:
     assert wanted(points(0.9999, 1.9999, 3.0), interval=2) == [0, 1]
     assert wanted(points(None, None, None), interval=5) == [0, 1, 2]
+    assert wanted(points(1, None, 2), interval=5) == [0, 1, 2], "better one too many than none"
 
 
 def test_every_nth() -> None:
     assert wanted(points(1, 2, 3, 4, 5, 6), "every:2") == [0, 2, 4]
     assert wanted(points(1, 2, 3, 4, 5, 6), "every:4", over=True) == [0, 4, 5]
+
+
+def test_every_nth_is_counted_in_checkpoints_not_in_steps() -> None:
+    found = [Point(f"checkpoint-{step}", step, None) for step in (10, 20, 30, 40)]
+    assert wanted(found, "every:2") == [10, 30]
 
 
 def test_order() -> None:
