@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -151,8 +151,7 @@ def _writes(layers: Sequence[nn.Module], block: BlockPaths | None) -> list[nn.Mo
 
 def _pooling(family: Family, config: Any) -> Pooling:
     said = getattr(config, family.pooling_option, None) if family.pooling_option else None
-    known: tuple[Pooling, ...] = get_args(Pooling)
-    return next((pooling for pooling in known if pooling == said), family.pooling)
+    return cast(Pooling, said) if said in get_args(Pooling) else family.pooling
 
 
 def _unknown(model: nn.Module, name: str, pad_id: int) -> Anatomy:
