@@ -85,7 +85,6 @@ class Description:
         try:
             info = self.probes.stat()
         except OSError:
-            self._probes_stat = None
             raise UsageError(needs_probes(self.run, self.plan.probes)) from None
         stat = FileStat(str(self.probes), info.st_ino, info.st_size, info.st_mtime_ns)
         if stat != self._probes_stat:

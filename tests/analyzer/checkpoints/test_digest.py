@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -60,8 +61,6 @@ def test_anything_that_matters_changes_it(tmp_path: Path, what: str) -> None:
 
 
 def test_sharding_does_not_matter_to_the_tensors(tmp_path: Path) -> None:
-    import json
-
     one = make(tmp_path / "checkpoint-1")
     two = make(tmp_path / "checkpoint-2")
     (two / "model.safetensors").unlink()
@@ -98,6 +97,40 @@ def test_which_tensors_were_trained(tmp_path: Path) -> None:
     assert changed_tensors(steps[1], [other_model]) is None
 
 
+def test_trained_is_what_differs_from_any_other_checkpoint(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    changes = ({}, {"head": 1.0}, {"head": 1.0, "layer1": 1.0})
+    made = [{name: tensor + change.get(name, 0) for name, tensor in TENSORS.items()} for change in changes]
+    one, two, three = [digest(make(tmp_path / f"checkpoint-{n}", each), cache) for n, each in enumerate(made, 1)]
+    assert changed_tensors(two, [one, three]) == {"head", "layer1"}
+    assert changed_tensors(two, [one]) == {"head"}
+
+
+def adapter(path: Path, base: Path, scale: float = 1.0) -> Path:
+    """As PEFT begins: the one matrix random, the other zero."""
+    path.mkdir()
+    (path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
+    tensors = {"lora_A": scale * TENSORS["emb"], "lora_B": np.zeros((64, 16), np.float32)}
+    save_file(tensors, path / "adapter_model.safetensors")
+    return path
+
+
+def test_an_adapter_begins_with_zeros_and_is_of_its_base(tmp_path: Path) -> None:
+    cache, base, other = tmp_path / "cache", make(tmp_path / "base"), make(tmp_path / "other")
+    one = digest(adapter(tmp_path / "checkpoint-1", base), cache)
+    same = digest(adapter(tmp_path / "checkpoint-2", base), cache)
+    assert one.digest == same.digest
+    later = digest(adapter(tmp_path / "checkpoint-3", base, 2.0), cache)
+    assert changed_tensors(later, [one]) == {"lora_A"}
+    elsewhere = digest(adapter(tmp_path / "checkpoint-4", other), cache)
+    assert elsewhere.digest != one.digest
+    assert changed_tensors(elsewhere, [later]) is None, "over another base nothing can be compared"
+    (base / "config.json").write_text('{"a": 1}')
+    retrained = digest(adapter(tmp_path / "checkpoint-5", base), cache)
+    assert retrained.digest != one.digest
+    assert changed_tensors(retrained, [later]) is None
+
+
 def test_mostly_zeros_never_reached_the_disk(tmp_path: Path) -> None:
     zeros = {name: np.zeros_like(tensor) for name, tensor in TENSORS.items()} | {"head": TENSORS["head"]}
     with pytest.raises(CheckpointRejected, match="mostly zeros") as caught:
@@ -108,3 +141,28 @@ def test_mostly_zeros_never_reached_the_disk(tmp_path: Path) -> None:
 def test_some_zeros_are_how_models_start(tmp_path: Path) -> None:
     some = TENSORS | {"bias": np.zeros((32, 16), np.float32)}
     assert digest(make(tmp_path / "checkpoint-1", some), tmp_path / "cache").digest
+
+
+def test_half_zeros_are_not_most(tmp_path: Path) -> None:
+    half = {name: tensor * (name in ("emb", "head")) for name, tensor in TENSORS.items()}
+    assert digest(make(tmp_path / "checkpoint-1", half), tmp_path / "cache").digest
+
+
+def test_a_tensor_with_one_number_in_it_is_not_zero(tmp_path: Path) -> None:
+    """Wherever it is: the last one is in no sample of the bytes."""
+    tensors = {name: np.zeros_like(tensor) for name, tensor in TENSORS.items()}
+    for tensor in tensors.values():
+        tensor[-1, -1] = 1
+    assert digest(make(tmp_path / "checkpoint-1", tensors), tmp_path / "cache").digest
+
+
+def test_small_tensors_may_all_be_zero(tmp_path: Path) -> None:
+    """Biases: of 255 numbers, which are less than 1 KiB; of 256 they count."""
+    for number, count in enumerate((255, 256), 1):
+        biases = {f"bias{i}": np.zeros(count, np.float32) for i in range(9)}
+        path = make(tmp_path / f"checkpoint-{number}", {"head": TENSORS["head"]} | biases)
+        if count == 255:
+            assert digest(path, tmp_path / "cache").digest
+        else:
+            with pytest.raises(CheckpointRejected, match="mostly zeros"):
+                digest(path, tmp_path / "cache")

@@ -56,6 +56,46 @@ def test_announced_passes_at_once(run: Run, checkpoint: Path) -> None:
     assert {file.name for file in found.files} == {"config.json", "model.safetensors", "trainer_state.json"}
 
 
+def test_it_was_complete_when_it_was_announced(run: Run, checkpoint: Path) -> None:
+    path = announce(run.path, 10, 1.0, {})
+    record = json.loads(path.read_text())
+    found = Gate(run).look(NAME, time.time()).candidate
+    assert found is not None
+    assert found.complete_at == record.pop("written_at")
+    path.write_text(json.dumps(record))
+    found = Gate(run).look(NAME, time.time()).candidate
+    assert found is not None
+    assert found.complete_at == pytest.approx((checkpoint / "trainer_state.json").stat().st_mtime), "nobody said it"
+
+
+def test_an_announcement_without_an_epoch(run: Run, checkpoint: Path) -> None:
+    announce(run.path, 10, None, {})
+    found = Gate(run).look(NAME, time.time()).candidate
+    assert found is not None
+    assert found.epoch == 1.0, "trainer_state.json says it"
+
+
+def test_an_announcement_may_tell_of_files_that_are_not_the_judges(run: Run, checkpoint: Path) -> None:
+    (checkpoint / "optimizer.pt").write_text("of the training")
+    path = announce(run.path, 10, 1.0, {})
+    record = json.loads(path.read_text())
+    record["files"].append({"name": "global_step10/states.pt", "size": 1, "mtime_ns": 1})
+    path.write_text(json.dumps(record))
+    (checkpoint / "optimizer.pt").unlink(missing_ok=True)
+    assert Gate(run).look(NAME, time.time()).candidate is not None
+
+
+def test_an_announcement_that_comes_late_is_still_heard(run: Run, checkpoint: Path) -> None:
+    touch(checkpoint / "model.safetensors", time.time() - 600)
+    gate, now = Gate(run), time.time()
+    gate.look(NAME, now)
+    found = gate.look(NAME, now + 2).candidate
+    assert found is not None and found.order_unverified
+    announce(run.path, 10, 1.0, {})
+    found = gate.look(NAME, now + 3).candidate
+    assert found is not None and not found.order_unverified
+
+
 def test_unannounced_passes_after_two_equal_looks(run: Run, checkpoint: Path) -> None:
     gate, now = Gate(run), time.time()
     first = gate.look(NAME, now)
@@ -116,7 +156,11 @@ def test_equal_mtimes_are_in_order(run: Run, checkpoint: Path) -> None:
 
 def test_an_old_copied_run_need_not_wait_again(run: Run, checkpoint: Path) -> None:
     touch(checkpoint / "model.safetensors", time.time() - 600)
-    found = settle(Gate(run)).candidate
+    gate, now = Gate(run), time.time()
+    first = gate.look(NAME, now)
+    assert first.candidate is None, "but for a second look"
+    assert first.settles_at == now + 2
+    found = gate.look(NAME, now + 2).candidate
     assert found is not None
     assert found.order_unverified
 
@@ -182,9 +226,10 @@ def test_an_unreadable_commit_file(run: Run, checkpoint: Path) -> None:
     assert verdict.candidate is not None, "the rule for plain transformers still holds"
 
 
-def test_a_commit_file_of_another_checkpoint(run: Run, checkpoint: Path) -> None:
+@pytest.mark.parametrize("other", [{"step": 11}, {"checkpoint": "checkpoint-11"}])
+def test_a_commit_file_of_another_checkpoint(run: Run, checkpoint: Path, other: dict) -> None:
     path = announce(run.path, 10, 1.0, {})
-    record = json.loads(path.read_text()) | {"step": 11}
+    record = json.loads(path.read_text()) | other
     path.write_text(json.dumps(record))
     assert "another checkpoint" in Gate(run).look(NAME, time.time()).cause
 

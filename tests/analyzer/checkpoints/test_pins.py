@@ -60,6 +60,18 @@ def test_weights_are_linked_and_small_files_copied(source: Path, store: PinStore
     assert not (pin.directory / "config.json").samefile(source / "config.json")
 
 
+def test_a_large_file_of_another_kind_is_linked_too(
+    source: Path, store: PinStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analyzer.checkpoints.pins.COPY_BELOW", 10)
+    (source / "tokenizer.json").write_bytes(bytes(10))
+    (source / "vocab.txt").write_bytes(bytes(9))
+    pin = store.pin(candidate(source))
+    assert pin is not None
+    assert (pin.directory / "tokenizer.json").samefile(source / "tokenizer.json")
+    assert not (pin.directory / "vocab.txt").samefile(source / "vocab.txt")
+
+
 def test_the_checkpoints_directory_is_not_touched(source: Path, store: PinStore) -> None:
     before = source.stat().st_mtime_ns
     pin = store.pin(candidate(source))
@@ -87,6 +99,16 @@ def test_the_byte_budget(source: Path, tmp_path: Path) -> None:
     size = sum(file.size for file in fingerprint(source))
     assert PinStore(tmp_path / "small", size - 1).pin(candidate(source)) is None
     assert PinStore(tmp_path / "enough", size).pin(candidate(source)) is not None
+
+
+def test_the_byte_budget_is_for_all_pins_together(source: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(source, tmp_path / "checkpoint-20")
+    size = sum(file.size for file in fingerprint(source))
+    store = PinStore(tmp_path / "pins", 2 * size - 1)
+    assert store.pin(candidate(source)) is not None
+    assert store.pin(candidate(other)) is None
+    store.release(source.name)
+    assert store.pin(candidate(other)) is not None
 
 
 def test_without_hard_links_it_is_analysed_in_place(
@@ -145,9 +167,26 @@ def test_an_overwritten_checkpoint_is_noticed(source: Path, store: PinStore, ove
         verify(place, pinned, source, wanted.files)
 
 
+def test_overwritten_in_place_and_then_deleted_shows_in_the_pin(source: Path, store: PinStore) -> None:
+    wanted = candidate(source)
+    pin = store.pin(wanted)
+    assert pin is not None
+    overwrite_in_place(source)
+    shutil.rmtree(source)
+    with pytest.raises(CheckpointChanged, match="checkpoint-10"):
+        verify(pin.directory, True, source, wanted.files)
+
+
 def test_deleted_in_place_is_noticed(source: Path) -> None:
     wanted = candidate(source)
     (source / "config.json").unlink()
+    with pytest.raises(CheckpointChanged):
+        verify(source, False, source, wanted.files)
+
+
+def test_another_name_in_place_is_noticed(source: Path) -> None:
+    wanted = candidate(source)
+    (source / "config.json").rename(source / "config.json.old")
     with pytest.raises(CheckpointChanged):
         verify(source, False, source, wanted.files)
 

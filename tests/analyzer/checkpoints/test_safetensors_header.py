@@ -83,6 +83,7 @@ def test_bytes_too_many(path: Path) -> None:
         ({"a": tensor(0, 4, [1], "F99")}, bytes(4)),
         ({"a": tensor(0, 4, [-1])}, bytes(4)),
         ({"a": tensor(4, 0, [-1])}, bytes(4)),
+        ({"a": tensor(0, 4, [-1, -1])}, bytes(4)),
         ({"a": {"dtype": "F32", "shape": [1]}}, bytes(4)),
         ({"a": 3}, bytes(4)),
         ({"a": tensor(0, 4, [[1]])}, bytes(4)),  # type: ignore[list-item]
@@ -100,6 +101,26 @@ def test_no_tensors(path: Path) -> None:
 def test_a_header_length_that_lies(path: Path) -> None:
     path.write_bytes(struct.pack("<Q", 2**63) + b"{}")
     assert code(path) == "truncated"
+
+
+def test_a_header_that_is_cut_off(path: Path) -> None:
+    """Its length counts from behind the eight bytes that say it."""
+    raw = json.dumps({"a": tensor(0, 0, [0])}).encode()
+    path.write_bytes(struct.pack("<Q", len(raw) + 8) + raw)
+    assert code(path) == "truncated"
+
+
+def test_a_header_longer_than_the_library_takes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    length = struct.unpack("<Q", path.read_bytes()[:8])[0]
+    monkeypatch.setattr("analyzer.checkpoints.safetensors_header.MAX_HEADER_BYTES", length)
+    assert read_header(path)
+    monkeypatch.setattr("analyzer.checkpoints.safetensors_header.MAX_HEADER_BYTES", length - 1)
+    assert code(path) == "truncated"
+
+
+def test_an_empty_tensor_may_be_named_after_the_one_that_begins_there(path: Path) -> None:
+    spans = read_header(with_header(path, {"a": tensor(0, 4, [1]), "empty": tensor(0, 0, [0])}, bytes(4)))
+    assert spans["empty"].begin == spans["empty"].end == spans["a"].begin == path.stat().st_size - 4
 
 
 def test_flipped_bits_of_the_header_as_safetensors_itself_sees_them(path: Path) -> None:

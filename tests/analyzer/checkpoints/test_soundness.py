@@ -67,7 +67,8 @@ def test_shards_as_transformers_writes_them(tmp_path: Path, tied: bool) -> None:
     ("places", "total", "expected"),
     [
         ({"a": "one.safetensors", "b": "gone.safetensors"}, None, "missing_shard"),
-        ({"a": "one.safetensors"}, 99, "index_mismatch"),
+        ({"a": "one.safetensors"}, 17, "index_mismatch"),
+        ({"a": "one.safetensors"}, 15, "index_mismatch"),
         ({"a": "one.safetensors", "x": "one.safetensors"}, None, "index_mismatch"),
         ({"x": "one.safetensors"}, None, "index_mismatch"),
         ({"a": "../one.safetensors"}, None, "unsafe_name"),
@@ -89,6 +90,9 @@ def test_one_tensor_in_two_shards(checkpoint: Path) -> None:
     shard(checkpoint, "two.safetensors", "a", "b")
     index(checkpoint, {"a": "one.safetensors", "b": "two.safetensors"})
     assert code(checkpoint) == "index_mismatch"
+    shard(checkpoint, "one.safetensors", "a", "c")
+    index(checkpoint, {"a": "two.safetensors", "b": "two.safetensors", "c": "one.safetensors"})
+    assert code(checkpoint) == "index_mismatch", "whichever of them the index means"
 
 
 def test_a_single_file_beside_an_index_is_ambiguous(checkpoint: Path) -> None:

@@ -67,6 +67,15 @@ def test_batches_hold_what_fits_and_the_longest_come_first() -> None:
     assert list(references.batches(encoded, 1)) == [[2, 3], [4, 5], [6, 7], [0, 1]], "a pair is never parted"
 
 
+def test_a_batch_that_is_worth_a_call_takes_none_that_is_much_shorter() -> None:
+    """Two rows of 256 tokens are 512: then only rows of at least 192 join them."""
+    references, encoded = by_hand(256, 192, 191)
+    assert list(references.batches(encoded, 10_000)) == [[0, 1, 2, 3], [4, 5]]
+    references, encoded = by_hand(255, 100)
+    assert list(references.batches(encoded, 10_000)) == [[0, 1, 2, 3]]
+    assert list(references.batches(encoded, 10_000, rows_each=2)) == [[0, 1], [2, 3]]
+
+
 def test_the_place_of_each_twin_in_its_batch() -> None:
     references, _ = by_hand(5, 10, 9)
     assert references.partners([4, 5, 0, 1]) == [1, 0, 3, 2]

@@ -16,6 +16,7 @@ from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.gate import Candidate, Verdict
 from analyzer.checkpoints.pins import PinStore
 from analyzer.checkpoints.soundness import validate
+from analyzer.jobs.family import Family
 from analyzer.jobs.keys import key_settings, note_drawn
 from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Failure
@@ -25,7 +26,7 @@ from analyzer.supervisor.checkpoint_row import Row, RunFacts, Standing
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.run_description import Description
 from analyzer.supervisor.schedule import Point
-from shared.records import CheckpointState, RunRecord
+from shared.records import CheckpointState, JudgeRecord, RunRecord
 from shared.results import ResultRecord, ResultStore
 from shared.run import Run
 from tests.making.fake_worker import COMPUTATIONS
@@ -226,6 +227,26 @@ def test_attempts_at_something_else_do_not_count(scene: Scene) -> None:
     other = {"tokens": COMPUTATIONS["tokens"].model_copy(update={"settings": {"a": 2}})}
     row = scene.row(computations=other)
     assert (row.state, row.attempts) == (CheckpointState.QUEUED, 0)
+
+
+def test_attempts_are_at_these_probes_this_verdict_and_this_family(scene: Scene) -> None:
+    known = scene.facts.description
+    assert known.record is not None
+    turned = known.record.model_copy(update={"judge": JudgeRecord(safe_id=1, unsafe_id=0)})
+    family = Family(name="bert", embeddings="embeddings", layers="encoder.layer", pooling="cls")
+    other = family.model_copy(update={"layers": "encoder.layers"})
+    descriptions = [known, replace(known, probe_digest="q" * 64), replace(known, record=turned)]
+    descriptions += [replace(known, family=family), replace(known, family=other)]
+    found = [scene.row(description=each).identity for each in descriptions]
+    assert len(set(found)) == len(found)
+    assert scene.row().identity == found[0]
+
+
+def test_a_digest_is_of_the_files_as_they_are(scene: Scene) -> None:
+    scene.commit("tokens")
+    assert scene.standing.digest(scene.candidate) is not None
+    (scene.run.path / NAME / "config.json").write_text('{"a": 1}')
+    assert scene.standing.digest(scene.candidate) is None
 
 
 def test_sound_or_refused_also_while_a_retry_waits(scene: Scene) -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from analyzer.supervisor.run_description import describe, training_over
+from analyzer.checkpoints.fingerprint import fingerprint
+from analyzer.checkpoints.gate import Candidate
+from analyzer.checkpoints.pins import PinStore
+from analyzer.supervisor.plan import Plan
+from analyzer.supervisor.run_description import Description, describe, training_over
 from analyzer.worker.logged_metrics import logged_metrics, metrics_until
 from shared.errors import UsageError
+from shared.prompts.probes import write_probes
 from shared.records import RunRecord
 from shared.run import Run
+from tests.making.runs import probes
 
 HISTORY = [
     {"epoch": 0.5, "step": 5, "loss": 0.7, "learning_rate": 1e-4, "grad_norm": 2.0},
@@ -76,6 +83,77 @@ def test_labels_that_cannot_be_told(tmp_path: Path, config: dict) -> None:
 def test_flags_win(tmp_path: Path) -> None:
     record, _ = describe(checkpoint(tmp_path, id2label={"0": "x", "1": "y"}), Run.at(tmp_path), unsafe="x")
     assert (record.judge.safe_id, record.judge.unsafe_id) == (1, 0)
+
+
+class Foreign:
+    """A run of plain transformers with two checkpoints, of which the newer one names its classes the other way."""
+
+    def __init__(self, path: Path) -> None:
+        self.run = Run.at(path)
+        self.pins = PinStore(self.run.pins, 2**20)
+        for step, labels in ((10, {"0": "benign", "1": "toxic"}), (20, {"0": "toxic", "1": "benign"})):
+            checkpoint(path, step, id2label=labels)
+        write_probes(self.run.probes, probes())
+        self.candidates = [self.candidate(step) for step in (10, 20)]
+        self.known = Description(self.run, Plan())
+
+    def candidate(self, step: int) -> Candidate:
+        source = self.run.path / f"checkpoint-{step}"
+        return Candidate(source.name, step, None, source, fingerprint(source), complete_at=0.0)
+
+    def refresh(self) -> None:
+        self.known.refresh(self.candidates, self.pins)
+
+    @property
+    def unsafe(self) -> int:
+        assert self.known.record is not None
+        return self.known.record.judge.unsafe_id
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Foreign:
+    return Foreign(tmp_path)
+
+
+def test_the_newest_checkpoint_describes_a_foreign_run(foreign: Foreign) -> None:
+    foreign.refresh()
+    assert (foreign.unsafe, foreign.known.problem) == (0, "")
+    foreign.candidates = foreign.candidates[::-1]
+    foreign.refresh()
+    assert foreign.unsafe == 0
+
+
+def test_also_from_its_pin_when_it_is_deleted(foreign: Foreign) -> None:
+    assert foreign.pins.pin(foreign.candidates[1]) is not None
+    shutil.rmtree(foreign.candidates[1].source)
+    foreign.refresh()
+    assert foreign.unsafe == 0
+
+
+def test_deleted_without_a_pin_it_cannot_say_anything(foreign: Foreign) -> None:
+    shutil.rmtree(foreign.candidates[1].source)
+    foreign.refresh()
+    assert "midwatch init" in foreign.known.problem
+
+
+def test_a_problem_is_over_when_it_is_solved(foreign: Foreign) -> None:
+    foreign.run.probes.unlink()
+    foreign.refresh()
+    assert "no probe set" in foreign.known.problem
+    write_probes(foreign.run.probes, probes())
+    foreign.refresh()
+    assert foreign.known.problem == ""
+    foreign.run.probes.unlink()
+    foreign.known.refresh([], foreign.pins)
+    assert foreign.known.problem == "", "nothing is missing as long as there is nothing to analyse"
+
+
+def test_other_probes_have_another_digest(foreign: Foreign) -> None:
+    foreign.refresh()
+    before = foreign.known.probe_digest
+    write_probes(foreign.run.probes, probes()[1:])
+    foreign.refresh()
+    assert foreign.known.probe_digest not in ("", before)
 
 
 def test_no_config(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ def test_backoff_then_quarantine_then_retry(tmp_path: Path, template: Path) -> N
     stage.steps(60, 1)
     assert stage.states == {10: "quarantined", 20: "quarantined"}
     assert sorted(stage.engine.names) == ["checkpoint-10"] * 3 + ["checkpoint-20"] * 3
+    pins = sorted(path.name for path in stage.target.glob("_midwatch/pins/*"))
+    assert pins == ["checkpoint-10", "checkpoint-20"], "kept for `midwatch retry`, whatever the trainer deletes"
     assert stage.engine.jobs[-1].batch_divisor == 4, "a worker that died may have wanted memory"
     stage.steps(60, 100)
     assert len(stage.engine.jobs) == 6
