@@ -45,7 +45,7 @@ def q_values(p: np.ndarray) -> np.ndarray:
     order = np.argsort(p)
     scaled = p[order] * count / np.arange(1, count + 1)
     found = np.empty(count)
-    found[order] = np.minimum.accumulate(scaled[::-1])[::-1].clip(max=1.0)
+    found[order] = np.minimum.accumulate(scaled[::-1])[::-1]
     return found
 
 

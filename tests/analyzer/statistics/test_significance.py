@@ -35,6 +35,21 @@ def test_a_constant_neuron_says_nothing() -> None:
     assert found[0] == 0.5 and p[0] == 1
 
 
+def test_labels_that_are_exactly_in_balance_have_a_p_value_of_one() -> None:
+    """U is 2 of 4 pairs: the correction for continuity goes no further than that."""
+    found, p = rank_test(np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([1, 0, 0, 1]))
+    assert (found[0], p[0]) == (0.5, 1.0)
+
+
+def test_a_rate_that_is_just_reached_is_reached() -> None:
+    random = np.random.default_rng(0)
+    labels = np.array([0, 1] * 15)
+    ranks = average_ranks(random.normal(size=(30, 20)) + np.outer(labels, np.linspace(0, 2, 20)))
+    q = q_values(rank_test(ranks, labels)[1])
+    rate = float(np.sort(q)[9])
+    assert shuffled_discoveries(ranks, labels[None], rate) == [int((q <= rate).sum())]
+
+
 def test_shuffles_find_what_is_there_and_nothing_else() -> None:
     random = np.random.default_rng(0)
     labels = np.array([0, 1] * 30)

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.jobs.messages import Event
+from analyzer.supervisor.checkpoint_row import Row
 from analyzer.supervisor.plan import Plan
+from analyzer.supervisor.schedule import Point
 from shared.errors import RunError, UsageError
+from shared.records import CheckpointState
 from tests.making.runs import describe, make_old, probes, snapshot
 from tests.making.stage import ANALYSES, Stage
 
@@ -161,3 +165,35 @@ def test_heartbeat_without_news(stage: Stage) -> None:
         beats.add(stage.status.heartbeat_at)
     assert stage.now - max(beats) <= stage.status.interval_s
     assert len(beats) >= 5
+
+
+def test_what_is_said_of_an_earlier_job_is_not_of_this_one(stage: Stage) -> None:
+    stage.engine.held = True
+    stage.add(10)
+    stage.step()
+    stage.supervisor.take(Event(kind="finished", job="an earlier one"), stage.now)
+    assert stage.supervisor.running is not None
+    stage.engine.held = False
+    stage.steps(2)
+    assert stage.states == {10: "done"}
+
+
+def test_when_it_looks_again_without_an_event(stage: Stage) -> None:
+    """At the next moment that a row names, else after `rescan_s`, or rarely enough where a scan takes long."""
+    stage.steps(2)
+    supervisor, now = stage.supervisor, stage.now
+    (watched,) = supervisor.runs.values()
+
+    def due(*times: float, scan_s: float = 0.0) -> float:
+        watched.rows = [
+            Row(Point(f"checkpoint-{n}", n, None), CheckpointState.INCOMPLETE, settles_at=time)
+            for n, time in enumerate(times, 1)
+        ]
+        supervisor._scan_s = scan_s
+        return supervisor.due - now
+
+    assert due() == stage.plan.rescan_s
+    assert due(now + 2, now + 1) == 1
+    assert due(now, now - 5) == stage.plan.rescan_s, "what is past is not waited for again and again"
+    assert due(scan_s=1.0) == pytest.approx(100), "a hundredth of a core"
+    assert due(now + 1, scan_s=1.0) == 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from analyzer.checkpoints.digest import ContentDigest
+from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.gate import Candidate
 from analyzer.jobs.lineage import COMPARING
 from analyzer.supervisor.checkpoint_row import Row
@@ -69,3 +71,23 @@ def test_what_another_analyzer_left_half_made_is_removed_when_we_come_back(watch
     watched.scan({}, lost + TIME_TO_LIVE_S + 1)
     assert watched.other is None
     assert not left.exists()
+
+
+def test_a_training_of_which_nothing_is_complete_yet_is_not_over(watched: WatchedRun) -> None:
+    (watched.run.path / "checkpoint-10").mkdir()
+    watched.scan({}, NOW)
+    assert not watched.training_over
+
+
+def test_a_pin_of_files_that_are_no_longer_there_is_let_go(watched: WatchedRun) -> None:
+    source = watched.run.path / "checkpoint-10"
+    source.mkdir()
+    (source / "config.json").write_text("{}")
+    found = Candidate("checkpoint-10", 10, None, source, fingerprint(source), complete_at=NOW)
+    assert watched.pins.pin(found) is not None
+    watched.rows = [replace(row(10), candidate=found)]
+    watched._collect_pins()
+    assert watched.pins.get("checkpoint-10") is not None
+    watched.rows = [replace(row(10), candidate=replace(found, files=()))]
+    watched._collect_pins()
+    assert watched.pins.get("checkpoint-10") is None

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.jobs.messages import Event, Failure
+from analyzer.jobs.messages import Event, Failure, Job
 from analyzer.supervisor.attempts import Ledger
+from analyzer.supervisor.disk_pause import FIRST_PAUSE_S
 from analyzer.supervisor.plan import Plan
 from shared.errors import MidwatchError, RunError
 from shared.records import CheckpointState
 from shared.run import Run
-from tests.making.fake_engine import FakeEngine, failing, work
+from tests.making.fake_engine import Behaviour, FakeEngine, failing, work
 from tests.making.runs import describe
 from tests.making.stage import Stage
 
@@ -60,6 +61,38 @@ def test_one_failing_analysis_does_not_cost_the_others(stage: Stage) -> None:
     assert (row.state, row.attempts) == (CheckpointState.QUARANTINED, 3)
     assert (row.done, row.missing) == (["layers"], ["tokens"])
     assert row.cause == "tokens: ValueError: no"
+
+
+def dying(job: Job) -> list[Event]:
+    """The first analysis is committed; then the worker dies."""
+    events = work(job.model_copy(update={"analyses": job.analyses[:1]}))
+    died = Event(kind="failed", job=job.id, failure=Failure.CRASH, cause="dead")
+    return [*events[:-1], died, events[-1]]
+
+
+def in_turn(stage: Stage, *behaviours: Behaviour) -> None:
+    """Each job is done the next way, and the last way from then on."""
+    left = list(behaviours)
+    stage.engine.behaviour = lambda job: (left.pop(0) if len(left) > 1 else left[0])(job)
+
+
+def test_a_committed_result_makes_up_for_what_failed_before(stage: Stage) -> None:
+    """Two failures, and a third one that got on: that is the first of what is left."""
+    dead = failing(Failure.CRASH, "dead")
+    in_turn(stage, dead, dead, dying, dead, work)
+    stage.add(10)
+    stage.steps(60)
+    assert stage.states == {10: "done"}
+    assert len(stage.engine.jobs) == 5
+
+
+def test_a_change_meanwhile_does_not_make_up_for_what_failed_before(stage: Stage) -> None:
+    dead = failing(Failure.CRASH, "dead")
+    in_turn(stage, dead, dead, failing(Failure.CHANGED, "overwritten"), dead)
+    stage.add(10)
+    stage.steps(100)
+    assert stage.states == {10: "quarantined"}
+    assert len(stage.engine.jobs) == 4
 
 
 def test_what_cannot_be_computed_is_explained_and_not_tried_again(stage: Stage) -> None:
@@ -118,6 +151,8 @@ def test_a_full_disk_pauses_and_uses_no_attempt(stage: Stage) -> None:
     stage.steps(30, 1)
     assert stage.states == {10: "done"}
     assert stage.status.state == "idle"
+    stage.supervisor.pause.hit("full", stage.target, stage.now)
+    assert stage.supervisor.pause.over(stage.now + FIRST_PAUSE_S), "after a result the next pause is short again"
 
 
 def test_our_folder_becomes_unwritable(stage: Stage) -> None:

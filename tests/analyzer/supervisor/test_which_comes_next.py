@@ -65,6 +65,15 @@ def test_rotation_does_not_shift_every_nth(tmp_path: Path, template: Path) -> No
     assert stage.engine.names == ["checkpoint-10", "checkpoint-40", "checkpoint-70"]
 
 
+def test_every_nth_is_counted_by_step(tmp_path: Path, template: Path) -> None:
+    """checkpoint-100 comes after checkpoint-90, though not in the alphabet."""
+    stage = Stage(describe(tmp_path / "run"), template, Plan(policy="every:2"))
+    for step in (90, 100, 110):
+        stage.add(step)
+    stage.steps(6)
+    assert stage.engine.names == ["checkpoint-90", "checkpoint-110"]
+
+
 def test_slots(tmp_path: Path, template: Path) -> None:
     stage = Stage(describe(tmp_path / "run", steps=20), template, Plan(slot="after-training"))
     stage.add(10)
