@@ -115,6 +115,11 @@ def test_auroc_with_ties_and_weights() -> None:
     assert np.isnan(auroc(scores, np.ones(50))[0])
 
 
+def test_a_fold_without_a_probe_is_left_out() -> None:
+    scores, labels = np.array([np.nan, np.nan, 1.0, 2.0]), np.array([0, 1, 0, 1])
+    assert fold_auroc(scores, labels, np.array([0, 0, 1, 1]))[0] == 1.0
+
+
 def test_fold_auroc_of_weights_is_that_of_repeated_prompts() -> None:
     random = np.random.default_rng(2)
     scores, labels, fold = random.normal(size=60), random.integers(0, 2, 60), np.arange(60) % 3

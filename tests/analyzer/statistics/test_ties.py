@@ -90,6 +90,7 @@ def test_lists_keep_the_order_of_what_is_equal() -> None:
     for seed in range(5):
         noise = 1 + 1e-6 * np.random.default_rng(seed).uniform(-1, 1, len(values))
         assert largest_first(values * noise).tolist() == [1, 3, 5, 2, 6, 0, 4]
+    assert largest_first([np.nan, 1.0, np.nan, 2.0]).tolist() == [3, 1, 0, 2], "NaN after all numbers"
     assert largest_first([]).tolist() == [] and largest_first([0.0, -0.0]).tolist() == [0, 1]
 
 
