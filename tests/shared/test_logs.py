@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from shared.cli import fail
-from shared.logs import NAMES, entry, set_up, take_in_libraries
+from shared.logs import NAMES, JsonLines, entry, set_up, take_in_libraries
 from tests.making.quiet_logging import logging_restored
 
 logger = logging.getLogger("analyzer.test")
@@ -75,8 +75,10 @@ def test_json_has_the_fields_beside_the_sentence(screen: pytest.CaptureFixture[s
     ]
 
 
-def test_nothing_breaks_a_line(screen: pytest.CaptureFixture[str]) -> None:
+def test_nothing_breaks_a_line(screen: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     set_up("json")
+    ours = [each for each in logging.getLogger().handlers if isinstance(each.formatter, JsonLines)]
+    monkeypatch.setattr(logging.getLogger(), "handlers", ours)  # pytest's own would hand half a pair to xdist
     odd = "a\nb\u2028c\r\x0b \udcff \ud83d \U0001f600 é"
     logger.warning("%s", odd, extra=entry("failed", cause=odd))
     text = screen.readouterr().err
