@@ -184,7 +184,7 @@ class Evolving:
     def again(self, *sources: str, **plan: Any) -> Evolving:
         """Another supervisor and worker on the same run."""
         chosen = sources or self.sources
-        for watched in self.stage.service.runs.values():
+        for watched in self.stage.supervisor.runs.values():
             watched.lease.release()
         stage = Stage(
             self.stage.target, self.stage.template, Plan(**plan), engine_of(offered(*chosen)), now=self.stage.now

@@ -233,7 +233,7 @@ def test_a_run_from_before_there_were_comparisons(run: Evolving) -> None:
     new = old.again(policy="all", once=True, selected=frozenset({"checkpoint-20", "checkpoint-30"}))
     new.settle()
     assert [job.step for job in new.jobs] == [20, 30]
-    assert new.stage.service.nothing_left
+    assert new.stage.supervisor.nothing_left
     after = {path: path.stat().st_mtime_ns for path in old.stage.results()}
     assert before.items() <= after.items()
     assert len(after) == 11

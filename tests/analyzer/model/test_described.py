@@ -29,6 +29,7 @@ from analyzer.model.families import FAMILIES
 from analyzer.model.hooked_pass import forward_pass
 from analyzer.model.judge import Judge
 from analyzer.model.loading import load_judge
+from analyzer.model.neuron_readings import neuron_readings
 from analyzer.model.selfcheck import TEXTS
 from analyzer.patching.gradient_pass import gradient_pass
 from shared.errors import FamilyError, JudgeError
@@ -80,8 +81,9 @@ def test_without_a_description_only_hidden_states_are_read(tmp_path: Path) -> No
 def test_layers_heads_and_neurons_are_those_of_plain_hooks() -> None:
     """One prompt at a time, hooked at the module paths as one writes them by hand."""
     judge = stablelm()
-    found = forward_pass(judge, PROBES, 60, readings=True, means=True)
-    assert found.reading == "mean" and found.neuron_readings is not None and found.unit_means is not None
+    found = forward_pass(judge, PROBES, 60, means=True)
+    neurons = neuron_readings(judge, found.encoded, 60)
+    assert neurons.reading == "mean" and found.unit_means is not None
     assert found.lens is not None and found.attention_writes is not None and found.mlp_writes is not None
     trunk = judge.model.model
     firsts = []
@@ -107,7 +109,7 @@ def test_layers_heads_and_neurons_are_those_of_plain_hooks() -> None:
             norm = output.hidden_states[number][0].norm(dim=-1).mean().item()
             assert found.norms[row, number] == pytest.approx(norm, rel=1e-4)
             reading = seen[number, "neurons"].mean(0).numpy()
-            np.testing.assert_allclose(found.neuron_readings[number, row], reading, atol=2e-5, rtol=1e-4)
+            np.testing.assert_allclose(neurons.values[number, row], reading, atol=2e-5, rtol=1e-4)
             for writes, name in ((found.attention_writes, "heads"), (found.mlp_writes, "neurons")):
                 written = seen[number, f"{name} written"].norm(dim=-1).mean().item()
                 assert writes[row, number] == pytest.approx(written, rel=1e-4)
@@ -189,11 +191,14 @@ def test_a_known_architecture_under_another_name_gives_the_very_same_numbers(
     config.write_text(config.read_text().replace('"model_type": "llama"', '"model_type": "renamed_llama"'))
     judge = load_judge(other, record, family=read_family(family_file(tmp_path, "renamed_llama", like="llama")))
     assert judge.anatomy.family == "renamed_llama" and load_judge(other, record).anatomy.wiring is None
-    found, wanted = (forward_pass(each, PROBES, readings=True, means=True) for each in (judge, known))
-    for name in ("scores", "pooled", "norms", "attention_writes", "mlp_writes", "lens", "neuron_readings"):
+    found, wanted = (forward_pass(each, PROBES, means=True) for each in (judge, known))
+    for name in ("scores", "pooled", "norms", "attention_writes", "mlp_writes", "lens"):
         np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name), err_msg=name)
     for name in ("input", "heads", "neurons"):
         np.testing.assert_array_equal(getattr(found.unit_means, name), getattr(wanted.unit_means, name))
+    here, there = (neuron_readings(each, found.encoded, 4096) for each in (judge, known))
+    assert here.reading == there.reading
+    np.testing.assert_array_equal(here.values, there.values)
 
 
 @pytest.mark.parametrize("family", KNOWN)
