@@ -309,7 +309,7 @@ def test_a_missing_analysis_here_or_there_is_no_failure(tmp_path: Path, template
 
 def test_a_second_look_reads_nothing(run: Evolving, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run of many hundred checkpoints is looked at every few seconds: only what changed is read."""
-    import analyzer.jobs.result_index as store_index
+    import analyzer.jobs.result_index as result_index
 
     for step in (10, 20, 30):
         run.stage.add(step)
@@ -319,7 +319,7 @@ def test_a_second_look_reads_nothing(run: Evolving, monkeypatch: pytest.MonkeyPa
     after = run.again()
     read: list[Path] = []
     listed: list[str] = []
-    monkeypatch.setattr(store_index, "read_header", counted(read, store_index.read_header))
+    monkeypatch.setattr(result_index, "read_without_payload", counted(read, result_index.read_without_payload))
     monkeypatch.setattr(type(run.store), "keys", counted(listed, type(run.store).keys))
     after.stage.steps(3)
     assert len(read) == 3 + 2, "one result of each, and the comparison of each that has a successor"
