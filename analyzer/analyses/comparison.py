@@ -30,7 +30,7 @@ from analyzer.session.probe_choice import twin_of
 from analyzer.statistics.auroc import auroc, fold_auroc
 from analyzer.statistics.class_geometry import cosine, dprime, pair_cosine, recentred
 from analyzer.statistics.folds import grouped_folds, independent_groups, shuffled_labels
-from analyzer.statistics.intervals import bootstrap_weights, percentile_interval, wilson_interval
+from analyzer.statistics.intervals import Clusters, percentile_interval, wilson_interval
 from analyzer.statistics.linear_probe import held_out_decisions
 from analyzer.statistics.ties import ROUNDING, exceeds
 from shared.errors import CannotCompute
@@ -147,7 +147,7 @@ def _design(context: Context, settings: ComparisonSettings) -> Design:
             labels, fold, [probe.pair for probe in probes], max(settings.shuffles, NOISE_DRAWS), context.seed
         ),
         shuffles=settings.shuffles,
-        weights=bootstrap_weights(unit.tolist(), settings.bootstraps, context.seed),
+        weights=Clusters(unit.tolist(), settings.bootstraps, context.seed).weights,
         pairs=np.array(sorted(twins), dtype=int).reshape(-1, 2),
         c=settings.regularisation,
     )

@@ -24,7 +24,7 @@ from analyzer.analyses import Outcome, computes
 from analyzer.model.hooked_pass import ForwardPass
 from analyzer.session.context import Context
 from analyzer.statistics.folds import independent_groups
-from analyzer.statistics.intervals import bootstrap_weights, mean_interval
+from analyzer.statistics.intervals import Clusters
 from shared.errors import CannotCompute
 from shared.findings.layers import LayersResult, LensBand, SampleLayers
 from shared.prompts.probes import display_indices
@@ -97,8 +97,8 @@ def _bands(context: Context, settings: LayersSettings) -> list[LensBand]:
     for label in LABELS:
         rows = [index for index, probe in enumerate(context.probes) if probe.label == label]
         if rows:
-            weights = bootstrap_weights(unit[rows].tolist(), settings.bootstraps, context.seed)
-            scores = [mean_interval(column.astype(float), weights) for column in lens[rows].T]
+            clusters = Clusters(unit[rows].tolist(), settings.bootstraps, context.seed)
+            scores = [clusters.mean(column.astype(float)) for column in lens[rows].T]
             bands.append(LensBand(label=label, count=len(rows), score=scores))
     return bands
 

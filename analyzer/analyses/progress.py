@@ -19,7 +19,7 @@ from analyzer.session.context import Context
 from analyzer.session.probe_choice import twin_of
 from analyzer.statistics.auroc import auroc
 from analyzer.statistics.folds import independent_groups
-from analyzer.statistics.intervals import bootstrap_weights, percentile_interval, wilson_interval
+from analyzer.statistics.intervals import Clusters, percentile_interval, wilson_interval
 from analyzer.statistics.ties import largest_first
 from shared.errors import CannotCompute
 from shared.findings.parts import Interval
@@ -45,8 +45,8 @@ def progress(context: Context, settings: ProgressSettings) -> Outcome:
     scores = context.forward.scores.astype(float)
     labels = np.array([int(probe.label == "unsafe") for probe in context.probes])
     flagged = scores > 0
-    weights = bootstrap_weights(independent_groups(context.probes).tolist(), settings.bootstraps, context.seed)
-    probe = _probe_metrics(scores, labels, weights)
+    clusters = Clusters(independent_groups(context.probes).tolist(), settings.bootstraps, context.seed)
+    probe = _probe_metrics(scores, labels, clusters.weights)
     contrast = _contrast_accuracy(context, flagged, labels)
     result = ProgressResult(
         metrics=newest_metrics(context),

@@ -36,7 +36,7 @@ from analyzer.attribution.words import words
 from analyzer.model.batches import Encoded, token_names
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import spread, twin_of
-from analyzer.statistics.intervals import bootstrap_weights, mean_interval
+from analyzer.statistics.intervals import Clusters
 from shared.errors import CannotCompute
 from shared.findings.tokens import Faithfulness, SampleAttribution, TokensResult, Word
 from shared.prompts.probes import display_indices
@@ -228,7 +228,7 @@ def _faithfulness(
         context.batch_tokens,
         context.progress,
     )
-    weights = bootstrap_weights(_units([one.probe for one in usable]), settings.bootstraps, context.seed)
+    clusters = Clusters(_units([one.probe for one in usable]), settings.bootstraps, context.seed)
     found = []
     for method in METHODS:
         rows = [i for i, name in enumerate(methods) if name == method]
@@ -236,8 +236,8 @@ def _faithfulness(
         found.append(
             Faithfulness(
                 method=method,
-                comprehensiveness=mean_interval(comprehensiveness[rows].reshape(shape).mean(1), weights),
-                sufficiency=mean_interval(sufficiency[rows].reshape(shape).mean(1), weights),
+                comprehensiveness=clusters.mean(comprehensiveness[rows].reshape(shape).mean(1)),
+                sufficiency=clusters.mean(sufficiency[rows].reshape(shape).mean(1)),
             )
         )
     return found

@@ -28,7 +28,7 @@ from analyzer.model.scoring import score
 from analyzer.patching.graph import Graph
 from analyzer.patching.references import choose_references, reference_values
 from analyzer.patching.source_values import source_values
-from analyzer.statistics.intervals import bootstrap_weights, percentile_interval
+from analyzer.statistics.intervals import Clusters, percentile_interval
 
 if TYPE_CHECKING:
     from analyzer.session.context import Context
@@ -69,7 +69,7 @@ class CircuitEvaluator:
         self.by_edges = wiring.has_edges
         self.references = choose_references(context, prompts)
         self.means = context.with_units().unit_means if self.references.kind == "mean" else None
-        self.weights = bootstrap_weights(self.references.groups.tolist(), BOOTSTRAPS, context.seed)
+        self.clusters = Clusters(self.references.groups.tolist(), BOOTSTRAPS, context.seed)
 
     @cached_property
     def _ends(self) -> tuple[np.ndarray, np.ndarray]:
@@ -121,7 +121,7 @@ class CircuitEvaluator:
         kept, whole = sign * scores - empty, full - empty
         with np.errstate(invalid="ignore", divide="ignore"):
             value = float(kept.mean() / whole.mean()) if self.something_to_keep else float("nan")
-            draws = (self.weights @ kept) / (self.weights @ whole)
+            draws = (self.clusters.weights @ kept) / (self.clusters.weights @ whole)
         interval = percentile_interval(value, draws) if np.isfinite(value) else None
         return Evaluation(
             mean=float((sign * scores).mean()),

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analyzer.statistics.intervals import bootstrap_weights, mean_interval
+from analyzer.statistics.intervals import Clusters
 from analyzer.statistics.ranks import spearman
 from shared.findings.evolution import AttributionDrift
 from shared.findings.parts import Interval
@@ -61,7 +61,7 @@ def mean_correlation(
     if not found:
         return None
     units = [probes[index].pair or f"id {probes[index].id}" for index in found]
-    return mean_interval(np.array(list(found.values())), bootstrap_weights(units, bootstraps, seed))
+    return Clusters(units, bootstraps, seed).mean(np.array(list(found.values())))
 
 
 def _by_prompt(tokens: Tokens) -> dict[int, tuple[np.ndarray, np.ndarray]]:

@@ -3,28 +3,146 @@
 Prompts of one group (contrast twins, a template) are not independent, so a bootstrap draw takes or leaves a group
 as a whole; without groups that is the usual bootstrap over prompts. Every draw is a vector of weights, so that a
 statistic of all draws is one matrix product.
+
+Means and ratios of means get the bootstrap-t (Efron 1981; Hall 1988): the quantiles of (mean* - mean) / se*, with
+the cluster-robust standard error of each draw, times the standard error found. At 16 groups it covers 95 %
+of normal and 92 % of lognormal samples, where the percentile bootstrap covers 93 and 84 %
+(`tests/analyzer/statistics/test_coverage.py`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import cached_property
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
 from shared.findings.parts import Interval
 
 Z95 = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
+FEWEST = 8
+"""Groups below which draws repeat each other so often that Student's t stands in for the bootstrap."""
+HALVINGS = 40
+"""Of the way to an end of a ratio's interval."""
 
 
-def bootstrap_weights(groups: Sequence[Hashable], draws: int, seed: int) -> np.ndarray:
-    """(draws, n) how often each prompt is taken in each draw, whole groups at a time."""
-    numbers = {group: index for index, group in enumerate(dict.fromkeys(groups))}
-    member = np.array([numbers[group] for group in groups], dtype=int)
-    count = len(numbers)
-    taken = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
-    return taken[:, member].astype(float)
+class Clusters:
+    """Prompts in independent groups, and bootstrap draws that take or leave a group as a whole.
+
+    `groups` (n,) is the group of each prompt; the same `seed` gives the same draws.
+    """
+
+    def __init__(self, groups: Sequence[Hashable], draws: int, seed: int) -> None:
+        numbers = {group: index for index, group in enumerate(dict.fromkeys(groups))}
+        self.member = np.array([numbers[group] for group in groups], dtype=int)
+        self.count = len(numbers)
+        self.sizes = np.bincount(self.member, minlength=self.count).astype(float)
+        even = np.full(self.count, 1 / max(self.count, 1))
+        self.taken = np.random.default_rng(seed).multinomial(self.count, even, size=draws).astype(float)
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """(draws, n) how often each prompt is taken in each draw."""
+        return self.taken[:, self.member]
+
+    def totals(self, values: np.ndarray) -> np.ndarray:
+        """(groups,) sum of (n,) values over each group."""
+        return np.bincount(self.member, values, minlength=self.count)
+
+    def error(self, values: np.ndarray) -> float:
+        """Cluster-robust standard error of the mean of (n,) values; NaN for fewer than 2 groups."""
+        if self.count < 2:
+            return math.nan
+        away = self.totals(values - values.mean())
+        return math.sqrt(self.count / (self.count - 1) * float(away @ away)) / len(values)
+
+    def mean(self, values: np.ndarray) -> Interval:
+        """Mean of (n,) values with its 95 % bootstrap-t interval; with one group there is no width to tell."""
+        value, error = float(values.mean()), self.error(values)
+        if not error > np.finfo(float).eps * float(np.abs(values).max()):
+            return Interval(value=value, low=value, high=value)
+        low, high = self._quantiles(_Moments(self, values, np.zeros(len(values))), 0.0)
+        return _around(value, value - high * error, value - low * error)
+
+    def ratio(self, part: np.ndarray, whole: np.ndarray) -> Interval | None:
+        """sum(part) / sum(whole) of (n,) values each; None where its interval has no end.
+
+        A share q belongs to the interval when the bootstrap-t interval of the mean of part - q whole holds 0
+        (Fieller's way), so that a small denominator makes the interval wide and not wrong.
+        """
+        if self.mean(whole).low <= 0 <= self.mean(whole).high:
+            return None
+        value = float(part.sum() / whole.sum())
+        error = self.error(part - value * whole) / abs(float(whole.mean()))
+        if not error > np.finfo(float).eps * max(1.0, abs(value)):
+            return Interval(value=value, low=value, high=value)
+        moments = _Moments(self, part, whole)
+
+        def holds(share: float) -> bool:
+            left = part - share * whole
+            low, high = self._quantiles(moments, share)
+            return low * self.error(left) <= left.mean() <= high * self.error(left)
+
+        ends = [_end(holds, value, side * error) for side in (-1, 1)]
+        return None if ends[0] is None or ends[1] is None else _around(value, ends[0], ends[1])
+
+    def p_value(self, values: np.ndarray) -> float:
+        """Two-sided p of Student's t on groups that the mean of (n,) values is 0; 1 for fewer than 2 groups."""
+        error = self.error(values)
+        if not error > 0:
+            return 1.0 if math.isnan(error) or values.mean() == 0 else 0.0
+        return float(2 * stdtr(self.count - 1, -abs(float(values.mean())) / error))
+
+    def _quantiles(self, moments: _Moments, share: float) -> tuple[float, float]:
+        """2.5th and 97.5th percentile of (mean* - mean) / se* over the draws."""
+        if self.count < FEWEST:
+            half = float(stdtrit(self.count - 1, 0.975))
+            return -half, half
+        found = moments.studentised(share)
+        low, high = np.quantile(found, [0.025, 0.975])
+        return float(low), float(high)
+
+
+class _Moments:
+    """Sums over each draw of what the studentised mean of part - share x whole needs, for any share."""
+
+    def __init__(self, clusters: Clusters, part: np.ndarray, whole: np.ndarray) -> None:
+        self.scale = clusters.count / (clusters.count - 1)
+        rows = [clusters.totals(part - part.mean()), clusters.totals(whole - whole.mean()), clusters.sizes]
+        products = [rows[i] * rows[j] for i, j in ((0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2))]
+        self.sums = clusters.taken @ np.array([*rows, *products]).T  # (draws, 9)
+
+    def studentised(self, share: float) -> np.ndarray:
+        """(defined draws,) (mean* - mean) / se*; a draw without spread is left out."""
+        part, whole, size, pp, pw, ww, pn, wn, nn = self.sums.T
+        moved = (part - share * whole) / size
+        squares = pp - 2 * share * pw + share**2 * ww - 2 * moved * (pn - share * wn) + moved**2 * nn
+        error = np.sqrt(np.maximum(self.scale * squares, 0)) / size
+        defined = error > 1e-9 * error.max()
+        return moved[defined] / error[defined]
+
+
+def _end(holds: Callable[[float], bool], inside: float, step: float) -> float | None:
+    """Where `holds` ends on the way from `inside` in steps that grow; None where it does not."""
+    for _ in range(60):
+        outside = inside + step
+        if not holds(outside):
+            break
+        inside, step = outside, 1.5 * step
+    else:
+        return None
+    for _ in range(HALVINGS):
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if holds(middle) else (inside, middle)
+    return inside
+
+
+def _around(value: float, low: float, high: float) -> Interval:
+    """An interval holds its value."""
+    return Interval(value=value, low=min(low, value), high=max(high, value))
 
 
 def percentile_interval(value: float, draws: np.ndarray) -> Interval:
@@ -33,14 +151,7 @@ def percentile_interval(value: float, draws: np.ndarray) -> Interval:
     if not len(draws):
         return Interval(value=value, low=value, high=value)
     low, high = np.quantile(draws, [0.025, 0.975])
-    return Interval(value=value, low=min(float(low), value), high=max(float(high), value))
-
-
-def mean_interval(values: np.ndarray, weights: np.ndarray) -> Interval:
-    """Mean of (n,) values with its bootstrap interval; weights (draws, n)."""
-    totals = weights.sum(1)
-    draws = weights[totals > 0] @ values / totals[totals > 0]
-    return percentile_interval(float(values.mean()), draws)
+    return _around(value, float(low), float(high))
 
 
 def wilson_interval(successes: int, count: int) -> Interval:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.patching.ablation import Ablation, ablated_scores
-from analyzer.statistics.intervals import Z95, bootstrap_weights, mean_interval
+from analyzer.statistics.intervals import Z95, Clusters
 from analyzer.statistics.ties import largest_first
 from shared.findings.parts import Interval
 from shared.findings.units import JointAblation, UnitAblation
@@ -40,7 +40,7 @@ class Ablator:
         self.sign = np.array([1.0 if probe.label == "unsafe" else -1.0 for probe in probes])
         self.clean = found.scores[chosen].astype(float)
         self.means = found.unit_means
-        self.weights = bootstrap_weights(independent_groups(probes).tolist(), BOOTSTRAPS, context.seed)
+        self.clusters = Clusters(independent_groups(probes).tolist(), BOOTSTRAPS, context.seed)
 
     def run(self, ablations: Sequence[Ablation]) -> list[UnitAblation]:
         """What each ablation does."""
@@ -56,7 +56,7 @@ class Ablator:
     def _told(self, ablated: np.ndarray) -> UnitAblation:
         lost = self.sign * (self.clean - ablated)
         flips = int(((ablated > 0) != (self.clean > 0)).sum())
-        return UnitAblation(drop=mean_interval(lost, self.weights), flips=flips, n=len(lost))
+        return UnitAblation(drop=self.clusters.mean(lost), flips=flips, n=len(lost))
 
 
 def joint(k: int, together: UnitAblation, controls: Sequence[UnitAblation]) -> JointAblation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 
@@ -46,3 +47,16 @@ def signed(value: float, digits: int = 2) -> str:
 def percent(share: float, digits: int = 0) -> str:
     """A share as "12 %"."""
     return f"{100 * share:.{digits}f} %"
+
+
+def number(value: float) -> str:
+    """A number with two significant digits at least, and no more than two places: "7.60", "0.012", "0.0000031"."""
+    if value == 0:
+        return "0"
+    places = 2 if abs(value) >= 0.095 else 1 - math.floor(math.log10(abs(value)))
+    return f"{value:.{places}f}".replace("-", "−")
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """ "1 head", "3 heads"."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, sem, ttest_1samp
 
 from analyzer.statistics.class_geometry import cosine, dprime, pair_cosine, recentred
-from analyzer.statistics.intervals import bootstrap_weights, mean_interval, percentile_interval, wilson_interval
+from analyzer.statistics.intervals import Clusters, percentile_interval, wilson_interval
 
 
 @pytest.mark.parametrize(("successes", "count"), [(0, 5), (5, 5), (1, 9), (8, 9), (3, 10), (64, 128)])
@@ -19,26 +19,16 @@ def test_wilson_equals_scipy(successes: int, count: int) -> None:
 
 
 def test_a_draw_takes_groups_whole_and_as_many_as_there_are() -> None:
-    weights = bootstrap_weights(["a", "a", "b", "c", "c", "c"], 200, seed=0)
+    weights = Clusters(["a", "a", "b", "c", "c", "c"], 200, seed=0).weights
     assert (weights[:, 0] == weights[:, 1]).all() and (weights[:, 3] == weights[:, 5]).all()
     assert (weights[:, [0, 2, 3]].sum(1) == 3).all()
-    assert (bootstrap_weights(["a", "b"], 5, 0) == bootstrap_weights(["a", "b"], 5, 0)).all()
-
-
-def test_the_interval_of_a_mean_covers_as_it_says() -> None:
-    random = np.random.default_rng(0)
-    weights = bootstrap_weights(list(range(60)), 400, seed=1)
-    hits = 0
-    for _ in range(300):
-        found = mean_interval(random.normal(size=60), weights)
-        hits += found.low <= 0 <= found.high
-    assert 0.90 < hits / 300 < 0.98
+    assert (Clusters(["a", "b"], 5, 0).weights == Clusters(["a", "b"], 5, 0).weights).all()
 
 
 def test_whole_groups_give_the_wider_interval_that_copies_deserve() -> None:
     values = np.repeat(np.random.default_rng(0).normal(size=20), 5)
-    naive = mean_interval(values, bootstrap_weights(list(range(100)), 1000, 0))
-    grouped = mean_interval(values, bootstrap_weights([i // 5 for i in range(100)], 1000, 0))
+    naive = Clusters(range(100), 1000, 0).mean(values)
+    grouped = Clusters([i // 5 for i in range(100)], 1000, 0).mean(values)
     assert (grouped.high - grouped.low) / (naive.high - naive.low) == pytest.approx(5**0.5, rel=0.2)
 
 
@@ -58,10 +48,74 @@ def test_an_interval_holds_its_value() -> None:
     assert (found.value, found.high) == (5.0, 5.0)
 
 
-def test_a_draw_is_divided_by_what_it_took() -> None:
-    """Groups of different sizes make draws of different sizes: (3 x 1 + 5) / 4 = 2; an empty one says nothing."""
-    found = mean_interval(np.array([1.0, 5.0]), np.array([[3.0, 1.0], [0.0, 0.0], [3.0, 1.0]]))
-    assert (found.low, found.value, found.high) == (2.0, 3.0, 3.0)
+def test_the_standard_error_of_groups_of_different_sizes() -> None:
+    """By the formula of the ratio estimator: totals of what is left of the mean, over all prompts."""
+    values = np.array([1.0, 5.0, 2.0, 0.0, 3.0, 1.0])
+    clusters = Clusters(["a", "a", "b", "c", "c", "c"], 10, 0)
+    left = [6 - 2 * 2.0, 2 - 2.0, 4 - 3 * 2.0]
+    assert clusters.error(values) == pytest.approx((3 / 2 * sum(x * x for x in left)) ** 0.5 / 6)
+
+
+def test_single_prompts_give_the_usual_standard_error_and_t_test() -> None:
+    values = np.random.default_rng(0).normal(0.4, size=20)
+    clusters = Clusters(range(20), 10, 0)
+    assert clusters.error(values) == pytest.approx(sem(values))
+    assert clusters.p_value(values) == pytest.approx(ttest_1samp(values, 0).pvalue)
+
+
+def test_the_studentised_draws_by_resampling_values() -> None:
+    """The same draws, each really taken: mean and standard error of the values that it holds."""
+    random = np.random.default_rng(3)
+    part, whole = random.normal(1, 1, 9), random.normal(2, 1, 9)
+    clusters = Clusters(range(9), 200, 1)
+    values = part - 0.3 * whole
+    found = []
+    for taken in clusters.taken.astype(int):
+        drawn = np.repeat(values, taken)
+        found.append((drawn.mean() - values.mean()) / sem(drawn))
+    low, high = np.quantile(found, [0.025, 0.975])
+    told = clusters.mean(values)
+    assert told.low == pytest.approx(values.mean() - high * sem(values))
+    assert told.high == pytest.approx(values.mean() - low * sem(values))
+
+
+def test_few_groups_take_students_t() -> None:
+    values = np.array([1.0, 2.0, 4.0])
+    found = Clusters(range(3), 50, 0).mean(values)
+    half = 4.302652729696142 * sem(values)
+    assert (found.low, found.high) == pytest.approx((values.mean() - half, values.mean() + half))
+
+
+def test_what_does_not_vary_has_no_width() -> None:
+    found = Clusters(range(10), 50, 0).mean(np.full(10, 0.1))
+    assert found.low == found.high == pytest.approx(0.1)
+    one = Clusters(["a", "a"], 50, 0).mean(np.array([1.0, 2.0]))
+    assert (one.low, one.high) == (1.5, 1.5)
+    assert Clusters(range(10), 50, 0).p_value(np.zeros(10)) == 1.0
+    assert Clusters(["a", "a"], 50, 0).p_value(np.ones(2)) == 1.0
+
+
+def test_a_ratio_is_where_the_difference_may_be_nothing() -> None:
+    random = np.random.default_rng(0)
+    whole = random.normal(2, 1, 30)
+    part = 0.6 * whole + random.normal(0, 0.5, 30)
+    clusters = Clusters(range(30), 500, 0)
+    found = clusters.ratio(part, whole)
+    assert found is not None and found.value == pytest.approx(part.sum() / whole.sum())
+    for end, other in ((found.low, found.low - 1e-6), (found.high, found.high + 1e-6)):
+        inside, outside = (clusters.mean(part - share * whole) for share in (end, other))
+        assert inside.low <= 0 <= inside.high and not outside.low <= 0 <= outside.high
+
+
+def test_a_ratio_to_what_may_be_nothing_has_no_end() -> None:
+    whole = np.random.default_rng(0).normal(0, 1, 30)
+    assert Clusters(range(30), 500, 0).ratio(np.ones(30), whole) is None
+
+
+def test_a_ratio_of_the_whole_to_itself() -> None:
+    whole = np.random.default_rng(0).normal(3, 1, 30)
+    found = Clusters(range(30), 500, 0).ratio(whole, whole)
+    assert found is not None and (found.low, found.value, found.high) == (1, 1, 1)
 
 
 def classes(count: int, width: int, shift: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -112,7 +166,7 @@ def test_recentred_by_hand() -> None:
 def test_recentred_draws_lie_around_the_value() -> None:
     vectors, labels = classes(40, 50, 0.5, 2)
     value = dprime(vectors, labels[None], 1 - labels[None])[0]
-    weights = bootstrap_weights(list(range(80)), 1000, 0)
+    weights = Clusters(range(80), 1000, 0).weights
     draws = dprime(vectors, weights * labels, weights * (1 - labels))
     assert np.mean(draws > value) > 0.95  # what recentring is for
     assert 0.35 < np.mean(recentred(value, draws) > value) < 0.65

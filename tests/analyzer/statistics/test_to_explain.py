@@ -1,0 +1,38 @@
+"""The size of what is explained, and how many groups would tell it from chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_1samp
+
+from analyzer.statistics.intervals import Clusters
+from analyzer.statistics.to_explain import groups_needed, to_explain
+
+
+def test_a_clear_separation() -> None:
+    values = np.random.default_rng(0).normal(2, 1, 40)
+    found = to_explain(values, Clusters(np.repeat(range(20), 2).tolist(), 999, 0), "contrast pairs")
+    assert found.claimable and found.groups == 20 and found.size.value == pytest.approx(values.mean())
+
+
+def test_no_separation_is_seldom_claimed() -> None:
+    """20 judges that learned nothing, 24 pairs each."""
+    random = np.random.default_rng(0)
+    found = [to_explain(random.normal(0, 1, 24), Clusters(range(24), 999, 0), "contrast pairs") for _ in range(20)]
+    assert not any(each.claimable for each in found)
+
+
+def test_so_many_groups_do_tell() -> None:
+    """The number named, tried: told at p < .002 in about four of five samples of that many."""
+    needed = groups_needed(0.5, 1 / 24**0.5, 24)
+    assert needed == 62
+    random = np.random.default_rng(0)
+    told = sum(ttest_1samp(random.normal(0.5, 1, needed), 0).pvalue < 0.002 for _ in range(400))
+    assert 0.72 < told / 400 < 0.88
+
+
+def test_no_number_where_none_is_in_reach() -> None:
+    assert groups_needed(0.0, 1.0, 24) is None
+    assert groups_needed(1e-6, 1.0, 24) is None
+    assert groups_needed(1.0, float("nan"), 1) is None
