@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
 from analyzer.commands.checkpoint_choice import parse_ranges
-from analyzer.commands.family_file import read_families
 from analyzer.jobs.messages import WorkerOptions
 from analyzer.supervisor.compute_slot import parse_slot
 from analyzer.supervisor.plan import Plan
@@ -17,6 +17,9 @@ from shared.cli import positional
 from shared.findings.suites import Suite
 from shared.logs import Format
 from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from analyzer.jobs.family import Family
 
 GIB = 2**30
 
@@ -27,6 +30,15 @@ def _ranges(text: str) -> str:
 
 
 Ranges = Annotated[str, AfterValidator(_ranges)]
+
+
+def _described(files: list[Path]) -> Mapping[str, Family]:
+    """Families by name. Only where such a file is given is what reads it loaded: a supervisor stays small."""
+    if not files:
+        return {}
+    from analyzer.commands.family_file import read_families
+
+    return read_families(files)
 
 
 class ComputeSettings(Settings):
@@ -109,7 +121,7 @@ class ComputeSettings(Settings):
             safe_label=self.safe_label,
             unsafe_label=self.unsafe_label,
             probes=self.probes.expanduser().resolve() if self.probes else None,
-            families=read_families(self.family),
+            families=_described(self.family),
             backoff_s=self.backoff,
             pin_budget=int(self.pin_budget * GIB),
             **more,

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from pydantic import Field
 
 from analyzer.checkpoints.fingerprint import FileStat
-from analyzer.jobs.family import Family
 from analyzer.jobs.lineage import Lineage
 from shared.logs import Format
 from shared.records import Frozen, RunRecord
@@ -66,8 +65,9 @@ class Job(Frozen):
     """What every result should say, e.g. that labels were assumed."""
     neighbour: Neighbour | None = None
     """To be digested too, where no other checkpoint was yet: only two of them tell which layers train."""
-    family: Family | None = None
-    """What the user's file says of this run's model family; None leaves it to ours."""
+    family: dict[str, Any] | None = None
+    """Fields of `Family`: what the user's file says of this run's model family; None leaves it to ours. The worker
+    makes a `Family` of it (`told_family`), so that a supervisor without such a file needs none."""
     batch_divisor: int = 1
     """2, 4, ... after attempts that the system ended for want of memory."""
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from analyzer.jobs.family import Family
 from analyzer.jobs.messages import Computation
 from shared.errors import UsageError
 from shared.findings.suites import SUITES, Suite
+
+if TYPE_CHECKING:
+    from analyzer.jobs.family import Family
 
 
 @dataclass(frozen=True)

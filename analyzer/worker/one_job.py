@@ -14,6 +14,7 @@ from analyzer.checkpoints.digest import ContentDigest, compute_digest, read_dige
 from analyzer.checkpoints.pins import verify
 from analyzer.checkpoints.soundness import Weights, validate
 from analyzer.jobs.earlier_results import EarlierResults
+from analyzer.jobs.family import told_family
 from analyzer.jobs.keys import drawn_keys, note_drawn, under
 from analyzer.jobs.lineage import COMPARING
 from analyzer.jobs.lineage_search import LineageSearch
@@ -90,7 +91,7 @@ class OneJob:
     @cached_property
     def computations(self) -> Mapping[str, Computation]:
         """All there are, as they are under this job's model family."""
-        return under(self.job.family, self.analyst.computations)
+        return under(told_family(self.job.family), self.analyst.computations)
 
     @property
     def store(self) -> ResultStore:
