@@ -167,7 +167,7 @@ class Status(Frozen):
 
     schema_version: int = 1
     state: Literal["starting", "idle", "running", "waiting", "paused", "stopped"]
-    """waiting: for its slot; paused: cannot write (disk full, read-only)."""
+    """waiting: for its slot, a busy worker or what is missing (see `message`); paused: cannot write (disk full)."""
     message: str = ""
     heartbeat_at: float
     """Unix time, seconds."""

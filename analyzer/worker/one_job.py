@@ -16,7 +16,6 @@ from analyzer.checkpoints.soundness import Weights, validate
 from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.jobs.family import told_family
 from analyzer.jobs.keys import drawn_keys, note_drawn, under
-from analyzer.jobs.lineage import COMPARING
 from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation, Event, Failure, Job
 from analyzer.jobs.result_index import StoreIndex
@@ -40,6 +39,7 @@ from shared.prompts.digest import probe_set_digest
 from shared.prompts.probes import read_probes
 from shared.results import ResultRecord, ResultStore
 from shared.run import Run
+from shared.turns import COMPARING
 
 logger = logging.getLogger(__name__)
 
