@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Label = Literal["safe", "unsafe"]
+MISSED_HEARTBEATS = 3
+"""A heartbeat older than this many promised intervals means that the analyzer is gone."""
 
 
 class Frozen(BaseModel):
@@ -172,7 +174,7 @@ class Status(Frozen):
     heartbeat_at: float
     """Unix time, seconds."""
     interval_s: float = 5.0
-    """Promised time between heartbeats; one older than 3 of these means the analyzer is gone."""
+    """Promised time between heartbeats."""
     pid: int
     host: str
     started_at: float
@@ -189,3 +191,7 @@ class Status(Frozen):
     """Complete, wanted checkpoints without all their results."""
     lag_s: float = 0.0
     """Age of the oldest of them, seconds."""
+
+    def is_gone(self, now: float) -> bool:
+        """Whether the analyzer stopped writing its heartbeat without saying so. `now` is Unix time, seconds."""
+        return self.state != "stopped" and now - self.heartbeat_at > MISSED_HEARTBEATS * self.interval_s

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal
 
-from dashboard.reading.snapshot import CheckpointView, Snapshot, is_gone
+from dashboard.reading.snapshot import CheckpointView, Snapshot
 from dashboard.reading.words import ago, clock
 from shared.records import CheckpointState, CheckpointStatus, Status
 from shared.run import Run
@@ -57,7 +57,7 @@ def condition(snapshot: Snapshot, view: CheckpointView, analysis: str, now: floa
         return Condition("waiting", "Not analysed yet", detail, command("watch", snapshot.run))
     if row is not None and row.state in _REFUSED:
         return _refused(snapshot.run, view, row)
-    if status.state == "stopped" or is_gone(status, now):
+    if status.state == "stopped" or status.is_gone(now):
         return _nobody_works(snapshot.run, status, now)
     if row is None:
         return Condition("queued", "Not analysed yet", f"The analyzer has not seen {view.name} yet.")

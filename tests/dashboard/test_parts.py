@@ -23,7 +23,7 @@ from dashboard.chrome.live import stamp_of
 from dashboard.chrome.place import place_from_environment
 from dashboard.cli import DashboardSettings, arguments, check_port, url
 from dashboard.reading.condition import command, condition, queue, queue_place
-from dashboard.reading.snapshot import RunReader, is_gone
+from dashboard.reading.snapshot import RunReader
 from dashboard.reading.words import ago, points
 from dashboard.widgets.panels import safe_name, to_csv, to_json
 from shared.errors import MidwatchError
@@ -115,9 +115,9 @@ def test_epochs_of_a_run_without_analyzer_come_from_its_commit_files(tmp_path: P
 
 def test_an_analyzer_is_gone_after_three_intervals() -> None:
     status = fake_status(1, heartbeat_at=1000.0)
-    assert not is_gone(status, 1000 + 3 * status.interval_s)
-    assert is_gone(status, 1000.1 + 3 * status.interval_s)
-    assert not is_gone(status.model_copy(update={"state": "stopped"}), 9999)
+    assert not status.is_gone(1000 + 3 * status.interval_s)
+    assert status.is_gone(1000.1 + 3 * status.interval_s)
+    assert not status.model_copy(update={"state": "stopped"}).is_gone(9999)
 
 
 def test_the_queue_follows_the_policy() -> None:
