@@ -57,7 +57,7 @@ def load_judge(
     old judge must not be used any more); anything that differs beside the weights falls back to a full load.
     `tensors` are the digests of the checkpoint's tensors, by name: tensors that the warm judge holds already are
     not read. Without them every tensor is. `family` is what a user says of the model's family.
-    Raises CheckpointRejected (codes "missing_keys", "needs_base", "damaged"), CheckpointChanged when the directory
+    Raises CheckpointRejected (codes "missing_keys", "bad_config", "damaged"), CheckpointChanged when the directory
     vanished, JudgeError when the model loads but cannot serve as a judge, and FamilyError where `family` is wrong.
     """
     check_supported(directory, record)
