@@ -128,7 +128,7 @@ class CheckpointState(StrEnum):
     QUARANTINED = "quarantined"
     """All attempts failed; `midwatch retry` tries again."""
     REJECTED = "rejected"
-    """The gate refuses it: damaged, pickle weights, needs_base, ambiguous, ..."""
+    """Refused, as unsound or as no judge: truncated, pickle, needs_base, ambiguous, ..."""
     SKIPPED = "skipped"
     """Complete, but the policy or interval leaves it out."""
 

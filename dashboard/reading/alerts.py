@@ -53,7 +53,7 @@ def run_alerts(snapshot: Snapshot, now: float) -> Iterator[Alert]:
     failed = [row for row in status.checkpoints if row.state == CheckpointState.QUARANTINED]
     refused = [row for row in status.checkpoints if row.state == CheckpointState.REJECTED]
     if failed or refused:
-        detail = f"{len(failed)} failed, {len(refused)} refused at the gate; causes on the page Analyzer."
+        detail = f"{len(failed)} failed, {len(refused)} refused; causes on the page Analyzer."
         yield Alert("warning", f"{plural(len(failed) + len(refused), 'checkpoint')} without results", detail)
 
 

@@ -92,7 +92,7 @@ def _failed(snapshot: Snapshot, status: Status) -> None:
         st.markdown("When the cause is gone, try all of them again:")
         st.code(command("retry", snapshot.run), language=None)
     if refused:
-        st.subheader("Refused at the gate")
+        st.subheader("Refused")
         for row in refused[:20]:
             _cause(row, "Refused", "warning")
 
