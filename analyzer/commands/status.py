@@ -1,4 +1,4 @@
-"""What `midwatch status` and `midwatch init` print."""
+"""What `midwatch status` prints."""
 
 from __future__ import annotations
 

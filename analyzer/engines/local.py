@@ -1,4 +1,4 @@
-"""Where jobs are computed: a small interface (submit, poll, cancel), and the engine that uses a local process.
+"""The engine that computes jobs in a process of this machine, kept warm from one job to the next.
 
 An engine remembers nothing: the ledger on disk is what counts, and an engine never tries a job again by itself.
 """

@@ -1,4 +1,4 @@
-"""What each analysis finds and how that looks: one file an analysis, found by importing this package.
+"""How each analysis looks to its reader: one file an analysis, found by importing this package.
 
 A file registers a `View`: the typed result, and a pure function from a result to panels (figure, caption,
 table). The computation of the same name is in `analyzer/analyses`. HTML files, dashboard tabs, CLI choices and
