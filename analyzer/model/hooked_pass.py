@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from analyzer.model.batches import Batch, Encoded, Side, collate, encode, packed
-from analyzer.model.partial_pass import hidden_of
+from analyzer.model.partial_pass import hidden_argument, hidden_of
 from analyzer.model.scoring import answers_in, pool, read_early, score, score_of, token_norms
 from analyzer.model.unit_recording import ROLES, UnitMeans, UnitRecording, units_recorded
 from shared.errors import JudgeError
@@ -126,7 +126,7 @@ def _recorded(recording: _Recording) -> Iterator[None]:
 
     def before_layer(point: int) -> Callable[..., None]:
         def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            recording.residual(point, args[0] if args else kwargs["hidden_states"])
+            recording.residual(point, hidden_argument(args, kwargs))
 
         return hook
 
