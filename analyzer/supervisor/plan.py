@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.jobs.messages import Computation
 from shared.errors import UsageError
-from shared.findings.suites import SUITES, Suite
+from shared.findings.suites import Suite, suites_up_to
 
 if TYPE_CHECKING:
     from analyzer.jobs.family import Family
@@ -49,7 +49,7 @@ class Plan:
         """What to compute for each checkpoint, in order. Raises UsageError for an analysis that does not exist."""
         if unknown := sorted(set(self.only) - computations.keys()):
             raise UsageError(f"There is no analysis {unknown[0]!r}; there are {', '.join(computations)}.")
-        suites = SUITES[: SUITES.index(self.suite) + 1]
+        suites = suites_up_to(self.suite)
         return {
             name: computation
             for name, computation in computations.items()
