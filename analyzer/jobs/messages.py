@@ -13,6 +13,9 @@ from analyzer.jobs.lineage import Lineage
 from shared.logs import Format
 from shared.records import Frozen, RunRecord
 
+BATCH_TOKENS = 4096
+"""Token budget of one batch where nobody asks for another."""
+
 
 class WorkerOptions(Frozen):
     """How a worker computes; the same for all its jobs."""
@@ -21,7 +24,7 @@ class WorkerOptions(Frozen):
     cores: int | None = None
     """Threads, on the machine's last cores; None takes all."""
     nice: int = 10
-    batch_tokens: int = 4096
+    batch_tokens: int = BATCH_TOKENS
     """Tokens of one batch: prompts x padded length."""
     log_format: Format = "text"
     """How the worker says what it has to say, on stderr."""

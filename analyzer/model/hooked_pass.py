@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from analyzer.jobs.messages import BATCH_TOKENS
 from analyzer.model.batches import Batch, Encoded, Side, collate, encode, packed
 from analyzer.model.partial_pass import hidden_argument, hidden_of
 from analyzer.model.scoring import answers_in, pool, read_early, score, score_of, token_norms
@@ -174,7 +175,7 @@ def _pass_one(recording: _Recording) -> Tensor:
 def forward_pass(
     judge: Judge,
     probes: Sequence[Probe],
-    batch_tokens: int = 4096,
+    batch_tokens: int = BATCH_TOKENS,
     *,
     side: Side = "right",
     means: bool = False,

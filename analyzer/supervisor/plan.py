@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analyzer.checkpoints.gate import SETTLE_S
 from analyzer.jobs.messages import Computation
 from shared.errors import UsageError
 from shared.findings.suites import Suite, suites_up_to
@@ -41,7 +42,7 @@ class Plan:
     quiet_s: float = 1800.0
     """A training that changed nothing for so long is over, seconds."""
     rescan_s: float = 3.0
-    settle_s: float = 2.0
+    settle_s: float = SETTLE_S
     once: bool = False
     """End when nothing is left to do; the last checkpoint there is, is the last."""
 
