@@ -23,6 +23,7 @@ from analyzer.model.unit_recording import ROLES, UnitMeans, UnitRecording, units
 from shared.errors import JudgeError
 
 if TYPE_CHECKING:
+    from analyzer.model.capture import Capture
     from analyzer.model.judge import Judge
     from shared.records import Probe
 
@@ -296,28 +297,3 @@ def _check_finite(judge: Judge, found: ForwardPass) -> None:
         f"The output of {place} is not finite (NaN or infinity) on {(~finite[:, point]).sum()} of {len(finite)} "
         f"prompts: {cause}"
     )
-
-
-BUDGET = 2**30
-"""Bytes of host memory that all kept prefixes may take; the least recently used go first."""
-
-
-@dataclass
-class Capture:
-    """Keeps the residual stream at one point while a pass goes by, unless that takes too much memory."""
-
-    point: int
-    limit: int = BUDGET
-    """Bytes."""
-    streams: dict[int, Tensor] = field(default_factory=dict)
-    """Prompt -> (tokens, d_model) on the host; empty once the limit is passed."""
-    nbytes: int = 0
-
-    def take(self, rows: Sequence[int], hidden: Tensor, mask: Tensor) -> None:
-        """(prompts, tokens, d_model) of the prompts `rows`."""
-        real = hidden[mask.bool()]
-        self.nbytes += real.nbytes
-        if self.nbytes > self.limit:
-            self.streams.clear()
-            return
-        self.streams |= zip(rows, real.cpu().split(mask.sum(1).tolist()), strict=True)

@@ -27,7 +27,8 @@ from torch import Tensor
 
 from analyzer.checkpoints.file_names import CONFIG
 from analyzer.model.batches import Batch, Encoded
-from analyzer.model.hooked_pass import BUDGET, Capture, ForwardPass, Progress, record, unwatched
+from analyzer.model.capture import PREFIX_BUDGET, Capture
+from analyzer.model.hooked_pass import ForwardPass, Progress, record, unwatched
 from analyzer.model.partial_pass import starting_at
 from analyzer.model.refusals import HARMLESS
 from analyzer.model.rounding import rounding_of
@@ -94,7 +95,7 @@ def _lens(judge: Judge, pooled: np.ndarray) -> np.ndarray:
 class PrefixStore:
     """The prefixes that a worker keeps, in a budget, least recently used first."""
 
-    budget: int = BUDGET
+    budget: int = PREFIX_BUDGET
     _kept: list[Prefix] = field(default_factory=list)
 
     @property
