@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 MISSED_HEARTBEATS = 3
-"""As everywhere: one heartbeat older than three of its promised intervals means that the analyzer is gone."""
+"""As `Status.is_gone` has it: a heartbeat older than three of its promised intervals means it is gone."""
 
 
 def trainer(runs: Path) -> bool:

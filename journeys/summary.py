@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from journeys.progress import Progress
 from journeys.screen import COLUMNS, HEADINGS
 from shared.findings.comparison import ComparisonResult
+from shared.findings.parts import layer_name
 from shared.findings.tokens import TokensResult, TopWord
 from shared.records import RunRecord
 from shared.results import ResultRecord, ResultStore
@@ -52,16 +53,11 @@ def _layers(store: ResultStore) -> Iterator[str]:
     found = []
     for record in store.history("comparison"):
         result = ComparisonResult.model_validate(record.payload)
-        found.append(f"{record.label}: {_layer_name(result.divergence_layer)}")
+        layer = result.divergence_layer
+        found.append(f"{record.label}: {'no layer' if layer is None else layer_name(layer)}")
     if found:
         yield "Safe and unsafe prompts part at: " + "; ".join(found)
         yield ""
-
-
-def _layer_name(layer: int | None) -> str:
-    if layer is None:
-        return "no layer"
-    return "the embeddings" if layer < 0 else f"layer {layer}"
 
 
 def _words(store: ResultStore) -> Iterator[str]:

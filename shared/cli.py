@@ -81,7 +81,8 @@ def _shown_default(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True)
     if field.is_required() or default is None or isinstance(default, bool | list):
         return ""  # a flag pair says its default by which one people need to type
-    return f" Default: {getattr(default, 'value', default)}."
+    shown = f"{default:g}" if isinstance(default, float) else getattr(default, "value", default)
+    return f" Default: {shown}."
 
 
 def _choices(field: FieldInfo) -> str:

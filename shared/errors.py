@@ -5,7 +5,7 @@ MidwatchError                exit code 1: something failed; the message says wha
 │   └── FamilyError          a user's description of a model family does not fit the model
 ├── RunError                 a run directory is missing, empty or unreadable
 │   └── LinkInTheWay         a symbolic link stands in place of a folder of ours; an OSError, too
-├── CheckpointRejected       the gate refuses a checkpoint; carries a short machine-readable `code`
+├── CheckpointRejected       a checkpoint is refused: unsound, or no judge; carries a short machine-readable `code`
 ├── CheckpointChanged        a checkpoint changed or vanished while it was analysed; its result is discarded
 ├── JudgeError               the model loads but cannot serve as a judge (labels, tokenizer, NaN)
 ├── CannotCompute            the judge or the probe set lacks what an analysis needs; recorded, not tried again
@@ -55,7 +55,7 @@ class LinkInTheWay(RunError, OSError):
 
 
 class CheckpointRejected(MidwatchError):
-    """The gate refuses a checkpoint. `code` is stable and short, e.g. "truncated"; the message is for people."""
+    """A checkpoint is refused: unsound, or no judge. `code` is stable and short, e.g. "truncated"."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

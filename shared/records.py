@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Label = Literal["safe", "unsafe"]
+MISSED_HEARTBEATS = 3
+"""A heartbeat older than this many promised intervals means that the analyzer is gone."""
 
 
 class Frozen(BaseModel):
@@ -126,7 +128,7 @@ class CheckpointState(StrEnum):
     QUARANTINED = "quarantined"
     """All attempts failed; `midwatch retry` tries again."""
     REJECTED = "rejected"
-    """The gate refuses it: damaged, pickle weights, needs_base, ambiguous, ..."""
+    """Refused, as unsound or as no judge: truncated, pickle, needs_base, ambiguous, ..."""
     SKIPPED = "skipped"
     """Complete, but the policy or interval leaves it out."""
 
@@ -167,12 +169,12 @@ class Status(Frozen):
 
     schema_version: int = 1
     state: Literal["starting", "idle", "running", "waiting", "paused", "stopped"]
-    """waiting: for its slot; paused: cannot write (disk full, read-only)."""
+    """waiting: for its slot, a busy worker or what is missing (see `message`); paused: cannot write (disk full)."""
     message: str = ""
     heartbeat_at: float
     """Unix time, seconds."""
     interval_s: float = 5.0
-    """Promised time between heartbeats; one older than 3 of these means the analyzer is gone."""
+    """Promised time between heartbeats."""
     pid: int
     host: str
     started_at: float
@@ -189,3 +191,7 @@ class Status(Frozen):
     """Complete, wanted checkpoints without all their results."""
     lag_s: float = 0.0
     """Age of the oldest of them, seconds."""
+
+    def is_gone(self, now: float) -> bool:
+        """Whether the analyzer stopped writing its heartbeat without saying so. `now` is Unix time, seconds."""
+        return self.state != "stopped" and now - self.heartbeat_at > MISSED_HEARTBEATS * self.interval_s

@@ -61,7 +61,8 @@ class ResultRecord(Frozen):
     summary: dict[str, float] = Field(default_factory=dict)
     """Flat numbers for the curves over training, e.g. {"auroc_last": 0.97}."""
     payload: dict[str, Any] = Field(default_factory=dict)
-    """The typed result: `shared.analyses.get(analysis).result` reads it."""
+    """The typed result: `shared.views.get(analysis).result` reads it. Written last, each field on its own line:
+    `analyzer/jobs/result_index.py` reads a file only up to here."""
 
     @property
     def label(self) -> str:

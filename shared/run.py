@@ -11,6 +11,8 @@ from shared.errors import RunError, SchemaError, UsageError
 from shared.files import read_json, write_json_atomic
 from shared.own_folders import MIDWATCH, VISUALIZATIONS, refuse_links
 
+RECORD, PROBES, TRAIN_DIGESTS = "run.json", "probes.jsonl", "train_digests.txt"
+"""Names of what describes a run; either the trainer or `midwatch init` writes them."""
 CHECKPOINT_NAME = re.compile(r"^checkpoint-([0-9]+)\Z")
 
 
@@ -76,16 +78,16 @@ class Run:
     @property
     def record(self) -> Path:
         """run.json: the trainer's, or `midwatch init`'s beside our own files for a foreign run."""
-        return self._written_by_either("run.json")
+        return self._written_by_either(RECORD)
 
     @property
     def probes(self) -> Path:
-        return self._written_by_either("probes.jsonl")
+        return self._written_by_either(PROBES)
 
     @property
     def train_digests(self) -> Path:
         """Digests of the training prompts, one a line; `shared.prompts.leaks` writes and reads it."""
-        return self._written_by_either("train_digests.txt")
+        return self._written_by_either(TRAIN_DIGESTS)
 
     @property
     def metrics(self) -> Path:
@@ -155,7 +157,7 @@ class Run:
 
 def looks_like_run(path: Path) -> bool:
     """Whether a directory is itself a run (rather than a folder of runs)."""
-    if (path / "run.json").is_file() or (path / MIDWATCH).is_dir():
+    if (path / RECORD).is_file() or (path / MIDWATCH).is_dir():
         return True
     try:
         return any(CHECKPOINT_NAME.match(entry.name) for entry in path.iterdir())

@@ -10,7 +10,7 @@ from typing import IO
 
 from rich.console import Console
 
-from shared.own_folders import open_log
+from shared.own_folders import MIDWATCH, open_log
 from shared.processes import NEUTRAL, child_environment, python_command
 
 STOP_SECONDS = 30
@@ -29,7 +29,7 @@ def analyzer_beside(run: Path, interval: int, suite: str, cores: int, console: C
 
     A failing analyzer never fails the training: it is said, and `catch_up` makes up for what is missing.
     """
-    log = run / "_midwatch" / "analyzer.log"
+    log = run / MIDWATCH / "analyzer.log"
     console.print(f"The analyzer runs beside the training; its log: {log}")
     command = watch_command(run, interval, suite, "--cores", str(cores))
     with open_log(log, "ab") as output:

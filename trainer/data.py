@@ -18,8 +18,9 @@ from typing import Any
 
 from shared.errors import UsageError
 from shared.prompts.dedupe import Deduplicated, deduplicate
+from shared.prompts.groups import held_out
 from shared.prompts.load import load_prompts, require_both_classes
-from shared.prompts.probes import choose_probes, held_out
+from shared.prompts.probes import choose_probes
 from shared.prompts.split import split
 from shared.records import Probe, Prompt
 from trainer.settings import TrainSettings

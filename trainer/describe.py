@@ -12,7 +12,7 @@ from shared.files import read_record, write_record
 from shared.prompts.leaks import write_train_digests
 from shared.prompts.probes import write_probes
 from shared.records import JudgeRecord, RunRecord
-from shared.run import Run
+from shared.run import PROBES, RECORD, Run
 from shared.version import __version__
 from trainer.data import Data
 from trainer.settings import TrainSettings
@@ -53,9 +53,9 @@ def write_description(run: Run, record: RunRecord, data: Data) -> None:
                     "the seed it had, or start a new --output-dir."
                 )
         record = record.model_copy(update={"created_at": before.created_at})
-    write_probes(run.path / "probes.jsonl", data.probes)
+    write_probes(run.path / PROBES, data.probes)
     write_train_digests(run.path, data.train)
-    write_record(run.path / "run.json", record)
+    write_record(run.path / RECORD, record)
 
 
 def flat_baseline(parts: dict[str, dict[str, float]]) -> dict[str, float]:

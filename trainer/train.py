@@ -28,7 +28,7 @@ from transformers import (
 from shared.errors import UsageError
 from shared.files import read_record
 from shared.records import RunRecord
-from shared.run import Run
+from shared.run import RECORD, Run
 from shared.settings import build
 from trainer.announce import AnnounceCheckpoint
 from trainer.baselines import fit_baselines
@@ -97,16 +97,16 @@ def settle(settings: TrainSettings) -> TrainSettings:
     Raises UsageError when the output directory already holds a run and `resume` is not asked for, or the reverse.
     """
     path = settings.output_dir.expanduser().resolve()
-    taken = path.is_dir() and ((path / "run.json").exists() or bool(Run.at(path).checkpoints()))
+    taken = path.is_dir() and ((path / RECORD).exists() or bool(Run.at(path).checkpoints()))
     if not settings.resume:
         if taken:
             raise UsageError(
                 f"{path} already holds a run; continue it with --resume, or choose another --output-dir."
             )
         return settings.model_copy(update={"output_dir": path})
-    if not (path / "run.json").is_file():
+    if not (path / RECORD).is_file():
         raise UsageError(f"{path} holds no run of `midwatch train` to resume; start it without --resume.")
-    recorded = read_record(path / "run.json", RunRecord).settings
+    recorded = read_record(path / RECORD, RunRecord).settings
     given = {name: getattr(settings, name) for name in settings.model_fields_set}
     known = {name: value for name, value in recorded.items() if name in TrainSettings.model_fields}
     return build(TrainSettings, known | given | {"output_dir": path})

@@ -22,6 +22,7 @@ from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
 from analyzer.model.hooked_pass import ForwardPass
+from analyzer.model.rounding import rounding_of
 from analyzer.session.context import Context
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters
@@ -31,8 +32,8 @@ from shared.prompts.probes import display_indices
 from shared.records import Label
 from shared.settings import Settings
 
-FROZEN_TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
-"""Largest relative difference of norms that rounding (another machine) explains; half precision gets 5e-3."""
+HALF_ROUNDING = 5e-3
+"""Of norms in half precision, relative: means over tokens, so ten times less than of single numbers."""
 LABELS: tuple[Label, Label] = ("safe", "unsafe")
 
 
@@ -114,7 +115,7 @@ def _frozen_check(context: Context) -> tuple[Literal["pass", "fail", "not_possib
     frozen = slice(0, min(boundary, norms.shape[1] - 1) + 1)
     difference = np.abs(norms[:, frozen] - reference[:, frozen]) / np.maximum(np.abs(reference[:, frozen]), 1e-6)
     worst = float(difference.max())
-    if worst <= FROZEN_TOLERANCE.get(context.judge.dtype, 5e-3):
+    if worst <= rounding_of(context.judge.dtype, HALF_ROUNDING):
         detail = f"Norms below the boundary equal the first checkpoint's (largest difference {worst:.1e})."
         return "pass", f"{detail} {_taken_over(context)}".rstrip()
     return "fail", (

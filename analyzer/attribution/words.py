@@ -10,12 +10,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from analyzer.model.batches import Encoded
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

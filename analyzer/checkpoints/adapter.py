@@ -16,16 +16,19 @@ def is_adapter(directory: Path) -> bool:
     return (directory / ADAPTER_CONFIG).is_file()
 
 
-def base_of(directory: Path) -> str:
-    """Directory or hub name of the adapter's base model. Raises CheckpointRejected ("needs_base")."""
+def base_of(directory: Path, name: str = "") -> str:
+    """Directory or hub name of the adapter's base model. Raises CheckpointRejected ("bad_config").
+
+    `name` is what sentences call the adapter, where its directory is a pin.
+    """
+    name = name or directory.name
     try:
         base = json.loads((directory / ADAPTER_CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
     except (ValueError, AttributeError) as error:
-        raise CheckpointRejected("bad_config", f"{directory.name}/{ADAPTER_CONFIG} cannot be read.") from error
+        raise CheckpointRejected("bad_config", f"{name}/{ADAPTER_CONFIG} cannot be read.") from error
     if not isinstance(base, str) or not base:
         raise CheckpointRejected(
-            "needs_base",
-            f"{directory.name}/{ADAPTER_CONFIG} does not name its base model; write its directory into it.",
+            "bad_config", f"{name}/{ADAPTER_CONFIG} does not name its base model; write its directory into it."
         )
     return base
 

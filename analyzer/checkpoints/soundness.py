@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analyzer.checkpoints.adapter import base_of
 from analyzer.checkpoints.file_names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CONFIG, INDEX, PICKLES, WEIGHTS
 from analyzer.checkpoints.safetensors_header import TensorSpan, read_header
 from shared.errors import CheckpointRejected, SchemaError
@@ -109,13 +110,11 @@ def _compare_with_index(
 
 def _adapter(directory: Path, name: str, present: set[str]) -> Weights:
     """A PEFT adapter: sound itself, and its base model is on this machine."""
-    config = read_config(directory, ADAPTER_CONFIG, name)
+    read_config(directory, ADAPTER_CONFIG, name)
     if ADAPTER_WEIGHTS not in present:
         raise _no_weights(name, present)
     tensors = {key: (ADAPTER_WEIGHTS, span) for key, span in read_header(directory / ADAPTER_WEIGHTS).items()}
-    base = config.get("base_model_name_or_path")
-    if not isinstance(base, str) or not base:
-        raise CheckpointRejected("bad_config", f"{name}/{ADAPTER_CONFIG} does not name its base model.")
+    base = base_of(directory, name)
     if not base_is_local(base):
         raise CheckpointRejected(
             "needs_base",

@@ -1,4 +1,4 @@
-"""trainer_state.json, as Hugging Face's Trainer writes it last into every checkpoint. Only here is it read."""
+"""trainer_state.json, which Hugging Face's Trainer writes last into every checkpoint, as the analyzer reads it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import signal
 import sys
@@ -14,6 +13,7 @@ import typer
 
 from analyzer.checkpoints.gate import peek_epoch
 from analyzer.commands.checkpoint_choice import select
+from analyzer.commands.needed import NEEDED, require
 from analyzer.commands.progress_line import Reporter
 from analyzer.commands.settings import (
     AnalyzeSettings,
@@ -23,7 +23,7 @@ from analyzer.commands.settings import (
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import Point
 from analyzer.supervisor.watched_run import WatchedRun
-from shared.errors import MidwatchError, RunError, UsageError
+from shared.errors import MidwatchError, RunError
 from shared.logs import as_json, entry, set_up
 from shared.records import CheckpointState
 from shared.run import Run, find_runs, step_of
@@ -31,8 +31,6 @@ from shared.run import Run, find_runs, step_of
 logger = logging.getLogger(__name__)
 
 FAILED = (CheckpointState.QUARANTINED, CheckpointState.REJECTED)
-NEEDED = ("torch", "transformers", "watchdog", "psutil")
-"""What the extra `analyzer` installs and nothing is analysed without."""
 
 
 def watch(settings: WatchSettings) -> None:
@@ -105,13 +103,6 @@ def _report(runs: Iterable[WatchedRun], plan: Plan, fail_on: Sequence[Checkpoint
         done = sum(row.state == CheckpointState.DONE for _, row in found)
         causes = " ".join(f"{row.point.name}: {row.cause}" for row in failed)
         raise MidwatchError(f"{done} analysed, {len(failed)} not. {causes}")
-
-
-def require(*modules: str) -> None:
-    """Raise UsageError in one sentence when the extra `analyzer` is not installed."""
-    missing = [name for name in modules if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UsageError(f"The analyzer needs {', '.join(missing)}; run `pip install 'midwatch[analyzer]'`.")
 
 
 @contextmanager

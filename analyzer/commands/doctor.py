@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.checkpoints.soundness import validate
+from analyzer.commands.needed import NEEDED
 from analyzer.commands.settings import DoctorSettings
 from analyzer.supervisor.disk_pause import can_write
 from analyzer.supervisor.run_description import describe, needs_probes, run_record
@@ -23,7 +24,7 @@ from shared.errors import MidwatchError, UsageError
 from shared.prompts.probes import read_probes
 from shared.run import Run
 
-PACKAGES = ("torch", "transformers", "safetensors", "plotly", "watchdog", "psutil")
+PACKAGES = (*NEEDED, "safetensors", "plotly")
 LITTLE_DISK, LITTLE_MEMORY = 500 * 2**20, 2 * 2**30
 """Bytes below which there is a warning."""
 FEW_WATCHES, FEW_INSTANCES = 1024, 16

@@ -33,7 +33,7 @@ from shared.prompts.load import load_prompts, require_both_classes
 from shared.prompts.probes import PER_CLASS, ProbeSet, choose_probes, write_probes
 from shared.prompts.source_settings import SourceSettings
 from shared.records import JudgeRecord, Probe, Prompt, RunRecord
-from shared.run import Run
+from shared.run import PROBES, RECORD, Run
 from shared.version import __version__
 
 
@@ -131,13 +131,13 @@ def _judge(settings: InitSettings, checkpoint: Path, config: dict[str, Any]) -> 
 
 
 def _refuse_overwriting(run: Run, force: bool) -> None:
-    path = run.out / "run.json"
+    path = run.out / RECORD
     if path.exists() and _written_by_trainer(path):
         raise UsageError(
             f"{run.out} was trained by Midwatch and has its labels and probes already; "
             "to analyse it with others, pass --out DIR."
         )
-    existing = [name for name in ("run.json", "probes.jsonl") if (run.out / name).exists()]
+    existing = [name for name in (RECORD, PROBES) if (run.out / name).exists()]
     if existing and not force:
         raise UsageError(f"{run.out} already has {' and '.join(existing)}; pass --force to replace them.")
 
@@ -214,8 +214,8 @@ def _write(run: Run, record: RunRecord, probes: list[Probe], train: Sequence[Pro
         run.remember_source()
         if train is not None:
             write_train_digests(run.out, train)
-        write_probes(run.out / "probes.jsonl", probes)
-        write_record(run.out / "run.json", record)
+        write_probes(run.out / PROBES, probes)
+        write_record(run.out / RECORD, record)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise

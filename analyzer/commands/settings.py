@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
 from analyzer.commands.checkpoint_choice import parse_ranges
-from analyzer.commands.family_file import read_families
+from analyzer.engines.local import TIMEOUT_S
 from analyzer.jobs.messages import WorkerOptions
 from analyzer.supervisor.compute_slot import parse_slot
 from analyzer.supervisor.plan import Plan
@@ -18,7 +19,12 @@ from shared.findings.suites import Suite
 from shared.logs import Format
 from shared.settings import Settings
 
+if TYPE_CHECKING:
+    from analyzer.jobs.family import Family
+
 GIB = 2**30
+PLAN, WORKER = Plan(), WorkerOptions()
+"""Their defaults are those of the options."""
 
 
 def _ranges(text: str) -> str:
@@ -29,10 +35,19 @@ def _ranges(text: str) -> str:
 Ranges = Annotated[str, AfterValidator(_ranges)]
 
 
+def _described(files: list[Path]) -> Mapping[str, Family]:
+    """Families by name. Only where such a file is given is what reads it loaded: a supervisor stays small."""
+    if not files:
+        return {}
+    from analyzer.commands.family_file import read_families
+
+    return read_families(files)
+
+
 class ComputeSettings(Settings):
     """What `watch` and `analyze` share: what is computed, on what, and on which hardware."""
 
-    suite: Suite = "basic"
+    suite: Suite = PLAN.suite
     """Suite of analyses; advanced includes basic."""
     only: list[str] = Field([])
     """Analyses to run instead of a whole suite, e.g. --only tokens --only layers; repeatable."""
@@ -49,21 +64,21 @@ class ComputeSettings(Settings):
     family: list[Path] = Field([])
     """YAML file that says where the parts of a model family are that Midwatch does not know, see docs/families.md;
     repeatable."""
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: str = Field(WORKER.device, pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """Where to compute: `auto` (the last GPU, else the CPU), `cpu`, `cuda` or `cuda:N`."""
-    cores: int | None = Field(None, ge=1)
+    cores: int | None = Field(WORKER.cores, ge=1)
     """CPU threads, on the machine's last cores, to leave the others to the training; all when not given."""
-    nice: int = Field(10, ge=0, le=19)
+    nice: int = Field(WORKER.nice, ge=0, le=19)
     """How far the worker steps back for other processes (POSIX niceness); 0 not at all."""
-    batch_tokens: int = Field(4096, ge=256)
+    batch_tokens: int = Field(WORKER.batch_tokens, ge=256)
     """Tokens of one batch (prompts x padded length); halved by itself when memory runs out."""
-    timeout: float = Field(1800, gt=0)
+    timeout: float = Field(TIMEOUT_S, gt=0)
     """Seconds without a sign of life after which the worker is killed and started again."""
-    backoff: float = Field(5, ge=0)
+    backoff: float = Field(PLAN.backoff_s, ge=0)
     """Seconds before a failed checkpoint is tried again; four times as long each further time."""
-    pin_budget: float = Field(20, ge=0)
+    pin_budget: float = Field(PLAN.pin_budget / GIB, ge=0)
     """GiB of deleted checkpoints that may be kept on disk until they are analysed."""
-    log_format: Format = "text"
+    log_format: Format = WORKER.log_format
     """What stderr gets: `text` for people, or `json`, one object a line with its fields (docs/logs.md)."""
 
     @property
@@ -109,7 +124,7 @@ class ComputeSettings(Settings):
             safe_label=self.safe_label,
             unsafe_label=self.unsafe_label,
             probes=self.probes.expanduser().resolve() if self.probes else None,
-            families=read_families(self.family),
+            families=_described(self.family),
             backoff_s=self.backoff,
             pin_budget=int(self.pin_budget * GIB),
             **more,
@@ -123,17 +138,17 @@ class WatchSettings(ComputeSettings):
     """Runs (output directories of trainings), or folders of runs in which new ones appear."""
     once: bool = False
     """Analyse what is there, then end."""
-    policy: Annotated[str, AfterValidator(parse_policy)] = "newest"
+    policy: Annotated[str, AfterValidator(parse_policy)] = PLAN.policy
     """Which checkpoint comes next: `newest` (older ones as time permits), `all` (in order), or `every:N` (every Nth
     only; the first and the last always)."""
-    interval: int = Field(1, ge=1)
+    interval: int = Field(PLAN.interval, ge=1)
     """Epochs between analysed checkpoints; the first and the last always are (the last once training is over)."""
-    slot: Annotated[str, AfterValidator(parse_slot)] = "always"
+    slot: Annotated[str, AfterValidator(parse_slot)] = PLAN.slot
     """When it may compute: `always`, `idle` (its device is otherwise unused), `after-training`, or a daily window
     of local time such as 22:00-06:00."""
-    quiet_after: float = Field(30, gt=0)
+    quiet_after: float = Field(PLAN.quiet_s / 60, gt=0)
     """Minutes without a new checkpoint after which a training counts as over, where its plan does not tell."""
-    rescan: float = Field(3, gt=0, le=60)
+    rescan: float = Field(PLAN.rescan_s, gt=0, le=60)
     """Seconds between two looks at the disk when no event announces a change."""
 
 
@@ -188,5 +203,5 @@ class DoctorSettings(Settings):
     """A run to look at, too."""
     out: Path | None = None
     """Directory that Midwatch writes to instead of the run."""
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: str = Field(WORKER.device, pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """Device the analyzer is to use."""

@@ -1,4 +1,4 @@
-"""What `midwatch status` and `midwatch init` print."""
+"""What `midwatch status` prints."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _headline(status: Status, now: float) -> str:
     age = now - status.heartbeat_at
     if status.state == "stopped":
         first = "the analyzer was stopped; `midwatch watch` starts it again."
-    elif age > 3 * status.interval_s:
+    elif status.is_gone(now):
         first = f"the analyzer is gone (last sign of life {age:.0f} s ago); `midwatch watch` starts it again."
     else:
         first = f"{status.state} on {status.device}."

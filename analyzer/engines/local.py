@@ -1,4 +1,4 @@
-"""Where jobs are computed: a small interface (submit, poll, cancel), and the engine that uses a local process.
+"""The engine that computes jobs in a process of this machine, kept warm from one job to the next.
 
 An engine remembers nothing: the ledger on disk is what counts, and an engine never tries a job again by itself.
 """
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 MAX_FAILED_STARTS = 3
 """Workers that die before they are ready, in a row, after which starting another is pointless."""
+TIMEOUT_S = 1800.0
+"""Seconds without a sign of life after which a worker is killed, where nobody asks for another time."""
 STOP_S = 5.0
 """Seconds a worker gets to end before it is killed."""
 
@@ -33,7 +35,7 @@ class LocalEngine:
     def __init__(
         self,
         options: WorkerOptions,
-        timeout_s: float = 1800.0,
+        timeout_s: float = TIMEOUT_S,
         wake: Callable[[], None] = lambda: None,
         command: Sequence[str] = tuple(python_command("analyzer.worker")),
     ) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from analyzer.statistics.folds import pairs_or_alone
 from analyzer.statistics.intervals import Clusters
 from analyzer.statistics.ranks import spearman
 from shared.findings.evolution import AttributionDrift
@@ -60,7 +61,7 @@ def mean_correlation(
     """Mean over prompts with its bootstrap interval, contrast pairs as a whole; None without prompts."""
     if not found:
         return None
-    units = [probes[index].pair or f"id {probes[index].id}" for index in found]
+    units = pairs_or_alone([probes[index] for index in found])
     return Clusters(units, bootstraps, seed).mean(np.array(list(found.values())))
 
 

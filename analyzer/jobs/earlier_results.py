@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from analyzer.jobs.lineage import COMPARING, Ancestor, Lineage
+from analyzer.jobs.lineage import Ancestor, Lineage
 from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.result_index import Header, read_without_payload
 from shared.errors import SchemaError
 from shared.findings.evolution import Compared
 from shared.results import RESULT_FILE, TENSORS_FILE, checkpoint_label
 from shared.run import step_of
+from shared.turns import COMPARING
 
 
 @dataclass

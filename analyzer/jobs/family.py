@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
@@ -112,3 +112,8 @@ class Family(Described):
         """What tells results under one description from those under another."""
         said = json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
         return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def told_family(fields: dict[str, Any] | None) -> Family | None:
+    """The family that a job tells of."""
+    return None if fields is None else Family.model_validate(fields)

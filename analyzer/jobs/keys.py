@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analyzer.jobs.family import Family
 from analyzer.jobs.messages import Computation
 from shared.errors import SchemaError
 from shared.files import read_json, write_json_atomic
 from shared.records import JudgeRecord
 from shared.run import Run
+
+if TYPE_CHECKING:
+    from analyzer.jobs.family import Family
 
 
 def key_settings(computation: Computation, judge: JudgeRecord) -> dict[str, Any]:

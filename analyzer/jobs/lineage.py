@@ -11,10 +11,8 @@ from pydantic import Field
 
 from shared.records import Frozen
 
-COMPARING = "evolution"
-"""The analysis that has a lineage."""
 SOURCES = ("tokens", "comparison", "progress", "neurons", "circuits")
-"""Analyses whose results it reads."""
+"""Analyses whose results the one that has a lineage reads."""
 WINDOW = 10
 """Nearest earlier checkpoints that it looks at, beside the first one."""
 

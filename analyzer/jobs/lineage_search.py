@@ -10,12 +10,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from analyzer.jobs.keys import key_settings
-from analyzer.jobs.lineage import COMPARING, SOURCES, WINDOW, Ancestor, Lineage, circuit_pair
+from analyzer.jobs.lineage import SOURCES, WINDOW, Ancestor, Lineage, circuit_pair
 from analyzer.jobs.messages import Computation
 from analyzer.jobs.result_index import Header, StoreIndex
 from shared.records import JudgeRecord
 from shared.results import result_key
 from shared.run import step_of
+from shared.turns import COMPARING
 
 TELLING = ("tokens", "comparison")
 """A checkpoint counts as analysed once it has one of these."""

@@ -9,10 +9,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from analyzer.checkpoints.fingerprint import FileStat
-from analyzer.jobs.family import Family
 from analyzer.jobs.lineage import Lineage
 from shared.logs import Format
 from shared.records import Frozen, RunRecord
+
+BATCH_TOKENS = 4096
+"""Token budget of one batch where nobody asks for another."""
 
 
 class WorkerOptions(Frozen):
@@ -22,7 +24,7 @@ class WorkerOptions(Frozen):
     cores: int | None = None
     """Threads, on the machine's last cores; None takes all."""
     nice: int = 10
-    batch_tokens: int = 4096
+    batch_tokens: int = BATCH_TOKENS
     """Tokens of one batch: prompts x padded length."""
     log_format: Format = "text"
     """How the worker says what it has to say, on stderr."""
@@ -66,8 +68,9 @@ class Job(Frozen):
     """What every result should say, e.g. that labels were assumed."""
     neighbour: Neighbour | None = None
     """To be digested too, where no other checkpoint was yet: only two of them tell which layers train."""
-    family: Family | None = None
-    """What the user's file says of this run's model family; None leaves it to ours."""
+    family: dict[str, Any] | None = None
+    """Fields of `Family`: what the user's file says of this run's model family; None leaves it to ours. The worker
+    makes a `Family` of it (`told_family`), so that a supervisor without such a file needs none."""
     batch_divisor: int = 1
     """2, 4, ... after attempts that the system ended for want of memory."""
 

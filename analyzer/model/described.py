@@ -23,6 +23,7 @@ from analyzer.jobs.family import AttentionPaths, BlockPaths, Family
 from analyzer.model.anatomy import FUNCTIONS, head_of
 from analyzer.model.device import is_out_of_memory
 from analyzer.model.partial_pass import hidden_of, starting_at
+from analyzer.model.rounding import rounding_of
 from analyzer.model.scoring import score
 from shared.errors import FamilyError
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from analyzer.model.wiring import Block, Layer, Wiring
 
 NORMS = ("read_norm", "branch_norm", "trunk_norm")
-CLOSE = {"float32": 1e-4, "float64": 1e-6}
-"""Largest difference allowed, relative to 1 + the size of what is compared; half precision gets 5e-2."""
 
 
 def refuse(family: Family, reason: str) -> NoReturn:
@@ -197,7 +196,7 @@ class _Comparison:
     """Equality to the rounding of the judge's precision, at real tokens."""
 
     def __init__(self, judge: Judge, batch: Batch) -> None:
-        self.tolerance = CLOSE.get(judge.dtype, 5e-2)
+        self.tolerance = rounding_of(judge.dtype)
         self.real = batch.mask.bool()
 
     def __call__(self, found: Tensor, wanted: Tensor) -> bool:
@@ -205,6 +204,7 @@ class _Comparison:
         return found.shape == wanted.shape and self.close(found[self.real], wanted[self.real])
 
     def close(self, found: Tensor, wanted: Tensor) -> bool:
+        """Relative to 1 + the size of what is wanted."""
         found, wanted = found.double(), wanted.double()
         return bool((found - wanted).abs().max() <= self.tolerance * (1 + wanted.abs().max()))
 

@@ -6,6 +6,8 @@ is missing here can be described in a file, without a fork: docs/families.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from analyzer.jobs.family import AttentionPaths, BlockPaths, Family
@@ -108,5 +110,5 @@ _ALL = (
     _decoder("gemma3_text", **_SANDWICH),
 )
 
-FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
+FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in _ALL})
 """By the config's `model_type`."""

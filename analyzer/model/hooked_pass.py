@@ -15,13 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from analyzer.jobs.messages import BATCH_TOKENS
 from analyzer.model.batches import Batch, Encoded, Side, collate, encode, packed
-from analyzer.model.partial_pass import hidden_of
+from analyzer.model.partial_pass import hidden_argument, hidden_of
 from analyzer.model.scoring import answers_in, pool, read_early, score, score_of, token_norms
 from analyzer.model.unit_recording import ROLES, UnitMeans, UnitRecording, units_recorded
 from shared.errors import JudgeError
 
 if TYPE_CHECKING:
+    from analyzer.model.capture import Capture
     from analyzer.model.judge import Judge
     from shared.records import Probe
 
@@ -126,7 +128,7 @@ def _recorded(recording: _Recording) -> Iterator[None]:
 
     def before_layer(point: int) -> Callable[..., None]:
         def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            recording.residual(point, args[0] if args else kwargs["hidden_states"])
+            recording.residual(point, hidden_argument(args, kwargs))
 
         return hook
 
@@ -174,7 +176,7 @@ def _pass_one(recording: _Recording) -> Tensor:
 def forward_pass(
     judge: Judge,
     probes: Sequence[Probe],
-    batch_tokens: int = 4096,
+    batch_tokens: int = BATCH_TOKENS,
     *,
     side: Side = "right",
     means: bool = False,
@@ -295,28 +297,3 @@ def _check_finite(judge: Judge, found: ForwardPass) -> None:
         f"The output of {place} is not finite (NaN or infinity) on {(~finite[:, point]).sum()} of {len(finite)} "
         f"prompts: {cause}"
     )
-
-
-BUDGET = 2**30
-"""Bytes of host memory that all kept prefixes may take; the least recently used go first."""
-
-
-@dataclass
-class Capture:
-    """Keeps the residual stream at one point while a pass goes by, unless that takes too much memory."""
-
-    point: int
-    limit: int = BUDGET
-    """Bytes."""
-    streams: dict[int, Tensor] = field(default_factory=dict)
-    """Prompt -> (tokens, d_model) on the host; empty once the limit is passed."""
-    nbytes: int = 0
-
-    def take(self, rows: Sequence[int], hidden: Tensor, mask: Tensor) -> None:
-        """(prompts, tokens, d_model) of the prompts `rows`."""
-        real = hidden[mask.bool()]
-        self.nbytes += real.nbytes
-        if self.nbytes > self.limit:
-            self.streams.clear()
-            return
-        self.streams |= zip(rows, real.cpu().split(mask.sum(1).tolist()), strict=True)

@@ -35,6 +35,7 @@ from analyzer.model.refusals import (
     check_supported,
     check_weights,
 )
+from analyzer.model.selfcheck import checked_anatomy
 from shared.errors import CheckpointRejected, JudgeError
 from shared.records import JudgeRecord
 
@@ -57,7 +58,7 @@ def load_judge(
     old judge must not be used any more); anything that differs beside the weights falls back to a full load.
     `tensors` are the digests of the checkpoint's tensors, by name: tensors that the warm judge holds already are
     not read. Without them every tensor is. `family` is what a user says of the model's family.
-    Raises CheckpointRejected (codes "missing_keys", "needs_base", "damaged"), CheckpointChanged when the directory
+    Raises CheckpointRejected (codes "missing_keys", "bad_config", "damaged"), CheckpointChanged when the directory
     vanished, JudgeError when the model loads but cannot serve as a judge, and FamilyError where `family` is wrong.
     """
     check_supported(directory, record)
@@ -78,7 +79,7 @@ def load_judge(
         ) from error
     check_weights(judge.model, directory.name, changed)
     judge.held.update({name: tensors[name] for name in judge.layout if name in tensors})
-    return _self_checked(judge)
+    return replace(judge, anatomy=checked_anatomy(judge))
 
 
 def _identity(directory: Path, device: str, record: JudgeRecord, family: Family | None) -> str:
@@ -229,9 +230,3 @@ def _take_over(warm: Judge, directory: Path, tensors: Mapping[str, str]) -> set[
             for name in changed.intersection(file.keys()):
                 state[name].copy_(file.get_tensor(name))
     return changed
-
-
-def _self_checked(judge: Judge) -> Judge:
-    from analyzer.model.selfcheck import checked_anatomy  # imports passes, which need a Judge
-
-    return replace(judge, anatomy=checked_anatomy(judge))

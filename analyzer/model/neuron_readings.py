@@ -5,7 +5,7 @@ rounding, other ones for each size of batch and each processor, and ranks would 
 this pass therefore computes in float64: over batches and instruction sets readings then differ by 2e-15 of the
 layer's largest, while those of different prompts do by more than `EQUAL`, but for a few that no judge could tell
 apart. That takes about twice as long as a float32 pass. On a GPU, where float64 may be 64 times slower, it computes
-in float32 whatever the checkpoint was saved in, and ranks go over a tie gradually, within `RAMP`.
+in float32 whatever the checkpoint was saved in, and ranks go over a tie gradually, within `READINGS_RAMP`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Precision = Literal["float64", "float32"]
 EQUAL = 1e-9
 """float64 readings that differ by no more than this share of their layer's largest are one reading."""
-RAMP = 1e3 * float(np.finfo(np.float32).eps)
+READINGS_RAMP = 1e3 * float(np.finfo(np.float32).eps)
 """float32 readings are fully apart where they differ by this share of their layer's largest."""
 
 
@@ -49,7 +49,7 @@ class Readings:
         """Layer by layer: (n, neurons) ranks from 1, and (neurons,) whether they vary beyond rounding."""
         exact = self.values.dtype == np.float64
         for layer in self.values:
-            within = (EQUAL if exact else RAMP) * float(np.abs(layer).max())
+            within = (EQUAL if exact else READINGS_RAMP) * float(np.abs(layer).max())
             ranks = average_ranks(layer, within) if exact else gradual_ranks(layer, within)
             yield ranks, np.ptp(layer, axis=0) > within
 

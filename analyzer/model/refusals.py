@@ -10,7 +10,7 @@ import torch
 from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.file_names import VOCABULARY_FILES
 from analyzer.jobs.family import Family
-from analyzer.model.anatomy import FAMILIES
+from analyzer.model.families import FAMILIES
 from shared.errors import CheckpointChanged, CheckpointRejected, JudgeError
 from shared.records import JudgeRecord
 

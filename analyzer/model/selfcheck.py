@@ -20,9 +20,10 @@ from torch import Tensor
 
 from analyzer.model.anatomy import Anatomy, dissect
 from analyzer.model.batches import Batch, collate, encode
-from analyzer.model.described import CLOSE, check_flow, refuse
+from analyzer.model.described import check_flow, refuse
 from analyzer.model.hooked_pass import record
 from analyzer.model.partial_pass import hidden_argument, hidden_of
+from analyzer.model.rounding import rounding_of
 from analyzer.model.scoring import score
 
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ def _failed(judge: Judge, fails: str, lost: str) -> str:
 
 
 def _equal(judge: Judge, found: np.ndarray, wanted: np.ndarray) -> bool:
-    tolerance = CLOSE.get(judge.dtype, 5e-2)
-    return bool(np.abs(found - wanted).max() <= tolerance * (1 + np.abs(wanted).max()))
+    return bool(np.abs(found - wanted).max() <= rounding_of(judge.dtype) * (1 + np.abs(wanted).max()))
 
 
 def _writes_add_up(judge: Judge, batch: Batch) -> bool:

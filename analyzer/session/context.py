@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from analyzer.jobs.earlier_results import EarlierResults
+from analyzer.jobs.messages import BATCH_TOKENS
 from analyzer.model.batches import Encoded, encode
 from analyzer.model.hooked_pass import ForwardPass, Progress, record, unwatched
 from analyzer.model.judge import known_wiring
@@ -45,7 +46,7 @@ class Context:
     "residual_norms" of its `layers` result); None when there is no earlier one on this probe set."""
     leak_count: int | None = None
     seed: int = 0
-    batch_tokens: int = 4096
+    batch_tokens: int = BATCH_TOKENS
     """Token budget of one batch (prompts x padded length); halved by the worker when memory runs out."""
     progress: Progress = unwatched
     """Called with (done, total) inside a long analysis."""

@@ -27,9 +27,11 @@ from torch import Tensor
 
 from analyzer.checkpoints.file_names import CONFIG
 from analyzer.model.batches import Batch, Encoded
-from analyzer.model.hooked_pass import BUDGET, Capture, ForwardPass, Progress, record, unwatched
+from analyzer.model.capture import PREFIX_BUDGET, Capture
+from analyzer.model.hooked_pass import ForwardPass, Progress, record, unwatched
 from analyzer.model.partial_pass import starting_at
 from analyzer.model.refusals import HARMLESS
+from analyzer.model.rounding import rounding_of
 from analyzer.model.scoring import read_pooled
 from shared.logs import entry
 
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
-"""Largest difference of the checked prompt's stream, relative to its largest value; half precision gets 5e-2."""
 LENS_ROWS = 64
 """Prompts read through the head at a time."""
 
@@ -95,7 +95,7 @@ def _lens(judge: Judge, pooled: np.ndarray) -> np.ndarray:
 class PrefixStore:
     """The prefixes that a worker keeps, in a budget, least recently used first."""
 
-    budget: int = BUDGET
+    budget: int = PREFIX_BUDGET
     _kept: list[Prefix] = field(default_factory=list)
 
     @property
@@ -236,7 +236,7 @@ def _holds(judge: Judge, encoded: list[Encoded], prefix: Prefix) -> bool:
     capture = Capture(prefix.boundary)
     record(judge, [encoded[row]], 1, capture=capture)
     kept, found = prefix.streams[row].float(), capture.streams[0].float()
-    bound = TOLERANCE.get(judge.dtype, 5e-2) * float(kept.abs().max())
+    bound = rounding_of(judge.dtype) * float(kept.abs().max())
     return bool((found - kept).abs().max() <= bound)
 
 

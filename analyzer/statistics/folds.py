@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shared.records import Prompt
+from shared.records import Probe, Prompt
 
 
 def independent_groups(prompts: Sequence[Prompt]) -> np.ndarray:
@@ -83,3 +83,12 @@ def shuffled_labels(
         inside = np.flatnonzero(single & (fold == number))
         shuffled[:, inside] = random.permuted(np.tile(labels[inside], (draws, 1)), axis=1)
     return shuffled
+
+
+def pairs_or_alone(probes: Sequence[Probe]) -> list[str]:
+    """What a bootstrap draws where each prompt is compared with itself: a contrast pair as a whole, or a prompt.
+
+    Such a number tells how a prompt's attribution moved, or its score without some words. Twins are each other's
+    baseline, so they go together; two prompts of one template are two such comparisons: templates do not count.
+    """
+    return [probe.pair or f"id {probe.id}" for probe in probes]

@@ -35,7 +35,7 @@ from shared.logs import entry
 
 logger = logging.getLogger(__name__)
 
-IDLE_SHARE = 0.01
+SCAN_SHARE = 0.01
 """Share of a core that looking at the disk may take: a run of many hundred checkpoints is rescanned less."""
 LISTEN_S = 1.0
 """Longest wait while a job runs, seconds: how late a silent worker is noticed."""
@@ -257,7 +257,7 @@ class Supervisor:
         """Unix time of the next scan that no event announces: something settles, or may be tried again."""
         rows = [row for watched in self.runs.values() for row in watched.rows]
         times = [time for row in rows for time in (row.settles_at, row.retry_at) if time is not None]
-        rescan = self._scanned_at + max(self.plan.rescan_s, self._scan_s / IDLE_SHARE)
+        rescan = self._scanned_at + max(self.plan.rescan_s, self._scan_s / SCAN_SHARE)
         return min([rescan, *(time for time in times if time > self._scanned_at)])
 
     def patience(self, now: float) -> float:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from analyzer.jobs.family import Family
+from analyzer.checkpoints.gate import SETTLE_S
 from analyzer.jobs.messages import Computation
 from shared.errors import UsageError
-from shared.findings.suites import SUITES, Suite
+from shared.findings.suites import Suite, suites_up_to
+
+if TYPE_CHECKING:
+    from analyzer.jobs.family import Family
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Plan:
     quiet_s: float = 1800.0
     """A training that changed nothing for so long is over, seconds."""
     rescan_s: float = 3.0
-    settle_s: float = 2.0
+    settle_s: float = SETTLE_S
     once: bool = False
     """End when nothing is left to do; the last checkpoint there is, is the last."""
 
@@ -46,7 +50,7 @@ class Plan:
         """What to compute for each checkpoint, in order. Raises UsageError for an analysis that does not exist."""
         if unknown := sorted(set(self.only) - computations.keys()):
             raise UsageError(f"There is no analysis {unknown[0]!r}; there are {', '.join(computations)}.")
-        suites = SUITES[: SUITES.index(self.suite) + 1]
+        suites = suites_up_to(self.suite)
         return {
             name: computation
             for name, computation in computations.items()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analyzer.checkpoints.adapter import model_type
 from analyzer.checkpoints.file_names import CONFIG
@@ -13,7 +14,6 @@ from analyzer.checkpoints.fingerprint import FileStat
 from analyzer.checkpoints.gate import Candidate
 from analyzer.checkpoints.pins import PinStore
 from analyzer.checkpoints.trainer_state import planned, trainer_state
-from analyzer.jobs.family import Family
 from analyzer.supervisor.plan import Plan
 from shared.errors import SchemaError, UsageError
 from shared.files import read_json, read_record
@@ -23,6 +23,9 @@ from shared.prompts.digest import probe_set_digest
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, RunRecord
 from shared.run import Run, step_of
+
+if TYPE_CHECKING:
+    from analyzer.jobs.family import Family
 
 logger = logging.getLogger(__name__)
 

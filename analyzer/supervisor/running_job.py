@@ -77,6 +77,6 @@ def job_of(watched: WatchedRun, row: Row, wanted: list[str]) -> Job:
         force=watched.plan.force,
         warnings=known.warnings,
         neighbour=watched.neighbour(candidate.name),
-        family=known.family,
+        family=None if known.family is None else known.family.model_dump(mode="json"),
         batch_divisor=2**tried.memory_failures,
     )

@@ -1,4 +1,4 @@
-"""Which checkpoints are wanted, and which comes next. Pure functions over what is known about a run."""
+"""Which checkpoints are wanted. Pure functions over what is known about a run."""
 
 from __future__ import annotations
 
@@ -62,8 +62,3 @@ def _on_interval(points: Sequence[Point], index: int, interval: int) -> bool:
 def _completed(epoch: float) -> int:
     """Epochs completed; rounding in the trainer's arithmetic does not lose one."""
     return whole_epoch(epoch) or math.floor(epoch)
-
-
-def in_order(points: Sequence[Point], policy: str) -> list[Point]:
-    """The queue: the newest first with `newest` (older ones follow as time permits), else the oldest first."""
-    return sorted(points, key=lambda point: point.step, reverse=policy == "newest")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from analyzer.checkpoints.gate import Gate, Verdict, peek_epoch
 from analyzer.checkpoints.pins import PinStore
 from analyzer.jobs.keys import under
-from analyzer.jobs.lineage import COMPARING
 from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation, Neighbour
 from analyzer.jobs.result_index import StoreIndex
@@ -18,12 +17,13 @@ from analyzer.supervisor.checkpoint_row import UNDECIDED, Row, RunFacts, Standin
 from analyzer.supervisor.lease import Lease, LeaseRecord
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.run_description import Description, training_over
-from analyzer.supervisor.schedule import Point, in_order, left_out
+from analyzer.supervisor.schedule import Point, left_out
 from shared.errors import RunError, SchemaError
 from shared.own_folders import make_directory
 from shared.records import CheckpointState
 from shared.results import ResultStore
 from shared.run import Run, step_of
+from shared.turns import turn
 
 
 @dataclass
@@ -118,15 +118,9 @@ class WatchedRun:
         ]
 
     def queue(self) -> list[Row]:
-        """What can start now, in order: what only has to be compared again comes last, and by step.
-
-        An earlier checkpoint that is still waiting would make the comparison out of date again.
-        """
-        rows = {row.point.name: row for row in self.rows if row.state == CheckpointState.QUEUED and not row.cause}
-        comparing = [row.point for row in rows.values() if row.missing == (COMPARING,)]
-        analysing = [row.point for row in rows.values() if row.missing != (COMPARING,)]
-        order = in_order(analysing, self.plan.policy) + in_order(comparing, "all")
-        return [rows[point.name] for point in order]
+        """What can start now, in order."""
+        rows = [row for row in self.rows if row.state == CheckpointState.QUEUED and not row.cause]
+        return sorted(rows, key=lambda row: turn(row.point.step, row.missing, self.plan.policy))
 
     def neighbour(self, name: str) -> Neighbour | None:
         """Another complete checkpoint, while none but `name` has been digested."""

@@ -14,8 +14,8 @@ from analyzer.checkpoints.digest import ContentDigest, compute_digest, read_dige
 from analyzer.checkpoints.pins import verify
 from analyzer.checkpoints.soundness import Weights, validate
 from analyzer.jobs.earlier_results import EarlierResults
+from analyzer.jobs.family import told_family
 from analyzer.jobs.keys import drawn_keys, note_drawn, under
-from analyzer.jobs.lineage import COMPARING
 from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation, Event, Failure, Job
 from analyzer.jobs.result_index import StoreIndex
@@ -39,6 +39,7 @@ from shared.prompts.digest import probe_set_digest
 from shared.prompts.probes import read_probes
 from shared.results import ResultRecord, ResultStore
 from shared.run import Run
+from shared.turns import COMPARING
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class OneJob:
     @cached_property
     def computations(self) -> Mapping[str, Computation]:
         """All there are, as they are under this job's model family."""
-        return under(self.job.family, self.analyst.computations)
+        return under(told_family(self.job.family), self.analyst.computations)
 
     @property
     def store(self) -> ResultStore:

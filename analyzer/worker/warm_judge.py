@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from analyzer.checkpoints.digest import read_digest
 from analyzer.checkpoints.pins import verify
+from analyzer.jobs.family import told_family
 from analyzer.jobs.messages import Job
 from analyzer.model.judge import Judge
 from analyzer.model.loading import load_judge
@@ -37,7 +38,12 @@ class WarmJudge:
         known = read_digest(Run(job.run, job.out).digests, job.checkpoint, files)
         tensors = None if known is None else known.tensors
         judge = load_judge(
-            job.directory, job.record.judge, device=device, warm=warm, tensors=tensors, family=job.family
+            job.directory,
+            job.record.judge,
+            device=device,
+            warm=warm,
+            tensors=tensors,
+            family=told_family(job.family),
         )
         verify(job.directory, job.pinned, job.source, files)
         self.judge = judge

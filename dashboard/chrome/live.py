@@ -15,7 +15,7 @@ import streamlit as st
 
 from dashboard.chrome.place import Place
 from dashboard.reading import cached
-from dashboard.reading.snapshot import Snapshot, is_gone
+from dashboard.reading.snapshot import Snapshot
 from dashboard.reading.words import ago, plural
 from dashboard.widgets.drawing import plain
 from shared.records import RunningStatus, Status
@@ -57,7 +57,7 @@ def stamp_of(runs: Sequence[Run], snapshot: Snapshot | None) -> Stamp:
         snapshot.exists,
         tuple(view.name for view in snapshot.checkpoints if view.on_disk),
         status.model_copy(update={"heartbeat_at": 0.0, "lag_s": 0.0, "running": _core(status)}) if status else None,
-        status is not None and is_gone(status, time.time()),
+        status is not None and status.is_gone(time.time()),
         ((HEARTBEAT, cached.stamp(run.status)), (METRICS, cached.stamp(run.metrics))),
     )
 
@@ -98,7 +98,7 @@ def analyzer_line(snapshot: Snapshot, now: float) -> None:
 
 def chip(status: Status, now: float) -> tuple[str, Color]:
     """The analyzer's state as a word and a colour."""
-    if is_gone(status, now):
+    if status.is_gone(now):
         return "analyzer gone", "red"
     colors: dict[str, Color] = {"running": "blue", "idle": "green", "paused": "red", "stopped": "gray"}
     return f"analyzer {status.state}", colors.get(status.state, "orange")
@@ -108,7 +108,7 @@ def activity(status: Status, now: float) -> str:
     """One or two plain lines: what runs, how long, and the age of the heartbeat."""
     lines = []
     running = status.running
-    if running is not None and status.state == "running" and not is_gone(status, now):
+    if running is not None and status.state == "running" and not status.is_gone(now):
         count = f" {running.done}/{running.total}" if running.total else ""
         lines.append(f"{running.analysis}{count} · {running.checkpoint} · {ago(now - running.started_at, '')}")
     elif status.message:

@@ -1,1 +1,1 @@
-"""What the pages know: records and results read from disk, cached. Imports nothing that draws."""
+"""What the pages know, cached: records and results read from disk, and the views' panels of them. Draws nothing."""

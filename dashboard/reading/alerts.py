@@ -8,7 +8,7 @@ from typing import Literal
 
 from dashboard.reading.condition import command
 from dashboard.reading.facts import Facts
-from dashboard.reading.snapshot import Snapshot, is_gone
+from dashboard.reading.snapshot import Snapshot
 from dashboard.reading.words import ago, plural
 from shared.findings.text import percent
 from shared.records import CheckpointState
@@ -40,7 +40,7 @@ def run_alerts(snapshot: Snapshot, now: float) -> Iterator[Alert]:
     if status is None:
         return
     watch = command("watch", snapshot.run)
-    if is_gone(status, now):
+    if status.is_gone(now):
         since = f"Last sign of life {ago(now - status.heartbeat_at)} (process {status.pid} on {status.host})."
         yield Alert(
             "error", "The analyzer is gone", f"{since} New checkpoints are not analysed. Start it again:", watch
@@ -53,7 +53,7 @@ def run_alerts(snapshot: Snapshot, now: float) -> Iterator[Alert]:
     failed = [row for row in status.checkpoints if row.state == CheckpointState.QUARANTINED]
     refused = [row for row in status.checkpoints if row.state == CheckpointState.REJECTED]
     if failed or refused:
-        detail = f"{len(failed)} failed, {len(refused)} refused at the gate; causes on the page Analyzer."
+        detail = f"{len(failed)} failed, {len(refused)} refused; causes on the page Analyzer."
         yield Alert("warning", f"{plural(len(failed) + len(refused), 'checkpoint')} without results", detail)
 
 

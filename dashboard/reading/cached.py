@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from dashboard.reading.snapshot import RunReader, sort_key
 from shared import views
 from shared.errors import SchemaError
-from shared.files import read_jsonl, read_record
+from shared.files import read_record
+from shared.metrics import read_metrics
 from shared.records import MetricsLine, RunRecord
 from shared.results import ResultRecord
 from shared.results_index import ResultFile
@@ -23,6 +24,7 @@ from shared.run import Run
 from shared.views import Panel
 from shared.views.circuits import panels_of
 from shared.views.over_run.circuit_change import circuit_changes
+from shared.views.over_run.run_results import without_samples
 from shared.views.tokens import change_panels
 
 
@@ -113,31 +115,22 @@ def stamp(path: Path) -> int:
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _metrics(path: str, mtime_ns: int) -> list[MetricsLine]:
-    lines = []
-    for value in read_jsonl(Path(path)):
-        try:
-            lines.append(MetricsLine.model_validate(value))
-        except ValidationError:
-            continue  # a line of another shape says nothing we could draw
-    return lines
+def _metrics(path: str, out: str, mtime_ns: int) -> list[MetricsLine]:
+    return read_metrics(Run(Path(path), Path(out)))
 
 
 def metrics(run: Run) -> list[MetricsLine]:
     """The logged metrics, in the file's order."""
-    return _metrics(str(run.metrics), stamp(run.metrics))
+    return _metrics(str(run.path), str(run.out), stamp(run.metrics))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4096)
 def _slim(path: str, mtime_ns: int) -> ResultRecord | None:
     """A result without its display samples: enough for the curves, small enough to keep for every checkpoint."""
     try:
-        record = read_record(Path(path), ResultRecord)
+        return without_samples(read_record(Path(path), ResultRecord))
     except (SchemaError, OSError):
         return None
-    return record.model_copy(
-        update={"payload": record.payload | ({"samples": []} if "samples" in record.payload else {})}
-    )
 
 
 def history(files: Sequence[ResultFile]) -> list[ResultRecord]:

@@ -6,10 +6,11 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal
 
-from dashboard.reading.snapshot import CheckpointView, Snapshot, is_gone
+from dashboard.reading.snapshot import CheckpointView, Snapshot
 from dashboard.reading.words import ago, clock
 from shared.records import CheckpointState, CheckpointStatus, Status
 from shared.run import Run
+from shared.turns import turn
 
 Kind = Literal["ready", "running", "queued", "failed", "waiting", "absent"]
 
@@ -56,7 +57,7 @@ def condition(snapshot: Snapshot, view: CheckpointView, analysis: str, now: floa
         return Condition("waiting", "Not analysed yet", detail, command("watch", snapshot.run))
     if row is not None and row.state in _REFUSED:
         return _refused(snapshot.run, view, row)
-    if status.state == "stopped" or is_gone(status, now):
+    if status.state == "stopped" or status.is_gone(now):
         return _nobody_works(snapshot.run, status, now)
     if row is None:
         return Condition("queued", "Not analysed yet", f"The analyzer has not seen {view.name} yet.")
@@ -114,16 +115,14 @@ def _pending(snapshot: Snapshot, status: Status, row: CheckpointStatus, analysis
     if row.state == CheckpointState.INCOMPLETE:
         return Condition("queued", "Checkpoint still being written", row.cause or "")
     place, length = queue_place(status, row)
-    waits = {"waiting": " The analyzer waits for its slot.", "paused": " The analyzer is paused."}.get(
-        status.state, ""
-    )
-    return Condition("queued", "Not analysed yet", f"Place {place} of {length} in the queue.{waits}")
+    waits = {"waiting": status.message, "paused": "The analyzer is paused."}.get(status.state, "")
+    return Condition("queued", "Not analysed yet", f"Place {place} of {length} in the queue. {waits}".strip())
 
 
 def queue(status: Status) -> list[CheckpointStatus]:
-    """The checkpoints that wait, in the order they will run: by step, newest first under the policy "newest"."""
+    """The checkpoints that wait, in the order they will run."""
     rows = [row for row in status.checkpoints if row.state in (CheckpointState.QUEUED, CheckpointState.RETRYING)]
-    return sorted(rows, key=lambda row: row.step, reverse=status.policy == "newest")
+    return sorted(rows, key=lambda row: turn(row.step, row.missing, status.policy))
 
 
 def queue_place(status: Status, row: CheckpointStatus) -> tuple[int, int]:

@@ -14,9 +14,6 @@ from shared.results import ResultRecord, checkpoint_label
 from shared.results_index import ResultFile, ResultsIndex
 from shared.run import Run, step_of
 
-GONE_AFTER_INTERVALS = 3
-"""A heartbeat older than this many promised intervals means that the analyzer is gone."""
-
 
 @dataclass(frozen=True)
 class CheckpointView:
@@ -138,8 +135,3 @@ def unique_labels(views: list[CheckpointView]) -> list[CheckpointView]:
     return [
         replace(view, label=f"{view.label} (step {view.step})") if count[view.label] > 1 else view for view in views
     ]
-
-
-def is_gone(status: Status, now: float) -> bool:
-    """Whether the analyzer stopped writing its heartbeat without saying so."""
-    return status.state != "stopped" and now - status.heartbeat_at > GONE_AFTER_INTERVALS * status.interval_s

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.chrome import live
 from dashboard.chrome.frame import Frame
 from dashboard.reading.condition import command, queue
-from dashboard.reading.snapshot import Snapshot, is_gone
+from dashboard.reading.snapshot import Snapshot
 from dashboard.reading.words import ago, clock, plural
 from dashboard.widgets.drawing import notice, plain
 from shared.records import CheckpointState, CheckpointStatus, Status
@@ -48,7 +48,7 @@ def _no_analyzer(snapshot: Snapshot) -> None:
 def _numbers(status: Status, now: float) -> None:
     count = {state: sum(row.state == state for row in status.checkpoints) for state in CheckpointState}
     bad = count[CheckpointState.QUARANTINED] + count[CheckpointState.REJECTED]
-    state = "gone" if is_gone(status, now) else status.state
+    state = "gone" if status.is_gone(now) else status.state
     numbers = (
         ("Analyzer", state, f"heartbeat {ago(now - status.heartbeat_at)}, every {status.interval_s:g} s"),
         (
@@ -72,7 +72,7 @@ def _numbers(status: Status, now: float) -> None:
 
 def _running(status: Status, now: float) -> None:
     running = status.running
-    if running is None or is_gone(status, now) or status.state != "running":
+    if running is None or status.is_gone(now) or status.state != "running":
         return
     with notice("running", "Running now", "running"):
         since = f"since {clock(running.started_at)} ({ago(now - running.started_at, '')})"
@@ -92,7 +92,7 @@ def _failed(snapshot: Snapshot, status: Status) -> None:
         st.markdown("When the cause is gone, try all of them again:")
         st.code(command("retry", snapshot.run), language=None)
     if refused:
-        st.subheader("Refused at the gate")
+        st.subheader("Refused")
         for row in refused[:20]:
             _cause(row, "Refused", "warning")
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from shared.files import write_bytes_atomic
 from shared.prompts.digest import prompt_digest
 from shared.records import Probe, Prompt
-from shared.run import Run
+from shared.run import TRAIN_DIGESTS, Run
 
 
 def write_train_digests(run_path: Path, prompts: Iterable[Prompt]) -> None:
     """Write `<run>/train_digests.txt`: one digest a line, sorted, each once."""
     digests = sorted({prompt_digest(prompt.text) for prompt in prompts})
-    write_bytes_atomic(run_path / "train_digests.txt", "".join(f"{digest}\n" for digest in digests).encode())
+    write_bytes_atomic(run_path / TRAIN_DIGESTS, "".join(f"{digest}\n" for digest in digests).encode())
 
 
 def count_leaks(run: Run, probes: Iterable[Probe]) -> int | None:

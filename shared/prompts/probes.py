@@ -20,7 +20,6 @@ from shared.errors import UsageError
 from shared.files import write_bytes_atomic
 from shared.prompts.digest import MAX_PROMPT_CHARS, prompt_digest
 from shared.prompts.groups import components, drawn
-from shared.prompts.groups import held_out as held_out
 from shared.prompts.labels import read_label
 from shared.prompts.load import clean
 from shared.prompts.rows import Row, read_rows
@@ -47,7 +46,7 @@ def choose_probes(
 
     At most `max_share` of each class is taken, so that a small data set keeps something to train on (1.0 where
     nothing is trained). The outcome depends on seed and prompts, not on their order. Train on
-    `held_out(prompts, probes)` only. Raises UsageError when a class has fewer than two prompts to give.
+    `groups.held_out(prompts, probes)` only. Raises UsageError when a class has fewer than two prompts to give.
     """
     prompts = _one_of_each(prompts)
     sizes = Counter(prompt.label for prompt in prompts)

@@ -1,4 +1,4 @@
-"""What each analysis finds and how that looks: one file an analysis, found by importing this package.
+"""How each analysis looks to its reader: one file an analysis, found by importing this package.
 
 A file registers a `View`: the typed result, and a pure function from a result to panels (figure, caption,
 table). The computation of the same name is in `analyzer/analyses`. HTML files, dashboard tabs, CLI choices and
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from shared.findings.suites import SUITES, Suite
+from shared.findings.suites import Suite, suites_up_to
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,8 +92,7 @@ def all_views() -> list[View]:
 
 def suite_views(suite: Suite) -> list[View]:
     """The analyses of a suite; `advanced` includes `basic`."""
-    wanted = SUITES[: SUITES.index(suite) + 1]
-    return [view for view in all_views() if view.suite in wanted]
+    return [view for view in all_views() if view.suite in suites_up_to(suite)]
 
 
 def get(name: str) -> View:

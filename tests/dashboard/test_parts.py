@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -21,8 +22,8 @@ import pytest
 from dashboard.chrome.live import stamp_of
 from dashboard.chrome.place import place_from_environment
 from dashboard.cli import DashboardSettings, arguments, check_port, url
-from dashboard.reading.condition import command, queue, queue_place
-from dashboard.reading.snapshot import RunReader, is_gone
+from dashboard.reading.condition import command, condition, queue, queue_place
+from dashboard.reading.snapshot import RunReader
 from dashboard.reading.words import ago, points
 from dashboard.widgets.panels import safe_name, to_csv, to_json
 from shared.errors import MidwatchError
@@ -114,9 +115,9 @@ def test_epochs_of_a_run_without_analyzer_come_from_its_commit_files(tmp_path: P
 
 def test_an_analyzer_is_gone_after_three_intervals() -> None:
     status = fake_status(1, heartbeat_at=1000.0)
-    assert not is_gone(status, 1000 + 3 * status.interval_s)
-    assert is_gone(status, 1000.1 + 3 * status.interval_s)
-    assert not is_gone(status.model_copy(update={"state": "stopped"}), 9999)
+    assert not status.is_gone(1000 + 3 * status.interval_s)
+    assert status.is_gone(1000.1 + 3 * status.interval_s)
+    assert not status.model_copy(update={"state": "stopped"}).is_gone(9999)
 
 
 def test_the_queue_follows_the_policy() -> None:
@@ -125,6 +126,27 @@ def test_the_queue_follows_the_policy() -> None:
     assert [row.step for row in queue(status)] == [360, 240, 120]
     assert queue_place(status, rows[0]) == (3, 3)
     assert queue_place(status.model_copy(update={"policy": "all"}), rows[0]) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "said"),
+    [
+        ("waiting", "Waiting for its slot: after-training.", " Waiting for its slot: after-training."),
+        ("waiting", "The worker is busy with run.", " The worker is busy with run."),
+        ("paused", "No space left.", " The analyzer is paused."),
+        ("idle", "", ""),
+    ],
+)
+def test_what_a_checkpoint_waits_for_is_what_the_analyzer_says(
+    tmp_path: Path, state: str, message: str, said: str
+) -> None:
+    run = scenes.done(tmp_path, 2)
+    scenes.drop(run, 2, ["tokens"])
+    rows = [scenes.row(1, CheckpointState.DONE, []), scenes.row(2, CheckpointState.QUEUED, ["tokens"])]
+    scenes.alive(run, 2, state=state, message=message, checkpoints=rows)
+    snapshot = RunReader(run).snapshot()
+    found = condition(snapshot, snapshot.checkpoints[1], "tokens", time.time())
+    assert found.detail == f"Place 1 of 1 in the queue.{said}"
 
 
 def test_commands_survive_a_shell(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
+from analyzer.model.families import FAMILIES as KNOWN
 from shared.errors import UsageError
 from tests.making.tiny import FAMILIES, tiny_model
 from trainer.freeze import LAYOUTS, freeze
@@ -23,6 +24,12 @@ def moved(model: PreTrainedModel) -> set[str]:
     model(input_ids=ids, labels=torch.tensor([0, 1])).loss.backward()
     optimizer.step()
     return {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
+
+
+def test_the_trainer_knows_the_families_that_the_analyzer_knows() -> None:
+    places = {name: (found.embedding_block or found.embeddings, found.layers) for name, found in KNOWN.items()}
+    assert places == LAYOUTS
+    assert KNOWN.keys() - {"xlm-roberta"} == set(FAMILIES), "it is laid out as RoBERTa, which is tried"
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -16,6 +16,7 @@ from unittest import mock
 import pytest
 
 from analyzer.commands import doctor
+from analyzer.commands.needed import NEEDED, require
 from analyzer.commands.settings import AnalyzeSettings, DoctorSettings, StatusSettings, WatchSettings
 from midwatch import main
 from shared.errors import UsageError
@@ -67,7 +68,7 @@ def test_the_supervisor_and_the_commands_do_without_torch() -> None:
 
 def test_help_is_there_without_what_the_extra_installs(tmp_path: Path) -> None:
     """Modules that raise when imported stand for packages that are not installed."""
-    for name in ("torch", "transformers", "watchdog", "psutil"):
+    for name in NEEDED:
         (tmp_path / f"{name}.py").write_text("raise ImportError('not installed here')")
     command = [sys.executable, "-m", "midwatch", "watch", "--help"]
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
@@ -78,8 +79,6 @@ def test_help_is_there_without_what_the_extra_installs(tmp_path: Path) -> None:
 
 def test_without_the_extra_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
-
-    from analyzer.commands.analyse import require
 
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else real(name))

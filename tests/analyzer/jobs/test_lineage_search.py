@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from analyzer.jobs.keys import key_settings
-from analyzer.jobs.lineage import COMPARING, WINDOW, Lineage
+from analyzer.jobs.lineage import WINDOW, Lineage
 from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation
 from analyzer.jobs.result_index import StoreIndex
 from shared.records import JudgeRecord
 from shared.results import ResultRecord, ResultStore
+from shared.turns import COMPARING
 
 JUDGE = JudgeRecord()
 NAMES = ("tokens", "comparison", "layers", "circuits", COMPARING)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.jobs.lineage import Ancestor, Lineage
-from analyzer.jobs.result_index import HEADER_BYTES, StoreIndex, read_without_payload
+from analyzer.jobs.result_index import HEADER_BYTES, PAYLOAD, StoreIndex, read_without_payload
 from shared.errors import SchemaError
 from shared.results import RESULT_FILE, ResultRecord, ResultStore
 
@@ -33,6 +33,17 @@ def test_a_header_is_the_record_without_its_payload(index: StoreIndex) -> None:
     index.store.commit(whole)
     path = index.store.directory("checkpoint-10", "tokens", "k") / RESULT_FILE
     assert read_without_payload(path) == whole.model_copy(update={"payload": {}})
+
+
+def test_a_result_is_written_so_that_reading_can_stop_before_its_payload(index: StoreIndex) -> None:
+    assert [*ResultRecord.model_fields][-1] == "payload"
+    index.store.commit(record(payload={"words": []}))
+    text = (index.store.directory("checkpoint-10", "tokens", "k") / RESULT_FILE).read_bytes()
+    head, mark, rest = text.partition(PAYLOAD)
+    assert mark and json.loads(
+        head.rstrip().removesuffix(b",") + b"}"
+    ).keys() == ResultRecord.model_fields.keys() - {"payload"}
+    assert json.loads(rest.rstrip().removesuffix(b"}")) == {"words": []}
 
 
 def test_a_damaged_payload_is_not_read(index: StoreIndex) -> None:

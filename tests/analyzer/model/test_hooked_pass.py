@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from analyzer.model import anatomy
 from analyzer.model.anatomy import dissect
 from analyzer.model.batches import collate, encode, packed
 from analyzer.model.hooked_pass import ForwardPass, forward_pass
@@ -139,7 +140,7 @@ def test_writes_of_a_post_norm_layer_rebuild_its_output() -> None:
 
 def test_an_unknown_family_keeps_what_needs_no_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = tiny_judge("bert")
-    monkeypatch.delitem(__import__("analyzer.model.anatomy", fromlist=["FAMILIES"]).FAMILIES, "bert")
+    monkeypatch.setattr(anatomy, "FAMILIES", {})
     unknown = replace(judge, anatomy=dissect(judge.model, judge.anatomy.pad_id))
     assert "not known" in unknown.anatomy.notes[0]
     found, wanted = forward_pass(unknown, PROBES), forward_pass(judge, PROBES)

@@ -111,11 +111,11 @@ def test_pickles_are_refused(checkpoint: Path) -> None:
         load_judge(checkpoint, JudgeRecord())
 
 
-def test_an_adapter_needs_its_base(checkpoint: Path) -> None:
+def test_an_adapter_must_name_its_base(checkpoint: Path) -> None:
     (checkpoint / "adapter_config.json").write_text("{}")
     with pytest.raises(CheckpointRejected) as caught:
         load_judge(checkpoint, JudgeRecord())
-    assert caught.value.code == "needs_base"
+    assert caught.value.code == "bad_config"
 
 
 @pytest.mark.parametrize(

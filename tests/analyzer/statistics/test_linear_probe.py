@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from analyzer.statistics.auroc import auroc, fold_auroc
-from analyzer.statistics.folds import grouped_folds, independent_groups, shuffled_labels
+from analyzer.statistics.folds import grouped_folds, independent_groups, pairs_or_alone, shuffled_labels
 from analyzer.statistics.linear_probe import fit_decide, held_out_decisions, standardised
 from tests.making.judges import probe
 
@@ -133,6 +133,13 @@ def test_fold_auroc_of_weights_is_that_of_repeated_prompts() -> None:
 def test_units_join_pairs_and_groups() -> None:
     prompts = [probe("a", pair="p"), probe("b", pair="p", group="g"), probe("c", group="g"), probe("d"), probe("e")]
     assert independent_groups(prompts).tolist() == [0, 0, 0, 1, 2]
+
+
+def test_where_a_prompt_is_compared_with_itself_only_its_twin_goes_with_it() -> None:
+    prompts = [probe("a", pair="p"), probe("b", pair="p", group="g"), probe("c", group="g"), probe("d", group="g")]
+    first, second, third, fourth = pairs_or_alone(prompts)
+    assert first == second
+    assert len({second, third, fourth}) == 3
 
 
 def test_a_pair_and_a_group_of_the_same_name_have_nothing_in_common() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.supervisor.schedule import Point, in_order, left_out, parse_policy
+from analyzer.supervisor.schedule import Point, left_out, parse_policy
 
 
 def points(*epochs: float | None) -> list[Point]:
@@ -44,13 +44,6 @@ def test_every_nth() -> None:
 def test_every_nth_is_counted_in_checkpoints_not_in_steps() -> None:
     found = [Point(f"checkpoint-{step}", step, None) for step in (10, 20, 30, 40)]
     assert wanted(found, "every:2") == [10, 30]
-
-
-def test_order() -> None:
-    three = points(1, 2, 3)
-    assert [p.step for p in in_order(three, "newest")] == [2, 1, 0]
-    assert [p.step for p in in_order(three, "all")] == [0, 1, 2]
-    assert [p.step for p in in_order(three, "every:2")] == [0, 1, 2]
 
 
 def test_nothing_yet() -> None:

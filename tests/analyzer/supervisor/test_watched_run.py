@@ -10,7 +10,6 @@ import pytest
 from analyzer.checkpoints.digest import ContentDigest
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.gate import Candidate
-from analyzer.jobs.lineage import COMPARING
 from analyzer.supervisor.checkpoint_row import Row
 from analyzer.supervisor.lease import TIME_TO_LIVE_S, LeaseRecord
 from analyzer.supervisor.plan import Plan
@@ -19,6 +18,7 @@ from analyzer.supervisor.watched_run import WatchedRun
 from shared.files import write_record
 from shared.records import CheckpointState
 from shared.run import Run
+from shared.turns import COMPARING
 
 NOW = 1_000_000.0
 
