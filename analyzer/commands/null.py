@@ -20,6 +20,7 @@ from analyzer.supervisor.run_description import describe, run_record
 from analyzer.supervisor.schedule import Point
 from shared.errors import MidwatchError
 from shared.files import write_record
+from shared.findings.text import counted
 from shared.own_folders import make_directory, remove_directory
 from shared.results import ResultStore
 from shared.run import Run
@@ -81,10 +82,12 @@ def report(run: Run, name: str, seed: int, said: Sequence[Said], pages: Path) ->
     Console().print(table)
     claiming = list(dict.fromkeys(line.analysis for line in said if line.claims))
     count = len({line.analysis for line in said if line.text != NOT_COMPUTED})
+    analyses = counted(count, "analysis", "analyses")
+    verb = "claims" if len(claiming) == 1 else "claim"
     if claiming:
         raise MidwatchError(
-            f"{len(claiming)} of {count} analyses claim something of a judge that learned nothing: "
+            f"{len(claiming)} of {analyses} {verb} something of a judge that learned nothing: "
             f"{', '.join(claiming)}. On these probes do not believe such a sentence of {run.name} either; give "
             "more prompts with --probes."
         )
-    typer.echo(f"None of {count} analyses claims anything of a judge that learned nothing.")
+    typer.echo(f"None of {analyses} claims anything of a judge that learned nothing.")

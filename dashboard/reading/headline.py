@@ -43,7 +43,7 @@ def _fnr(facts: Facts) -> Headline:
         percent(fnr.value, 1) if fnr else MISSING,
         note,
         "Share of the unsafe prompts of the probe set that the judge passes as safe. Lower is better; 0 % is the "
-        "goal. The interval is a bootstrap over prompts.",
+        "goal. The interval is over groups of prompts.",
         points(fnr.value - before.value) if fnr and before else None,
         "inverse",
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.figures.comparison import comparison_figure
 from shared.findings.badge import badge
-from shared.findings.claims import nothing_to_explain, power
+from shared.findings.claims import measured, nothing_to_explain, power
 from shared.findings.comparison import ComparisonResult, agreement, no_divergence
 from shared.findings.parts import (
     interval_cells,
@@ -47,12 +47,14 @@ def _headline(result: ComparisonResult) -> str:
 
 
 def _subtitle(result: ComparisonResult) -> str:
+    prompts = f"{result.n_safe} safe, {result.n_unsafe} unsafe prompts, {result.n_pairs} contrast pairs"
+    if not result.to_explain.claimable:
+        return f"{power(result.to_explain)} · {prompts}"
     last = result.points[-1].auroc
     frozen = f", the first {result.frozen_boundary} frozen" if result.frozen_boundary else ""
     return (
         f"probe AUROC {last.value:.3f} [{last.low:.3f}, {last.high:.3f}] after the last of {result.layers} layers"
-        f"{frozen} · {result.n_safe} safe, {result.n_unsafe} unsafe prompts, {result.n_pairs} contrast pairs · "
-        f"judge's separation over {power(result.to_explain)}"
+        f"{frozen} · {prompts}"
     )
 
 
@@ -96,6 +98,7 @@ def _alt(result: ComparisonResult) -> str:
 def _facts(result: ComparisonResult) -> list[str]:
     return [
         f"n = {result.n_safe} safe + {result.n_unsafe} unsafe, {result.n_pairs} contrast pairs",
+        measured(result.to_explain),
         f"{result.pooling} pooling, logistic probe, {result.folds} grouped folds drawn {result.splits} times",
         "95 % intervals over groups of prompts (AUROC: and over splits; pairs: Wilson), "
         f"control from {result.shuffles} label shuffles, each in one split",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.figures.layers import layers_figure
 from shared.findings.badge import badge
-from shared.findings.claims import nothing_to_explain, power
+from shared.findings.claims import measured, nothing_to_explain
 from shared.findings.layers import LayersResult, SampleLayers
 from shared.findings.parts import layer_names, typed_result
 from shared.findings.text import clean, escape, signed
@@ -91,7 +91,7 @@ def frozen_sentence(result: LayersResult) -> str:
 def _facts(result: LayersResult) -> list[str]:
     counts = ", ".join(f"{band.count} {band.label}" for band in result.bands) or "no"
     detail = f" ({result.frozen_check_detail})" if result.frozen_check_detail else ""
-    separation = [] if result.to_explain is None else [f"judge's separation over {power(result.to_explain)}"]
+    separation = [] if result.to_explain is None else [measured(result.to_explain)]
     return [
         f"this prompt, n = 1; bands over {counts} prompts, 95 % interval of the mean",
         f"norms: mean L2 over real tokens; lens: own head, {result.pooling} pooling, {result.norm_position}-norm",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.findings.comparison import ComparisonResult
+from shared.findings.text import number
 from shared.results import ResultRecord
 from shared.views import get, headlines
 from tests.making.fakes import fake_records
@@ -64,6 +65,7 @@ def test_the_headline_follows_from_the_numbers(payload: dict[str, Any], said: st
     (panel,) = get("comparison").panels(record(**payload))
     marked = [note.text for note in panel.figure.layout.annotations if "divergence" in note.text]
     assert ("divergence at layer 3, in 8 of 10 splits" in marked[0]) is claims
+    assert f"judge's separation {number(payload['to_explain']['size']['value'])} nats [" in panel.badge
     if payload["to_explain"] is not CLEAR:
         assert "nothing to tell apart" in marked[0]
 

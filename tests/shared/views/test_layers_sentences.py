@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.findings.text import number
 from shared.views import get, headlines
 from tests.making.fakes import fake_records
 
@@ -36,5 +37,5 @@ def test_the_headline_follows_from_the_separation(explained: dict | None, said: 
     assert found[0].text.startswith(said) and {one.claims for one in found} == {claims}
     panel = get("layers").panels(record)[0]
     if explained is not None:
-        assert "judge's separation over" in panel.badge
+        assert f"judge's separation {number(explained['size']['value'])} nats [" in panel.badge
         assert ("about 300 would be needed" in panel.badge) is (explained["p_value"] > 0.1)
