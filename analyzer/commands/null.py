@@ -44,7 +44,7 @@ def prepare(run: Run, point: Point, seed: int, safe: str | None, unsafe: str | N
     """
     from analyzer.model.untrained import save_untrained  # torch
 
-    source, place = run.path / point.name, run.null / f"seed-{seed}"
+    source, place = run.path / point.name, run.null / f"untrained-{seed}"
     validate(source)
     record = run_record(run) or describe(source, run, safe, unsafe)[0]
     remove_directory(place)

@@ -46,7 +46,7 @@ def test_nothing_is_claimed_of_a_copy_and_the_run_is_left_alone(run: Run) -> Non
     assert "None of 2 analyses claims anything of a judge that learned nothing." in done.stdout
     assert snapshot(run.path / "checkpoint-120") == before
     assert run.checkpoints() == ["checkpoint-120"] and not run.results.exists() and not run.visualizations.exists()
-    copy = Run.at(run.null / "seed-0")
+    copy = Run.at(run.null / "untrained-0")
     assert {path.name for path in copy.visualizations.glob("*.html")} >= {"epoch_3_circuit_comparison.html"}
     assert copy.checkpoints() == [], "weights are made again from the seed, not kept"
     assert ResultStore(copy.results).newest("checkpoint-120", "layers") is not None
