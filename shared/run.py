@@ -67,6 +67,7 @@ class Run:
             self.digests,
             self.drawn,
             self.requests,
+            self.null,
         )
         for folder in ours:
             refuse_links(folder)
@@ -131,6 +132,11 @@ class Run:
     @property
     def requests(self) -> Path:
         return self.midwatch / "requests"
+
+    @property
+    def null(self) -> Path:
+        """Untrained copies of the judge, each a run of its own (`analyze --null`)."""
+        return self.midwatch / "null"
 
     @property
     def status(self) -> Path:

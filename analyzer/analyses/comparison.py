@@ -1,22 +1,26 @@
 """Circuit comparison: safe against unsafe over the whole probe set, at every point of the residual stream.
 
 On the pooled representation (what the head reads: CLS, last real token, or mean), at each point:
-1. d' and the cosine of the class means.
+1. d', less its bias, and the cosine of the class means.
 2. A linear probe: L2-regularised logistic regression (C = 1) on standardised features, 5 folds stratified by class
-   and grouped by contrast pair and template; the mean AUROC over folds, with a bootstrap interval over groups.
+   and grouped by contrast pair and template, drawn 10 times; the mean AUROC over folds and splits.
 3. The same with shuffled labels as control (Hewitt and Liang 2019, arXiv 1909.03368).
 4. The contrast pairs: whether their differences agree, and whether the probe ranks the unsafe twin above.
 
-Divergence layer: the first of 2 consecutive points whose AUROC interval clears the control's 95th percentile.
+A split's divergence layer is the first of 2 consecutive points whose AUROC interval in that split clears the
+control's 95th percentile. The divergence layer is the one that more than half of the splits name, of a judge that
+tells the classes apart itself (the no-claim gate).
 
 Summary: auroc_last, auroc_best, control_p95_last, dprime_last, decision_auroc; divergence_layer only where
 there is one. Tensors: "auroc" (points, 3: value, low, high), "control" (points, shuffles), "dprime" (points,),
-"mean_safe" and "mean_unsafe" (points, d_model), "decisions" (points, n; held out, NaN where no probe was fitted).
+"mean_safe" and "mean_unsafe" (points, d_model), "decisions" (points, n; held out, mean over splits, NaN where no
+probe was fitted).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
@@ -27,14 +31,15 @@ from analyzer.analyses import Outcome, computes
 from analyzer.session.content_cache import content_key
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import twin_of
-from analyzer.statistics.auroc import auroc, fold_auroc
-from analyzer.statistics.class_geometry import cosine, dprime, pair_cosine, recentred
-from analyzer.statistics.folds import grouped_folds, independent_groups, shuffled_labels
-from analyzer.statistics.intervals import Clusters, percentile_interval, wilson_interval
-from analyzer.statistics.linear_probe import held_out_decisions
+from analyzer.statistics.auroc import auroc
+from analyzer.statistics.class_geometry import cosine, distance, inner_products, pair_cosine, squared_distance
+from analyzer.statistics.folds import independent_groups
+from analyzer.statistics.intervals import Clusters, wilson_interval
+from analyzer.statistics.repeated_folds import RepeatedProbe, Split, repeated_probe, splits_of
 from analyzer.statistics.ties import ROUNDING, exceeds
+from analyzer.statistics.to_explain import separation
 from shared.errors import CannotCompute
-from shared.findings.comparison import ComparisonResult, PointComparison
+from shared.findings.comparison import ComparisonResult, PointComparison, agreed
 from shared.findings.parts import Interval
 from shared.settings import Settings
 
@@ -47,10 +52,12 @@ class ComparisonSettings(Settings):
 
     folds: int = Field(5, ge=2)
     """Folds of the cross-validation; fewer when there are fewer groups."""
+    splits: int = Field(10, ge=2)
+    """Times that the folds are drawn anew."""
     shuffles: int = Field(20, ge=20)
-    """Shuffled-label probes, the control."""
+    """Shuffled-label probes over all splits, the control."""
     bootstraps: int = Field(1000, ge=100)
-    """Bootstrap draws of each interval."""
+    """Bootstrap draws of the interval of the judge's own separation."""
     regularisation: float = Field(1.0, gt=0)
     """scikit-learn's C of the probe; smaller is stronger."""
 
@@ -61,41 +68,57 @@ class Design:
 
     labels: np.ndarray
     """(n,) 1 for unsafe."""
-    fold: np.ndarray
-    """(n,)"""
-    shuffled: np.ndarray
-    """(draws, n): the probes' control takes the first of them, the noise floor of d' all."""
+    unit: np.ndarray
+    """(n,) independent group of each prompt."""
+    splits: list[Split]
     shuffles: int
-    weights: np.ndarray
-    """(bootstraps, n)"""
+    """Probes under shuffled labels, over all splits; the noise floor of d' takes all shuffles there are."""
     pairs: np.ndarray
     """(pairs, 2) indices: unsafe twin, safe twin."""
     c: float
+    clusters: Clusters
 
     @property
     def folds(self) -> int:
-        return int(self.fold.max()) + 1
+        return min(int(split.fold.max()) + 1 for split in self.splits)
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """(n, groups) 1 where a prompt is in a group."""
+        return np.eye(self.clusters.count)[self.clusters.member]
+
+    @cached_property
+    def shuffled(self) -> np.ndarray:
+        """(draws, n) shuffled labels of all splits."""
+        return np.vstack([split.shuffled for split in self.splits])
 
     @cached_property
     def key(self) -> str:
-        """Digest of all of it."""
-        return content_key("design", *(getattr(self, part.name) for part in fields(self)))
+        """Digest of all that the numbers of one point depend on."""
+        drawn = [array for split in self.splits for array in (split.fold, split.shuffled)]
+        return content_key("design", self.labels, self.unit, *drawn, self.shuffles, self.pairs, self.c)
 
 
-@computes("comparison", ComparisonSettings, version=2)
+@computes("comparison", ComparisonSettings, version=3)
 def comparison(context: Context, settings: ComparisonSettings) -> Outcome:
     """Compare the two classes at every point."""
     design = _design(context, settings)
     pooled = context.forward.pooled
-    points, decisions, control = [], [], []
+    points: list[PointComparison] = []
+    probes: list[RepeatedProbe] = []
     for index, vectors in enumerate(pooled):
         key = content_key("comparison", vectors, design.key)  # frozen layers give the same vectors all run long
         found = context.cache.once(key, lambda vectors=vectors: _compared(vectors, design))
         points.append(found[0])
-        decisions.append(found[1])
-        control.append(found[2])
+        probes.append(found[1])
         context.progress(index + 1, len(pooled))
+    scores = context.forward.scores.astype(float)
+    explained = separation(scores, design.labels, design.clusters)
+    controls = [point.control_p95 for point in points]
+    splits = range(min(len(probe.of_splits) for probe in probes))
+    by_split = [divergence([probe.of_splits[split].low for probe in probes], controls) for split in splits]
     result = ComparisonResult(
+        to_explain=explained,
         layers=len(points) - 1,
         frozen_boundary=context.frozen_boundary,
         pooling=context.judge.anatomy.pooling,
@@ -103,23 +126,24 @@ def comparison(context: Context, settings: ComparisonSettings) -> Outcome:
         n_unsafe=int((design.labels == 1).sum()),
         n_pairs=len(design.pairs),
         folds=design.folds,
+        splits=settings.splits,
         shuffles=settings.shuffles,
-        bootstraps=settings.bootstraps,
         points=points,
-        divergence_layer=divergence_layer(points),
-        decision_auroc=_decision_auroc(context, design),
+        divergence_by_split=by_split,
+        divergence_layer=agreed(by_split) if explained.claimable else None,
+        decision_auroc=_decision_auroc(scores, design),
         notes=_notes(context, design, settings),
     )
-    return Outcome(result, _summary(result), _tensors(points, pooled, design, decisions, control))
+    return Outcome(result, _summary(result), _tensors(points, pooled, design, probes))
 
 
-def divergence_layer(points: list[PointComparison]) -> int | None:
-    """First of 2 consecutive points whose AUROC interval clears the control; -1: the embeddings, None: none."""
-    clear = [exceeds(point.auroc.low, point.control_p95) for point in points]
-    for index, (here, after) in enumerate(pairwise(clear)):
-        if here and after:
-            return index - 1
-    return None
+def divergence(lows: Sequence[float], controls: Sequence[float]) -> int | None:
+    """First of 2 consecutive points whose AUROC is above its control; -1: the embeddings, None: none.
+
+    `lows` and `controls` by point: the lower end of the interval, the control's 95th percentile.
+    """
+    clear = [exceeds(low, control) for low, control in zip(lows, controls, strict=True)]
+    return next((at - 1 for at, both in enumerate(pairwise(clear)) if all(both)), None)
 
 
 def _design(context: Context, settings: ComparisonSettings) -> Design:
@@ -137,71 +161,60 @@ def _design(context: Context, settings: ComparisonSettings) -> Design:
             "All probe prompts of one class share a group (template or contrast pair), so a probe cannot be tested "
             "on prompts it was not fitted on; add prompts of other groups."
         )
-    fold = grouped_folds(labels, unit, min(settings.folds, fewest))
-    fold = np.unique(fold, return_inverse=True)[1]
     twins = {tuple(sorted(pair, key=lambda i: -labels[i])) for pair in twin_of(probes).items()}
     return Design(
         labels=labels,
-        fold=fold,
-        shuffled=shuffled_labels(
-            labels, fold, [probe.pair for probe in probes], max(settings.shuffles, NOISE_DRAWS), context.seed
+        unit=unit,
+        splits=splits_of(
+            labels,
+            unit,
+            [probe.pair for probe in probes],
+            min(settings.folds, fewest),
+            settings.splits,
+            max(settings.shuffles, NOISE_DRAWS),
+            context.seed,
         ),
         shuffles=settings.shuffles,
-        weights=Clusters(unit.tolist(), settings.bootstraps, context.seed).weights,
         pairs=np.array(sorted(twins), dtype=int).reshape(-1, 2),
         c=settings.regularisation,
+        clusters=Clusters(unit.tolist(), settings.bootstraps, context.seed),
     )
 
 
-def _compared(vectors: np.ndarray, design: Design) -> tuple[PointComparison, np.ndarray, np.ndarray]:
-    """One point's comparison, the probe's held-out decisions (n,), and the control's AUROCs (shuffles,)."""
-    shuffles = design.shuffled[: design.shuffles]
-    held_out = held_out_decisions(vectors, np.vstack([design.labels, shuffles]), design.fold, design.c)
-    control = np.array(
-        [
-            float(fold_auroc(values, labels, design.fold)[0])
-            for values, labels in zip(held_out[1:], shuffles, strict=True)
-        ]
-    )
-    return _point(vectors, held_out[0], control, design), held_out[0], control
-
-
-def _point(vectors: np.ndarray, decision: np.ndarray, shuffled: np.ndarray, design: Design) -> PointComparison:
-    labels, weights = design.labels, design.weights
-    value = _defined(float(fold_auroc(decision, labels, design.fold)[0]))
-    distance = float(dprime(vectors, labels[None], 1 - labels[None])[0])
-    if not np.isfinite(distance):
-        raise CannotCompute(
-            "The prompts of each class have the same representation at some layer, so their distance has no scale; "
-            "add more different prompts to the probe set."
-        )
-    resampled = dprime(vectors, weights * labels, weights * (1 - labels))
-    noise = dprime(vectors, design.shuffled, 1 - design.shuffled)
-    control = shuffled[np.isfinite(shuffled)]
-    _defined(control.mean() if len(control) else np.nan)
-    return PointComparison(
-        distance=percentile_interval(distance, recentred(distance, resampled)),
-        distance_noise=float(np.nanquantile(noise, 0.95)),
-        cosine=cosine(vectors[labels == 1].mean(0), vectors[labels == 0].mean(0)),
-        auroc=percentile_interval(value, fold_auroc(decision, labels, design.fold, weights)),
-        control_mean=float(control.mean()),
-        control_p95=float(np.quantile(control, 0.95)),
-        pair_cosine=pair_cosine(vectors[design.pairs[:, 0]] - vectors[design.pairs[:, 1]]),
-        pair_accuracy=_pair_accuracy(decision, design.pairs),
-    )
-
-
-def _defined(value: float) -> float:
-    if not np.isfinite(value):
+def _compared(vectors: np.ndarray, design: Design) -> tuple[PointComparison, RepeatedProbe]:
+    """One point's comparison, and what its probe found in every split."""
+    labels = design.labels
+    probe = repeated_probe(vectors, labels, design.splits, design.shuffles, design.clusters, design.c)
+    control = probe.control[np.isfinite(probe.control)]
+    if probe.auroc is None or not len(control):
         raise CannotCompute(
             "No fold of the probe set holds both classes in its test and its training part; add prompts, or give "
             "fewer of them the same group."
         )
-    return value
+    gram = inner_products(vectors)
+    apart = distance(gram, labels, design.groups)
+    if apart is None:
+        raise CannotCompute(
+            "The prompts of each class have the same representation at some layer, so their distance has no scale; "
+            "add more different prompts to the probe set."
+        )
+    noise = squared_distance(gram, design.shuffled, 1 - design.shuffled, design.groups)
+    point = PointComparison(
+        distance=apart,
+        distance_noise=float(np.sqrt(max(0.0, np.nanquantile(noise, 0.95)))),
+        cosine=cosine(vectors[labels == 1].mean(0), vectors[labels == 0].mean(0)),
+        auroc=probe.auroc,
+        auroc_of_splits=[one.value for one in probe.of_splits],
+        control_mean=float(control.mean()),
+        control_p95=float(np.quantile(control, 0.95)),
+        pair_cosine=pair_cosine(vectors[design.pairs[:, 0]] - vectors[design.pairs[:, 1]]),
+        pair_accuracy=_pair_accuracy(probe.decisions, design.pairs),
+    )
+    return point, probe
 
 
 def _pair_accuracy(decision: np.ndarray, pairs: np.ndarray) -> Interval | None:
-    """Twins are in one fold, so one probe judges both; a tie is not right, and nothing but ties says nothing."""
+    """Twins are in one fold, so the same probes judge both; a tie is not right, nothing but ties says nothing."""
     margins = decision[pairs[:, 0]] - decision[pairs[:, 1]]
     margins = margins[np.isfinite(margins)]
     least = ROUNDING * float(np.nanmax(np.abs(decision)))
@@ -210,10 +223,10 @@ def _pair_accuracy(decision: np.ndarray, pairs: np.ndarray) -> Interval | None:
     return wilson_interval(int((margins > least).sum()), len(margins))
 
 
-def _decision_auroc(context: Context, design: Design) -> Interval:
-    scores = context.forward.scores.astype(float)
-    value = float(auroc(scores, design.labels)[0])
-    return percentile_interval(value, auroc(scores, design.labels, design.weights))
+def _decision_auroc(scores: np.ndarray, design: Design) -> Interval:
+    found = auroc(scores, design.labels)
+    rarer = min(design.clusters.holding(design.labels == label) for label in (0, 1))
+    return design.clusters.share(found.value, found.influence, rarer)
 
 
 def _notes(context: Context, design: Design, settings: ComparisonSettings) -> list[str]:
@@ -245,15 +258,14 @@ def _tensors(
     points: list[PointComparison],
     pooled: np.ndarray,
     design: Design,
-    decisions: list[np.ndarray],
-    control: list[np.ndarray],
+    probes: list[RepeatedProbe],
 ) -> dict[str, np.ndarray]:
     intervals = [[point.auroc.value, point.auroc.low, point.auroc.high] for point in points]
     return {
         "auroc": np.array(intervals, dtype=np.float32),
-        "control": np.array(control, dtype=np.float32),
+        "control": np.array([probe.control for probe in probes], dtype=np.float32),
         "dprime": np.array([point.distance.value for point in points], dtype=np.float32),
         "mean_safe": pooled[:, design.labels == 0].mean(1).astype(np.float32),
         "mean_unsafe": pooled[:, design.labels == 1].mean(1).astype(np.float32),
-        "decisions": np.array(decisions, dtype=np.float32),
+        "decisions": np.array([probe.decisions for probe in probes], dtype=np.float32),
     }

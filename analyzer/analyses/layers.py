@@ -26,7 +26,9 @@ from analyzer.model.rounding import rounding_of
 from analyzer.session.context import Context
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters
+from analyzer.statistics.to_explain import separation
 from shared.errors import CannotCompute
+from shared.findings.claims import ToExplain
 from shared.findings.layers import LayersResult, LensBand, SampleLayers
 from shared.prompts.probes import display_indices
 from shared.records import Label
@@ -41,10 +43,10 @@ class LayersSettings(Settings):
     """How layers are summarised."""
 
     bootstraps: int = Field(1000, ge=100)
-    """Bootstrap draws of each interval of the mean."""
+    """Bootstrap draws of each interval of a mean."""
 
 
-@computes("layers", LayersSettings, version=1)
+@computes("layers", LayersSettings, version=2)
 def layers(context: Context, settings: LayersSettings) -> Outcome:
     """Norms, writes and logit lens of every probe prompt; the display samples one by one."""
     if not context.probes:
@@ -54,6 +56,7 @@ def layers(context: Context, settings: LayersSettings) -> Outcome:
     forward, anatomy = context.forward, context.judge.anatomy
     state, detail = _frozen_check(context)
     result = LayersResult(
+        to_explain=_to_explain(context, settings),
         layers=forward.layers,
         frozen_boundary=context.frozen_boundary,
         frozen_from=context.frozen_from,  # type: ignore[arg-type]
@@ -102,6 +105,15 @@ def _bands(context: Context, settings: LayersSettings) -> list[LensBand]:
             scores = [clusters.mean(column.astype(float)) for column in lens[rows].T]
             bands.append(LensBand(label=label, count=len(rows), score=scores))
     return bands
+
+
+def _to_explain(context: Context, settings: LayersSettings) -> ToExplain | None:
+    """The judge's separation; None without prompts of both classes."""
+    labels = np.array([int(probe.label == "unsafe") for probe in context.probes])
+    if labels.min() == labels.max():
+        return None
+    clusters = Clusters(independent_groups(context.probes).tolist(), settings.bootstraps, context.seed)
+    return separation(context.forward.scores.astype(float), labels, clusters)
 
 
 def _frozen_check(context: Context) -> tuple[Literal["pass", "fail", "not_possible"], str]:

@@ -1,7 +1,7 @@
 """Training progress: what the run logged by now, and the judge's verdicts on the probe set.
 
-Unsafe is the positive class. Intervals of metrics are bootstrap intervals over groups of prompts (a contrast pair
-or template as a whole); those of shares are Wilson's.
+Unsafe is the positive class. Intervals of metrics are over groups of prompts (a contrast pair or template as a
+whole), Student's t on the logit scale; those of categories and pairs are Wilson's.
 
 Summary: probe_accuracy, probe_f1, probe_fnr, probe_fpr, probe_auc where they are defined, contrast_accuracy with
 pairs. Tensors in probe order: "scores" (n, nats), "labels" (n, 1 for unsafe).
@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import twin_of
 from analyzer.statistics.auroc import auroc
 from analyzer.statistics.folds import independent_groups
-from analyzer.statistics.intervals import Clusters, percentile_interval, wilson_interval
+from analyzer.statistics.intervals import Clusters, wilson_interval
 from analyzer.statistics.ties import largest_first
 from shared.errors import CannotCompute
 from shared.findings.parts import Interval
@@ -31,13 +30,10 @@ LISTED = 10
 
 
 class ProgressSettings(Settings):
-    """How progress is measured."""
-
-    bootstraps: int = Field(1000, ge=100)
-    """Bootstrap draws of each interval."""
+    """How progress is measured: there is nothing to choose."""
 
 
-@computes("progress", ProgressSettings, version=2)
+@computes("progress", ProgressSettings, version=3)
 def progress(context: Context, settings: ProgressSettings) -> Outcome:
     """Metrics of this checkpoint."""
     if not context.probes:
@@ -45,8 +41,7 @@ def progress(context: Context, settings: ProgressSettings) -> Outcome:
     scores = context.forward.scores.astype(float)
     labels = np.array([int(probe.label == "unsafe") for probe in context.probes])
     flagged = scores > 0
-    clusters = Clusters(independent_groups(context.probes).tolist(), settings.bootstraps, context.seed)
-    probe = _probe_metrics(scores, labels, clusters.weights)
+    probe = probe_metrics(scores, labels, Clusters(independent_groups(context.probes).tolist(), 0, context.seed))
     contrast = _contrast_accuracy(context, flagged, labels)
     result = ProgressResult(
         metrics=newest_metrics(context),
@@ -84,42 +79,34 @@ def newest_metrics(context: Context) -> dict[str, dict[str, float]]:
     return metrics
 
 
-def _probe_metrics(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> dict[str, Interval]:
+def probe_metrics(scores: np.ndarray, labels: np.ndarray, clusters: Clusters) -> dict[str, Interval]:
     """Each metric with its interval; one whose denominator is empty (no unsafe prompt, say) is left out."""
-    ones = np.ones((1, len(labels)))
+    flagged, unsafe = scores > 0, labels == 1
     found = {}
-    for name, metric in METRICS.items():
-        value = float(metric(scores, labels, ones)[0])
-        if np.isfinite(value):
-            found[name] = percentile_interval(value, metric(scores, labels, weights))
+    for name, share in SHARES.items():
+        hits, base = (counts.astype(float) for counts in share(flagged, unsafe))
+        if base.any():
+            value = float(hits.sum() / base.sum())
+            influence = (hits - value * base) / base.sum()
+            found[name] = clusters.share(value, influence, clusters.holding(base > 0))
+    ranked = auroc(scores, labels)
+    if np.isfinite(ranked.value):
+        rarer = min(clusters.holding(unsafe), clusters.holding(~unsafe))
+        found["auc"] = clusters.share(ranked.value, ranked.influence, rarer)
     return found
 
 
-Metric = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+Share = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-
-def _share(among: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]) -> Metric:
-    """A metric that is weight of `hits` / weight of `base`, both (n,) boolean or counts; (draws,)."""
-
-    def metric(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        hits, base = among(scores > 0, labels == 1)
-        total = weights @ base.astype(float)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(total > 0, weights @ hits.astype(float) / total, np.nan)
-
-    return metric
-
-
-METRICS: dict[str, Metric] = {
-    "accuracy": _share(lambda flagged, unsafe: (flagged == unsafe, np.ones_like(unsafe))),
-    "precision": _share(lambda flagged, unsafe: (flagged & unsafe, flagged)),
-    "recall": _share(lambda flagged, unsafe: (flagged & unsafe, unsafe)),
-    "f1": _share(lambda flagged, unsafe: (2 * (flagged & unsafe), flagged.astype(int) + unsafe)),
-    "fnr": _share(lambda flagged, unsafe: (~flagged & unsafe, unsafe)),
-    "fpr": _share(lambda flagged, unsafe: (flagged & ~unsafe, ~unsafe)),
-    "auc": auroc,
+SHARES: dict[str, Share] = {
+    "accuracy": lambda flagged, unsafe: (flagged == unsafe, np.ones_like(unsafe)),
+    "precision": lambda flagged, unsafe: (flagged & unsafe, flagged),
+    "recall": lambda flagged, unsafe: (flagged & unsafe, unsafe),
+    "f1": lambda flagged, unsafe: (2 * (flagged & unsafe), flagged.astype(int) + unsafe),
+    "fnr": lambda flagged, unsafe: (~flagged & unsafe, unsafe),
+    "fpr": lambda flagged, unsafe: (flagged & ~unsafe, ~unsafe),
 }
-"""Name -> metric of scores (n,), labels (n,), weights (draws, n); NaN where it is not defined."""
+"""Name -> what is counted (n,) and among what (n,), from who is flagged (n,) and who is unsafe (n,)."""
 
 
 def _contrast_accuracy(context: Context, flagged: np.ndarray, labels: np.ndarray) -> Interval | None:

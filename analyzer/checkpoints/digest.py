@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import Field
@@ -18,6 +19,7 @@ from analyzer.checkpoints.file_names import ADAPTER_CONFIG, TRAINER_STATE
 from analyzer.checkpoints.fingerprint import FileStat, Fingerprint
 from analyzer.checkpoints.safetensors_header import TensorSpan
 from analyzer.checkpoints.soundness import Weights
+from analyzer.checkpoints.zeros import holes, unwritten
 from shared.errors import CheckpointRejected, SchemaError
 from shared.files import read_record, write_record
 from shared.records import Frozen
@@ -26,8 +28,6 @@ NOT_CONTENT = (TRAINER_STATE, ".safetensors", ".safetensors.index.json")
 """Endings of files that do not change what the judge computes, or whose tensors are digested one by one."""
 BASE = "base model"
 """What an adapter's tensors act on, among the other digests."""
-ZERO_SHARE = 0.5
-"""A checkpoint with a larger share of its bytes in all-zero tensors never reached the disk."""
 
 
 class ContentDigest(Frozen):
@@ -76,35 +76,34 @@ def compute_digest(
 ) -> ContentDigest:
     """Read every byte of a checkpoint once and cache its digests.
 
-    Raises CheckpointRejected ("zero_filled") when most of the weights are zeros, OSError when files vanish.
+    Raises CheckpointRejected ("zero_filled") when a file was not written to its end (`analyzer.checkpoints.zeros`),
+    OSError when files vanish.
     """
     tensors: dict[str, str] = {}
-    zeros = 0
+    others = other_digests(folder, checkpoint)
     for file in weights.files:
         spans = {name: span for name, (where, span) in weights.tensors.items() if where == file}
-        digests, zero_bytes = _digest_file(directory / file, spans)
+        digests, missing = _digest_file(directory / file, spans, others)
+        if missing is not None:
+            raise CheckpointRejected(
+                "zero_filled",
+                f"{checkpoint}/{file} {missing}: it was not written to its end; save or copy it again.",
+            )
         tensors |= digests
-        zeros += zero_bytes
-    total = sum(span.end - span.begin for _, span in weights.tensors.values())
-    if zeros > ZERO_SHARE * total and not weights.adapter:
-        raise CheckpointRejected(
-            "zero_filled",
-            f"{checkpoint} is mostly zeros ({zeros} of {total} bytes): it never reached the disk; save it again.",
-        )
-    others = {
+    files_beside = {
         name: hashlib.sha256((directory / name).read_bytes()).hexdigest()
         for name in sorted(file.name for file in files)
         if not name.endswith(NOT_CONTENT)
     }
     if weights.adapter:
-        others[BASE] = base_digest(directory)
-    text = json.dumps([sorted(tensors.items()), sorted(others.items())])
+        files_beside[BASE] = base_digest(directory)
+    text = json.dumps([sorted(tensors.items()), sorted(files_beside.items())])
     digest = ContentDigest(
         checkpoint=checkpoint,
         files=list(files),
         digest=hashlib.sha256(text.encode()).hexdigest(),
         tensors=tensors,
-        others=others,
+        others=files_beside,
     )
     write_record(folder / f"{checkpoint}.json", digest, durable=False)
     return digest
@@ -125,11 +124,14 @@ def changed_tensors(one: ContentDigest, others: list[ContentDigest]) -> set[str]
     return {name for name, value in one.tensors.items() if any(other.tensors[name] != value for other in alike)}
 
 
-def _digest_file(path: Path, spans: dict[str, TensorSpan]) -> tuple[dict[str, str], int]:
-    """Tensor digests of one file, and how many of its bytes lie in all-zero tensors of at least 1 KiB."""
+def _digest_file(
+    path: Path, spans: dict[str, TensorSpan], others: Sequence[ContentDigest]
+) -> tuple[dict[str, str], str | None]:
+    """Tensor digests of one file, and what of it was never written."""
     digests: dict[str, str] = {}
-    zeros = 0
+    zero: set[str] = set()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        empty = holes(file.fileno(), len(mapped))
         view = memoryview(mapped)
         try:
             for name, span in spans.items():
@@ -137,12 +139,14 @@ def _digest_file(path: Path, spans: dict[str, TensorSpan]) -> tuple[dict[str, st
                 digest = hashlib.sha256(f"{span.dtype}{list(span.shape)}".encode())
                 digest.update(data)
                 digests[name] = digest.hexdigest()
-                if len(data) >= 1024 and _all_zero(data):
-                    zeros += len(data)
+                if _all_zero(data):
+                    zero.add(name)
                 data.release()
+            seen = {name for name in spans if any(other.tensors.get(name) == digests[name] for other in others)}
+            missing = unwritten(empty, view, spans, zero, seen)
         finally:
             view.release()
-    return digests, zeros
+    return digests, missing
 
 
 def _all_zero(data: memoryview) -> bool:

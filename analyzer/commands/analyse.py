@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -25,12 +26,14 @@ from analyzer.supervisor.schedule import Point
 from analyzer.supervisor.watched_run import WatchedRun
 from shared.errors import MidwatchError, RunError
 from shared.logs import as_json, entry, set_up
+from shared.own_folders import remove_directory
 from shared.records import CheckpointState
 from shared.run import Run, find_runs, step_of
 
 logger = logging.getLogger(__name__)
 
 FAILED = (CheckpointState.QUARANTINED, CheckpointState.REJECTED)
+NOT_DONE = (*FAILED, CheckpointState.INCOMPLETE)
 
 
 def watch(settings: WatchSettings) -> None:
@@ -45,7 +48,7 @@ def watch(settings: WatchSettings) -> None:
         rescan_s=settings.rescan,
         once=settings.once,
     )
-    _serve(settings, targets, plan, fail_on=FAILED if settings.once else ())
+    _serve(settings, targets, plan, FAILED if settings.once else (), settings.out)
 
 
 def analyze(settings: AnalyzeSettings) -> None:
@@ -59,7 +62,28 @@ def analyze(settings: AnalyzeSettings) -> None:
     known = [Point(name, step_of(name) or 0, peek_epoch(run, name)) for name in names]
     chosen = select(known, settings.epochs, settings.steps, settings.last, settings.every)
     plan = settings.plan(policy="all", selected=frozenset(chosen), force=settings.force, once=True)
-    _serve(settings, [_directory(settings.run)], plan, (*FAILED, CheckpointState.INCOMPLETE))
+    if settings.null:
+        return _analyze_null(settings, run, next(point for point in known if point.name == chosen[-1]), plan)
+    _serve(settings, [_directory(settings.run)], plan, NOT_DONE, settings.out)
+    return None
+
+
+def _analyze_null(settings: AnalyzeSettings, run: Run, point: Point, plan: Plan) -> None:
+    """An untrained copy of one checkpoint through the same suite. Raises MidwatchError when it claims something."""
+    require(*NEEDED)
+    from analyzer.commands import null
+    from shared.views import all_views, suite_views
+
+    copy = null.prepare(run, point, settings.null_seed, settings.safe_label, settings.unsafe_label)
+    try:
+        if not _serve(settings, [copy.path], replace(plan, selected=frozenset({point.name})), NOT_DONE, None):
+            raise MidwatchError(f"Stopped before the untrained copy of {point.name} was analysed.")
+    finally:
+        remove_directory(copy.path / point.name)  # as large as the judge, and made again from its seed
+    views = [view for view in all_views() if view.name in plan.only] or suite_views(plan.suite)
+    null.report(
+        run, point.name, settings.null_seed, null.what_it_says(copy, point.name, views), copy.visualizations
+    )
 
 
 def _directory(path: Path) -> Path:
@@ -68,19 +92,27 @@ def _directory(path: Path) -> Path:
     return path.expanduser().resolve()
 
 
-def _serve(settings: ComputeSettings, targets: list[Path], plan: Plan, fail_on: Sequence[CheckpointState]) -> None:
-    """Put engine and supervisor together, run them, and report."""
+def _serve(
+    settings: ComputeSettings,
+    targets: list[Path],
+    plan: Plan,
+    fail_on: Sequence[CheckpointState],
+    out: Path | None,
+) -> bool:
+    """Put engine and supervisor together, run them, and report; whether they came to their end unstopped."""
     require(*NEEDED)
     from analyzer.engines.local import LocalEngine
     from analyzer.supervisor.loop import Supervisor
 
     engine = LocalEngine(settings.worker_options(), settings.timeout, wake=lambda: supervisor.woken.set())
     with Reporter(enabled=plan.once and sys.stderr.isatty() and not as_json()) as reporter:
-        supervisor = Supervisor(targets, plan, engine, settings.out, reporter)
+        supervisor = Supervisor(targets, plan, engine, out, reporter)
         with stopping(supervisor.stop):
             supervisor.run()
-    if not supervisor.stopping:
-        _report(supervisor.runs.values(), plan, fail_on)
+    if supervisor.stopping:
+        return False
+    _report(supervisor.runs.values(), plan, fail_on)
+    return True
 
 
 def _report(runs: Iterable[WatchedRun], plan: Plan, fail_on: Sequence[CheckpointState]) -> None:

@@ -167,6 +167,12 @@ class AnalyzeSettings(ComputeSettings):
     """Take only the last N of the selected checkpoints."""
     force: bool = False
     """Compute again what is there already, and replace it."""
+    null: bool = False
+    """Analyse an untrained copy of the last selected judge instead (its config and tokenizer, fresh weights; of an
+    adapter, fresh weights in its base, too) and list what each analysis would claim of it. It ends with exit code 1
+    when any does: then such claims about the real judge are no better. The run's own results are left alone."""
+    null_seed: int = Field(0, ge=0)
+    """Seed of the untrained copy's weights."""
 
 
 class RunSettings(Settings):

@@ -1,43 +1,56 @@
-"""AUROC, for many labellings or many bootstrap draws at once."""
+"""AUROC, alone or as the mean over folds, with what each prompt does to it."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
 from analyzer.statistics.ties import gradual_wins
 
 
-def auroc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """(draws,) probability that an unsafe prompt outranks a safe one, ties counting half (`ties.gradual_wins`).
+class Influenced(NamedTuple):
+    """A statistic, and its first-order change by each prompt's weight."""
 
-    scores (n,), labels (n,) in {0, 1}, weights (draws, n) or None for one draw of ones. NaN where a draw lacks a
-    class.
+    value: float
+    """NaN where it is not defined."""
+    influence: np.ndarray
+    """(n,) sums to 0; the sum of its squares over independent prompts is the statistic's variance."""
+
+
+def auroc(scores: np.ndarray, labels: np.ndarray) -> Influenced:
+    """Probability that an unsafe prompt outranks a safe one, ties counting half (`ties.gradual_wins`).
+
+    scores (n,), labels (n,) in {0, 1}. A prompt's influence is its placement value, the share of the other class
+    that it is on the right side of, less the AUROC, by the size of its class (DeLong et al. 1988). Not defined
+    where a class is missing.
     """
-    weights = np.ones((1, len(scores))) if weights is None else weights
-    unsafe, safe = labels == 1, labels == 0
-    difference = scores[unsafe][:, None] - scores[safe][None, :]
+    unsafe = labels == 1
+    influence = np.zeros(len(scores))
+    if unsafe.all() or not unsafe.any():
+        return Influenced(np.nan, influence)
+    difference = scores[unsafe][:, None] - scores[~unsafe][None, :]
     wins = gradual_wins(difference, float(np.abs(scores).max(initial=0.0)))  # (unsafe, safe)
-    up, down = weights[:, unsafe], weights[:, safe]
-    total = up.sum(1) * down.sum(1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(total > 0, ((up @ wins) * down).sum(1) / total, np.nan)
+    value = float(wins.mean())
+    influence[unsafe] = (wins.mean(1) - value) / len(wins)
+    influence[~unsafe] = (wins.mean(0) - value) / wins.shape[1]
+    return Influenced(value, influence)
 
 
-def fold_auroc(
-    scores: np.ndarray, labels: np.ndarray, fold: np.ndarray, weights: np.ndarray | None = None
-) -> np.ndarray:
-    """(draws,) mean over folds of the AUROC inside each, as `cross_val_score(scoring="roc_auc").mean()` gives it.
+def fold_auroc(scores: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> Influenced:
+    """Mean over folds of the AUROC inside each, as `cross_val_score(scoring="roc_auc").mean()` gives it.
 
     Decision values of different folds come from different probes and are never compared. A fold that lacks a
-    class (or a probe: NaN scores) is left out; NaN where every fold does.
+    class (or a probe: NaN scores) is left out; not defined where every fold does.
     """
-    weights = np.ones((1, len(scores))) if weights is None else weights
-    found = []
+    influence, values = np.zeros(len(scores)), []
     for number in np.unique(fold):
-        inside = fold == number
+        inside = np.flatnonzero(fold == number)
         if np.isfinite(scores[inside]).all():
-            found.append(auroc(scores[inside], labels[inside], weights[:, inside]))
-    values = np.array(found).reshape(-1, len(weights))
-    defined = np.isfinite(values)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(defined.any(0), np.where(defined, values, 0).sum(0) / defined.sum(0), np.nan)
+            found = auroc(scores[inside], labels[inside])
+            if np.isfinite(found.value):
+                values.append(found.value)
+                influence[inside] = found.influence
+    if not values:
+        return Influenced(np.nan, influence)
+    return Influenced(float(np.mean(values)), influence / len(values))

@@ -32,18 +32,19 @@ def independent_groups(prompts: Sequence[Prompt]) -> np.ndarray:
     return np.array([numbers.setdefault(find(index), len(numbers)) for index in range(len(prompts))], dtype=int)
 
 
-def grouped_folds(labels: np.ndarray, unit: np.ndarray, folds: int) -> np.ndarray:
+def grouped_folds(labels: np.ndarray, unit: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:
     """(n,) fold of each prompt; units stay whole, and each fold gets a like share of both classes.
 
-    Largest units first, each to the fold where it leaves the counts of both classes most even. `labels` (n,) is 1
-    for unsafe. Deterministic.
+    Largest units first, units of one size in an order drawn by `seed`, each to the fold where it leaves the counts
+    of both classes most even. `labels` (n,) is 1 for unsafe.
     """
     counts = np.zeros((unit.max() + 1, 2))
     np.add.at(counts, (unit, labels.astype(int)), 1)
     filled = np.zeros((folds, 2))
     home = np.zeros(len(counts), dtype=int)
     share = np.maximum(counts.sum(0), 1)
-    for index in np.lexsort((np.arange(len(counts)), -counts.sum(1))):
+    drawn = np.random.default_rng(seed).permutation(len(counts))
+    for index in np.lexsort((drawn, -counts.sum(1))):
         after = [_unevenness(filled, fold, counts[index], share) for fold in range(folds)]
         home[index] = int(np.argmin(after))
         filled[home[index]] += counts[index]

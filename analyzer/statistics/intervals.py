@@ -8,6 +8,11 @@ Means and ratios of means get the bootstrap-t (Efron 1981; Hall 1988): the quant
 the cluster-robust standard error of each draw, times the standard error found. At 16 groups it covers 95 %
 of normal and 92 % of lognormal samples, where the percentile bootstrap covers 93 and 84 %
 (`tests/analyzer/statistics/test_coverage.py`).
+
+Shares between 0 and 1 (rates, F1, AUROC) get Student's t on the logit scale, with the cluster-robust standard error
+of the prompts' influences: as sure as the bootstrap there (94-99 % at 16 groups), and without its draws. Where a
+share is 0 or 1 nothing varies, and Wilson's interval for as many trials as there are groups says what that many
+allow.
 """
 
 from __future__ import annotations
@@ -89,6 +94,26 @@ class Clusters:
         ends = [_end(holds, value, side * error) for side in (-1, 1)]
         return None if ends[0] is None or ends[1] is None else _around(value, ends[0], ends[1])
 
+    def holding(self, which: np.ndarray) -> int:
+        """Groups with a prompt of `which` (n,), boolean."""
+        return len(np.unique(self.member[which]))
+
+    def share(self, value: float, influence: np.ndarray, groups: int, further: float = 0.0) -> Interval:
+        """A statistic between 0 and 1 from the influence (n,) of each prompt on it.
+
+        `groups` is how many it rests on, all or those that hold its rarer class; `further` is variance that does
+        not come from the choice of prompts.
+        """
+        if groups < 2:
+            return Interval(value=value, low=0.0, high=1.0)
+        totals = self.totals(influence)
+        error = math.sqrt(groups / (groups - 1) * float(totals @ totals) + further)
+        quantile = float(stdtrit(groups - 1, 0.975))
+        if not (0 < value < 1 and error > np.finfo(float).eps):
+            return _wilson(value, groups, quantile)
+        centre, half = math.log(value / (1 - value)), quantile * error / (value * (1 - value))
+        return _around(value, _logistic(centre - half), _logistic(centre + half))
+
     def p_value(self, values: np.ndarray) -> float:
         """Two-sided p of Student's t on groups that the mean of (n,) values is 0; 1 for fewer than 2 groups."""
         error = self.error(values)
@@ -156,10 +181,18 @@ def percentile_interval(value: float, draws: np.ndarray) -> Interval:
 
 def wilson_interval(successes: int, count: int) -> Interval:
     """A share with Wilson's 95 % score interval; `count` above 0."""
-    share = successes / count
-    centre = share + Z95**2 / (2 * count)
-    spread = Z95 * math.sqrt(share * (1 - share) / count + Z95**2 / (4 * count**2))
-    scale = 1 + Z95**2 / count
-    low = 0.0 if successes == 0 else (centre - spread) / scale
-    high = 1.0 if successes == count else (centre + spread) / scale
+    return _wilson(successes / count, count, Z95)
+
+
+def _wilson(share: float, count: int, quantile: float) -> Interval:
+    """Wilson's score interval of a share of `count` trials at a two-sided `quantile` of its standard error."""
+    centre = share + quantile**2 / (2 * count)
+    spread = quantile * math.sqrt(share * (1 - share) / count + quantile**2 / (4 * count**2))
+    scale = 1 + quantile**2 / count
+    low = 0.0 if share == 0 else (centre - spread) / scale
+    high = 1.0 if share == 1 else (centre + spread) / scale
     return Interval(value=share, low=low, high=high)
+
+
+def _logistic(value: float) -> float:
+    return 1 / (1 + math.exp(-value)) if value > -700 else 0.0

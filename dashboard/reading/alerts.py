@@ -10,6 +10,7 @@ from dashboard.reading.condition import command
 from dashboard.reading.facts import Facts
 from dashboard.reading.snapshot import Snapshot
 from dashboard.reading.words import ago, plural
+from shared.findings.comparison import no_divergence
 from shared.findings.text import percent
 from shared.records import CheckpointState
 
@@ -83,9 +84,8 @@ def _quality(facts: Facts) -> Iterator[Alert]:
                 f"Validation accuracy {percent(accuracy, 1)}; TF-IDF with logistic regression {percent(tfidf, 1)}."
             )
             yield Alert("warning", "No better than TF-IDF", detail)
-    if comparison is not None and comparison.divergence_layer is None:
-        detail = "At no layer does a linear probe tell safe from unsafe prompts better than its shuffled control."
-        yield Alert("note", "No divergence layer", detail)
+    if comparison is not None and comparison.divergence_layer is None and comparison.to_explain.claimable:
+        yield Alert("note", "No divergence layer", f"{no_divergence(comparison).capitalize()}.")
 
 
 def _fnr_rise(facts: Facts) -> Iterator[Alert]:

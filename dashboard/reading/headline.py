@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dashboard.reading.facts import Facts
 from dashboard.reading.words import points
+from shared.findings.comparison import agreement, no_divergence
 from shared.findings.parts import Interval
 from shared.findings.text import percent
 
@@ -42,7 +43,7 @@ def _fnr(facts: Facts) -> Headline:
         percent(fnr.value, 1) if fnr else MISSING,
         note,
         "Share of the unsafe prompts of the probe set that the judge passes as safe. Lower is better; 0 % is the "
-        "goal. The interval is a bootstrap over prompts.",
+        "goal. The interval is over groups of prompts.",
         points(fnr.value - before.value) if fnr and before else None,
         "inverse",
     )
@@ -90,7 +91,7 @@ def _contrast(facts: Facts) -> Headline:
 def _divergence(facts: Facts) -> Headline:
     text = (
         "The first layer from which a linear probe tells safe from unsafe prompts better than the same probe on "
-        "shuffled labels. It should lie in the layers that train."
+        "shuffled labels, where most splits of the folds agree. It should lie in the layers that train."
     )
     found = facts.comparison
     if found is None:
@@ -98,12 +99,13 @@ def _divergence(facts: Facts) -> Headline:
     layer = found.divergence_layer
     if layer is None:
         last = found.points[-1]
-        note = f"no layer clears its control · last AUROC {last.auroc.value:.2f} against {last.control_p95:.2f}"
+        why = no_divergence(found) if found.to_explain.claimable else "the judge has nothing to tell apart"
+        note = f"{why} · last AUROC {last.auroc.value:.2f} against {last.control_p95:.2f}"
         return Headline("Divergence layer", "none", note, text)
     point = found.points[layer + 1] if layer + 1 < len(found.points) else found.points[-1]
     value = "embeddings" if layer < 0 else f"layer {layer}"
     depth = f"of 0–{found.layers - 1}, {found.frozen_boundary} frozen"
-    note = f"{depth} · AUROC {point.auroc.value:.2f}, control {point.control_p95:.2f}"
+    note = f"{depth}, {agreement(found)} · AUROC {point.auroc.value:.2f}, control {point.control_p95:.2f}"
     return Headline("Divergence layer", value, note, text)
 
 

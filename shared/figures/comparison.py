@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from shared.figures.kit.layer_axis import hover_names, layer_axis, residual_axis, shade_frozen
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILLION, line_style, nice_limit
+from shared.findings.comparison import agreement, no_divergence
 from shared.findings.parts import EMBEDDINGS, layer_name
 
 if TYPE_CHECKING:
@@ -141,14 +142,15 @@ def _mark_divergence(sheet: Sheet, pane: Pane, result: ComparisonResult) -> None
     at = result.divergence_layer
     look = {"size": 13, "colour": INK, "bgcolor": _LABEL_FILL}
     if at is None:
-        text = "<b>none: the interval never clears the control in two layers in a row</b>"
+        none = no_divergence(result) if result.to_explain.claimable else "the judge has nothing to tell apart"
+        text = f"<b>no divergence layer: {none}</b>"
         sheet.note(text, pane, x=0.01, y=0.97, xanchor="left", yanchor="top", **look)
         return
     for each in sheet.panes:
         sheet.vertical(each, at, color=INK, width=1.4, dash="dash")
     left = at <= (result.layers - 1) / 2
     sheet.note(
-        f"<b>divergence at {layer_name(at)}</b>",
+        f"<b>divergence at {layer_name(at)}, {agreement(result)}</b>",
         pane,
         xref=pane.x,
         x=at,

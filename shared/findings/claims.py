@@ -94,6 +94,12 @@ def power(found: ToExplain) -> str:
     return f"{rests}; about {found.needed:,} would be needed to tell it from chance"
 
 
+def measured(found: ToExplain) -> str:
+    """The judge's separation with its interval, for the line of facts."""
+    size = f"{number(found.size.value)} nats [{number(found.size.low)}, {number(found.size.high)}]"
+    return f"judge's separation {size} over {power(found)}"
+
+
 def _names(unit: Unit) -> tuple[str, str]:
     return {
         "contrast pairs": ("contrast pair", "contrast pairs"),

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from shared.findings.claims import ToExplain
 from shared.findings.parts import Interval, Part, require_length
 from shared.records import Label
 
@@ -37,6 +38,8 @@ class LensBand(Part):
 class LayersResult(Part):
     """Result of the analysis `layers`."""
 
+    to_explain: ToExplain | None
+    """The judge's own separation: mean score of unsafe prompts less that of safe ones; None without both."""
     layers: int
     frozen_boundary: int
     """Index of the first layer that trains; 0 when nothing is frozen, `layers` when every layer is."""

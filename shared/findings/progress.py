@@ -24,7 +24,8 @@ class ProgressResult(Part):
     baselines: dict[str, dict[str, float]]
     """"length", "tfidf" -> metric -> value from run.json; empty when the run has none."""
     probe: dict[str, Interval]
-    """accuracy, precision, recall, f1, auc, fnr, fpr on the probe set (bootstrap over prompts)."""
+    """accuracy, precision, recall, f1, auc, fnr, fpr on the probe set (Student's t over groups of prompts,
+    logit scale)."""
     contrast_accuracy: Interval | None
     """Share of contrast pairs with both twins judged right (Wilson interval)."""
     confusion: dict[str, int]

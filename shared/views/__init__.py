@@ -7,14 +7,17 @@ the contract test all follow from this registry.
 
 from __future__ import annotations
 
+import html
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
 
+from shared.findings.claims import ToExplain
+from shared.findings.parts import typed_result
 from shared.findings.suites import Suite, suites_up_to
 
 if TYPE_CHECKING:
@@ -41,6 +44,15 @@ class Panel:
     """The numbers behind the figure, for the CSV and JSON download."""
     badge: str = ""
     """The honesty line below it, plain text: n, method, baseline, dtype, seed, digests, versions, warnings."""
+    claims: bool | None = None
+    """Whether the headline says something of the judge that a judge which learned nothing must not get. None: it
+    does where the result's `ToExplain` is claimable, and where the result has none (`headlines`)."""
+
+    @property
+    def headline(self) -> str:
+        """The sentence above the figure, plain text."""
+        title = self.figure.layout.title.text  # type: ignore[union-attr]
+        return html.unescape((title or "").removeprefix("<b>").removesuffix("</b>"))
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,25 @@ class View:
     exports: Callable[[ResultRecord, Mapping[str, np.ndarray]], dict[str, Any]] | None = None
     """Pure: one checkpoint's result and its tensors to JSON documents by stem, written beside the figures as
     `epoch_{N}_{stem}.json`. The tensors are read for views that have this only."""
+
+
+class Headline(NamedTuple):
+    """What one page says first."""
+
+    stem: str
+    text: str
+    claims: bool
+    """Whether it says something of the judge (`Panel.claims`)."""
+
+
+def headlines(view: View, record: ResultRecord) -> list[Headline]:
+    """What the pages of one result say, each with whether that is a claim. Raises SchemaError."""
+    gates = [value for _, value in typed_result(record, view.result) if isinstance(value, ToExplain)]
+    default = all(gate.claimable for gate in gates)
+    return [
+        Headline(panel.stem, panel.headline, default if panel.claims is None else panel.claims)
+        for panel in view.panels(record)
+    ]
 
 
 _views: dict[str, View] = {}

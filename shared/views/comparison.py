@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from shared.figures.comparison import comparison_figure
 from shared.findings.badge import badge
-from shared.findings.comparison import ComparisonResult
+from shared.findings.claims import measured, nothing_to_explain, power
+from shared.findings.comparison import ComparisonResult, agreement, no_divergence
 from shared.findings.parts import (
     interval_cells,
     layer_name,
@@ -31,22 +32,29 @@ def panels(record: ResultRecord) -> list[Panel]:
             alt=_alt(result),
             rows=_rows(result),
             badge=badge(record, _facts(result)),
+            claims=result.divergence_layer is not None,
         )
     ]
 
 
 def _headline(result: ComparisonResult) -> str:
+    nothing = nothing_to_explain(result.to_explain, "unsafe and safe prompts are apart by")
+    if nothing is not None:
+        return nothing
     if result.divergence_layer is None:
-        return "No divergence layer"
-    return f"Safe and unsafe part at {layer_name(result.divergence_layer)}"
+        return f"No divergence layer: {no_divergence(result)}"
+    return f"Safe and unsafe part at {layer_name(result.divergence_layer)} ({agreement(result)})"
 
 
 def _subtitle(result: ComparisonResult) -> str:
+    prompts = f"{result.n_safe} safe, {result.n_unsafe} unsafe prompts, {result.n_pairs} contrast pairs"
+    if not result.to_explain.claimable:
+        return f"{power(result.to_explain)} · {prompts}"
     last = result.points[-1].auroc
     frozen = f", the first {result.frozen_boundary} frozen" if result.frozen_boundary else ""
     return (
         f"probe AUROC {last.value:.3f} [{last.low:.3f}, {last.high:.3f}] after the last of {result.layers} layers"
-        f"{frozen} · {result.n_safe} safe, {result.n_unsafe} unsafe prompts, {result.n_pairs} contrast pairs"
+        f"{frozen} · {prompts}"
     )
 
 
@@ -54,16 +62,17 @@ def _caption(result: ComparisonResult) -> str:
     notes = "".join(f"\nNote: {note}" for note in result.notes)
     return (
         "What it shows: how well a linear probe on the pooled representation tells safe from unsafe after each "
-        "layer "
-        "(cross-validated, folds grouped by contrast pair and template), beside the same probe on shuffled labels. "
-        "Below: distance of the class means in pooled standard deviations; contrast pairs, whose twins share "
-        "nearly "
-        "all words; and cosines of the class means and of the pair differences. Grey layers are frozen.\n"
-        "How to read: the divergence layer is the first of two in a row whose interval clears the control's 95th "
-        "percentile. High AUROC in frozen layers is what the pretrained model knew already; the pairs show what "
-        "words alone cannot explain.\n"
+        "layer (cross-validated, folds grouped by contrast pair and template and drawn "
+        f"{result.splits} times; the mean), beside the same probe on shuffled labels. "
+        "Below: distance of the class means in pooled standard deviations, less what chance adds to it; contrast "
+        "pairs, whose twins share nearly all words; and cosines of the class means and of the pair differences. "
+        "Grey layers are frozen.\n"
+        "How to read: in each split of the folds the divergence layer is the first of two in a row whose interval "
+        "clears the control's 95th percentile; it is named where more than half of the splits agree on it, and the "
+        "judge itself tells the classes apart. High AUROC in frozen layers is what the pretrained model knew "
+        "already; the pairs show what words alone cannot explain.\n"
         "Worrying: divergence only in the last layer, or none; AUROC high while the pairs stay at chance (the "
-        "judge "
+        "probe "
         f"goes by tell-tale words); pair cosine near 0 (no common direction).{notes}"
     )
 
@@ -75,30 +84,37 @@ def _alt(result: ComparisonResult) -> str:
         pairs = (
             f"{last.pair_accuracy.value:.0%} of {result.n_pairs} contrast pairs ranked right after the last layer"
         )
+    named = "none"
+    if result.divergence_layer is not None:
+        named = f"{layer_name(result.divergence_layer)}, {agreement(result)}"
     return (
-        f"Probe AUROC {first.auroc.value:.3f} at the embeddings, {last.auroc.value:.3f} "
+        f"{_headline(result)}. Probe AUROC {first.auroc.value:.3f} at the embeddings, {last.auroc.value:.3f} "
         f"[{last.auroc.low:.3f}, {last.auroc.high:.3f}] after the last of {result.layers} layers; shuffled-label "
         f"control's 95th percentile {last.control_p95:.3f}. Divergence layer: "
-        f"{layer_name(result.divergence_layer)}. d′ {last.distance.value:.2f} after the last layer; {pairs}."
+        f"{named}. d′ {last.distance.value:.2f} after the last layer; {pairs}."
     )
 
 
 def _facts(result: ComparisonResult) -> list[str]:
     return [
         f"n = {result.n_safe} safe + {result.n_unsafe} unsafe, {result.n_pairs} contrast pairs",
-        f"{result.pooling} pooling, logistic probe, {result.folds} grouped folds",
-        f"95 % intervals from {result.bootstraps} bootstraps (pairs: Wilson), "
-        f"control from {result.shuffles} label shuffles",
+        measured(result.to_explain),
+        f"{result.pooling} pooling, logistic probe, {result.folds} grouped folds drawn {result.splits} times",
+        "95 % intervals over groups of prompts (AUROC: and over splits; pairs: Wilson), "
+        f"control from {result.shuffles} label shuffles, each in one split",
     ]
 
 
 def _rows(result: ComparisonResult) -> list[dict[str, Any]]:
-    rows = []
+    rows, naming = [], dict(result.naming)
     for layer, (name, point) in enumerate(zip(layer_names(result.layers), result.points, strict=True), start=-1):
         row: dict[str, Any] = {
             "layer": name,
             "frozen": None if layer < 0 else layer < result.frozen_boundary,
             "divergence": layer == result.divergence_layer,
+            "splits_naming_it": naming.get(layer, 0),
+            "auroc_least_split": min(point.auroc_of_splits),
+            "auroc_most_split": max(point.auroc_of_splits),
             "control_mean": point.control_mean,
             "control_p95": point.control_p95,
             "distance_noise": point.distance_noise,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.figures.layers import layers_figure
 from shared.findings.badge import badge
+from shared.findings.claims import measured, nothing_to_explain
 from shared.findings.layers import LayersResult, SampleLayers
 from shared.findings.parts import layer_names, typed_result
 from shared.findings.text import clean, escape, signed
@@ -22,17 +23,23 @@ def panels(record: ResultRecord) -> list[Panel]:
         Panel(
             stem=f"sample_{index}_{sample.label}_layers",
             title=f"Layers, sample {index} ({sample.label}), {record.label}",
-            figure=layers_figure(sample, result, _headline(index, sample), escape(clean(sample.text, 110))),
+            figure=layers_figure(sample, result, _headline(index, sample, result), escape(clean(sample.text, 110))),
             caption=_caption(result),
             alt=_alt(index, sample, result),
             rows=_rows(sample, result),
             badge=badge(record, _facts(result)),
+            claims=result.to_explain is not None and result.to_explain.claimable,
         )
         for index, sample in enumerate(result.samples)
     ]
 
 
-def _headline(index: int, sample: SampleLayers) -> str:
+def _headline(index: int, sample: SampleLayers, result: LayersResult) -> str:
+    """The verdict that forms here, where the judge's verdicts tell the classes apart."""
+    explained = result.to_explain
+    nothing = explained and nothing_to_explain(explained, "unsafe and safe prompts are apart by")
+    if nothing:
+        return f"Sample {index}: {nothing[0].lower()}{nothing[1:]}"
     verdict = "unsafe" if sample.score > 0 else "safe"
     right = "right" if verdict == sample.label else "WRONG"
     return (
@@ -65,7 +72,8 @@ def _alt(index: int, sample: SampleLayers, result: LayersResult) -> str:
         )
     norms = sample.residual_norm
     return (
-        f"Sample {index}, labelled {sample.label}: {lens}. Residual norm {norms[0]:.2f} at the embeddings, "
+        f"{_headline(index, sample, result)}. Labelled {sample.label}, score {signed(sample.score)} nats: {lens}. "
+        f"Residual norm {norms[0]:.2f} at the embeddings, "
         f"{norms[-1]:.2f} after the last of {result.layers} layers. {frozen_sentence(result)}"
     )
 
@@ -83,10 +91,12 @@ def frozen_sentence(result: LayersResult) -> str:
 def _facts(result: LayersResult) -> list[str]:
     counts = ", ".join(f"{band.count} {band.label}" for band in result.bands) or "no"
     detail = f" ({result.frozen_check_detail})" if result.frozen_check_detail else ""
+    separation = [] if result.to_explain is None else [measured(result.to_explain)]
     return [
         f"this prompt, n = 1; bands over {counts} prompts, 95 % interval of the mean",
         f"norms: mean L2 over real tokens; lens: own head, {result.pooling} pooling, {result.norm_position}-norm",
         frozen_sentence(result).rstrip(".") + detail,
+        *separation,
     ]
 
 

@@ -73,7 +73,7 @@ def _facts(result: ProgressResult) -> list[str]:
         leaks = f"{result.leak_count} probe prompts found in the training data"
     return [
         f"n = {sum(result.confusion.values())} probe prompts",
-        "95 % intervals: bootstrap (metrics), Wilson (groups and pairs)",
+        "95 % intervals: over groups of prompts (metrics), Wilson (groups and pairs)",
         leaks,
     ]
 

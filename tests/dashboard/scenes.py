@@ -144,7 +144,7 @@ def alarming(folder: Path) -> Run:
                 "shortcut_alarm": "Stop words carry 60 % ![x](http://evil.invalid/).",
             }
         if record.analysis == "comparison":
-            payload |= {"divergence_layer": None}
+            payload |= {"divergence_layer": None, "divergence_by_split": [None] * 10}
         if record.analysis == "progress":
             worse = {"value": 0.6, "low": 0.5, "high": 0.7}
             payload |= {"leak_count": 3, "probe": payload["probe"] | {"fnr": worse}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from shared.findings.claims import ToExplain
 from shared.findings.comparison import ComparisonResult, PointComparison
 from tests.making.fake_samples import around
 
@@ -18,6 +19,7 @@ def fake_comparison(learnt: float, layers: int, frozen: int, rng: np.random.Gene
             distance_noise=float(0.3 + 0.02 * rng.normal()),
             cosine=float(1 - 1.1 * learnt * r),
             auroc=around(float(a), 0.06 - 0.04 * float(a - 0.5)),
+            auroc_of_splits=[float(a) + move for move in (-0.02, 0.0, 0.02)],
             control_mean=float(0.5 + 0.005 * rng.normal()),
             control_p95=float(0.585 + 0.008 * rng.normal()),
             pair_cosine=float(0.1 + 0.6 * learnt * r),
@@ -28,6 +30,13 @@ def fake_comparison(learnt: float, layers: int, frozen: int, rng: np.random.Gene
     clears = [p.auroc.low > p.control_p95 for p in points]
     onset = next((i - 1 for i in range(len(points) - 1) if clears[i] and clears[i + 1]), None)
     return ComparisonResult(
+        to_explain=ToExplain(
+            size=around(4 * learnt + 0.5, 0.3, high=9.0),
+            p_value=1e-9,
+            groups=88,
+            unit="groups of prompts",
+            needed=12,
+        ),
         layers=layers,
         frozen_boundary=frozen,
         pooling="mean",
@@ -35,9 +44,10 @@ def fake_comparison(learnt: float, layers: int, frozen: int, rng: np.random.Gene
         n_unsafe=64,
         n_pairs=40,
         folds=5,
+        splits=10,
         shuffles=20,
-        bootstraps=1000,
         points=points,
+        divergence_by_split=[onset] * 8 + [None] * 2,
         divergence_layer=onset,
         decision_auroc=around(0.62 + 0.35 * learnt, 0.03),
         notes=[],

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from shared.findings.claims import ToExplain
 from shared.findings.layers import LayersResult, LensBand, SampleLayers
 from shared.findings.parts import Interval
 from shared.records import Label
-from tests.making.fake_samples import fake_id
+from tests.making.fake_samples import around, fake_id
 
 
 def fake_layers(
@@ -46,6 +47,13 @@ def fake_layers(
         )
 
     return LayersResult(
+        to_explain=ToExplain(
+            size=around(1 + 7 * learnt, 0.4, high=9.0),
+            p_value=1e-9,
+            groups=88,
+            unit="groups of prompts",
+            needed=12,
+        ),
         layers=layers,
         frozen_boundary=frozen,
         frozen_from="bytes",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from analyzer.model.batches import Encoded
 from analyzer.model.hooked_pass import ForwardPass
 from analyzer.session.context import Context
 from shared.errors import CannotCompute
-from shared.findings.comparison import ComparisonResult
+from shared.findings.comparison import ComparisonResult, agreed
 from shared.records import Probe
 from tests.making.judges import context, probe, random_probes, tiny_judge
 
@@ -117,11 +119,9 @@ def test_points_that_did_not_change_are_not_compared_again(monkeypatch: pytest.M
     alone = comparison(planted([0, 2, 4], labelled()), SETTINGS)
     comparison(first, SETTINGS)
     solved: list[np.ndarray] = []
-    real = comparison_module.held_out_decisions
+    real = comparison_module.repeated_probe
     monkeypatch.setattr(
-        comparison_module,
-        "held_out_decisions",
-        lambda vectors, *rest: solved.append(vectors) or real(vectors, *rest),
+        comparison_module, "repeated_probe", lambda vectors, *rest: solved.append(vectors) or real(vectors, *rest)
     )
     found = comparison(second, SETTINGS)
     (vectors,) = solved
@@ -131,3 +131,31 @@ def test_points_that_did_not_change_are_not_compared_again(monkeypatch: pytest.M
         np.testing.assert_array_equal(found.tensors[name], tensor, err_msg=name)
     comparison(second, SETTINGS.model_copy(update={"folds": 4}))
     assert len(solved) == 4, "another design is another question"
+
+
+def test_a_judge_that_tells_nothing_apart_has_no_divergence_layer() -> None:
+    """However well a probe does: an untrained model keeps the words that a probe can find."""
+    ready = planted([3, 3, 3], labelled())
+    assert ready._forward is not None
+    ready._forward = replace(ready._forward, scores=np.random.default_rng(0).normal(0, 1e-3, len(ready.probes)))
+    found = compared(ready)
+    assert not found.to_explain.claimable and found.divergence_layer is None
+    assert found.divergence_by_split == [-1] * 10, "what the probes found is published all the same"
+
+
+def test_splits_that_do_not_agree_name_no_layer() -> None:
+    assert agreed([3] * 6 + [2] * 4) == 3
+    assert agreed([3] * 5 + [2] * 5) is None
+    assert agreed([3] * 4 + [2] * 3 + [None] * 3) is None
+    assert agreed([None] * 9 + [2]) is None
+    assert agreed([]) is None
+
+
+def test_the_published_auroc_is_the_mean_of_ten_splits() -> None:
+    """Weak enough that the drawing of the folds moves it."""
+    found = compared(planted([0.4, 0.4], labelled()))
+    for point in found.points:
+        assert len(point.auroc_of_splits) == found.splits == 10
+        assert point.auroc.value == pytest.approx(np.mean(point.auroc_of_splits))
+        assert np.std(point.auroc_of_splits) > 0.003
+        assert point.auroc.low < min(point.auroc_of_splits) and max(point.auroc_of_splits) < point.auroc.high

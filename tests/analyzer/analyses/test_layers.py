@@ -31,6 +31,7 @@ def test_samples_bands_and_tensors_agree() -> None:
     unsafe = np.array([p.label == "unsafe" for p in PROBES])
     gap = ready.forward.scores[unsafe].mean() - ready.forward.scores[~unsafe].mean()
     assert outcome.summary["lens_gap_last"] == pytest.approx(gap, abs=1e-4)
+    assert found.to_explain is not None and found.to_explain.size.value == pytest.approx(gap, abs=1e-6)
 
 
 def test_the_frozen_check() -> None:
@@ -63,6 +64,7 @@ def test_a_failed_check_warns() -> None:
 def test_one_class_cut_prompts_and_no_prompts() -> None:
     only = layers(context(tiny_judge("bert"), [probe("bomb " * 99), probe("bake")]), SETTINGS)
     assert isinstance(only.result, LayersResult)
+    assert only.result.to_explain is None
     assert [band.label for band in only.result.bands] == ["safe"] and "lens_gap_last" not in only.summary
     assert any("1 of 2 probe prompts were cut to 40 tokens" in note for note in only.result.notes)
     with pytest.raises(CannotCompute, match="empty"):

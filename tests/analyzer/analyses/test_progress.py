@@ -14,7 +14,7 @@ from shared.records import MetricsLine, Probe, RunRecord
 from tests.analyzer.analyses.test_comparison import planted
 from tests.making.judges import context, probe, tiny_judge
 
-SETTINGS = ProgressSettings(bootstraps=200)
+SETTINGS = ProgressSettings()
 
 
 def computed(ready: Context) -> ProgressResult:

@@ -80,16 +80,11 @@ def test_old_position_buffers_are_harmless(checkpoint: Path) -> None:
 
 
 @pytest.mark.parametrize("warm", [False, True])
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [(float("nan"), "NaN or infinity"), (float("inf"), "NaN or infinity"), (0.0, "zero-filled")],
-)
-def test_weights_that_no_training_leaves_are_refused(
-    checkpoint: Path, value: float, words: str, warm: bool
-) -> None:
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_no_training_leaves_are_refused(checkpoint: Path, value: float, warm: bool) -> None:
     first = load_judge(checkpoint, JudgeRecord()) if warm else None
     edit_tensors(checkpoint, bert__encoder__layer__1__output__dense__weight=torch.full((32, 64), value))
-    with pytest.raises(JudgeError, match=words):
+    with pytest.raises(JudgeError, match="NaN or infinity"):
         load_judge(checkpoint, JudgeRecord(), warm=first)
 
 

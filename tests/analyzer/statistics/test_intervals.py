@@ -1,12 +1,11 @@
-"""Intervals, distances and cosines against numbers known otherwise."""
+"""Intervals against numbers known otherwise."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, sem, ttest_1samp
+from scipy.stats import binomtest, sem, t, ttest_1samp
 
-from analyzer.statistics.class_geometry import cosine, dprime, pair_cosine, recentred
 from analyzer.statistics.intervals import Clusters, percentile_interval, wilson_interval
 
 
@@ -118,63 +117,38 @@ def test_a_ratio_of_the_whole_to_itself() -> None:
     assert found is not None and (found.low, found.value, found.high) == (1, 1, 1)
 
 
-def classes(count: int, width: int, shift: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    vectors = np.random.default_rng(seed).normal(size=(2 * count, width))
-    vectors[:count, 0] += shift
-    return vectors, np.repeat([1.0, 0.0], count)
+def test_a_share_by_its_logit() -> None:
+    """30 of 40 single prompts: the standard error of a share, sqrt(p q / 39), and Student's t on the logit."""
+    hits = np.repeat([1.0, 0.0], [30, 10])
+    found = Clusters(range(40), 0, 0).share(0.75, (hits - 0.75) / 40, 40)
+    half = t.ppf(0.975, 39) * (0.75 * 0.25 / 39) ** 0.5 / (0.75 * 0.25)
+    wanted = [1 / (1 + np.exp(-(np.log(3) + side * half))) for side in (-1, 1)]
+    assert [found.low, found.high] == pytest.approx(wanted)
 
 
-def test_dprime_by_its_definition() -> None:
-    vectors, labels = classes(30, 7, 2.0, 0)
-    up, down = vectors[labels == 1], vectors[labels == 0]
-    pooled = (29 * np.cov(up.T) + 29 * np.cov(down.T)) / 58
-    wanted = np.linalg.norm(up.mean(0) - down.mean(0)) / np.sqrt(np.trace(pooled))
-    assert dprime(vectors + 100, labels[None], 1 - labels[None])[0] == pytest.approx(wanted, rel=1e-9)
+def test_copies_in_a_group_add_nothing_to_a_share() -> None:
+    hits = np.repeat([1.0, 0.0], [30, 10])
+    alone = Clusters(range(40), 0, 0).share(0.75, (hits - 0.75) / 40, 40)
+    copied = Clusters(np.repeat(range(40), 3).tolist(), 0, 0).share(0.75, np.repeat(hits - 0.75, 3) / 120, 40)
+    assert (copied.low, copied.high) == pytest.approx((alone.low, alone.high))
 
 
-def test_dprime_of_weights_is_that_of_repeated_prompts() -> None:
-    vectors, labels = classes(10, 3, 1.0, 1)
-    weights = np.random.default_rng(0).integers(0, 3, (1, 20)).astype(float)
-    taken = np.repeat(np.arange(20), weights[0].astype(int))
-    wanted = dprime(vectors[taken], labels[taken][None], 1 - labels[taken][None])
-    np.testing.assert_allclose(dprime(vectors, weights * labels, weights * (1 - labels)), wanted)
+@pytest.mark.parametrize(("groups", "low"), [(8, 0.59), (16, 0.78), (24, 0.85), (1, 0.0)])
+def test_nothing_wrong_in_few_groups_is_not_certain(groups: int, low: float) -> None:
+    """Wilson's interval of as many trials, at Student's quantile; none exact says more: 0.025 ** (1 / groups)."""
+    found = Clusters(range(groups), 0, 0).share(1.0, np.zeros(groups), groups)
+    assert found.low == pytest.approx(low, abs=0.006) and found.high == 1
+    assert found.low <= 0.025 ** (1 / groups) + 0.001
+    none = Clusters(range(groups), 0, 0).share(0.0, np.zeros(groups), groups)
+    assert (none.low, none.high) == pytest.approx((0, 1 - found.low))
 
 
-def test_dprime_without_spread() -> None:
-    same = np.ones((4, 3))
-    labels = np.array([[1.0, 1.0, 0.0, 0.0]])
-    assert dprime(same, labels, 1 - labels)[0] == 0
-    apart = same + labels.T
-    assert np.isnan(dprime(apart, labels, 1 - labels)[0])
+def test_variance_from_elsewhere_widens_a_share() -> None:
+    hits = np.repeat([1.0, 0.0], [30, 10])
+    plain, wider = (Clusters(range(40), 0, 0).share(0.75, (hits - 0.75) / 40, 40, more) for more in (0, 0.01))
+    assert wider.low < plain.low and plain.high < wider.high
 
 
-def test_one_prompt_of_each_class_has_no_spread() -> None:
-    """Whatever rounding leaves of it."""
-    labels = np.array([[1.0, 0.0]])
-    for seed in range(50):
-        vectors = np.random.default_rng(seed).normal(size=(2, 7))
-        assert np.isnan(dprime(vectors, labels, 1 - labels)[0])
-
-
-def test_recentred_by_hand() -> None:
-    """Squares 1 and 4, mean 2.5, move by 2 - 2.5; undefined draws are left out."""
-    assert recentred(2**0.5, np.array([1.0, np.nan, 2.0])).tolist() == pytest.approx([0.5**0.5, 3.5**0.5])
-    assert recentred(1.0, np.array([1.0, 2.0])).tolist() == pytest.approx([0.0, 2.5**0.5]), "none below 0"
-    assert len(recentred(1.0, np.array([np.nan]))) == 0
-
-
-def test_recentred_draws_lie_around_the_value() -> None:
-    vectors, labels = classes(40, 50, 0.5, 2)
-    value = dprime(vectors, labels[None], 1 - labels[None])[0]
-    weights = Clusters(range(80), 1000, 0).weights
-    draws = dprime(vectors, weights * labels, weights * (1 - labels))
-    assert np.mean(draws > value) > 0.95  # what recentring is for
-    assert 0.35 < np.mean(recentred(value, draws) > value) < 0.65
-
-
-def test_cosines() -> None:
-    assert cosine(np.array([1.0, 0]), np.array([1.0, 1])) == pytest.approx(0.5**0.5)
-    assert cosine(np.zeros(2), np.ones(2)) is None
-    assert pair_cosine(np.tile([1.0, 2.0], (5, 1))) == pytest.approx(1)
-    assert abs(pair_cosine(np.random.default_rng(0).normal(size=(200, 300))) or 0) < 0.02
-    assert pair_cosine(np.ones((1, 3))) is None and pair_cosine(np.zeros((3, 3))) is None
+def test_groups_that_hold_some() -> None:
+    clusters = Clusters(["a", "a", "b", "c"], 0, 0)
+    assert clusters.holding(np.array([True, True, False, True])) == 2

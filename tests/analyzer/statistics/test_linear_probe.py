@@ -101,33 +101,39 @@ def test_a_prompt_far_on_the_right_side_costs_nothing() -> None:
 def test_a_training_fold_with_one_class_gives_no_decision() -> None:
     decisions = held_out_decisions(np.eye(4), np.array([[0, 0, 1, 1]]), np.array([0, 0, 1, 1]))
     assert np.isnan(decisions).all()
-    assert np.isnan(fold_auroc(decisions[0], np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1]))).all()
+    assert np.isnan(fold_auroc(decisions[0], np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1])).value)
 
 
-def test_auroc_with_ties_and_weights() -> None:
+def test_auroc_with_ties() -> None:
     random = np.random.default_rng(1)
     scores, labels = random.integers(0, 4, 50).astype(float), random.integers(0, 2, 50)
-    assert auroc(scores, labels)[0] == pytest.approx(roc_auc_score(labels, scores))
-    weights = random.integers(0, 3, (5, 50)).astype(float)
-    for row, value in zip(weights, auroc(scores, labels, weights), strict=True):
-        taken = np.repeat(np.arange(50), row.astype(int))
-        assert value == pytest.approx(roc_auc_score(labels[taken], scores[taken]))
-    assert np.isnan(auroc(scores, np.ones(50))[0])
+    assert auroc(scores, labels).value == pytest.approx(roc_auc_score(labels, scores))
+    assert np.isnan(auroc(scores, np.ones(50)).value)
+
+
+def test_an_influence_is_what_a_prompts_weight_does() -> None:
+    """By scikit-learn with one prompt a thousandth heavier; they sum to 0."""
+    random = np.random.default_rng(1)
+    scores, labels = random.integers(0, 9, 30).astype(float), random.integers(0, 2, 30)
+    fold = np.arange(30) % 3
+
+    def weighted(weights: np.ndarray, number: int | None) -> float:
+        inside = slice(None) if number is None else fold == number
+        return roc_auc_score(labels[inside], scores[inside], sample_weight=weights[inside])
+
+    for found, parts in ((auroc(scores, labels), [None]), (fold_auroc(scores, labels, fold), [0, 1, 2])):
+        plain = np.mean([weighted(np.ones(30), part) for part in parts])
+        assert found.value == pytest.approx(plain) and found.influence.sum() == pytest.approx(0, abs=1e-12)
+        for index in range(30):
+            heavier = np.ones(30)
+            heavier[index] += 1e-3
+            changed = np.mean([weighted(heavier, part) for part in parts])
+            assert found.influence[index] == pytest.approx((changed - plain) * 1e3, abs=2e-4)
 
 
 def test_a_fold_without_a_probe_is_left_out() -> None:
     scores, labels = np.array([np.nan, np.nan, 1.0, 2.0]), np.array([0, 1, 0, 1])
     assert fold_auroc(scores, labels, np.array([0, 0, 1, 1]))[0] == 1.0
-
-
-def test_fold_auroc_of_weights_is_that_of_repeated_prompts() -> None:
-    random = np.random.default_rng(2)
-    scores, labels, fold = random.normal(size=60), random.integers(0, 2, 60), np.arange(60) % 3
-    weights = random.integers(0, 3, (5, 60)).astype(float)
-    for row, value in zip(weights, fold_auroc(scores, labels, fold, weights), strict=True):
-        taken = np.repeat(np.arange(60), row.astype(int))
-        inside = [taken[fold[taken] == number] for number in range(3)]
-        assert value == pytest.approx(np.mean([roc_auc_score(labels[each], scores[each]) for each in inside]))
 
 
 def test_units_join_pairs_and_groups() -> None:
@@ -160,6 +166,15 @@ def test_folds_keep_units_whole_and_classes_even() -> None:
     for label in (0, 1):
         counts = np.bincount(fold[labels == label], minlength=5)
         assert counts.max() - counts.min() <= 4
+
+
+def test_each_seed_draws_other_folds_as_even() -> None:
+    labels, unit = np.arange(80) % 2, np.arange(80) // 2
+    drawn = [grouped_folds(labels, unit, 5, seed) for seed in range(4)]
+    assert len({tuple(fold) for fold in drawn}) == 4
+    assert grouped_folds(labels, unit, 5, 1).tolist() == drawn[1].tolist()
+    for fold in drawn:
+        assert (fold[::2] == fold[1::2]).all() and set(np.bincount(fold)) == {16}
 
 
 def test_shuffles_keep_the_design_and_break_the_relation() -> None:

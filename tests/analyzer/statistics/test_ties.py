@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from analyzer.analyses.comparison import _pair_accuracy, divergence_layer
+from analyzer.analyses.comparison import _pair_accuracy, divergence
 from analyzer.model.neuron_readings import Readings
 from analyzer.statistics.auroc import auroc
 from analyzer.statistics.change_point import change_point
@@ -16,8 +16,6 @@ from analyzer.statistics.ties import RAMP, average_ranks, exceeds, gradual_ranks
 from analyzer.units.attended_tokens import attended
 from analyzer.units.effects import strongest_units
 from analyzer.units.strongest_tokens import _listed
-from shared.findings.comparison import PointComparison
-from shared.findings.parts import Interval
 from tests.making.judges import context, random_probes, tiny_judge
 
 pytestmark = pytest.mark.numeric
@@ -118,25 +116,10 @@ def test_a_threshold_is_passed_by_more_than_rounding() -> None:
         assert change_point([before] * 8 + [now + 0.001], 0.05) is not None
 
 
-def point(low: float, control: float) -> PointComparison:
-    """Only its AUROC interval and control matter here."""
-    auroc_, distance = Interval(value=low, low=low, high=1.0), Interval(value=1.0, low=1.0, high=1.0)
-    return PointComparison(
-        distance=distance,
-        distance_noise=0.5,
-        cosine=0.0,
-        auroc=auroc_,
-        control_mean=0.5,
-        control_p95=control,
-        pair_cosine=None,
-        pair_accuracy=None,
-    )
-
-
 def test_the_divergence_layer_is_not_where_interval_and_control_are_equal() -> None:
-    level, above = point(0.1 + 0.2, 0.3), point(0.8, 0.3)
-    assert divergence_layer([level, level, above, above]) == 1
-    assert divergence_layer([level, level]) is None
+    level = 0.1 + 0.2
+    assert divergence([level, level, 0.8, 0.8], [0.3] * 4) == 1
+    assert divergence([level, level], [0.3] * 2) is None
 
 
 def test_a_twin_that_rounding_ranks_first_is_not_ranked_right() -> None:

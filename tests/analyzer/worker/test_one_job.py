@@ -130,7 +130,7 @@ def zeros(weights: dict[str, np.ndarray]) -> None:
     [
         (lambda path: change_weights(path, nan), "NaN"),
         (lambda path: change_weights(path, missing), "classifier.weight"),
-        (lambda path: change_weights(path, zeros), "mostly zeros"),
+        (lambda path: change_weights(path, zeros), "nothing but zeros"),
         (lambda path: [file.unlink() for file in path.glob("tokenizer*")], "tokenizer"),
         (lambda path: set_config(path, {"id2label": {"0": "only"}}), "class"),
         (lambda path: set_config(path, {"id2label": {"0": "a", "1": "b", "2": "c"}}), "class"),
