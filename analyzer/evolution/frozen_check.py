@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from analyzer.jobs.earlier_results import EarlierResults
+from shared.findings.text import counted, percent
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
 """Largest relative difference of norms that rounding (another machine) explains."""
@@ -41,11 +42,11 @@ def frozen_check(earlier: EarlierResults, weights: np.ndarray) -> FrozenCheck:
         return "not_possible", f"There are no layers results of this checkpoint and of {first.checkpoint}."
     dtypes = [earlier.dtype(None, "layers"), earlier.dtype(first, "layers")]
     worst = largest_difference(now[:, : layers + 1], before[:, : layers + 1])
-    where = "The embeddings have" if layers == 0 else f"Embeddings and the first {layers} layers have"
-    where = f"{where} the same bytes as at {first.checkpoint}"
+    above = f" and {counted(layers, 'layer')} above them" if layers else ""
+    where = f"The embeddings{above} have the same bytes as at {first.checkpoint}"
     if worst <= max(TOLERANCE.get(dtype or "", COARSE) for dtype in dtypes):
         return "pass", f"{where} and give the same (largest difference of norms {worst:.1e})."
-    return "fail", f"{where}, but the norms after them differ by up to {worst:.1%}: they were not computed alike."
+    return "fail", f"{where}, but norms there differ by up to {percent(worst, 1)}: they were not computed alike."
 
 
 def same_layers(one: np.ndarray, other: np.ndarray) -> int | None:

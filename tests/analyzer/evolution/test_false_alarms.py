@@ -130,7 +130,7 @@ def test_a_judge_of_chance_has_nothing_to_turn() -> None:
 
 
 def power(now: float, kept: float) -> float:
-    """How often an FNR that goes from 0.14 to `now` is found, if the share `kept` of the old misses stays missed."""
+    """How often an FNR that goes from 0.14 to `now` is found, if the share `kept` of old misses stays missed."""
     random = np.random.default_rng(7)
     hits = 0
     for _ in range(2000):

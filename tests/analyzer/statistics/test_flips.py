@@ -29,7 +29,12 @@ def test_random_verdicts_against_a_count_and_scipy() -> None:
     found = flips_of(before, now, np.arange(64))
     wrong, right = int((before & ~now).sum()), int((~before & now).sum())
     assert (found.of, found.flipped, found.wrong) == (64, wrong + right, wrong)
-    assert (found.worse, found.better, found.turned, found.kept) == (wrong, right, wrong + right, 64 - wrong - right)
+    assert (found.worse, found.better, found.turned, found.kept) == (
+        wrong,
+        right,
+        wrong + right,
+        64 - wrong - right,
+    )
     assert found.wrong_before == 64 - before.sum() and found.wrong_now == 64 - now.sum()
     assert found.p_value == pytest.approx(binomtest(wrong, wrong + right).pvalue, rel=1e-9)
 
