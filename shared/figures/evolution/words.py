@@ -39,9 +39,7 @@ def change_finding(result: EvolutionResult) -> str:
     if result.claimable:
         parts += [_moved(result), _transferred(result)]
     elif result.change is not None:
-        parts.append(
-            "the rest is too little to move a verdict" if _tiny(result.change) else "the rest may be chance"
-        )
+        parts.append(_nothing(result.change))
     return f"Since {result.previous.label}: {', '.join(part for part in parts if part)}"
 
 
@@ -58,8 +56,11 @@ def interval_words(found: Interval) -> str:
     return f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
 
 
-def _tiny(found: ToExplain) -> bool:
-    return found.tiny and not found.may_be_chance and found.groups >= FEWEST_GROUPS
+def _nothing(found: ToExplain) -> str:
+    """Why nothing is said of what changed most."""
+    if found.groups < FEWEST_GROUPS:
+        return "too few prompts to claim more"
+    return "the change may be chance" if found.may_be_chance else "unsafe and safe prompts hardly moved apart"
 
 
 def _moved(result: EvolutionResult) -> str:
