@@ -109,9 +109,9 @@ def remembered(earlier: EarlierResults) -> tuple[ResultRecord, Measured] | None:
 
 
 def _weights(context: Context) -> np.ndarray:
-    """Digests of this checkpoint's weights by place; of none where it has no files."""
+    """Digests of this checkpoint's weights by place; one row, which says nothing, where it has no files."""
     if context.digest is None:
-        return np.zeros((0, 32), dtype=np.uint8)
+        return np.zeros((1, 32), dtype=np.uint8)
     return weights_by_place(context.digest, context.judge)
 
 

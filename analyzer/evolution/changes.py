@@ -124,7 +124,7 @@ class Changes:
             return "judge"
         before = self.earlier.weights(previous)
         own = self.measured.weights
-        return "weights" if before is not None and len(own) and np.array_equal(before, own) else "nothing"
+        return "weights" if before is not None and len(own) > 1 and np.array_equal(before, own) else "nothing"
 
     @property
     def _compared_with(self) -> Ancestor | None:

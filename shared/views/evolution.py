@@ -31,12 +31,12 @@ def panels(record: ResultRecord) -> list[Panel]:
     """One figure: representations, attributions, neurons and edges, transfer, with the alerts above."""
     result = typed_result(record, EvolutionResult)
     finding = change_finding(result)
-    subtitle = " · ".join(part for part in (change_words(result), against_words(result)) if part)
+    lines = [escape(line, None) for line in (change_words(result), against_words(result)) if line]
     return [
         Panel(
             stem="evolution",
             title=f"What changed, {record.label}",
-            figure=evolution_figure(result, escape(finding), escape(subtitle, 400), alert_flags(result)),
+            figure=evolution_figure(result, escape(finding), "<br>".join(lines), alert_flags(result)),
             caption=_caption(result),
             alt=_alt(result, finding),
             rows=_rows(result),

@@ -23,7 +23,7 @@ from shared.figures.units.rows import head
 if TYPE_CHECKING:
     from shared.findings.evolution import EvolutionResult
 
-_TOP, _BOTTOM, _UPPER, _GAP, _LEFT = 138, 64, 220, 118, 76
+_TOP, _BOTTOM, _UPPER, _GAP, _LEFT = 156, 64, 220, 118, 76
 _LINE = 19
 """Pixels of a line of names."""
 
@@ -50,7 +50,7 @@ def evolution_figure(result: EvolutionResult, title: str, subtitle: str, flags: 
 
 
 def _nothing_before(title: str, subtitle: str, result: EvolutionResult) -> go.Figure:
-    sheet = Sheet(230, title, subtitle, top=90, bottom=20)
+    sheet = Sheet(240, title, subtitle, top=100, bottom=20)
     hidden = {"visible": False, "range": [0, 1], "fixedrange": True}
     pane = sheet.pane(x=hidden, y=hidden)
     first = "the first analysed checkpoint: there is nothing before it to compare it with"

@@ -36,19 +36,23 @@ def change_finding(result: EvolutionResult) -> str:
         return f"The same weights as at {result.previous.label}: the same judge"
     weights = "the same weights, with another config or tokenizer" if result.same == "weights" else ""
     parts = [weights, result.verdicts.words if result.verdicts is not None else "verdicts could not be compared"]
-    if result.claimable:
-        parts += [_moved(result), _transferred(result)]
-    elif result.change is not None:
+    if not result.claimable and result.change is not None:
         parts.append(_nothing(result.change))
     return f"Since {result.previous.label}: {', '.join(part for part in parts if part)}"
 
 
 def change_words(result: EvolutionResult) -> str:
-    """How far unsafe and safe prompts moved apart and together, with intervals; empty where that is not known."""
-    if result.change is None or result.shift is None:
-        return ""
-    nothing = nothing_to_explain(result.change, MOVED)
-    return f"{nothing or f'{MOVED} {interval_words(result.change.size)} nats'}; {power(result.change)}"
+    """How far unsafe and safe prompts moved apart, and what else changed most only where that is no chance.
+
+    Not escaped; empty where nothing of it is known.
+    """
+    told = []
+    if result.change is not None:
+        nothing = nothing_to_explain(result.change, MOVED)
+        told.append(f"{nothing or f'{MOVED} {interval_words(result.change.size)} nats'}; {power(result.change)}")
+    if result.claimable:
+        told += [_moved(result), _transferred(result)]
+    return " · ".join(part for part in told if part)
 
 
 def interval_words(found: Interval) -> str:

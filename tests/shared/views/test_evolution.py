@@ -43,10 +43,11 @@ def change(value: float, half: float, p: float, groups: int = 32) -> dict[str, A
 
 def test_a_change_beyond_chance_is_told_with_what_moved_most() -> None:
     found = result(verdicts=flips(12, 9, 0.146), change=change(1.5, 0.3, 1e-9))
-    assert change_finding(found).startswith(
-        "Since epoch 2: 12 of 64 verdicts flipped, 9 of them wrong now (McNemar p = 0.15), layer 5 moved most (CKA "
+    flipped = "12 of 64 verdicts flipped, 9 of them wrong now (McNemar p = 0.15)"
+    assert change_finding(found) == f"Since epoch 2: {flipped}"
+    assert change_words(found).startswith(
+        "unsafe and safe prompts moved apart by 1.50 [1.20, 1.80] nats; 32 contrast pairs · layer 5 moved most "
     )
-    assert change_words(found) == "unsafe and safe prompts moved apart by 1.50 [1.20, 1.80] nats; 32 contrast pairs"
     assert named_lines(found)
 
 
@@ -73,9 +74,9 @@ def test_where_it_may_be_chance_nothing_is_ranked(moved: dict[str, Any], said: s
 def test_verdicts_that_changed_beyond_chance_are_enough() -> None:
     """All scores moved alike: the classes did not part, and yet many verdicts are wrong now."""
     still = change(0.0, 0.5, 0.9)
-    assert "moved most" in change_finding(result(verdicts=flips(20, 19, 4e-5), change=still))
-    assert "moved most" not in change_finding(result(verdicts=flips(20, 15, 0.04), change=still))
-    assert "moved most" not in change_finding(result(verdicts=flips(11, 11, 0.001), change=still)), "too few"
+    assert "moved most" in change_words(result(verdicts=flips(20, 19, 4e-5), change=still))
+    assert "moved most" not in change_words(result(verdicts=flips(20, 15, 0.04), change=still))
+    assert "moved most" not in change_words(result(verdicts=flips(11, 11, 0.001), change=still)), "too few"
 
 
 def test_every_verdict_and_what_is_not_known() -> None:
@@ -84,6 +85,7 @@ def test_every_verdict_and_what_is_not_known() -> None:
     )
     unknown = change_finding(result(verdicts=None, change=None, shift=None))
     assert unknown == "Since epoch 2: verdicts could not be compared"
+    assert change_words(result(verdicts=None, change=None, shift=None)) == ""
 
 
 def test_the_same_judge_is_all_there_is_to_say() -> None:
