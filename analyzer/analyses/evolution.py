@@ -4,18 +4,24 @@ Compared are committed results, whose keys are part of this one's key (`analyzer
 made anew when an earlier checkpoint is analysed later.
 1. Attribution drift: Spearman correlation of token attributions, prompt by prompt (`drift`).
 2. Linear CKA of the pooled residual stream at each point, unbiased, from Gram matrices (`cka`).
-3. Neurons that carry the verdict and the strongest edges: kept, born, lost, with Jaccard index (`set_change`). A
+3. Verdicts on the same prompts: which flipped, and how far unsafe and safe prompts moved apart (`verdicts`). That
+   is what there is to explain: where it may be chance, nothing is said of what changed most. Of the same weights,
+   config and tokenizer nothing is compared at all.
+4. Neurons that carry the verdict and the strongest edges: kept, born, lost, with Jaccard index (`set_change`). A
    neuron is established when it carries here and at the checkpoint before, but at none known before those; it has
    vanished when it carries at neither of the two, but did at both before them.
-4. Transfer: the previous checkpoint's circuit, run in this judge (`transfer`).
-5. Flags: unusual newest changes of some series (`alerts`, `change_point`).
+5. Transfer: the previous checkpoint's circuit, run in this judge (`transfer`).
+6. Frozen layers: the same bytes as at the first checkpoint must give the same activations (`frozen_check`).
+7. Alerts: verdicts that got worse or turned round beyond chance, and unusual newest steps of some numbers
+   (`alerts`, `unusual_step`).
 
-Only the Gram matrices and the transfer need the model; both are kept and taken over by the next comparison of the
-same checkpoint (`remembered`).
+Only the Gram matrices, the digests of weights and the transfer need the model; they are kept and taken over by the
+next comparison of the same checkpoint (`remembered`).
 
-Summary: alerts (how many), and where they are defined drift_previous, drift_first (1 - mean Spearman),
+Summary: alerts (how many alarms), and where they are defined drift_previous, drift_first (1 - mean Spearman),
 cka_previous_last, cka_first_last (last layer), neurons_jaccard, edges_jaccard (to the previous checkpoint),
-transfer_faithfulness. Tensors: "gram" (points, n, n) float32, over at most `cka_prompts` probes.
+transfer_faithfulness. Tensors: "gram" (points, n, n) float32, over at most `cka_prompts` probes; "weights" (layers
++ 2, 32) uint8, SHA-256 of the weights of embeddings, each layer and head.
 """
 
 from __future__ import annotations
@@ -30,6 +36,7 @@ from analyzer.evolution.changes import Changes, Measured, counted_edges
 from analyzer.evolution.transfer import TENSORS, transfer
 from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.session.context import Context
+from analyzer.session.frozen_layers import weights_by_place
 from analyzer.session.probe_choice import spread
 from analyzer.statistics.cka import gram
 from shared.errors import CannotCompute, SchemaError
@@ -58,7 +65,7 @@ class EvolutionSettings(Settings):
     """Bootstrap draws of each interval."""
 
 
-@computes("evolution", EvolutionSettings, version=3)
+@computes("evolution", EvolutionSettings, version=4)
 def evolution(context: Context, settings: EvolutionSettings) -> Outcome:
     """Compare this checkpoint; what only the model can tell is measured here."""
     kept = context.earlier.own_gram()
@@ -66,6 +73,7 @@ def evolution(context: Context, settings: EvolutionSettings) -> Outcome:
     measured = Measured(
         frozen_boundary=context.frozen_boundary,
         gram=kept if kept is not None else gram(_pooled(context, settings.cka_prompts)),
+        weights=_weights(context),
         transfer=found,
         notes=notes,
     )
@@ -77,7 +85,7 @@ def compared(
 ) -> Outcome:
     """The comparison itself, which needs no model."""
     result = Changes(earlier, measured, probes, settings.n_edges, settings.bootstraps, seed).result()
-    return Outcome(result, _summary(result), {"gram": measured.gram})
+    return Outcome(result, _summary(result), {"gram": measured.gram, "weights": measured.weights})
 
 
 def remembered(earlier: EarlierResults) -> tuple[ResultRecord, Measured] | None:
@@ -91,13 +99,20 @@ def remembered(earlier: EarlierResults) -> tuple[ResultRecord, Measured] | None:
             result = typed_result(record, EvolutionResult)
         except (OSError, SchemaError):
             continue
-        kept = earlier.own_gram()
-        if kept is None:
+        kept, weights = earlier.own_gram(), earlier.own_weights()
+        if kept is None or weights is None:
             return None
         notes = tuple(note for note in result.notes if note.startswith(NO_TRANSFER)) if pair is not None else ()
         found = result.transfer if pair is not None else None
-        return record, Measured(result.frozen_boundary, kept, found, notes)
+        return record, Measured(result.frozen_boundary, kept, weights, found, notes)
     return None
+
+
+def _weights(context: Context) -> np.ndarray:
+    """Digests of this checkpoint's weights by place; one row, which says nothing, where it has no files."""
+    if context.digest is None:
+        return np.zeros((1, 32), dtype=np.uint8)
+    return weights_by_place(context.digest, context.judge)
 
 
 def _pooled(context: Context, count: int) -> np.ndarray:
@@ -126,7 +141,7 @@ def _transfer(context: Context, settings: EvolutionSettings) -> tuple[Transfer |
 def _summary(result: EvolutionResult) -> dict[str, float]:
     """Only what is defined."""
     found = {
-        "alerts": float(len(result.alerts)),
+        "alerts": float(sum(alert.severity == "alarm" for alert in result.alerts)),
         "drift_previous": 1 - result.drift_to_previous.value if result.drift_to_previous else None,
         "drift_first": 1 - result.drift_to_first.value if result.drift_to_first else None,
         "cka_previous_last": result.cka_to_previous[-1] if result.cka_to_previous else None,

@@ -4,8 +4,7 @@ The norm of a prompt at a point is the mean over its real tokens of the L2 norm 
 likewise. The logit lens puts the residual stream through the judge's own final norm, pooling and head: it is the
 lens of the final head, and can mislead in early layers.
 
-Frozen check: below the frozen boundary, with frozen embeddings, the norms must equal those of the run's first
-analysed checkpoint on the same prompts.
+Whether frozen layers give what they gave at the run's first checkpoint is checked by `evolution`, from these norms.
 
 Summary: norm_last (mean norm after the last layer), and with a lens and both classes lens_gap_last and
 lens_gap_before_last (mean lens score of unsafe prompts - that of safe ones, after the last layer, where it is the
@@ -15,14 +14,11 @@ parts are known "attention_writes", "mlp_writes" (n, layers), "lens" (n, layers 
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
 from analyzer.model.hooked_pass import ForwardPass
-from analyzer.model.rounding import rounding_of
 from analyzer.session.context import Context
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters
@@ -34,8 +30,6 @@ from shared.prompts.probes import display_indices
 from shared.records import Label
 from shared.settings import Settings
 
-HALF_ROUNDING = 5e-3
-"""Of norms in half precision, relative: means over tokens, so ten times less than of single numbers."""
 LABELS: tuple[Label, Label] = ("safe", "unsafe")
 
 
@@ -54,7 +48,6 @@ def layers(context: Context, settings: LayersSettings) -> Outcome:
             "The probe set is empty, so there are no activations to show; write probes.jsonl first."
         )
     forward, anatomy = context.forward, context.judge.anatomy
-    state, detail = _frozen_check(context)
     result = LayersResult(
         to_explain=_to_explain(context, settings),
         layers=forward.layers,
@@ -65,12 +58,9 @@ def layers(context: Context, settings: LayersSettings) -> Outcome:
         norm_position=anatomy.norm_position,
         samples=[_sample(context, index) for index in display_indices(context.probes)],
         bands=_bands(context, settings),
-        frozen_check=state,
-        frozen_check_detail=detail,
-        notes=[*anatomy.notes, *_truncation(context)],
+        notes=[*anatomy.notes, *_truncation(context), *_taken_over(context)],
     )
-    warnings = [detail] if state == "fail" else []
-    return Outcome(result, _summary(context), _tensors(forward), warnings)
+    return Outcome(result, _summary(context), _tensors(forward))
 
 
 def _sample(context: Context, index: int) -> SampleLayers:
@@ -116,33 +106,13 @@ def _to_explain(context: Context, settings: LayersSettings) -> ToExplain | None:
     return separation(context.forward.scores.astype(float), labels, clusters)
 
 
-def _frozen_check(context: Context) -> tuple[Literal["pass", "fail", "not_possible"], str]:
-    norms, reference, boundary = context.forward.norms, context.reference_norms, context.frozen_boundary
-    if not context.embeddings_frozen:
-        return "not_possible", "The embeddings train (or it is not known yet), so every activation may change."
-    if reference is None:
-        return "not_possible", "There is no earlier analysed checkpoint to compare with."
-    if reference.shape != norms.shape:
-        return "not_possible", "The first analysed checkpoint had another probe set or another shape."
-    frozen = slice(0, min(boundary, norms.shape[1] - 1) + 1)
-    difference = np.abs(norms[:, frozen] - reference[:, frozen]) / np.maximum(np.abs(reference[:, frozen]), 1e-6)
-    worst = float(difference.max())
-    if worst <= rounding_of(context.judge.dtype, HALF_ROUNDING):
-        detail = f"Norms below the boundary equal the first checkpoint's (largest difference {worst:.1e})."
-        return "pass", f"{detail} {_taken_over(context)}".rstrip()
-    return "fail", (
-        f"Norms below the frozen boundary (layer {boundary}) differ from the first checkpoint's by up to "
-        f"{worst:.1%}: something below it changed."
-    )
-
-
-def _taken_over(context: Context) -> str:
+def _taken_over(context: Context) -> list[str]:
     if not context.forward.taken_over:
-        return ""
-    return (
+        return []
+    return [
         f"Layers below {context.forward.taken_over} have the same bytes as at an earlier checkpoint, so their "
         "activations were taken over from it, after one prompt was computed anew and gave the same."
-    )
+    ]
 
 
 def _truncation(context: Context) -> list[str]:

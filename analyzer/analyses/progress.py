@@ -4,7 +4,8 @@ Unsafe is the positive class. Intervals of metrics are over groups of prompts (a
 whole), Student's t on the logit scale; those of categories and pairs are Wilson's.
 
 Summary: probe_accuracy, probe_f1, probe_fnr, probe_fpr, probe_auc where they are defined, contrast_accuracy with
-pairs. Tensors in probe order: "scores" (n, nats), "labels" (n, 1 for unsafe).
+pairs, learning_rate (the newest logged) where it is. Tensors in probe order: "scores" (n, nats), "labels" (n, 1
+for unsafe).
 """
 
 from __future__ import annotations
@@ -62,6 +63,9 @@ def progress(context: Context, settings: ProgressSettings) -> Outcome:
     summary = {f"probe_{name}": interval.value for name, interval in probe.items() if name in SUMMARISED}
     if contrast is not None:
         summary["contrast_accuracy"] = contrast.value
+    rate = result.metrics.get("train", {}).get("learning_rate")
+    if rate is not None:
+        summary["learning_rate"] = rate
     tensors = {"scores": scores.astype(np.float32), "labels": labels.astype(np.int64)}
     return Outcome(result, summary, tensors, _warnings(context, labels))
 

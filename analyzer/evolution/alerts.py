@@ -1,16 +1,18 @@
-"""The numbers whose sudden change raises a flag, as series over the run, and the sentence of each flag."""
+"""The numbers whose newest step is held against their own steps before, and what is raised of them and verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from analyzer.evolution.series import Series
-from analyzer.statistics.change_point import ChangePoint, change_point
-from shared.findings.evolution import Alert
+from analyzer.evolution.verdicts import Verdicts
+from analyzer.statistics.unusual_step import ENOUGH, unusual_step
+from shared.findings.alerts import Alert, StepAlert
 
 FEWEST_NEURONS = 5
 """A smaller change in the number of carrying neurons is never flagged."""
+CHECKPOINTS = 30
+"""Of the run over which chances are spread; a longer one has that many more by chance."""
 
 
 @dataclass(frozen=True)
@@ -18,65 +20,58 @@ class Signal:
     """One series that is watched."""
 
     name: str
-    title: str
-    """How a sentence begins."""
     minimum: float
-    """Smallest change that is worth a look."""
-    show: Callable[[float], str]
-    """A value for people."""
+    """Smallest change that is worth a note."""
 
 
-def watched_signals(layers: int, series: dict[str, Series]) -> list[Signal]:
+def watched_signals(series: dict[str, Series]) -> list[Signal]:
     """All signals. That edges or neurons are others is none: it need not mean another mechanism."""
     counts = [value for value in series.get("neurons_carrying", [])[:-1] if value is not None]
     fewest = max(FEWEST_NEURONS, 0.1 * counts[-1]) if counts else FEWEST_NEURONS
     return [
-        Signal("divergence_layer", "The divergence layer", 2.0, lambda value: _layer(value, layers)),
-        Signal("drift", "Attribution drift from checkpoint to checkpoint (1 - Spearman)", 0.1, _number),
-        Signal("cka_last", "CKA of the last layer with the checkpoint before", 0.05, _number),
-        Signal("probe_fnr", "The share of unsafe probe prompts passed as safe", 0.05, _percent),
-        Signal("probe_fpr", "The share of safe probe prompts refused", 0.05, _percent),
-        Signal("neurons_carrying", "The number of neurons that carry the verdict", fewest, lambda n: f"{n:.0f}"),
-        Signal("transfer", "What the previous checkpoint's circuit keeps here", 0.2, _percent),
+        Signal("divergence_layer", 2.0),
+        Signal("drift", 0.1),
+        Signal("cka_last", 0.05),
+        Signal("neurons_carrying", fewest),
+        Signal("transfer", 0.2),
     ]
 
 
-def alerts(layers: int, series: dict[str, Series], previous: str, now: str) -> list[Alert]:
-    """A flag for each signal whose newest change is unusual. `previous` and `now` name the checkpoints."""
+def step_alerts(
+    layers: int, series: dict[str, Series], errors: dict[str, float | None], previous: str, label: str
+) -> list[StepAlert]:
+    """One for each signal whose newest step is unusual, between checkpoints so labelled.
+
+    `series` may hold learning rates, "learning_rate"; `errors` are standard errors of newest steps.
+    """
+    signals = watched_signals(series)
+    tests = len(signals) * (CHECKPOINTS - 1 - ENOUGH)
     found = []
-    for signal in watched_signals(layers, series):
-        change = change_point(series.get(signal.name, ()), signal.minimum)
-        if change is not None:
-            sentence = _sentence(signal, change, previous, now)
+    for signal in signals:
+        values, rates = series.get(signal.name, []), series.get("learning_rate", [])
+        step = unusual_step(values, signal.minimum, tests, rates, errors.get(signal.name))
+        if step is not None:
             found.append(
-                Alert(
-                    signal=signal.name,
-                    change=change.change,
-                    z=change.z,
-                    minimum=signal.minimum,
-                    sentence=sentence,
+                StepAlert(
+                    signal=signal.name,  # type: ignore[arg-type]
+                    severity=step.severity,
+                    previous=previous,
+                    label=label,
+                    before=step.before,
+                    now=step.now,
+                    usual=step.usual,
+                    n=step.n,
+                    ratio=step.ratio,
+                    bar=step.bar,
+                    layers=layers,
                 )
             )
     return found
 
 
-def _sentence(signal: Signal, change: ChangePoint, previous: str, now: str) -> str:
-    return (
-        f"{signal.title} went from {signal.show(change.before)} at {previous} to {signal.show(change.now)}: "
-        f"different since {now}, by {abs(change.z):.1f} robust standard deviations of the {change.known} steps "
-        "before. This is a flag, not a diagnosis."
-    )
-
-
-def _layer(value: float, layers: int) -> str:
-    if value >= layers:
-        return f"none (counted as {layers})"
-    return "the embeddings" if value < 0 else f"layer {value:.0f}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.0f} %"
+def all_alerts(
+    verdicts: Verdicts | None, steps: int, found: list[StepAlert], previous: str, label: str
+) -> list[Alert]:
+    """Alarms before notes, verdicts first; `steps` of the run are known with this one."""
+    told: list[Alert] = list(verdicts.alerts(steps, previous, label)) if verdicts is not None else []
+    return sorted([*told, *found], key=lambda alert: alert.severity != "alarm")

@@ -14,25 +14,24 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.circuits.masks import mask_of_first, ranked
-from analyzer.evolution.alerts import alerts
+from analyzer.evolution.alerts import all_alerts, step_alerts
 from analyzer.evolution.drift import TENSORS, Tokens, correlations, drift_rows, mean_correlation
-from analyzer.evolution.series import (
-    Series,
-    cka_series,
-    divergence_series,
-    drift_series,
-    summary_series,
-    transfer_series,
-)
+from analyzer.evolution.frozen_check import first_changed, frozen_check
+from analyzer.evolution.series import Numbers, numbers_of
 from analyzer.evolution.set_change import established, named_strongest, neuron_name, set_change, vanished
+from analyzer.evolution.verdicts import TENSORS as VERDICTS
+from analyzer.evolution.verdicts import Verdicts, verdicts_of
 from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.jobs.lineage import Ancestor
 from analyzer.patching.graph import Graph
 from analyzer.statistics.cka import LEAST, cka_by_point
-from shared.findings.evolution import Alert, EvolutionResult, SetChange, Transfer
+from analyzer.statistics.unusual_step import ENOUGH
+from shared.findings.alerts import Alert
+from shared.findings.evolution import EvolutionResult, Same, SetChange, Transfer
 from shared.records import Probe
 
 PARTS = (
+    ("progress", "what became of its verdicts", True),
     ("tokens", "attribution drift", True),
     ("comparison", "the divergence layer", True),
     ("neurons", "the change of its neurons", False),
@@ -48,6 +47,8 @@ class Measured:
     frozen_boundary: int
     gram: np.ndarray
     """(points, n, n)"""
+    weights: np.ndarray
+    """(places, 32) digests of the weights of embeddings, layers and head."""
     transfer: Transfer | None
     notes: tuple[str, ...] = ()
 
@@ -76,15 +77,22 @@ class Changes:
 
     def result(self) -> EvolutionResult:
         earlier, measured = self.earlier, self.measured
-        previous, first_one = earlier.lineage.previous, earlier.lineage.first
+        first_one, previous = earlier.lineage.first, self._compared_with
+        verdicts, (checked, detail) = self._verdicts, frozen_check(earlier, measured.weights)
         to_previous, to_first = self._drift(previous), self._drift(first_one)
         neurons_before, neurons_first = self._neurons(previous), self._neurons(first_one)
         born, died = self._established()
         return EvolutionResult(
-            previous=earlier.compared(previous),
+            previous=earlier.compared(earlier.lineage.previous),
             first=earlier.compared(first_one),
+            same=self._same,
+            verdicts=verdicts.flips if verdicts is not None else None,
+            change=verdicts.change() if verdicts is not None else None,
+            shift=verdicts.shift() if verdicts is not None else None,
+            frozen_check=checked,
+            frozen_check_detail=detail,
             layers=measured.layers,
-            frozen_boundary=measured.frozen_boundary,
+            frozen_boundary=self._boundary(),
             n_cka=measured.gram.shape[1],
             cka_to_previous=self._cka(previous),
             cka_to_first=self._cka(first_one),
@@ -101,11 +109,44 @@ class Changes:
             edges_to_previous=self._edges(previous),
             edges_to_first=self._edges(first_one),
             n_edges=self._counted_edges,
-            transfer=measured.transfer,
+            transfer=measured.transfer if previous is not None else None,
             alerts=self._alerts(),
             seen=len(earlier.lineage.earlier),
             notes=[*measured.notes, *self._left_out(), *earlier.notes],
         )
+
+    @cached_property
+    def _same(self) -> Same:
+        previous = self.earlier.lineage.previous
+        if previous is None:
+            return "nothing"
+        if self.earlier.same_content(previous):
+            return "judge"
+        before = self.earlier.weights(previous)
+        own = self.measured.weights
+        return "weights" if before is not None and len(own) > 1 and np.array_equal(before, own) else "nothing"
+
+    @property
+    def _compared_with(self) -> Ancestor | None:
+        """The checkpoint before, where it is another judge: of the same one there is nothing to say."""
+        return None if self._same == "judge" else self.earlier.lineage.previous
+
+    def _boundary(self) -> int:
+        """The first layer whose weights differ between this checkpoint and any earlier one."""
+        own = self.measured.weights
+        others = [self.earlier.weights(ancestor) for ancestor in self.earlier.lineage.earlier]
+        told = [each for each in others if each is not None and each.shape == own.shape and (each != own).any()]
+        if not told or len(own) < 3:
+            return self.measured.frozen_boundary
+        return min(first_changed(own, each) for each in told)
+
+    @cached_property
+    def _verdicts(self) -> Verdicts | None:
+        previous = self._compared_with
+        if previous is None:
+            return None
+        before, now = self.earlier.tensors(previous, "progress", VERDICTS), self.earlier.own("progress", VERDICTS)
+        return verdicts_of(before, now, self.probes, self.bootstraps, self.seed)
 
     def _summary(self, ancestor: Ancestor | None, analysis: str) -> dict[str, float] | None:
         return self.earlier.summary(ancestor, analysis) if ancestor is not None else None
@@ -183,25 +224,25 @@ class Changes:
         here, there = (mask_of_first(ranked(scores, signed=False), count, scores.shape) for scores in (now, before))
         return set_change(here, there, now, before, name)
 
-    def _series(self) -> dict[str, Series]:
-        """The signals over the window and this checkpoint."""
-        earlier, transfer = self.earlier, self.measured.transfer
-        maps = [self._maps.get(ancestor.checkpoint) for ancestor in earlier.lineage.window]
-        return {
-            "divergence_layer": divergence_series(earlier, self.measured.layers),
-            "probe_fnr": summary_series(earlier, "progress", "probe_fnr"),
-            "probe_fpr": summary_series(earlier, "progress", "probe_fpr"),
-            "neurons_carrying": [None if m is None else float(m.carrying.sum()) for m in [*maps, self._own_map]],
-            "drift": drift_series(earlier, self._tokens),
-            "cka_last": cka_series(earlier, self.measured.gram),
-            "transfer": transfer_series(earlier, transfer.faithfulness.value if transfer is not None else None),
-        }
+    def _numbers(self) -> Numbers:
+        """The watched numbers over the window and this checkpoint."""
+        transfer = self.measured.transfer
+        maps = [self._maps.get(ancestor.checkpoint) for ancestor in self.earlier.lineage.window]
+        counts = [None if m is None else float(m.carrying.sum()) for m in [*maps, self._own_map]]
+        kept = transfer.faithfulness.value if transfer is not None else None
+        return numbers_of(self.earlier, self.measured.gram, self._tokens, counts, kept, self.probes)
 
     def _alerts(self) -> list[Alert]:
-        previous = self.earlier.compared(self.earlier.lineage.previous)
+        """None where this is the same judge as at the checkpoint before."""
+        previous = self.earlier.compared(self._compared_with)
         if previous is None:
             return []
-        return alerts(self.measured.layers, self._series(), previous.label, self.earlier.label)
+        names, steps = (previous.label, self.earlier.label), len(self.earlier.lineage.earlier)
+        found = []
+        if len(self.earlier.lineage.window) > ENOUGH:
+            numbers = self._numbers()
+            found = step_alerts(self.measured.layers, numbers.series, numbers.errors, *names)
+        return all_alerts(self._verdicts, steps, found, *names)
 
     def _left_out(self) -> Iterator[str]:
         """Sentences about what could not be compared."""

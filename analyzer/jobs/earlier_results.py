@@ -13,7 +13,7 @@ from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.result_index import Header, read_without_payload
 from shared.errors import SchemaError
 from shared.findings.evolution import Compared
-from shared.results import RESULT_FILE, TENSORS_FILE, checkpoint_label
+from shared.results import RESULT_FILE, TENSORS_FILE, ResultRecord, checkpoint_label
 from shared.run import step_of
 from shared.turns import COMPARING
 
@@ -67,17 +67,37 @@ class EarlierResults:
             return []
         return self.search.comparisons(self.checkpoint, self.digest)
 
+    def same_content(self, ancestor: Ancestor) -> bool:
+        """Whether an earlier checkpoint has the same weights, config and tokenizer."""
+        return self.search is not None and self.search.content(ancestor.checkpoint) == self.digest
+
+    def dtype(self, ancestor: Ancestor | None, analysis: str) -> str | None:
+        """What a result was computed in, of an earlier checkpoint or (None) of this one."""
+        checkpoint, keys = (
+            (self.checkpoint, self.lineage.own) if ancestor is None else (ancestor.checkpoint, ancestor.keys)
+        )
+        found = self._record(checkpoint, analysis, keys.get(analysis))
+        return found.dtype if found is not None else None
+
     def own_gram(self) -> np.ndarray | None:
         """(points, n, n) Gram matrices of this checkpoint, where an older comparison kept them."""
-        return self._gram(self.checkpoint, self.own_comparisons(), slice(None))
+        return self._kept("gram", self.checkpoint, self.own_comparisons(), slice(None))
+
+    def own_weights(self) -> np.ndarray | None:
+        """(places, 32) digests of this checkpoint's weights, where an older comparison kept them."""
+        return self._kept("weights", self.checkpoint, self.own_comparisons(), slice(None))
+
+    def weights(self, ancestor: Ancestor) -> np.ndarray | None:
+        """(places, 32) digests of an earlier checkpoint's weights; None where it has none."""
+        return self._kept_of("weights", ancestor, slice(None))
 
     def gram(self, ancestor: Ancestor) -> np.ndarray | None:
         """(points, n, n) Gram matrices of an earlier checkpoint; None where it has none."""
-        return self._gram_of(ancestor, slice(None))
+        return self._kept_of("gram", ancestor, slice(None))
 
     def last_gram(self, ancestor: Ancestor) -> np.ndarray | None:
         """(1, n, n): the same of the last layer alone."""
-        return self._gram_of(ancestor, slice(-1, None))
+        return self._kept_of("gram", ancestor, slice(-1, None))
 
     def transfer(self, before: Ancestor, ancestor: Ancestor) -> float | None:
         """Faithfulness of one earlier checkpoint's circuit in the next one, where it was measured."""
@@ -87,16 +107,19 @@ class EarlierResults:
         headers = [header for _, header in self.search.comparisons(ancestor.checkpoint) if header.circuits == pair]
         return next((header.transfer for header in headers if header.transfer is not None), None)
 
-    def _gram_of(self, ancestor: Ancestor, points: slice) -> np.ndarray | None:
+    def _kept_of(self, name: str, ancestor: Ancestor, rows: slice) -> np.ndarray | None:
         if not ancestor.gram or self.search is None:
             return None
-        return self._gram(ancestor.checkpoint, self.search.comparisons(ancestor.checkpoint), points)
+        return self._kept(name, ancestor.checkpoint, self.search.comparisons(ancestor.checkpoint), rows)
 
-    def _gram(self, checkpoint: str, comparisons: list[tuple[str, Header]], points: slice) -> np.ndarray | None:
+    def _kept(
+        self, name: str, checkpoint: str, comparisons: list[tuple[str, Header]], rows: slice
+    ) -> np.ndarray | None:
+        """A tensor of the newest readable comparison."""
         for key, _ in comparisons:
-            found = self._tensors(checkpoint, COMPARING, key, ["gram"], points)
+            found = self._tensors(checkpoint, COMPARING, key, [name], rows)
             if found is not None:
-                return found["gram"]
+                return found[name]
         return None
 
     def _tensors(
@@ -114,12 +137,15 @@ class EarlierResults:
             return None
 
     def _summary(self, checkpoint: str, analysis: str, key: str | None) -> dict[str, float] | None:
+        found = self._record(checkpoint, analysis, key)
+        return found.summary if found is not None else None
+
+    def _record(self, checkpoint: str, analysis: str, key: str | None) -> ResultRecord | None:
+        """A result without its payload."""
         if key is None or self.search is None:
             return None
         try:
-            return read_without_payload(
-                self.search.index.store.directory(checkpoint, analysis, key) / RESULT_FILE
-            ).summary
+            return read_without_payload(self.search.index.store.directory(checkpoint, analysis, key) / RESULT_FILE)
         except (OSError, SchemaError) as error:
             self._unreadable(checkpoint, analysis, error)
             return None

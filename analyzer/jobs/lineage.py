@@ -11,10 +11,10 @@ from pydantic import Field
 
 from shared.records import Frozen
 
-SOURCES = ("tokens", "comparison", "progress", "neurons", "circuits")
+SOURCES = ("tokens", "layers", "comparison", "progress", "neurons", "circuits")
 """Analyses whose results the one that has a lineage reads."""
-WINDOW = 10
-"""Nearest earlier checkpoints that it looks at, beside the first one."""
+WINDOW = 22
+"""Nearest earlier checkpoints that it looks at, beside the first one: 20 steps of what is itself a difference."""
 
 
 class Ancestor(Frozen):
@@ -24,7 +24,8 @@ class Ancestor(Frozen):
     keys: dict[str, str]
     """Source analysis -> key of its result, computed with the settings of today."""
     gram: bool
-    """Whether a comparison of its own kind was made of it, with the Gram matrices of its representations."""
+    """Whether a comparison of its own kind was made of it, with the Gram matrices of its representations and the
+    digests of its weights."""
     transfer: bool
     """Whether the circuit of the checkpoint before it was evaluated in it."""
 

@@ -86,6 +86,11 @@ class LineageSearch:
         found = self._look(checkpoint)
         return found.epoch if found is not None else None
 
+    def content(self, checkpoint: str) -> str | None:
+        """The digest of an analysed checkpoint's content: weights, config and tokenizer."""
+        found = self._look(checkpoint)
+        return found.digest if found is not None else None
+
     def comparisons(self, checkpoint: str, digest: str | None = None) -> list[tuple[str, Header]]:
         """Comparisons of a checkpoint, whatever they looked at: keys and headers, newest first.
 

@@ -17,8 +17,7 @@ from analyzer.session.content_cache import ContentCache
 from shared.errors import CannotCompute
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from analyzer.checkpoints.digest import ContentDigest
     from analyzer.model.judge import Judge
     from analyzer.session.frozen_prefix import FrozenPrefix
     from shared.records import MetricsLine, Probe, RunRecord
@@ -41,9 +40,8 @@ class Context:
     frozen_boundary: int = 0
     frozen_from: str = "unknown"
     embeddings_frozen: bool | None = None
-    reference_norms: np.ndarray | None = None
-    """Residual norms (probes, layers + 1) of the run's first analysed checkpoint, for the frozen check (tensor
-    "residual_norms" of its `layers` result); None when there is no earlier one on this probe set."""
+    digest: ContentDigest | None = None
+    """Of the checkpoint's files; None where there are none."""
     leak_count: int | None = None
     seed: int = 0
     batch_tokens: int = BATCH_TOKENS

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
 
 from analyzer.checkpoints.digest import ContentDigest, changed_tensors, compute_digest, other_digests
 from analyzer.checkpoints.fingerprint import fingerprint
@@ -36,6 +39,22 @@ def frozen_boundary(changed: set[str], names: Iterable[str], judge: Judge) -> tu
     places = {judge.place_of(name) for name in changed}
     layers = [place for place in places if isinstance(place, int)]
     return min(layers, default=len(judge.anatomy.layers)), "embeddings" not in places
+
+
+def weights_by_place(digest: ContentDigest, judge: Judge) -> np.ndarray:
+    """(layers + 2, 32) uint8 SHA-256 of the weights of the embeddings, of each layer, and of the head.
+
+    Two checkpoints with equal rows have the same bytes there: by that it is told without the model which layers are
+    the same, whatever else of the run is known. (2, 32), the embeddings' and the rest, where layers are unknown.
+    An adapter's rows hold its base model and its config too.
+    """
+    layers = len(judge.anatomy.layers)
+    parts = [hashlib.sha256(repr(digest.ground).encode()) for _ in range(layers + 2)]
+    for name, value in sorted(digest.tensors.items()):
+        place = judge.place_of(name)
+        row = place + 1 if isinstance(place, int) else 0 if place == "embeddings" else layers + 1
+        parts[min(row, layers + 1)].update(f"{name} {value}\n".encode())
+    return np.array([list(part.digest()) for part in parts], dtype=np.uint8)
 
 
 class FrozenLayers(NamedTuple):

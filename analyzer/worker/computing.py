@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 
 from analyzer.analyses import Outcome, get
@@ -23,11 +22,10 @@ from analyzer.session.frozen_prefix import FrozenPrefix
 from analyzer.worker.logged_metrics import metrics_until
 from analyzer.worker.provenance import provenance
 from analyzer.worker.warm_judge import WarmJudge
-from shared.errors import SchemaError
 from shared.logs import entry
 from shared.prompts.leaks import count_leaks
 from shared.prompts.probes import ProbeSet
-from shared.results import ResultRecord, ResultStore
+from shared.results import ResultRecord
 from shared.run import Run
 
 logger = logging.getLogger(__name__)
@@ -129,7 +127,7 @@ class JobComputer:
             frozen_boundary=frozen.boundary,
             frozen_from=frozen.source,
             embeddings_frozen=frozen.embeddings,
-            reference_norms=self._reference_norms(),
+            digest=self.digest,
             leak_count=count_leaks(run, self.probes.probes),
             batch_tokens=self.batch_tokens,
             suite=frozenset(job.analyses),
@@ -137,20 +135,6 @@ class JobComputer:
             prefix=FrozenPrefix(self.warm.prefixes, self.digest, frozen.boundary if frozen.embeddings else 0),
         )
         return self.context
-
-    def _reference_norms(self) -> np.ndarray | None:
-        """Residual norms of the run's earliest other checkpoint that was analysed on this probe set."""
-        store = ResultStore(self.run.results)
-        for checkpoint in store.checkpoints():
-            if checkpoint == self.job.checkpoint:
-                continue
-            try:
-                record = store.newest(checkpoint, "layers")
-            except SchemaError:
-                continue
-            if record is not None and record.probe_digest == self.probe_digest:
-                return store.tensors(record).get("residual_norms")
-        return None
 
     def _record(
         self, name: str, computation: Computation, key: str, outcome: Outcome, seconds: float

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import model_validator
 
+from shared.findings.alerts import Alert, Flips
+from shared.findings.claims import CHANCE, FEWEST_GROUPS, ToExplain
 from shared.findings.parts import Interval, Part, require_length
 from shared.records import Label
+
+Same = Literal["judge", "weights", "nothing"]
 
 
 class Compared(Part):
@@ -51,26 +57,24 @@ class Transfer(Part):
     """Faithfulness of random circuits with as many edges."""
 
 
-class Alert(Part):
-    """A change-point: robust z of the newest change above 4, and above a stated minimum."""
-
-    signal: str
-    """Name of the series, e.g. "divergence_layer"."""
-    change: float
-    """The newest step-to-step change."""
-    z: float
-    """Robust z (MAD, trailing window of 8, at least 5)."""
-    minimum: float
-    """The smallest change that counts."""
-    sentence: str
-
-
 class EvolutionResult(Part):
     """Result of the analysis `evolution`."""
 
     previous: Compared | None
     """None for the first analysed checkpoint."""
     first: Compared | None
+    same: Same
+    """What is the same bytes as at the previous checkpoint: weights, config and tokenizer; the weights alone; or
+    neither. With the same judge nothing else is compared with it."""
+    verdicts: Flips | None
+    """Since the previous checkpoint; None without progress results of both."""
+    change: ToExplain | None
+    """How far unsafe and safe prompts moved apart since then: mean change of the class-signed score."""
+    shift: Interval | None
+    """Mean change of all prompts' score since then, nats; positive is towards unsafe."""
+    frozen_check: Literal["pass", "fail", "not_possible"]
+    """Whether layers with the same bytes as at the first checkpoint give the same activations as there."""
+    frozen_check_detail: str
     layers: int
     frozen_boundary: int
     n_cka: int
@@ -102,6 +106,14 @@ class EvolutionResult(Part):
     seen: int
     """Earlier checkpoints known when this was computed."""
     notes: list[str]
+
+    @property
+    def claimable(self) -> bool:
+        """Whether something changed since the previous checkpoint that is not chance: only then is it said what
+        changed most."""
+        flips = self.verdicts
+        counted = flips is not None and flips.worse + flips.better >= FEWEST_GROUPS and flips.p_value < CHANCE
+        return self.same != "judge" and (counted or (self.change is not None and self.change.claimable))
 
     @model_validator(mode="after")
     def _one_entry_a_layer(self) -> EvolutionResult:

@@ -51,9 +51,6 @@ class LayersResult(Part):
     norm_position: Literal["pre", "post", "sandwich", "unknown"]
     samples: list[SampleLayers]
     bands: list[LensBand]
-    frozen_check: Literal["pass", "fail", "not_possible"]
-    """Whether activations below the boundary equal those of the run's first analysed checkpoint."""
-    frozen_check_detail: str = ""
     notes: list[str]
     """What could not be computed, and why."""
 

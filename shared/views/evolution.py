@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.figures.evolution.checkpoint import evolution_figure
-from shared.figures.evolution.words import against_words, alert_flags, change_finding, edges_word
+from shared.figures.evolution.words import (
+    against_words,
+    alert_flags,
+    change_finding,
+    change_words,
+    edges_word,
+    interval_words,
+)
 from shared.findings.badge import badge
 from shared.findings.evolution import EvolutionResult
 from shared.findings.parts import layer_names, typed_result
@@ -24,11 +31,12 @@ def panels(record: ResultRecord) -> list[Panel]:
     """One figure: representations, attributions, neurons and edges, transfer, with the alerts above."""
     result = typed_result(record, EvolutionResult)
     finding = change_finding(result)
+    lines = [escape(line, None) for line in (change_words(result), against_words(result)) if line]
     return [
         Panel(
             stem="evolution",
             title=f"What changed, {record.label}",
-            figure=evolution_figure(result, escape(finding), escape(against_words(result)), alert_flags(result)),
+            figure=evolution_figure(result, escape(finding), "<br>".join(lines), alert_flags(result)),
             caption=_caption(result),
             alt=_alt(result, finding),
             rows=_rows(result),
@@ -37,8 +45,12 @@ def panels(record: ResultRecord) -> list[Panel]:
     ]
 
 
+_CHECK = {"pass": "passed", "fail": "FAILED", "not_possible": "not possible"}
+
+
 def _caption(result: EvolutionResult) -> str:
-    more = "".join(f"\nAlert: {alert.sentence}" for alert in result.alerts)
+    more = f"\nFrozen check: {_CHECK[result.frozen_check]}. {result.frozen_check_detail}"
+    more += "".join(f"\n{alert.severity.capitalize()}: {alert.sentence}" for alert in result.alerts)
     more += "".join(f"\nNote: {note}" for note in result.notes)
     return (
         "What it shows: this checkpoint against the one before it and against the first analysed one. Top left, "
@@ -48,17 +60,20 @@ def _caption(result: EvolutionResult) -> str:
         "right, the earlier checkpoint's circuit run in this judge, beside this one's own circuit of as many edges "
         "and random ones.\n"
         "How to read: 1 is the same. Frozen layers stay at 1. Neurons and edges may be others while the mechanism "
-        "stays: ask whether the earlier circuit still works here. An alert is a change far outside the run's own "
-        "recent changes: a flag, not a diagnosis. What is missing is named, never drawn as 0.\n"
+        "stays: ask whether the earlier circuit still works here. What changed most is named only where unsafe and "
+        "safe prompts moved apart beyond chance, or verdicts flipped one way beyond chance. An alarm: verdicts on "
+        "the same prompts that got worse beyond chance (exact test; at least 12 groups of prompts must go one way)"
+        ", or a step far outside the number's own steps before; a note: such a step, less far. Both are flags, no "
+        "diagnosis. What is missing is named, never drawn as 0.\n"
         "Worrying: an earlier circuit that keeps no more than random ones; layers or attributions that still move "
-        f"late in the training; frozen layers below 1.{more}"
+        f"late in the training; frozen layers below 1, or a failed frozen check.{more}"
     )
 
 
 def _alt(result: EvolutionResult, finding: str) -> str:
     if result.previous is None:
         return f"{finding}: this is the first analysed checkpoint, there is nothing before it."
-    parts = [f"{finding}. {against_words(result)}"]
+    parts = [finding, *filter(None, [change_words(result)]), against_words(result)]
     for name, interval in (("previous", result.drift_to_previous), ("first", result.drift_to_first)):
         if interval is not None:
             parts.append(
@@ -74,7 +89,8 @@ def _alt(result: EvolutionResult, finding: str) -> str:
                 f"{name} since the previous: {change.kept} kept, {change.now - change.kept} born, "
                 f"{change.before - change.kept} lost"
             )
-    parts += [f"Alert: {alert.sentence}" for alert in result.alerts]
+    parts.append(f"Frozen check {_CHECK[result.frozen_check]}")
+    parts += [f"{alert.severity.capitalize()}: {alert.sentence}" for alert in result.alerts]
     return ". ".join(part.rstrip(".") for part in parts) + "."
 
 
@@ -84,6 +100,7 @@ def _facts(result: EvolutionResult) -> list[str]:
         f"n = {result.n_cka} prompts for CKA, {attributed} for attribution",
         "unbiased linear CKA; Spearman, 95 % bootstrap intervals",
         f"{result.seen} earlier checkpoints known",
+        f"frozen check {_CHECK[result.frozen_check]}",
     ]
     if result.previous is None:
         return ["the first analysed checkpoint", f"n = {result.n_cka} prompts for CKA"]
@@ -98,7 +115,8 @@ def _rows(result: EvolutionResult) -> list[dict[str, Any]]:
     """One row a number: what, where, against the previous and against the first checkpoint."""
     if result.previous is None:
         return []
-    rows = [
+    rows = _change_rows(result)
+    rows += [
         _row("CKA", name, _at(result.cka_to_previous, place), _at(result.cka_to_first, place))
         for place, name in enumerate(layer_names(result.layers))
     ]
@@ -121,6 +139,19 @@ def _rows(result: EvolutionResult) -> list[dict[str, Any]]:
     ]
 
 
+def _change_rows(result: EvolutionResult) -> list[dict[str, Any]]:
+    """Verdicts and scores since the previous checkpoint."""
+    rows: list[dict[str, Any]] = [_row("the same", "", result.same, None)]
+    if result.verdicts is not None:
+        rows += [_row(f"verdicts: {name}", "", value, None) for name, value in result.verdicts.model_dump().items()]
+    if result.change is not None:
+        rows.append(_row("moved apart, nats", "", interval_words(result.change.size), None))
+        rows.append(_row("moved apart, p", "", result.change.p_value, None))
+    if result.shift is not None:
+        rows.append(_row("all scores moved, nats", "", interval_words(result.shift), None))
+    return rows
+
+
 def _more_rows(result: EvolutionResult) -> list[dict[str, Any]]:
     """Established and vanished neurons, transfer, alerts."""
     rows: list[dict[str, Any]] = [
@@ -138,7 +169,8 @@ def _more_rows(result: EvolutionResult) -> list[dict[str, Any]]:
             *({"what": "random circuit keeps", "where": edges, "now": value} for value in found.random),
         ]
     return rows + [
-        {"what": f"alert, z {alert.z:.1f}", "where": alert.signal, "now": alert.change} for alert in result.alerts
+        {"what": f"{alert.severity}, {alert.test}", "where": alert.signal, "now": alert.sentence}
+        for alert in result.alerts
     ]
 
 

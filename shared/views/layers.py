@@ -58,8 +58,8 @@ def _caption(result: LayersResult) -> str:
         "layers are frozen.\n"
         "How to read: the classes should part in layers that train, and this prompt should follow its class. The "
         "lens uses the final head, so it can mislead in early layers. All samples share one scale.\n"
-        "Worrying: no split of the bands, a jump in one layer only, the prompt on the other class's side, or a "
-        f"failed frozen check.{notes}"
+        "Worrying: no split of the bands, a jump in one layer only, the prompt on the other class's side."
+        f"{notes}"
     )
 
 
@@ -79,24 +79,20 @@ def _alt(index: int, sample: SampleLayers, result: LayersResult) -> str:
 
 
 def frozen_sentence(result: LayersResult) -> str:
-    """Which layers are frozen, by which evidence, and whether the activations below the boundary agree."""
+    """Which layers are frozen, and by which evidence."""
     if result.frozen_from == "unknown":
         return "It is not yet known which layers are frozen."
     evidence = "identical bytes" if result.frozen_from == "bytes" else "as declared"
-    part = f"{result.frozen_boundary} of {result.layers} layers are frozen ({evidence})"
-    check = {"pass": "passed", "fail": "FAILED", "not_possible": "not possible"}[result.frozen_check]
-    return f"{part}; frozen check {check}."
+    return f"{result.frozen_boundary} of {result.layers} layers are frozen ({evidence})."
 
 
 def _facts(result: LayersResult) -> list[str]:
     counts = ", ".join(f"{band.count} {band.label}" for band in result.bands) or "no"
-    detail = f" ({result.frozen_check_detail})" if result.frozen_check_detail else ""
-    separation = [] if result.to_explain is None else [measured(result.to_explain)]
     return [
         f"this prompt, n = 1; bands over {counts} prompts, 95 % interval of the mean",
         f"norms: mean L2 over real tokens; lens: own head, {result.pooling} pooling, {result.norm_position}-norm",
-        frozen_sentence(result).rstrip(".") + detail,
-        *separation,
+        frozen_sentence(result).rstrip("."),
+        *([] if result.to_explain is None else [measured(result.to_explain)]),
     ]
 
 

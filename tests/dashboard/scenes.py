@@ -136,8 +136,8 @@ def alarming(folder: Path) -> Run:
         if record.step != 2 * STEPS:
             continue
         payload = dict(record.payload)
-        if record.analysis == "layers":
-            payload |= {"frozen_check": "fail", "frozen_check_detail": "largest relative difference 0.2"}
+        if record.analysis == "evolution":
+            payload |= {"frozen_check": "fail", "frozen_check_detail": "norms differ by up to 20 %"}
         if record.analysis == "tokens":
             payload |= {
                 "share_converged": 0.9,

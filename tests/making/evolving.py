@@ -1,7 +1,8 @@
 """Runs whose checkpoints are compared: the real supervisor and worker, on results with numbers made up by step.
 
-Tiny judges are really loaded and passed through (for CKA); tokens, comparison, progress, neurons and circuits are
-made up, so that a run of many checkpoints takes seconds and every number is known.
+Tiny judges are really loaded and passed through (for CKA); what the other analyses publish is made up, so that a
+run of many checkpoints takes seconds and every number is known. The window is short, so that the last of 13
+checkpoints see further back.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import pytest
 from pydantic import BaseModel
 
 import analyzer.evolution.transfer as transfer_module
+import analyzer.jobs.lineage as lineage
+import analyzer.jobs.lineage_search as lineage_search
 import analyzer.worker.computing as computing
 import analyzer.worker.one_job as analyse_module
 from analyzer.analyses import Analysis, Outcome, get
@@ -32,8 +35,9 @@ from shared.settings import Settings
 from tests.making.fake_engine import FakeEngine
 from tests.making.stage import Stage
 
-BASIC = ("tokens", "comparison", "progress")
+BASIC = ("tokens", "layers", "comparison", "progress")
 ADVANCED = (*BASIC, "neurons", "circuits")
+WINDOW, PROBES = 10, 12
 LAYERS, HEADS, NEURONS = 2, 4, 8
 """Of `tests.making.tiny` judges; neurons are made up."""
 EDGES = (1 + LAYERS * (HEADS + 1), LAYERS * (HEADS + 1) + 1)
@@ -74,8 +78,24 @@ def comparison(step: int) -> Outcome:
     return Outcome(MadeUp(step=step), {"auroc_last": 0.9} | layer)
 
 
+def layers(step: int) -> Outcome:
+    """What is above the frozen layer moves."""
+    norms = np.ones((PROBES, LAYERS + 1), dtype=np.float32)
+    norms[:, -1] += numbers(step, 4).random(PROBES)
+    return Outcome(MadeUp(step=step), {}, {"residual_norms": norms})
+
+
+def judged(right: np.ndarray, step: int) -> Outcome:
+    """Scores of safe prompts, then of as many unsafe ones, judged rightly or not."""
+    labels = np.repeat([0, 1], len(right) // 2)
+    scores = np.where(right == (labels == 1), 2.0, -2.0) + 0.5 * numbers(step, 5).random(len(right))
+    tensors = {"scores": scores.astype(np.float32), "labels": labels}
+    return Outcome(MadeUp(step=step), {"probe_fnr": 0.1, "learning_rate": 1e-4}, tensors)
+
+
 def progress(step: int) -> Outcome:
-    return Outcome(MadeUp(step=step), {"probe_fnr": 0.1, "probe_fpr": 0.2})
+    """One prompt after the other is judged wrongly."""
+    return judged(np.arange(PROBES) != step // 10 % PROBES, step)
 
 
 def neurons(step: int) -> Outcome:
@@ -90,7 +110,8 @@ def circuits(step: int) -> Outcome:
 
 
 MAKERS: dict[str, Callable[[int], Outcome]] = {
-    "tokens": tokens, "comparison": comparison, "progress": progress, "neurons": neurons, "circuits": circuits,
+    "tokens": tokens, "layers": layers, "comparison": comparison, "progress": progress, "neurons": neurons,
+    "circuits": circuits,
 }  # fmt: skip
 
 
@@ -138,6 +159,8 @@ def make_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(computing, "get", made_up)
     monkeypatch.setattr(analyse_module, "render_checkpoint", lambda *_: [])
+    for module in (lineage, lineage_search):
+        monkeypatch.setattr(module, "WINDOW", WINDOW)
     monkeypatch.setattr(transfer_module, "CircuitEvaluator", MadeUpEvaluator)
 
 

@@ -6,7 +6,9 @@ import hashlib
 
 import numpy as np
 
-from shared.findings.evolution import Alert, AttributionDrift, Compared, EvolutionResult, SetChange, Transfer
+from shared.findings.alerts import Flips, StepAlert
+from shared.findings.claims import ToExplain
+from shared.findings.evolution import AttributionDrift, Compared, EvolutionResult, SetChange, Transfer
 from shared.findings.parts import Interval
 from shared.records import Label
 from tests.making.fake_neurons import Tensors
@@ -17,13 +19,19 @@ PROMPTS = 24
 def fake_evolution(
     epoch: int, layers: int, frozen: int, *, steps_per_epoch: int = 120, seed: int = 0, advanced: bool = False
 ) -> tuple[EvolutionResult, Tensors]:
-    """The result of an epoch's end: nothing before the first one, and an alert at every tenth from the 8th on."""
+    """The result of an epoch's end: nothing before the first one, and an alarm at every tenth from the 8th on."""
     rng = np.random.default_rng([seed, epoch, 66])
     moving = 1 / epoch
     first, previous = (_compared(number, steps_per_epoch) if epoch > 1 else None for number in (1, epoch - 1))
     result = EvolutionResult(
         previous=previous,
         first=first,
+        same="nothing",
+        verdicts=_flips(epoch) if previous else None,
+        change=_change(moving) if previous else None,
+        shift=_around(0.1 * moving, 0.2) if previous else None,
+        frozen_check="pass" if first and frozen else "not_possible",
+        frozen_check_detail="The same bytes give the same (largest difference of norms 0.0e+00)." if first else "",
         layers=layers,
         frozen_boundary=frozen,
         n_cka=128,
@@ -99,14 +107,39 @@ def _transfer(moving: float, rng: np.random.Generator) -> Transfer:
     )
 
 
-def _alert(epoch: int) -> Alert:
-    return Alert(
-        signal="divergence_layer",
-        change=-2.0,
-        z=-6.3,
-        minimum=2.0,
-        sentence=(
-            f"The divergence layer went from layer 5 at epoch {epoch - 1} to layer 3: different since epoch "
-            f"{epoch}, by 6.3 robust standard deviations of the 6 steps before. This is a flag, not a diagnosis."
-        ),
+def _alert(epoch: int) -> StepAlert:
+    return StepAlert(
+        signal="cka_last",
+        severity="alarm",
+        previous=f"epoch {epoch - 1}",
+        label=f"epoch {epoch}",
+        before=0.98,
+        now=0.31,
+        usual=0.04,
+        n=12,
+        ratio=16.75,
+        bar=16.4,
+        layers=6,
     )
+
+
+def _flips(epoch: int) -> Flips:
+    """Fewer from epoch to epoch, most of them for the better."""
+    flipped = max(1, 24 // epoch)
+    wrong = flipped // 3
+    return Flips(
+        of=128,
+        flipped=flipped,
+        wrong=wrong,
+        wrong_before=40 // epoch + flipped,
+        worse=wrong,
+        better=flipped - wrong,
+        turned=flipped,
+        kept=128 - flipped,
+        p_value=0.04,
+    )
+
+
+def _change(moving: float) -> ToExplain:
+    size = _around(3 * moving, 0.4 * moving)
+    return ToExplain(size=size, p_value=1e-9, groups=64, unit="contrast pairs", needed=7)

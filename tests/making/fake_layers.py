@@ -62,7 +62,5 @@ def fake_layers(
         norm_position="post",
         samples=[sample(text, label) for text, label, _ in samples],
         bands=[band("safe"), band("unsafe")],
-        frozen_check="pass" if frozen else "not_possible",
-        frozen_check_detail="largest relative difference 0 over 128 prompts" if frozen else "nothing is frozen",
         notes=[],
     )

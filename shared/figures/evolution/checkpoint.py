@@ -23,7 +23,7 @@ from shared.figures.units.rows import head
 if TYPE_CHECKING:
     from shared.findings.evolution import EvolutionResult
 
-_TOP, _BOTTOM, _UPPER, _GAP, _LEFT = 138, 64, 220, 118, 76
+_TOP, _BOTTOM, _UPPER, _GAP, _LEFT = 156, 64, 220, 118, 76
 _LINE = 19
 """Pixels of a line of names."""
 
@@ -32,7 +32,7 @@ def evolution_figure(result: EvolutionResult, title: str, subtitle: str, flags: 
     """Four plots and a few names; or the words that nothing comes before. All text given is already escaped."""
     since = comparisons(result)
     if not since:
-        return _nothing_before(title, subtitle)
+        return _nothing_before(title, subtitle, result)
     names = named_lines(result)
     lower = max(150, 46 * 2 * len(since))
     height, (above, below) = stacked([_UPPER, lower], [_GAP])
@@ -49,11 +49,12 @@ def evolution_figure(result: EvolutionResult, title: str, subtitle: str, flags: 
     return sheet.figure()
 
 
-def _nothing_before(title: str, subtitle: str) -> go.Figure:
-    sheet = Sheet(230, title, subtitle, top=90, bottom=20)
+def _nothing_before(title: str, subtitle: str, result: EvolutionResult) -> go.Figure:
+    sheet = Sheet(240, title, subtitle, top=100, bottom=20)
     hidden = {"visible": False, "range": [0, 1], "fixedrange": True}
     pane = sheet.pane(x=hidden, y=hidden)
-    sheet.say_missing(pane, "the first analysed checkpoint: there is nothing before it to compare it with")
+    first = "the first analysed checkpoint: there is nothing before it to compare it with"
+    sheet.say_missing(pane, first if result.previous is None else "the same bytes give the same numbers")
     return sheet.figure()
 
 

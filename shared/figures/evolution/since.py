@@ -31,9 +31,9 @@ class Since:
 
 
 def comparisons(result: EvolutionResult) -> list[Since]:
-    """The previous checkpoint, then the first one where that is another; none at the first checkpoint."""
+    """The previous checkpoint where that is another judge, then the first one where that is another."""
     found = []
-    if result.previous is not None:
+    if result.previous is not None and result.same != "judge":
         pairs = [(row, row.to_previous) for row in result.drift if row.to_previous is not None]
         parts = (result.cka_to_previous, pairs, result.drift_to_previous)
         sets = (result.neurons_to_previous, result.edges_to_previous)

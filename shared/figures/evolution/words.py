@@ -1,4 +1,7 @@
-"""Words about change: the finding, the alerts as flags, and which neurons and edges came and went."""
+"""Words about change: the finding, alarms as flags, and which neurons and edges came and went.
+
+What changed most is said only where something changed that is not chance.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,18 @@ from typing import TYPE_CHECKING
 
 from shared.figures.circuits.words import beats_random, kept, mean_of
 from shared.figures.kit.text_layout import text_width
+from shared.findings.claims import FEWEST_GROUPS, nothing_to_explain, power
 from shared.findings.parts import layer_name
-from shared.findings.text import escape, shorten
+from shared.findings.text import counted, escape, number, shorten
 
 if TYPE_CHECKING:
+    from shared.findings.claims import ToExplain
     from shared.findings.evolution import EvolutionResult
+    from shared.findings.parts import Interval
 
 MAX_FLAGS = 4
-"""Most alerts in the figure; the caption has all."""
+"""Most alarms in the figure; the caption has all alerts."""
+MOVED = "unsafe and safe prompts moved apart by"
 STILL = 0.995
 """CKA from which on a layer counts as unmoved."""
 _FLAG, _NAMES = 92, 860.0
@@ -22,13 +29,42 @@ _FLAG, _NAMES = 92, 860.0
 
 
 def change_finding(result: EvolutionResult) -> str:
-    """What changed most since the previous checkpoint, as a sentence without its full stop; not escaped."""
+    """What changed since the previous checkpoint, as a sentence without its full stop; not escaped."""
     if result.previous is None:
         return "Nothing to compare with yet"
-    parts = [part for part in (_moved(result), _transferred(result)) if part]
-    if len(parts) < 2 and result.drift_to_previous is not None:
-        parts.append(f"attributions correlate at {_number(result.drift_to_previous.value)}")
-    return f"Since {result.previous.label}: {', '.join(parts) or 'nothing could be compared'}"
+    if result.same == "judge":
+        return f"The same weights as at {result.previous.label}: the same judge"
+    weights = "the same weights, with another config or tokenizer" if result.same == "weights" else ""
+    parts = [weights, result.verdicts.words if result.verdicts is not None else "verdicts could not be compared"]
+    if not result.claimable and result.change is not None:
+        parts.append(_nothing(result.change))
+    return f"Since {result.previous.label}: {', '.join(part for part in parts if part)}"
+
+
+def change_words(result: EvolutionResult) -> str:
+    """How far unsafe and safe prompts moved apart, and what else changed most only where that is no chance.
+
+    Not escaped; empty where nothing of it is known.
+    """
+    told = []
+    if result.change is not None:
+        nothing = nothing_to_explain(result.change, MOVED)
+        told.append(f"{nothing or f'{MOVED} {interval_words(result.change.size)} nats'}; {power(result.change)}")
+    if result.claimable:
+        told += [_moved(result), _transferred(result)]
+    return " · ".join(part for part in told if part)
+
+
+def interval_words(found: Interval) -> str:
+    """ "0.20 [−0.10, 0.50]" """
+    return f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
+
+
+def _nothing(found: ToExplain) -> str:
+    """Why nothing is said of what changed most."""
+    if found.groups < FEWEST_GROUPS:
+        return "too few prompts to claim more"
+    return "the change may be chance" if found.may_be_chance else "unsafe and safe prompts hardly moved apart"
 
 
 def _moved(result: EvolutionResult) -> str:
@@ -63,6 +99,8 @@ def against_words(result: EvolutionResult) -> str:
     """What is compared with what, and the divergence layer's path: for a subtitle; not escaped."""
     if result.previous is None or result.first is None:
         return f"{result.layers} layers, {result.frozen_boundary} frozen"
+    if result.same == "judge":
+        return "nothing is compared with it"
     others = result.previous.label
     if result.first != result.previous:
         others += f" and {result.first.label}"
@@ -82,20 +120,24 @@ def _layer(layer: int | None) -> str:
 
 
 def _alert_count(result: EvolutionResult) -> list[str]:
-    count = len(result.alerts)
-    return [f"{count} {'alert' if count == 1 else 'alerts'}"] if count else []
+    kinds = [alert.severity for alert in result.alerts]
+    return [counted(kinds.count(kind), kind) for kind in ("alarm", "note") if kind in kinds]
 
 
 def alert_flags(result: EvolutionResult) -> list[str]:
-    """The alerts' sentences, escaped, each on one line."""
-    flags = [escape(alert.sentence, _FLAG) for alert in result.alerts[:MAX_FLAGS]]
-    if len(result.alerts) > MAX_FLAGS:
-        flags[-1] = f"and {len(result.alerts) - MAX_FLAGS + 1} more alerts, listed below the figure"
+    """A failed check and the alarms, escaped, each on one line."""
+    told = [f"Frozen check failed: {result.frozen_check_detail}"] if result.frozen_check == "fail" else []
+    told += [alert.sentence for alert in result.alerts if alert.severity == "alarm"]
+    flags = [escape(sentence, _FLAG) for sentence in told[:MAX_FLAGS]]
+    if len(told) > MAX_FLAGS:
+        flags[-1] = f"and {len(told) - MAX_FLAGS + 1} more alarms, listed below the figure"
     return flags
 
 
 def named_lines(result: EvolutionResult) -> list[str]:
-    """Which neurons and edges came and went, one line a set, escaped; empty sets have none."""
+    """Which neurons and edges came and went, one line a set, escaped; none where the change may be chance."""
+    if not result.claimable:
+        return []
     neurons, edges = result.neurons_to_previous, result.edges_to_previous
     sets = [
         ("Neurons established", result.neurons_established),

@@ -13,20 +13,22 @@ from shared.views import Panel
 from shared.views.over_run.run_results import RunResults
 
 if TYPE_CHECKING:
+    from shared.findings.alerts import StepAlert, VerdictAlert
     from shared.findings.evolution import EvolutionResult, SetChange
     from shared.findings.parts import Interval
     from shared.results import ResultRecord
 
     Value = Callable[[EvolutionResult], Interval | float | None]
 
-ENOUGH = 6
-"""Earlier checkpoints without which no alert can be raised: five steps, and the one that stands out."""
+ENOUGH = 9
+"""Earlier checkpoints without which nothing but verdicts can raise an alert: eight steps, and the one that stands
+out."""
 
 
 def evolution_run_panel(run: RunResults, records: Sequence[ResultRecord]) -> Panel:
     """`run` as read from `records`."""
     results: dict[int, EvolutionResult] = run.typed.get("evolution", {})
-    alerts = [(step, alert) for step, result in sorted(results.items()) for alert in result.alerts]
+    alerts = _alarms(results)
     marks = sorted({run.x(step, run.epochs[step]) for step, _ in alerts})
     x_title = "epoch" if run.x_is_epoch else "optimizer step"
     count = "1 checkpoint" if len(results) == 1 else f"{len(results)} checkpoints"
@@ -37,7 +39,7 @@ def evolution_run_panel(run: RunResults, records: Sequence[ResultRecord]) -> Pan
         title="What changed over the run",
         figure=progress_figure(_plots(run), x_title, _headline(run, results), subtitle, marks),
         caption=_CAPTION + unread,
-        alt=f"{_headline(run, results)}. {subtitle}. Alerts: {_alert_words(run, alerts)}.",
+        alt=f"{_headline(run, results)}. {subtitle}. Alarms: {_alert_words(run, alerts)}.",
         rows=_rows(run, results),
         badge=_badge(records),
     )
@@ -107,16 +109,27 @@ def _jaccard(change: SetChange | None) -> float | None:
 
 
 def _headline(run: RunResults, results: dict[int, EvolutionResult]) -> str:
-    raised = [step for step, result in sorted(results.items()) if result.alerts]
+    raised = [alert for _, alert in _alarms(results)]
     if not results:
         return "What changed: nothing compared yet"
     if not raised and max(result.seen for result in results.values()) < ENOUGH:
-        return f"Too few checkpoints for alerts yet: a change needs {ENOUGH} before it to stand out"
+        return f"No alarm: no verdicts got worse beyond chance (other numbers need {ENOUGH} checkpoints before)"
     if not raised:
-        return "No alert: no change stands out from the steps before it"
-    newest = checkpoint_label(raised[-1], run.epochs[raised[-1]])
-    count = sum(len(results[step].alerts) for step in raised)
-    return f"{count} {'alert' if count == 1 else 'alerts'}, the newest at {newest}"
+        return "No alarm: no change stands out from the steps before it"
+    told = next((alert for alert in reversed(raised) if alert.test == "turned"), raised[-1]).brief
+    if len(raised) == 1:
+        return told[0].upper() + told[1:]
+    return f"{len(raised)} alarms; {told}"
+
+
+def _alarms(results: dict[int, EvolutionResult]) -> list[tuple[int, VerdictAlert | StepAlert]]:
+    """By step; notes are none."""
+    return [
+        (step, alert)
+        for step, result in sorted(results.items())
+        for alert in result.alerts
+        if alert.severity == "alarm"
+    ]
 
 
 def _alert_words(run: RunResults, alerts: Sequence[tuple[int, Any]]) -> str:
@@ -131,10 +144,12 @@ _CAPTION = (
     "What it shows: each checkpoint against the one before it and against the first: rank correlation of the token "
     "attributions, linear CKA of the last layer (unbiased), overlap of the neurons that carry the verdict and of "
     "the strongest edges with the checkpoint before, and what the circuit of the checkpoint before keeps here, "
-    "beside this judge's own circuit and random ones of its size. Dotted red lines: checkpoints with an alert.\n"
-    "How to read: 1 is the same. An alert is a change far outside the run's own recent changes (robust z above 4 "
-    "over at least 5 steps, and above a stated minimum): a flag, not a diagnosis. A gap: nothing was compared.\n"
-    "Worrying: a circuit that does not transfer; change that grows late in the training; an alert without a cause "
+    "beside this judge's own circuit and random ones of its size. Dotted red lines: checkpoints with an alarm.\n"
+    "How to read: 1 is the same. An alarm: verdicts on the same prompts got worse beyond chance (exact McNemar "
+    "test, p at most 0.00029; at least 12 groups of prompts must go one way) or turned round, or a number stepped "
+    "some 15 times as far as it usually does (at least 8 steps before). At most one run of 30 checkpoints in "
+    "twenty raises one by chance. A flag, not a diagnosis. A gap: nothing was compared.\n"
+    "Worrying: a circuit that does not transfer; change that grows late in the training; an alarm without a cause "
     "that you know. Other neurons or edges alone are no alarm: parts may swap while the mechanism stays."
 )
 
@@ -155,7 +170,11 @@ def _rows(run: RunResults, results: dict[int, EvolutionResult]) -> list[dict[str
             "transfer": r.transfer and r.transfer.faithfulness.value,
             "transfer_own": r.transfer and r.transfer.own,
             "transfer_random": _mean(r.transfer.random) if r.transfer else None,
-            "alerts": ", ".join(alert.signal for alert in r.alerts),
+            "alarms": ", ".join(alert.signal for alert in r.alerts if alert.severity == "alarm"),
+            "notes": ", ".join(alert.signal for alert in r.alerts if alert.severity == "note"),
+            "verdicts_flipped": r.verdicts and r.verdicts.flipped,
+            "verdicts_wrong_now": r.verdicts and r.verdicts.wrong,
+            "same": r.same,
         }
         for step, r in sorted(results.items(), reverse=True)
     ]

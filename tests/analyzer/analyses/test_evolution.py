@@ -15,7 +15,9 @@ from analyzer.jobs.messages import WorkerOptions
 from analyzer.model.loading import load_judge
 from analyzer.session.probe_choice import spread
 from analyzer.statistics.cka import cka
+from analyzer.statistics.unusual_step import note_bar
 from analyzer.worker.__main__ import computations
+from shared.findings.alerts import StepAlert
 from shared.findings.evolution import EvolutionResult
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, Probe
@@ -25,7 +27,7 @@ from tests.making.judges import context, random_probes, tiny_judge
 from tests.making.runs import describe, judge_template
 
 STEPS = list(range(10, 130, 10))
-QUIET = {"probe_fnr": 0.1, "probe_fpr": 0.2}
+LEAP = {120: {"divergence_layer": 99.0}}
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +37,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Evolving:
-    """Twelve checkpoints; between 110 and 120 twice as many unsafe prompts begin to be missed."""
+    """Twelve checkpoints; at 120 the divergence layer leaps far beyond where it was."""
     with pytest.MonkeyPatch.context() as patch:
         make_up(patch)
 
-        def progress(step: int) -> Outcome:
-            return Outcome(MadeUp(step=step), QUIET | ({"probe_fnr": 0.6} if step == 120 else {}))
+        def comparison(step: int) -> Outcome:
+            return Outcome(MadeUp(step=step), evolving.comparison(step).summary | LEAP.get(step, {}))
 
-        patch.setitem(evolving.MAKERS, "progress", progress)
+        patch.setitem(evolving.MAKERS, "comparison", comparison)
         run = Evolving.at(describe(tmp_path_factory.mktemp("run") / "run"), template, ADVANCED, policy="all")
         for step in STEPS:
             run.stage.add(step)
@@ -56,6 +58,8 @@ def test_the_first_one_is_short(run: Evolving) -> None:
     assert (result.cka_to_previous, result.drift_to_first, result.neurons_to_first) == (None, None, None)
     assert (result.edges_to_previous, result.transfer, result.notes) == (None, None, [])
     assert (result.layers, result.n_cka) == (2, 12)
+    assert (result.same, result.verdicts, result.change, result.shift) == ("nothing", None, None, None)
+    assert result.frozen_check == "not_possible" and not result.claimable
     assert run.record(10).summary == {"alerts": 0.0}
 
 
@@ -207,13 +211,17 @@ def test_transfer_runs_the_previous_circuit_here(run: Evolving) -> None:
 
 
 def test_alerts(run: Evolving) -> None:
-    (alert,) = [alert for alert in run.result(120).alerts if alert.signal == "probe_fnr"]
-    assert alert.sentence.startswith(
-        "The share of unsafe probe prompts passed as safe went from 10 % at epoch 11 to 60 %: different since "
-        "epoch 12, by "
-    )
-    assert run.record(120).summary["alerts"] == len(run.result(120).alerts)
-    for step in STEPS[:6]:
+    """The divergence layer's nine steps before 120 say what is usual."""
+    (alert,) = [alert for alert in run.result(120).alerts if alert.signal == "divergence_layer"]
+    layers = [2.0 if step % 3 == 0 else float(step % 2) for step in STEPS[1:-1]] + [99.0]
+    steps = np.diff(layers)
+    usual = max(float(np.sqrt((steps[:-1] ** 2).mean())), 2 / note_bar(len(steps) - 1, 105))
+    assert isinstance(alert, StepAlert)
+    assert (alert.n, alert.usual, alert.ratio) == (9, pytest.approx(usual), pytest.approx(abs(steps[-1]) / usual))
+    assert alert.severity == "alarm"
+    assert alert.sentence.startswith("The divergence layer went from layer 0 to none (counted as 2) at epoch 12: ")
+    assert run.record(120).summary["alerts"] == sum(each.severity == "alarm" for each in run.result(120).alerts)
+    for step in STEPS[:9]:
         assert run.result(step).alerts == [], "too little is known yet"
     signals = {alert.signal for step in STEPS for alert in run.result(step).alerts}
     assert not signals & {"edges_jaccard", "neurons_jaccard"}

@@ -34,33 +34,6 @@ def test_samples_bands_and_tensors_agree() -> None:
     assert found.to_explain is not None and found.to_explain.size.value == pytest.approx(gap, abs=1e-6)
 
 
-def test_the_frozen_check() -> None:
-    judge = tiny_judge("bert")
-    same = context(judge, PROBES).forward.norms
-    moved = same.copy()
-    moved[:, 1] *= 1.01
-
-    def check(**fields: object) -> str:
-        result = layers(context(judge, PROBES, **fields), SETTINGS).result
-        assert isinstance(result, LayersResult)
-        return result.frozen_check
-
-    frozen = {"frozen_boundary": 1, "frozen_from": "bytes", "embeddings_frozen": True}
-    assert check(**frozen, reference_norms=same) == "pass"
-    assert check(**frozen, reference_norms=moved) == "fail"
-    assert check(**{**frozen, "frozen_boundary": 0}, reference_norms=moved) == "pass"  # layer 0 may move
-    assert check(**frozen) == "not_possible"
-    assert check(**frozen, reference_norms=same[:3]) == "not_possible"
-    assert check(**{**frozen, "embeddings_frozen": False}, reference_norms=same) == "not_possible"
-
-
-def test_a_failed_check_warns() -> None:
-    judge = tiny_judge("bert")
-    norms = context(judge, PROBES).forward.norms * 2
-    frozen = {"frozen_boundary": 2, "frozen_from": "bytes", "embeddings_frozen": True, "reference_norms": norms}
-    assert "something below it changed" in layers(context(judge, PROBES, **frozen), SETTINGS).warnings[0]
-
-
 def test_one_class_cut_prompts_and_no_prompts() -> None:
     only = layers(context(tiny_judge("bert"), [probe("bomb " * 99), probe("bake")]), SETTINGS)
     assert isinstance(only.result, LayersResult)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.analyses import Outcome
 from shared.files import write_record
 from shared.records import JudgeRecord, RunRecord
-from tests.making import runs
+from tests.making import evolving, runs
 from tests.making.evolving import ADVANCED, BASIC, Evolving, Loads, make_up
 from tests.making.runs import judge_template
 
@@ -82,6 +83,30 @@ def test_backfill_compares_each_twice_at_most(run: Evolving) -> None:
     assert [run.previous(step) for step in STEPS] == [None, *STEPS[:-1]]
     for step in STEPS:
         assert len(run.store.keys(f"checkpoint-{step}", "evolution")) == 1, "what knew less is gone"
+
+
+def test_the_frozen_check_is_made_for_the_newest_too(run: Evolving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest is analysed first, with nothing before it, and shows what is wrong below the boundary."""
+    made = evolving.MAKERS["layers"]
+
+    def layers(step: int) -> Outcome:
+        outcome = made(step)
+        outcome.tensors["residual_norms"][:, :2] *= 1.001 if step == 30 else 1 + 1e-6 * step
+        return outcome
+
+    monkeypatch.setitem(evolving.MAKERS, "layers", layers)
+    run.stage.add(30)
+    run.settle()
+    assert run.result(30).frozen_check == "not_possible"
+    for step in (10, 20):
+        run.stage.add(step)
+    run.settle()
+    assert [run.result(step).frozen_check for step in (10, 20, 30)] == ["not_possible", "pass", "fail"]
+    assert [run.result(step).frozen_boundary for step in (20, 30)] == [1, 1]
+    assert run.result(30).frozen_check_detail == (
+        "The embeddings and 1 layer above them have the same bytes as at checkpoint-10, but norms there differ by "
+        "up to 0.1 %: they were not computed alike."
+    )
 
 
 def test_comparing_again_needs_no_model(run: Evolving, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +224,7 @@ def test_an_unreadable_result_is_a_note(run: Evolving, file: str) -> None:
     run.stage.add(10)
     run.settle()
     damage(run, 10, "tokens", file)
-    damage(run, 10, "progress", "result.json")
+    damage(run, 10, "progress", "tensors.safetensors")
     run.stage.add(20)
     run.settle()
     assert run.stage.states == {10: "done", 20: "done"}
@@ -229,14 +254,14 @@ def test_a_run_from_before_there_were_comparisons(run: Evolving) -> None:
         old.stage.add(step)
     old.settle()
     before = {path: path.stat().st_mtime_ns for path in old.stage.results()}
-    assert len(before) == 9
+    assert len(before) == 3 * len(BASIC)
     new = old.again(policy="all", once=True, selected=frozenset({"checkpoint-20", "checkpoint-30"}))
     new.settle()
     assert [job.step for job in new.jobs] == [20, 30]
     assert new.stage.supervisor.nothing_left
     after = {path: path.stat().st_mtime_ns for path in old.stage.results()}
     assert before.items() <= after.items()
-    assert len(after) == 11
+    assert len(after) == 3 * len(BASIC) + 2
     result = new.result(20)
     assert new.previous(20) == 10
     assert result.drift_to_previous is not None

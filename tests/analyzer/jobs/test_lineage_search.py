@@ -18,7 +18,7 @@ from shared.results import ResultRecord, ResultStore
 from shared.turns import COMPARING
 
 JUDGE = JudgeRecord()
-NAMES = ("tokens", "comparison", "layers", "circuits", COMPARING)
+NAMES = ("tokens", "comparison", "heads", "circuits", COMPARING)
 COMPUTATIONS = {name: Computation(suite="basic", version=1, settings={"n": len(name)}) for name in NAMES}
 BASIC = ("tokens", "comparison")
 
@@ -124,7 +124,7 @@ def test_the_first_one_and_the_window_before_it(store: Store, count: int, seen: 
 def test_what_does_not_count_as_analysed_leaves_no_gap(store: Store) -> None:
     """Layers alone tell nothing; a result of other probes or other settings is none of today's."""
     store.add(1, "tokens")
-    store.add(2, "layers")
+    store.add(2, "heads")
     store.add(3, "tokens", "comparison", probes="other")
     store.add(4, "comparison")
     assert steps(store.lineage(5)) == [1, 4]
@@ -136,12 +136,12 @@ def test_what_does_not_count_as_analysed_leaves_no_gap(store: Store) -> None:
 
 
 def test_it_names_the_sources_that_are_committed(store: Store) -> None:
-    store.add(1, "tokens", "layers")
+    store.add(1, "tokens", "heads")
     store.add(2, "tokens", "circuits")
     found = store.lineage(2)
     expected = store.search().keys({name: COMPUTATIONS[name] for name in NAMES}, "d2")
     assert found.own == {name: expected[name] for name in ("tokens", "circuits")}
-    assert found.earlier[0].keys.keys() == {"tokens"}, "layers are no source"
+    assert found.earlier[0].keys.keys() == {"tokens"}, "heads are no source"
 
 
 def test_its_own_results_are_those_of_its_content(store: Store) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from analyzer.statistics.change_point import change_point
 from scipy.stats import rankdata
 
 from analyzer.analyses.comparison import _pair_accuracy, divergence
 from analyzer.model.neuron_readings import Readings
 from analyzer.statistics.auroc import auroc
-from analyzer.statistics.change_point import change_point
 from analyzer.statistics.ranks import spearman
 from analyzer.statistics.significance import rank_test
 from analyzer.statistics.ties import RAMP, average_ranks, exceeds, gradual_ranks, gradual_wins, largest_first

@@ -32,7 +32,7 @@ TEXTS = {
 _OPTIONAL = (
     *(f"{what}_to_{which}" for what in ("cka", "drift", "neurons", "edges") for which in ("previous", "first")),
     *(f"divergence_{which}" for which in ("layer", "previous", "first")),
-    "transfer",
+    *("transfer", "verdicts", "change", "shift"),
 )
 
 
