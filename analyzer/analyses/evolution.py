@@ -4,9 +4,9 @@ Compared are committed results, whose keys are part of this one's key (`analyzer
 made anew when an earlier checkpoint is analysed later.
 1. Attribution drift: Spearman correlation of token attributions, prompt by prompt (`drift`).
 2. Linear CKA of the pooled residual stream at each point, unbiased, from Gram matrices (`cka`).
-3. Neurons that carry the verdict and the strongest edges: kept, born, lost, with Jaccard index (`set_change`). A
-   neuron is established when it carries here and at the checkpoint before, but at none known before those; it has
-   vanished when it carries at neither of the two, but did at both before them.
+3. Significant neurons with an effect by attribution and the strongest edges: kept, born, lost, with Jaccard index
+   (`set_change`). A neuron is established when it has one here and at the checkpoint before, but at none known
+   before those; it has vanished when it has one at neither of the two, but did at both before them.
 4. Transfer: the previous checkpoint's circuit, run in this judge (`transfer`).
 5. Flags: unusual newest changes of some series (`alerts`, `change_point`).
 

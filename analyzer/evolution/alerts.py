@@ -10,7 +10,7 @@ from analyzer.statistics.change_point import ChangePoint, change_point
 from shared.findings.evolution import Alert
 
 FEWEST_NEURONS = 5
-"""A smaller change in the number of carrying neurons is never flagged."""
+"""A smaller change in the number of neurons with an effect is never flagged."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Signal:
 
 def watched_signals(layers: int, series: dict[str, Series]) -> list[Signal]:
     """All signals. That edges or neurons are others is none: it need not mean another mechanism."""
-    counts = [value for value in series.get("neurons_carrying", [])[:-1] if value is not None]
+    counts = [value for value in series.get("neurons_with_effect", [])[:-1] if value is not None]
     fewest = max(FEWEST_NEURONS, 0.1 * counts[-1]) if counts else FEWEST_NEURONS
     return [
         Signal("divergence_layer", "The divergence layer", 2.0, lambda value: _layer(value, layers)),
@@ -36,7 +36,9 @@ def watched_signals(layers: int, series: dict[str, Series]) -> list[Signal]:
         Signal("cka_last", "CKA of the last layer with the checkpoint before", 0.05, _number),
         Signal("probe_fnr", "The share of unsafe probe prompts passed as safe", 0.05, _percent),
         Signal("probe_fpr", "The share of safe probe prompts refused", 0.05, _percent),
-        Signal("neurons_carrying", "The number of neurons that carry the verdict", fewest, lambda n: f"{n:.0f}"),
+        Signal(
+            "neurons_with_effect", "The number of significant neurons with an effect", fewest, lambda n: f"{n:.0f}"
+        ),
         Signal("transfer", "What the previous checkpoint's circuit keeps here", 0.2, _percent),
     ]
 

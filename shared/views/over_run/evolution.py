@@ -129,8 +129,8 @@ def _alert_words(run: RunResults, alerts: Sequence[tuple[int, Any]]) -> str:
 
 _CAPTION = (
     "What it shows: each checkpoint against the one before it and against the first: rank correlation of the token "
-    "attributions, linear CKA of the last layer (unbiased), overlap of the neurons that carry the verdict and of "
-    "the strongest edges with the checkpoint before, and what the circuit of the checkpoint before keeps here, "
+    "attributions, linear CKA of the last layer (unbiased), overlap of the significant neurons with an effect and "
+    "of the strongest edges with the checkpoint before, and what the circuit of the checkpoint before keeps here, "
     "beside this judge's own circuit and random ones of its size. Dotted red lines: checkpoints with an alert.\n"
     "How to read: 1 is the same. An alert is a change far outside the run's own recent changes (robust z above 4 "
     "over at least 5 steps, and above a stated minimum): a flag, not a diagnosis. A gap: nothing was compared.\n"
