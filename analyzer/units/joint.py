@@ -39,8 +39,8 @@ def joint_removal(
         if _loss(removal, of_core) >= KEPT * _loss(removal, scores):
             sets, scores = [core, core], of_core
     named = core if sorted(sets[0]) == sorted(sets[1]) else []
-    strong = list(dict.fromkeys([*choices[0].candidates, *choices[1].candidates]))
-    drawn = [_sets(random_like(chosen, strong, shape, draws, seed)) for chosen in sets]
+    either = list(dict.fromkeys([*sets[0], *sets[1]]))
+    drawn = [_sets(random_like(chosen, either, shape, draws, seed)) for chosen in sets]
     count = min(map(len, drawn))
     controls = _crossed(removal, half, [each[:count] for each in drawn])
     return _told(removal, scores, controls, sets, named)

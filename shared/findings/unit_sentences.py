@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.findings.claims import FEWEST_GROUPS, LEAST_SHARE, ToExplain, nothing_to_explain, power
-from shared.findings.heads import HeadsResult
-from shared.findings.neurons import NeuronsResult
+from shared.findings.heads import HeadRow, HeadsResult
+from shared.findings.neurons import NeuronRow, NeuronsResult
 from shared.findings.parts import Interval, interval_cells
 from shared.findings.removal_curve import HalfGone, RemovalCurve
 from shared.findings.text import number, percent
@@ -38,7 +38,7 @@ def heads_headline(result: HeadsResult) -> str:
     if joint is None:
         return "No head has an effect on the score, so none were removed"
     if not joint.carries:
-        return _not_clear(result.explained, joint)
+        return _alone(result.explained, result.top) or _not_clear(result.explained, joint)
     loss = loss_words(result.explained, joint.drop, joint.share)
     if len(joint.named) == 1:
         return f"{joint.named[0]} carries the verdict: {loss}"
@@ -72,11 +72,18 @@ def neurons_headline(result: NeuronsResult) -> str:
     """What is so, without its full stop."""
     if (closed := nothing_to_explain(result.explained, SEPARATION)) is not None:
         return closed
-    for row in result.top:
-        if carries_most(row.ablation):
-            loss = loss_words(result.explained, row.ablation.drop, row.ablation.share)
-            return f"{row.name} carries the verdict: {loss}"
+    most = [row for row in result.top if carries_most(row.ablation)]
+    if (named := _alone(result.explained, most)) is not None:
+        return named
     return "No neuron was removed" if result.curve is None else curve_sentence(result.curve)
+
+
+def _alone(found: ToExplain, rows: Sequence[HeadRow] | Sequence[NeuronRow]) -> str | None:
+    """Of the first one that carries the verdict alone; None where there is none."""
+    for row in rows:
+        if row.ablation.carries:
+            return f"{row.name} carries the verdict: {loss_words(found, row.ablation.drop, row.ablation.share)}"
+    return None
 
 
 def curve_sentence(curve: RemovalCurve) -> str:
@@ -86,8 +93,8 @@ def curve_sentence(curve: RemovalCurve) -> str:
         return "No neurons could be removed together"
     if curve.half is None:
         return (
-            f"More than half of the separation is left without the {last.removed:,} strongest of {curve.total:,} "
-            f"neurons: {share_words(last.left)}{_beside(curve, last.removed)}"
+            f"{share_words(last.left)} of the separation is left without the {last.removed:,} strongest of "
+            f"{curve.total:,} neurons{_beside(curve, last.removed)}"
         )
     return (
         f"Half of the separation is gone without the {size_words(curve.half)} strongest of {curve.total:,} "

@@ -100,7 +100,7 @@ def _draw_overview(sheet: Sheet, result: NeuronsResult, up: tuple[float, float],
     for pane, words in (
         (effects, "Where the effect sits"),
         (counts, "What is selective"),
-        (curve, "What is left without the strongest"),
+        (curve, "Removed together"),
     ):
         head(sheet, pane, words)
 
@@ -197,7 +197,7 @@ def _draw_rows(
     selective = sheet.pane((0.39, 0.52), up, auroc, bare_axis(effects))
     hidden = {"visible": False, "range": [0, 1], "fixedrange": True}
     words = sheet.pane((0.545, 1), up, hidden, bare_axis(effects) | {"visible": False})
-    heads = ("Neurons that were chosen, each alone", "Selectivity", "Strongest tokens in context")
+    heads = ("Neurons that were chosen, each alone", "Selectivity", "Tokens in context")
     for pane, heading in zip((effects, selective, words), heads, strict=True):
         head(sheet, pane, heading, lift=30)
     if not rows:

@@ -113,10 +113,10 @@ def test_sentences() -> None:
 
 
 def test_the_number_of_neurons_has_a_relative_minimum() -> None:
-    assert alerts(12, {"neurons_carrying": steady(1090.0, 1000.0)}, "a", "b") == []
-    (found,) = alerts(12, {"neurons_carrying": steady(1110.0, 1000.0)}, "a", "b")
+    assert alerts(12, {"neurons_with_effect": steady(1090.0, 1000.0)}, "a", "b") == []
+    (found,) = alerts(12, {"neurons_with_effect": steady(1110.0, 1000.0)}, "a", "b")
     assert found.minimum == 100
-    (found,) = alerts(12, {"neurons_carrying": steady(6.0, 0.0)}, "a", "b")
+    (found,) = alerts(12, {"neurons_with_effect": steady(6.0, 0.0)}, "a", "b")
     assert found.minimum == 5
 
 
