@@ -62,7 +62,7 @@ def test_the_only_head_that_matters_is_named(seed: int) -> None:
 
 
 def backed_up(seed: int) -> tuple[Context, float]:
-    """A judge with an exact backup, at the first scale at which each alone loses next to nothing; the joint loss."""
+    """A judge with an exact backup, at a scale at which each alone loses next to nothing, and the joint loss."""
     for scale in (0.6, 0.65, 0.55, 0.7, 0.5):
         made = ready(one_head_judge(backup=scale, seed=seed), head_probes(seed=seed + 1))
         alone = [lost_by_hand(made, {0: [head]})[0] for head in (HEAD, BACKUP)]

@@ -83,7 +83,7 @@ def test_heads_have_no_auroc_and_steps_serve_where_epochs_are_unknown():
     points = [Moment(step, None, f"step {step}", 0.1) for step in (5, 10)]
     panel = history_panel("L1.H2", points, 10, selective=False)
     assert len(panel.figure.data) == 1 and panel.figure.layout.xaxis.title.text == "optimizer step"
-    assert list(panel.rows[0]) == ["step", "epoch", "effect"]
+    assert list(panel.rows[0]) == ["step", "epoch", "effect", "carries"]
 
 
 def test_a_unit_that_no_result_holds_is_said():
