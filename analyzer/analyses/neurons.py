@@ -45,8 +45,8 @@ BINS = 256
 """Most bins of a layer's curve over ranks."""
 DIGITS = 4
 """Significant digits of these curves."""
-SPARE = 3
-"""Candidates for decoys beyond those that are shown: some do something after all."""
+TRIED = 2
+"""Candidates for each decoy that is shown: some do something after all."""
 MOST = 0.5
 """Share of the total effect above which one neuron is said to have most of it."""
 
@@ -155,7 +155,7 @@ def _removed(
     top = _strongest(ranked(overall, size), overall, settings.top)
     rows = {unit: _not_chosen_on(unit, orders, fold, shape[1], settings.top) for unit in top}
     rows = {unit: where for unit, where in rows.items() if few.separation.both_classes(where)}
-    candidates = decoy_candidates(selectivity, overall, set(top), settings.decoys + SPARE)
+    candidates = decoy_candidates(selectivity, overall, set(top), TRIED * settings.decoys)
     rows |= dict.fromkeys(candidates, few.all)
     random = random_others([*rows], shape, settings.controls, context.seed)
     alone = removed_alone(few, rows, random, {unit: float(attribution.ablated[unit]) for unit in [*rows, *random]})
