@@ -7,9 +7,9 @@ made anew when an earlier checkpoint is analysed later.
 3. Verdicts on the same prompts: which flipped, and how far unsafe and safe prompts moved apart (`verdicts`). That
    is what there is to explain: where it may be chance, nothing is said of what changed most. Of the same weights,
    config and tokenizer nothing is compared at all.
-4. Neurons that carry the verdict and the strongest edges: kept, born, lost, with Jaccard index (`set_change`). A
-   neuron is established when it carries here and at the checkpoint before, but at none known before those; it has
-   vanished when it carries at neither of the two, but did at both before them.
+4. Significant neurons with an effect by attribution and the strongest edges: kept, born, lost, with Jaccard index
+   (`set_change`). A neuron is established when it has one here and at the checkpoint before, but at none known
+   before those; it has vanished when it has one at neither of the two, but did at both before them.
 5. Transfer: the previous checkpoint's circuit, run in this judge (`transfer`).
 6. Frozen layers: the same bytes as at the first checkpoint must give the same activations (`frozen_check`).
 7. Alerts: verdicts that got worse or turned round beyond chance, and unusual newest steps of some numbers

@@ -1,67 +1,65 @@
 """Neuron map: which MLP neurons tell unsafe from safe, which of them matter, and what they respond to.
 
-1. Selectivity: AUROC of each neuron's reading (`analyzer/model/neuron_readings.py`) over all probe prompts,
-   Mann-Whitney's test, Benjamini-Hochberg over all neurons that are not constant; beside it the same after shuffles
-   of the labels. Readings that rounding alone parts are ties.
-2. Effect: class-signed attribution patching, plain and integrated (`analyzer/patching/gradient_pass.py`).
-3. True ablation to the mean of the strongest ones, each alone, and those that support the verdict together, beside
-   random neurons of the same layers; and of the most selective ones with the least effect: the decoys.
+1. The separation on the prompts that neurons are removed on (`analyzer/units/separation.py`). Where it may be
+   chance, nothing is removed, and nothing is claimed.
+2. Selectivity (`analyzer/units/selectivity.py`) and effect: class-signed attribution patching, plain and integrated
+   (`analyzer/patching/gradient_pass.py`), of every neuron.
+3. The ablation curve (`analyzer/units/curve.py`): ranked on four fifths of the prompts, the strongest removed
+   together on the fifth, beside random neurons of the same layers.
+4. True ablation of the strongest ones, each alone and only where the other prompts chose it, beside random ones;
+   and of the most selective ones with the least effect: the decoys.
 
-Summary: neurons_significant, neurons_shuffled, neurons_carrying, neuron_strongest_share, neurons_joint_drop,
-neurons_control_drop, neuron_agreement; only what is defined. Tensors, (layers, neurons): "auroc", "q", "effect",
-"effect_integrated", "effect_error", and uint8 "significant" and "carrying" (significant, and |effect| above twice
-its error).
+Summary: neurons_significant, neurons_shuffled, neurons_with_effect, neuron_strongest_share, neurons_half,
+neuron_agreement; only what is defined. Tensors, (layers, neurons): "auroc", "q", "effect", "effect_integrated",
+"effect_error", uint8 "significant" and "with_effect" (significant, and |effect| by attribution above twice its
+error), and int8 "carries": 1 or 0 where a neuron was removed alone and carries the verdict or does not, -1 where it
+was not removed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
-from analyzer.patching.ablation import Ablation
 from analyzer.patching.gradient_pass import GradientPass, shared_gradients
 from analyzer.session.context import Context
-from analyzer.statistics.folds import shuffled_labels
-from analyzer.statistics.ranks import spearman
-from analyzer.statistics.significance import q_values, rank_test, shuffled_discoveries
-from analyzer.units.effects import (
-    Ablator,
-    by_layer,
-    disputed,
-    interval,
-    joint,
-    random_like,
-    strongest_units,
-    supporting,
-)
+from analyzer.statistics.ties import largest_first
+from analyzer.units.alone import Alone, removed_alone
+from analyzer.units.curve import ranked, removal_curve
+from analyzer.units.effects import Unit, disputed, interval, random_others
+from analyzer.units.mean_attribution import FOLDS, MeanAttribution, shared_mean_attribution
+from analyzer.units.removal import Removal
+from analyzer.units.selectivity import Selectivity, decoy_candidates, selectivity_of, unsafe_labels
 from analyzer.units.strongest_tokens import strongest_tokens
-from shared.errors import CannotCompute
+from shared.findings.claims import LEAST_SHARE
 from shared.findings.neurons import LayerNeurons, NeuronRow, NeuronsResult, TokenInContext
-from shared.findings.units import JointAblation, UnitAblation
+from shared.findings.removal_curve import RemovalCurve
+from shared.findings.text import counted
+from shared.findings.units import UnitAblation
 from shared.settings import Settings
 
 BINS = 256
 """Most bins of a layer's curve over ranks."""
 DIGITS = 4
 """Significant digits of these curves."""
-NOTHING = 0.1
-"""A decoy's ablation does less than this share of the strongest neuron's."""
+TRIED = 2
+"""Candidates for each decoy that is shown: some do something after all."""
 MOST = 0.5
-"""Share of the total effect above which one neuron is said to carry most of it."""
+"""Share of the total effect above which one neuron is said to have most of it."""
 
 
 class NeuronsSettings(Settings):
     """How neurons are judged."""
 
     top: int = Field(10, ge=1, le=100)
-    """Neurons that are shown and ablated, the strongest first."""
+    """Neurons that are shown and ablated one by one, chosen on other prompts than they are ablated on."""
     decoys: int = Field(5, ge=0, le=50)
     """Selective neurons without effect that are shown at most."""
     controls: int = Field(20, ge=1)
-    """Random draws of equally many neurons of the same layers, ablated beside the strongest."""
+    """Random neurons of the same layers, ablated one by one beside the strongest."""
     fdr: float = Field(0.05, gt=0, lt=1)
     """False-discovery rate over all neurons of the model."""
     shuffles: int = Field(20, ge=1)
@@ -70,48 +68,37 @@ class NeuronsSettings(Settings):
     """Steps of the integrated gradient."""
     prompts: int = Field(128, ge=2)
     """Prompts whose effects are measured, at most."""
-    ablated: int = Field(64, ge=2)
-    """Of these, prompts that units are ablated on, at most."""
+    ablated: int = Field(48, ge=2)
+    """Prompts that neurons are ablated on one by one, at most; the curve takes up to 128."""
 
 
-@dataclass(frozen=True)
-class Selectivity:
-    """Of all neurons; each (layers, neurons)."""
+class Removed(NamedTuple):
+    """What removing neurons says; nothing where there is nothing to explain."""
 
-    auroc: np.ndarray
-    q: np.ndarray
-    significant: np.ndarray
-    tested: int
-    shuffled: list[int]
-    mean_safe: np.ndarray
-    mean_unsafe: np.ndarray
-    distance: np.ndarray
-    """Of the class means, in standard deviations within the classes."""
+    top: list[Unit]
+    decoys: list[Unit]
+    alone: Alone
+    curve: RemovalCurve | None
 
 
-@computes("neurons", NeuronsSettings, version=3)
+@computes("neurons", NeuronsSettings, version=4)
 def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
     """Map the neurons of this checkpoint."""
-    selectivity = _selectivity(context, settings)
+    selectivity = selectivity_of(context, settings.fdr, settings.shuffles)
     found = shared_gradients(context, settings.steps, settings.prompts)
-    effects = found.neurons
-    ablator = Ablator(context, found.references, settings.ablated)
-    top = strongest_units(effects.plain, settings.top)
-    alone, together = _ablated_top(ablator, top, settings, context.seed, effects.plain)
-    candidates = _candidates(selectivity, effects.plain, set(top), settings.decoys)
-    tried = ablator.run([Ablation(neurons=by_layer([unit])) for unit in candidates])
-    limit = NOTHING * max((abs(each.drop.value) for each in alone), default=0.0)
-    decoys = [(unit, each) for unit, each in zip(candidates, tried, strict=True) if abs(each.drop.value) <= limit][
-        : settings.decoys
-    ]
-    shown = [*zip(top, alone, strict=True), *decoys]
-    tokens = strongest_tokens(context, [unit for unit, _ in shown]) if shown else []
+    effects, labels = found.neurons, unsafe_labels(context)
+    attribution = shared_mean_attribution(context, settings.ablated)
+    removal = Removal(context, attribution.indices, "neurons")
+    removed = Removed([], [], Alone({}, None, []), None)
+    if removal.explained.claimable:
+        removed = _removed(context, removal, attribution, selectivity, settings)
+    shown = [*removed.top, *removed.decoys]
+    tokens = strongest_tokens(context, shown) if shown else []
     rows = [
-        _row(context, selectivity, found, unit, ablation, texts)
-        for (unit, ablation), texts in zip(shown, tokens, strict=True)
+        _row(context, selectivity, found, unit, removed.alone.told[unit], texts)
+        for unit, texts in zip(shown, tokens, strict=True)
     ]
-    labels = _labels(context)
-    carrying = selectivity.significant & (np.abs(effects.plain) > 2 * effects.error)
+    with_effect = selectivity.significant & (np.abs(effects.plain) > 2 * effects.error)
     total = float(np.abs(effects.plain).sum())
     result = NeuronsResult(
         layers=len(effects.plain),
@@ -124,18 +111,20 @@ def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
         reference=found.references.kind,
         reading=context.readings.reading,
         steps=settings.steps,
+        explained=removal.explained,
         fdr=settings.fdr,
         tested=selectivity.tested,
         constant=selectivity.auroc.size - selectivity.tested,
         significant=int(selectivity.significant.sum()),
         shuffled_significant=selectivity.shuffled,
         by_layer=_by_layer(context, selectivity, effects.plain),
-        top=rows[: len(top)],
-        decoys=rows[len(top) :],
-        joint=together,
-        agreement=spearman([row.effect.value for row in rows], [each.drop.value for _, each in shown]),
+        top=rows[: len(removed.top)],
+        decoys=rows[len(removed.top) :],
+        curve=removed.curve,
+        random_drops=removed.alone.random,
+        agreement=removed.alone.agreement,
         share_of_strongest=float(np.abs(effects.plain).max()) / total if total > 0 else None,
-        notes=[*context.judge.anatomy.notes, *found.references.notes, *_notes(context, top, together)],
+        notes=[*context.judge.anatomy.notes, *found.references.notes, *_notes(context)],
     )
     tensors = {
         "auroc": selectivity.auroc.astype(np.float32),
@@ -144,80 +133,61 @@ def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
         "effect_integrated": effects.integrated,
         "effect_error": effects.error,
         "significant": selectivity.significant.astype(np.uint8),
-        "carrying": carrying.astype(np.uint8),
+        "with_effect": with_effect.astype(np.uint8),
+        "carries": removed.alone.carrying(effects.plain.shape),
     }
-    return Outcome(result, _summary(result, int(carrying.sum())), tensors, _warnings(result))
+    return Outcome(result, _summary(result, int(with_effect.sum())), tensors, _warnings(result))
 
 
-def _labels(context: Context) -> np.ndarray:
-    return np.array([int(probe.label == "unsafe") for probe in context.probes])
+def _removed(
+    context: Context,
+    removal: Removal,
+    attribution: MeanAttribution,
+    selectivity: Selectivity,
+    settings: NeuronsSettings,
+) -> Removed:
+    size, by_fold = removal.explained.size.value, attribution.by_fold
+    overall, shape = by_fold.sum(0), by_fold.shape[1:]
+    orders = [ranked(overall - by_fold[fold], size) for fold in range(FOLDS)]
+    curve = removal_curve(removal, attribution.fold, orders, shape, context.seed)
+    few = Removal(context, attribution.indices[: settings.ablated], "neurons")
+    fold = attribution.fold[: settings.ablated]
+    top = _strongest(ranked(overall, size), overall, settings.top)
+    rows = {unit: _not_chosen_on(unit, orders, fold, shape[1], settings.top) for unit in top}
+    rows = {unit: where for unit, where in rows.items() if few.separation.both_classes(where)}
+    candidates = decoy_candidates(selectivity, overall, set(top), TRIED * settings.decoys)
+    rows |= dict.fromkeys(candidates, few.all)
+    random = random_others([*rows], shape, settings.controls, context.seed)
+    alone = removed_alone(few, rows, random, {unit: float(attribution.ablated[unit]) for unit in [*rows, *random]})
+    idle = [unit for unit in candidates if _does_nothing(alone.told[unit])]
+    return Removed([unit for unit in alone.told if unit in top], idle[: settings.decoys], alone, curve)
 
 
-def _selectivity(context: Context, settings: NeuronsSettings) -> Selectivity:
-    labels = _labels(context)
-    if not len(labels) or labels.min() == labels.max():
-        only = f"only {context.probes[0].label} prompts" if len(labels) else "no prompts"
-        raise CannotCompute(
-            f"The probe set has {only}, so no neuron can tell safe from unsafe; add prompts of both classes."
-        )
-    readings = context.readings.values  # (layers, n, neurons)
-    layers, count, width = readings.shape
-    ranks, tested = (np.concatenate(parts, -1) for parts in zip(*context.readings.ranks(), strict=True))
-    auroc, p = rank_test(ranks, labels)
-    q = np.ones(layers * width)
-    if tested.any():
-        q[tested] = q_values(p[tested])
-    design = np.zeros(count, dtype=int)  # every other prompt is exchanged with every other
-    pairs = [probe.pair for probe in context.probes]
-    shuffles = shuffled_labels(labels, design, pairs, settings.shuffles, context.seed)
-    shape = (layers, width)
-    safe, unsafe = readings[:, labels == 0], readings[:, labels == 1]
-    return Selectivity(
-        auroc=auroc.reshape(shape),
-        q=q.reshape(shape),
-        significant=(q <= settings.fdr).reshape(shape),
-        tested=int(tested.sum()),
-        shuffled=shuffled_discoveries(ranks[:, tested], shuffles, settings.fdr) if tested.any() else [],
-        mean_safe=safe.mean(1),
-        mean_unsafe=unsafe.mean(1),
-        distance=(unsafe.mean(1) - safe.mean(1)) / np.maximum(np.sqrt((safe.var(1) + unsafe.var(1)) / 2), 1e-6),
-    )
+def _strongest(order: np.ndarray, effects: np.ndarray, count: int) -> list[Unit]:
+    """The first of a ranking; those that rounding alone parts by their place in the judge."""
+    first = order[: 4 * count]
+    best = np.sort(first)
+    best = best[largest_first(np.abs(effects.ravel()[best]))][:count]
+    return [(int(place) // effects.shape[1], int(place) % effects.shape[1]) for place in best]
 
 
-def _ablated_top(
-    ablator: Ablator, top: list[tuple[int, int]], settings: NeuronsSettings, seed: int, effect: np.ndarray
-) -> tuple[list[UnitAblation], JointAblation | None]:
-    """Each of the strongest alone, then the supporting ones at once beside random draws; in one sweep."""
-    carriers = supporting(effect, top)
-    ablations = [Ablation(neurons=by_layer([unit])) for unit in top]
-    if carriers:
-        controls = random_like(carriers, top, effect.shape, settings.controls, seed)
-        ablations += [Ablation(neurons=chosen) for chosen in (by_layer(carriers), *controls)]
-    found = ablator.run(ablations)
-    alone, together = found[: len(top)], found[len(top) :]
-    return alone, joint(len(carriers), together[0], together[1:]) if together else None
+def _not_chosen_on(unit: Unit, orders: list[np.ndarray], fold: np.ndarray, width: int, count: int) -> np.ndarray:
+    """Prompts of the folds without which the unit is among the first `count` all the same."""
+    place = unit[0] * width + unit[1]
+    return np.flatnonzero(np.array([place in order[:count] for order in orders])[fold])
 
 
-def _candidates(
-    selectivity: Selectivity, effect: np.ndarray, taken: set[tuple[int, int]], count: int
-) -> list[tuple[int, int]]:
-    """Significant neurons that may be decoys: the most selective first among those with little effect.
-
-    Equal AUROC is common (1 where the classes part), so the distance of the class means decides next.
-    """
-    small = np.abs(effect) <= NOTHING * max(float(np.abs(effect).max()), 1e-30)
-    away = np.abs(selectivity.auroc - 0.5).round(9)  # 0.3 is as far from 0.5 as 0.7, but for the last bit
-    selective = np.where(selectivity.significant & small, away, 0.0)
-    order = np.lexsort((-np.abs(selectivity.distance).ravel(), -selective.ravel()))
-    units = [(int(i) // effect.shape[1], int(i) % effect.shape[1]) for i in order if selective.ravel()[i] > 0]
-    return [unit for unit in units if unit not in taken][:count]
+def _does_nothing(ablation: UnitAblation) -> bool:
+    """Whether less than a hundredth of the separation changes, with its interval."""
+    share = ablation.share
+    return share is not None and share.low > -LEAST_SHARE and share.high < LEAST_SHARE
 
 
 def _row(
     context: Context,
     selectivity: Selectivity,
     found: GradientPass,
-    unit: tuple[int, int],
+    unit: Unit,
     ablation: UnitAblation,
     texts: list[TokenInContext],
 ) -> NeuronRow:
@@ -257,31 +227,22 @@ def by_rank(values: np.ndarray) -> list[float]:
     return [float(f"{part.mean():.{DIGITS}g}") for part in parts]
 
 
-def _notes(context: Context, top: list[tuple[int, int]], together: JointAblation | None) -> list[str]:
-    notes = []
-    if not top:
-        notes.append("No neuron has any effect on the score, so none is ablated.")
-    elif together is None:
-        notes.append("None of the strongest neurons supports the right verdict, so none are ablated together.")
-    if together is not None and not together.control_drops:
-        notes.append("The layers of the strongest neurons have too few others for a random control.")
+def _notes(context: Context) -> list[str]:
     if cut := sum(prompt.truncated for prompt in context.encoded):
-        notes.append(f"{cut} prompts are longer than the judge reads and were cut.")
-    return notes
+        return [f"{counted(cut, 'prompt is', 'prompts are')} longer than the judge reads and cut."]
+    return []
 
 
-def _summary(result: NeuronsResult, carrying: int) -> dict[str, float]:
-    summary = {"neurons_significant": float(result.significant), "neurons_carrying": float(carrying)}
+def _summary(result: NeuronsResult, with_effect: int) -> dict[str, float]:
+    summary = {"neurons_significant": float(result.significant), "neurons_with_effect": float(with_effect)}
     if result.shuffled_significant:
         summary["neurons_shuffled"] = float(np.mean(result.shuffled_significant))
     if result.share_of_strongest is not None:
         summary["neuron_strongest_share"] = result.share_of_strongest
-    if result.joint is not None:
-        summary["neurons_joint_drop"] = result.joint.drop.value
-        if result.joint.control_drops:
-            summary["neurons_control_drop"] = float(np.mean(result.joint.control_drops))
+    if result.curve is not None and result.curve.half is not None:
+        summary["neurons_half"] = float(result.curve.half.at)
     if result.agreement is not None:
-        summary["neuron_agreement"] = result.agreement
+        summary["neuron_agreement"] = result.agreement.spearman.value
     return summary
 
 
@@ -293,6 +254,6 @@ def _warnings(result: NeuronsResult) -> list[str]:
             f"Neurons are significant after {found} of {len(result.shuffled_significant)} shuffles of the labels: "
             "the prompts are not independent enough for these p-values."
         )
-    if result.share_of_strongest is not None and result.share_of_strongest > MOST:
-        warnings.append(f"One neuron carries {result.share_of_strongest:.0%} of the effect of all neurons.")
+    if result.explained.claimable and (result.share_of_strongest or 0) > MOST:
+        warnings.append(f"One neuron has {result.share_of_strongest:.0%} of the effects by attribution of all.")
     return warnings

@@ -10,7 +10,7 @@ from analyzer.statistics.unusual_step import ENOUGH, unusual_step
 from shared.findings.alerts import Alert, StepAlert
 
 FEWEST_NEURONS = 5
-"""A smaller change in the number of carrying neurons is never flagged."""
+"""A smaller change in the number of neurons with an effect is never flagged."""
 CHECKPOINTS = 30
 """Of the run over which chances are spread; a longer one has that many more by chance."""
 
@@ -26,13 +26,13 @@ class Signal:
 
 def watched_signals(series: dict[str, Series]) -> list[Signal]:
     """All signals. That edges or neurons are others is none: it need not mean another mechanism."""
-    counts = [value for value in series.get("neurons_carrying", [])[:-1] if value is not None]
+    counts = [value for value in series.get("neurons_with_effect", [])[:-1] if value is not None]
     fewest = max(FEWEST_NEURONS, 0.1 * counts[-1]) if counts else FEWEST_NEURONS
     return [
         Signal("divergence_layer", 2.0),
         Signal("drift", 0.1),
         Signal("cka_last", 0.05),
-        Signal("neurons_carrying", fewest),
+        Signal("neurons_with_effect", fewest),
         Signal("transfer", 0.2),
     ]
 

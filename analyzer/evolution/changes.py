@@ -60,7 +60,7 @@ class Measured:
 class NeuronMap(NamedTuple):
     """(layers, neurons) each."""
 
-    carrying: np.ndarray
+    with_effect: np.ndarray
     effect: np.ndarray
 
 
@@ -176,7 +176,7 @@ class Changes:
         found = {}
         for ancestor in self.earlier.lineage.earlier if own is not None else ():
             there = _neuron_map(self.earlier.tensors(ancestor, "neurons", NeuronMap._fields))
-            if own is not None and there is not None and there.carrying.shape == own.carrying.shape:
+            if own is not None and there is not None and there.with_effect.shape == own.with_effect.shape:
                 found[ancestor.checkpoint] = there
         return found
 
@@ -185,7 +185,7 @@ class Changes:
         before = self._maps.get(ancestor.checkpoint) if ancestor is not None else None
         if own is None or before is None:
             return None
-        return set_change(own.carrying, before.carrying, own.effect, before.effect, neuron_name)
+        return set_change(own.with_effect, before.with_effect, own.effect, before.effect, neuron_name)
 
     def _established(self) -> tuple[list[str], list[str]]:
         """Neurons born for good, and gone for good."""
@@ -193,9 +193,9 @@ class Changes:
         if own is None or previous is None or previous.checkpoint not in self._maps:
             return [], []
         maps = [*self._maps.values(), own]
-        carrying = [each.carrying for each in maps]
-        died = named_strongest(vanished(carrying), maps[max(0, len(maps) - 3)].effect, neuron_name)
-        return named_strongest(established(carrying), own.effect, neuron_name), died
+        with_effect = [each.with_effect for each in maps]
+        died = named_strongest(vanished(with_effect), maps[max(0, len(maps) - 3)].effect, neuron_name)
+        return named_strongest(established(with_effect), own.effect, neuron_name), died
 
     @cached_property
     def _scores(self) -> np.ndarray | None:
@@ -228,7 +228,7 @@ class Changes:
         """The watched numbers over the window and this checkpoint."""
         transfer = self.measured.transfer
         maps = [self._maps.get(ancestor.checkpoint) for ancestor in self.earlier.lineage.window]
-        counts = [None if m is None else float(m.carrying.sum()) for m in [*maps, self._own_map]]
+        counts = [None if m is None else float(m.with_effect.sum()) for m in [*maps, self._own_map]]
         kept = transfer.faithfulness.value if transfer is not None else None
         return numbers_of(self.earlier, self.measured.gram, self._tokens, counts, kept, self.probes)
 
@@ -281,7 +281,7 @@ def counted_edges(scores: np.ndarray, wanted: int) -> int:
 
 
 def _neuron_map(found: dict[str, np.ndarray] | None) -> NeuronMap | None:
-    return NeuronMap(found["carrying"].astype(bool), found["effect"]) if found is not None else None
+    return NeuronMap(found["with_effect"].astype(bool), found["effect"]) if found is not None else None
 
 
 def _layer(summary: dict[str, float] | None) -> int | None:

@@ -32,7 +32,7 @@ def numbers_of(
     earlier: EarlierResults,
     gram: np.ndarray,
     tokens: Tokens | None,
-    carrying: Series,
+    with_effect: Series,
     kept: float | None,
     probes: Sequence[Probe],
 ) -> Numbers:
@@ -40,7 +40,7 @@ def numbers_of(
     drifts = drift_history(earlier, tokens)
     series = {
         "divergence_layer": divergence_series(earlier, len(gram) - 1),
-        "neurons_carrying": carrying,
+        "neurons_with_effect": with_effect,
         "drift": [None, *(1 - float(np.mean(list(each.values()))) if each else None for each in drifts)],
         "cka_last": cka_series(earlier, gram),
         "transfer": transfer_series(earlier, kept),

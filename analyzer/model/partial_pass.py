@@ -35,7 +35,7 @@ def starting_at(judge: Judge, layer: int, hidden: Tensor) -> Iterator[None]:
         return ((hidden, *args[1:]), kwargs) if args else ((), kwargs | {"hidden_states": hidden})
 
     with ExitStack() as stack:
-        stack.enter_context(without_layers(judge, layer))
+        stack.enter_context(without_layers(judge, range(layer)))
         if layer == len(layers):
             stack.enter_context(forward_replaced(layers[-1], given))
         else:  # before every other hook, so that all of them see the given stream
@@ -45,15 +45,15 @@ def starting_at(judge: Judge, layer: int, hidden: Tensor) -> Iterator[None]:
 
 
 @contextmanager
-def without_layers(judge: Judge, count: int) -> Iterator[None]:
-    """Inside, the first `count` layers hand on what they read."""
+def without_layers(judge: Judge, layers: range) -> Iterator[None]:
+    """Inside, these layers hand on what they read."""
 
     def unchanged(hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Any:
         return returned(judge, hidden_states)
 
     with ExitStack() as stack:
-        for module in judge.anatomy.layers[:count]:
-            stack.enter_context(forward_replaced(module, unchanged))
+        for layer in layers:
+            stack.enter_context(forward_replaced(judge.anatomy.layers[layer], unchanged))
         yield
 
 

@@ -14,6 +14,7 @@ which many are cut at once, are scored by the integrated one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,9 @@ class UnitEffects:
     """Class-signed mean, from the mean gradient along the path: its part when everything changes at once."""
     error: np.ndarray
     """Standard error of `plain` over independent groups of prompts (a contrast pair is one)."""
+    by_prompt: np.ndarray | None = None
+    """(2, n, layers, units) of each prompt, plain and integrated, so that units can be chosen on some prompts and
+    measured on others; of heads only, which are few."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def gradient_pass(context: Context, steps: int, prompts: int, *, edges: bool = F
         means=context.with_units().unit_means if references.kind == "mean" else None,
         steps=steps,
         neurons=KindSums(graph.layers, wiring.neurons),
-        heads=KindSums(graph.layers, graph.heads),
+        heads=KindSums(graph.layers, graph.heads, kept=references.n),
         edges=EdgeSums(context.judge, graph) if edges and wiring.has_edges else None,
     )
     done = 0
@@ -115,12 +119,20 @@ def gradient_pass(context: Context, steps: int, prompts: int, *, edges: bool = F
 class KindSums:
     """Accumulators of one kind of unit, on the host in float64; each (layers, units)."""
 
-    def __init__(self, layers: int, units: int) -> None:
+    def __init__(self, layers: int, units: int, kept: int = 0) -> None:
         self.plain, self.integrated, self.squares, self.sized = np.zeros((4, layers, units))
+        self.kept = np.zeros((2, kept, layers, units), dtype=np.float32) if kept else None
 
-    def add(self, layer: int, plain: Tensor, integrated: Tensor, sign: Tensor, group: Tensor) -> None:
-        """(prompts, units) unsigned contributions; `group` (prompts,) numbers the groups of this batch."""
+    def add(
+        self, layer: int, plain: Tensor, integrated: Tensor, sign: Tensor, group: Tensor, chosen: Sequence[int]
+    ) -> None:
+        """(prompts, units) unsigned contributions; `group` (prompts,) numbers the groups of this batch.
+
+        `chosen` are the prompts' positions in the references.
+        """
         signed = plain * sign[:, None]
+        if self.kept is not None:
+            self.kept[:, chosen, layer] = torch.stack([signed, integrated * sign[:, None]]).cpu().numpy()
         totals = signed.new_zeros(int(group.max()) + 1, signed.shape[1]).index_add_(0, group, signed)
         sizes = torch.bincount(group).to(signed)
         self.plain[layer] += _host(signed.sum(0))
@@ -136,7 +148,7 @@ class KindSums:
         spread = self.squares - 2 * mean * self.sized + mean**2 * float((sizes**2).sum())
         correction = len(sizes) / max(len(sizes) - 1, 1)
         arrays = (mean, self.integrated / count, np.sqrt(np.maximum(spread, 0) * correction) / count)
-        return UnitEffects(*(array.astype(np.float32) for array in arrays))
+        return UnitEffects(*(array.astype(np.float32) for array in arrays), by_prompt=self.kept)
 
 
 def _host(values: Tensor) -> np.ndarray:
@@ -179,7 +191,7 @@ class _Pass:
                 plain = _contributions(delta, rows[0], parts)
                 integrated = _contributions(delta, rows[1:].mean(0), parts)
                 _require_finite(plain + integrated, layer)
-                sums.add(layer, plain, integrated, sign, group)
+                sums.add(layer, plain, integrated, sign, group, chosen)
         if self.edges is not None:
             self.edges.add(tape, gradients, _signed(deltas, sign), real)
 

@@ -56,7 +56,7 @@ def source_values(judge: Judge, batch: Batch) -> SourceValues:
 def entry_stream(judge: Judge, batch: Batch) -> Tensor:
     """(prompts, tokens, d_model) the residual stream that layer 0 reads; no layer runs."""
     first: list[Tensor] = []
-    with layer_input(judge, first.append), without_layers(judge, judge.anatomy.depth):
+    with layer_input(judge, first.append), without_layers(judge, range(judge.anatomy.depth)):
         score(judge, batch)
     return first[0]
 

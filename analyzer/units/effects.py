@@ -1,4 +1,4 @@
-"""Parts that the neuron map and the head map share: ablation beside attribution, and its random control."""
+"""Parts that the neuron map and the head map share: which units are strong, and random ones like them."""
 
 from __future__ import annotations
 
@@ -7,68 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.patching.ablation import Ablation, ablated_scores
-from analyzer.statistics.intervals import Z95, Clusters
+from analyzer.statistics.intervals import Z95
 from analyzer.statistics.ties import largest_first
 from shared.findings.parts import Interval
-from shared.findings.units import JointAblation, UnitAblation
 
 if TYPE_CHECKING:
     from analyzer.patching.gradient_pass import UnitEffects
-    from analyzer.patching.references import References
-    from analyzer.session.context import Context
 
-BOOTSTRAPS = 1000
 LEAST = 0.01
 """Share of the strongest unit's effect below which a unit is not called strong."""
 
-
-class Ablator:
-    """Ablates units, to their mean over the whole probe set, and says what is lost.
-
-    On the prompts that effects were measured on, at most `prompts` of them, so that the two can be compared.
-    """
-
-    def __init__(self, context: Context, references: References, prompts: int) -> None:
-        from analyzer.statistics.folds import independent_groups
-
-        self.context = context
-        found = context.with_units()
-        chosen = references.indices[:prompts].tolist()
-        probes = [context.probes[index] for index in chosen]
-        self.encoded = [context.encoded[index] for index in chosen]
-        self.sign = np.array([1.0 if probe.label == "unsafe" else -1.0 for probe in probes])
-        self.clean = found.scores[chosen].astype(float)
-        self.means = found.unit_means
-        self.clusters = Clusters(independent_groups(probes).tolist(), BOOTSTRAPS, context.seed)
-
-    def run(self, ablations: Sequence[Ablation]) -> list[UnitAblation]:
-        """What each ablation does."""
-        assert self.means is not None  # noqa: S101 (with_units has them)
-        if not ablations:
-            return []
-        context = self.context
-        scores = ablated_scores(
-            context.judge, self.encoded, self.means, ablations, context.batch_tokens, context.progress
-        )
-        return [self._told(ablated) for ablated in scores]
-
-    def _told(self, ablated: np.ndarray) -> UnitAblation:
-        lost = self.sign * (self.clean - ablated)
-        flips = int(((ablated > 0) != (self.clean > 0)).sum())
-        return UnitAblation(drop=self.clusters.mean(lost), flips=flips, n=len(lost))
-
-
-def joint(k: int, together: UnitAblation, controls: Sequence[UnitAblation]) -> JointAblation:
-    """`k` supporting units at once, beside the random draws."""
-    return JointAblation(
-        k=k,
-        drop=together.drop,
-        flips=together.flips,
-        n=together.n,
-        control_drops=[control.drop.value for control in controls],
-        control_flips=[control.flips for control in controls],
-    )
+Unit = tuple[int, int]
+"""Layer, and number of the unit in it."""
 
 
 def interval(effects: UnitEffects, layer: int, unit: int) -> Interval:
@@ -85,22 +35,15 @@ def disputed(effects: UnitEffects, layer: int, unit: int) -> bool:
     return plain * integrated <= 0 or not 0.5 <= plain / integrated <= 2
 
 
-def strongest_units(effect: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """(layer, unit) by |effect|, strongest first; none with less than `LEAST` of the strongest one's."""
+def strongest_units(effect: np.ndarray, count: int, least: float | None = LEAST) -> list[Unit]:
+    """(layer, unit) by |effect|, strongest first; none with less than the share `least` of the strongest one's."""
     flat = np.abs(effect).ravel()
     order = largest_first(flat)[:count]
-    least = LEAST * float(flat.max(initial=0.0))
-    return [(int(i) // effect.shape[1], int(i) % effect.shape[1]) for i in order if flat[i] > least]
+    floor = -1.0 if least is None else least * float(flat.max(initial=0.0))
+    return [(int(i) // effect.shape[1], int(i) % effect.shape[1]) for i in order if flat[i] > floor]
 
 
-def supporting(effect: np.ndarray, chosen: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Those that push to the right verdict. Only these are ablated together: with others among them, losses and
-    gains would cancel.
-    """
-    return [unit for unit in chosen if effect[unit] > 0]
-
-
-def by_layer(chosen: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
+def by_layer(chosen: Sequence[Unit]) -> dict[int, list[int]]:
     """Layer -> units."""
     found: dict[int, list[int]] = {}
     for layer, unit in chosen:
@@ -109,8 +52,8 @@ def by_layer(chosen: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
 
 
 def random_like(
-    chosen: Sequence[tuple[int, int]],
-    strong: Sequence[tuple[int, int]],
+    chosen: Sequence[Unit],
+    strong: Sequence[Unit],
     shape: tuple[int, int],
     draws: int,
     seed: int,
@@ -138,9 +81,17 @@ def random_like(
     return list(found.values())
 
 
-def same_layers(
-    chosen: Sequence[tuple[int, int]], strong: Sequence[tuple[int, int]], shape: tuple[int, int]
-) -> dict[int, int]:
+def random_others(chosen: Sequence[Unit], shape: tuple[int, int], count: int, seed: int) -> list[Unit]:
+    """At most `count` random units that are not chosen: of the chosen ones' layers as far as these have any."""
+    taken, layers = set(chosen), by_layer(chosen)
+    others = [(layer, unit) for layer in sorted(layers) for unit in range(shape[1]) if (layer, unit) not in taken]
+    if not others:
+        others = [(layer, unit) for layer in range(shape[0]) if layer not in layers for unit in range(shape[1])]
+    picked = np.random.default_rng(seed).permutation(len(others))[:count]
+    return [others[int(place)] for place in sorted(picked)]
+
+
+def same_layers(chosen: Sequence[Unit], strong: Sequence[Unit], shape: tuple[int, int]) -> dict[int, int]:
     """Layer -> how many units of it that are not strong stand for the chosen ones: as many as are chosen there.
 
     Where a layer has too few others, the rest comes from the nearest layers that have some left.

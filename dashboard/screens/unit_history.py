@@ -24,7 +24,13 @@ from shared.views.over_run.unit_history import Moment, history_panel
 
 LETTERS = {"neurons": ("Neuron", "N"), "heads": ("Head", "H")}
 """The analyses whose units have a history: what to call one, and the letter before its number."""
-TENSORS = {"effect": "effect", "error": "effect_error", "auroc": "auroc", "carrying": "carrying"}
+TENSORS = {
+    "effect": "effect",
+    "error": "effect_error",
+    "auroc": "auroc",
+    "with_effect": "with_effect",
+    "carries": "carries",
+}
 """Field of a Moment -> name of the tensor (layers, units) that holds it."""
 Place = tuple[int, int]
 """Layer, and number of the unit in it."""
@@ -99,6 +105,8 @@ def _values(path: str, mtime_ns: int, place: Place) -> dict[str, Any]:
                     found[field] = file.get_slice(name)[place].item()
     except (SafetensorError, OSError):
         return {}  # damaged, gone, or of a judge of another shape: a gap
-    if "carrying" in found:
-        found["carrying"] = bool(found["carrying"])
-    return {field: value if math.isfinite(value) else None for field, value in found.items()}
+    if "with_effect" in found:
+        found["with_effect"] = bool(found["with_effect"])
+    if "carries" in found:
+        found["carries"] = None if found["carries"] < 0 else bool(found["carries"])
+    return {field: None if value is None or not math.isfinite(value) else value for field, value in found.items()}

@@ -104,7 +104,7 @@ class StepAlert(Part):
     """A number whose newest step is far larger than its steps before."""
 
     test: Literal["step"] = "step"
-    signal: Literal["divergence_layer", "drift", "cka_last", "neurons_carrying", "transfer"]
+    signal: Literal["divergence_layer", "drift", "cka_last", "neurons_with_effect", "transfer"]
     severity: Literal["alarm", "note"]
     previous: str
     label: str
@@ -161,7 +161,7 @@ NUMBERS: dict[str, tuple[str, Callable[[float, int], str]]] = {
     "divergence_layer": ("the divergence layer", _layer),
     "drift": ("attribution drift from checkpoint to checkpoint (1 − Spearman)", _two_places),
     "cka_last": ("CKA of the last layer with the checkpoint before", _two_places),
-    "neurons_carrying": ("the number of neurons that carry the verdict", lambda value, _: f"{value:.0f}"),
+    "neurons_with_effect": ("the number of significant neurons with an effect", lambda value, _: f"{value:.0f}"),
     "transfer": ("what the previous checkpoint's circuit keeps", _share),
 }
 """Signal -> how a sentence begins, and a value for people."""

@@ -6,6 +6,7 @@ verdict, or rests on too few prompts, the page says so and claims nothing; nothi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from shared.findings.parts import Interval, Part
@@ -67,6 +68,20 @@ class ToExplain(Part):
         """Whether an effect is clear of 0 and at least a hundredth of what is explained."""
         clear = not effect.low <= 0 <= effect.high
         return self.claimable and clear and abs(effect.value) >= LEAST_SHARE * abs(self.size.value)
+
+
+def carries(found: ToExplain, lost: Interval, random: Sequence[float]) -> bool:
+    """Whether units carry the verdict: the one meaning of that word, everywhere.
+
+    They were really removed, on prompts that they were not chosen on. `lost` is what the class-signed score loses
+    then, `random` what it loses without as many random units of the same layers, a number a draw (nats). The loss
+    must be clear of 0 and of every draw, and at least a hundredth of what is explained. What is known from
+    gradients alone is an effect by attribution, and carries nothing.
+    """
+    if not found.worth_saying(lost):
+        return False
+    share = found.share(lost)
+    return share.low > 0 and len(random) > 0 and all(share.low > drawn / found.size.value for drawn in random)
 
 
 def nothing_to_explain(found: ToExplain, what: str) -> str | None:

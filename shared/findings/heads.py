@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pydantic import model_validator
 
+from shared.findings.claims import ToExplain
 from shared.findings.parts import Interval, Part, require_length
-from shared.findings.units import JointAblation, Reference, UnitAblation
+from shared.findings.units import Agreement, JointAblation, Reference, UnitAblation
 
 
 class AttendedToken(Part):
@@ -61,13 +62,19 @@ class HeadsResult(Part):
     n_pairs: int
     reference: Reference
     steps: int
+    explained: ToExplain
+    """The separation on the prompts that heads are removed on. Where it is not claimable, none is removed."""
     effect: list[list[float]]
-    """layers x heads, class-signed integrated effect, nats."""
+    """layers x heads, class-signed effect by attribution, nats."""
+    measured: int
+    """Heads that were measured one by one to choose from, because those that gradients name lose too little; 0
+    where the gradients were enough."""
     top: list[HeadRow]
-    """By |effect|, strongest first."""
+    """Chosen on one half of the prompts and measured on the other; by what is lost, most first."""
     joint: JointAblation | None
-    agreement: float | None
-    """Spearman correlation of integrated effect and true ablation over the shown heads."""
+    random_drops: list[float]
+    """What random single units of the same layers lose, nats."""
+    agreement: Agreement | None
     notes: list[str]
 
     @model_validator(mode="after")

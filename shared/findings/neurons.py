@@ -6,8 +6,10 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from shared.findings.claims import ToExplain
 from shared.findings.parts import Interval, Part, require_length
-from shared.findings.units import JointAblation, Reference, UnitAblation
+from shared.findings.removal_curve import RemovalCurve
+from shared.findings.units import Agreement, Reference, UnitAblation
 from shared.records import Label
 
 Reading = Literal["max", "mean"]
@@ -43,8 +45,7 @@ class NeuronRow(Part):
     """The same from the mean gradient along the way from the reference to the prompt."""
     disputed: bool
     """Plain and integrated gradient disagree in sign, or by more than a factor of 2."""
-    ablation: UnitAblation | None
-    """None for neurons that were not ablated."""
+    ablation: UnitAblation
     tokens: list[TokenInContext]
     """Strongest first; at most 5, from different prompts."""
 
@@ -82,6 +83,8 @@ class NeuronsResult(Part):
     """How a neuron's activations over a prompt's real tokens become one number."""
     steps: int
     """Steps of the integrated gradient."""
+    explained: ToExplain
+    """The separation on the prompts of the curve. Where it is not claimable, no neuron is removed."""
     fdr: float
     tested: int
     """Neurons that are not constant."""
@@ -91,12 +94,13 @@ class NeuronsResult(Part):
     """Control: how many are significant after each shuffle of the labels."""
     by_layer: list[LayerNeurons]
     top: list[NeuronRow]
-    """By |effect|, strongest first."""
+    """Chosen on four fifths of the prompts and measured on the fifth; by what is lost, most first."""
     decoys: list[NeuronRow]
-    """The most selective significant neurons whose ablation does nothing: they correlate, and carry nothing."""
-    joint: JointAblation | None
-    agreement: float | None
-    """Spearman correlation of integrated effect and true ablation over the ablated neurons."""
+    """The most selective significant neurons without which less than a hundredth of the separation is lost."""
+    curve: RemovalCurve | None
+    random_drops: list[float]
+    """What random single units of the same layers lose, nats."""
+    agreement: Agreement | None
     share_of_strongest: float | None
     """|effect| of the strongest neuron / sum of |effect| over all."""
     notes: list[str]

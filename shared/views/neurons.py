@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shared.figures.units.neuron_map import CEILING, FLOOR, MAX_TOP, neuron_map_figure
-from shared.figures.units.words import context_cell, finding, nats, opposed, unit_flags
+from shared.figures.units.words import context_cell, nats, opposed, unit_flags
 from shared.findings.badge import badge
+from shared.findings.claims import power
 from shared.findings.neurons import NeuronRow, NeuronsResult
 from shared.findings.parts import interval_cells, typed_result
-from shared.findings.text import percent
+from shared.findings.removal_curve import CurvePoint
+from shared.findings.text import counted, percent
+from shared.findings.unit_sentences import (
+    CARRIES,
+    NOTHING_REMOVED,
+    agreement_words,
+    counted_groups,
+    neurons_headline,
+    share_cells,
+)
 from shared.findings.units import REFERENCES
 from shared.views import Panel, View, register
 
@@ -24,7 +34,7 @@ def panels(record: ResultRecord) -> list[Panel]:
         Panel(
             stem="neuron_map",
             title=f"Neuron map, {record.label}",
-            figure=neuron_map_figure(result, _headline(result), _subtitle(result), _flags(result)),
+            figure=neuron_map_figure(result, neurons_headline(result), _subtitle(result), _flags(result)),
             caption=_caption(result),
             alt=_alt(result),
             rows=_rows(result),
@@ -33,20 +43,14 @@ def panels(record: ResultRecord) -> list[Panel]:
     ]
 
 
-def _headline(result: NeuronsResult) -> str:
-    if result.significant == 0:
-        return f"No neuron is significant beyond the FDR of {percent(result.fdr)}"
-    return finding(result.joint, "neurons")
-
-
 def _subtitle(result: NeuronsResult) -> str:
-    counted = (
-        f"{result.significant:,} of {result.tested:,} neurons tell safe from unsafe (FDR {percent(result.fdr)})"
-    )
-    if result.significant == 0 and result.joint is not None:
-        return f"{counted} · {finding(result.joint, 'neurons')}"
-    agreed = "" if result.agreement is None else f" · Spearman with ablation {result.agreement:.2f}"
-    return counted + agreed + opposed(result.top)
+    rate = f"FDR {percent(result.fdr)}"
+    if not result.explained.claimable:
+        differ = f"{result.significant:,} of {counted(result.tested, 'neuron')} differ between the classes ({rate})"
+        return f"{power(result.explained)} · {differ}, which says nothing about the verdict"
+    selective = f"{result.significant:,} of {counted(result.tested, 'neuron')} tell safe from unsafe ({rate})"
+    agreed = agreement_words(result.agreement)
+    return f"{selective}{f' · {agreed}' if agreed else ''}{opposed(result.top, result.explained)}"
 
 
 def _flags(result: NeuronsResult) -> list[str]:
@@ -60,30 +64,37 @@ def _flags(result: NeuronsResult) -> list[str]:
 
 def _caption(result: NeuronsResult) -> str:
     notes = "".join(f"\nNote: {note}" for note in result.notes)
+    shown = (
+        "What it shows: top left, |effect by attribution| of all neurons, each layer's strongest first (neuron "
+        f"numbers have no order); colours run from {10.0**FLOOR:.5f} to {10**CEILING} nat at every epoch. Beside "
+        "it, how many neurons of a layer are more active on one class than chance allows. "
+    )
+    if not result.explained.claimable:
+        return f"{shown}{NOTHING_REMOVED}{notes}"
     more = f" The table holds all {len(result.top)}." if len(result.top) > MAX_TOP else ""
+    folds = 0 if result.curve is None else result.curve.folds
     return (
-        "What it shows: top left, |effect| of all neurons, each layer's strongest first (neuron numbers have no "
-        f"order); colours run from {10.0**FLOOR:.5f} to {10**CEILING} nat at every epoch. Beside it, how many "
-        "neurons of a layer are more active on one class than chance allows, and what the judge loses when those "
-        "of the strongest that support the verdict are set to their mean together, against as many random ones of "
-        "the same layers. Below, the strongest one by one: marker, effect by attribution (nats of separation it "
-        "carries, to first order); bar, what its removal really costs; lines, 95 % intervals; grey band, the "
-        f"random ones together; AUROC (filled: significant); and the tokens that excite it most.{more} Orange, "
-        "hatched and diamonds: frozen layers.\n"
-        "How to read: a neuron carries the verdict when marker and bar agree and clear both 0 and the grey band. "
-        "Positive supports the right verdict, negative works against it. Decoys respond to one class, and removing "
-        "them changes nothing: selectivity alone proves nothing. A ⚠ means that plain and integrated gradient "
-        "disagree about a neuron.\n"
-        "Worrying: one neuron carries most of the effect; the strongest do nothing when removed; decoys are the "
-        "most selective of all; effects sit in frozen layers only; tokens are template words or punctuation."
-        f"{_concentration(result)}{notes}"
+        f"{shown}Top right, the share of the separation that is left when more and more of the strongest neurons "
+        "are set to their means together, and the same of as many random ones of the same layers: ranked on all "
+        f"but one of {folds} parts of the prompts, removed on that one. Below, some of them one by one: marker, "
+        "effect by attribution; bar, what its removal really costs on prompts that it was not chosen on; lines, "
+        "95 % intervals; grey band, random ones, each alone; AUROC (filled: significant); and the tokens that "
+        f"excite it most.{more} Orange, hatched and diamonds: frozen layers.\n"
+        f"How to read: {CARRIES} The marker is against {REFERENCES[result.reference]}, the bar against the mean, "
+        "so the two may differ; Spearman's correlation takes the mean for both. Positive supports the right "
+        "verdict, negative works against it. Decoys respond to one class, and less than 1 % of the separation is "
+        "lost without one: selectivity alone proves nothing. A ⚠ means that plain and integrated gradient "
+        "disagree about a neuron.\nWorrying: one neuron carries most; the curve falls no faster than the random "
+        "one; decoys are the most selective of all; effects sit in frozen layers only; tokens are template words "
+        f"or punctuation.{_concentration(result)}{notes}"
     )
 
 
 def _concentration(result: NeuronsResult) -> str:
     if result.share_of_strongest is None:
         return ""
-    return f" Here the strongest neuron has {percent(result.share_of_strongest, 1)} of the |effect| of all."
+    share = percent(result.share_of_strongest, 1)
+    return f" Here the strongest neuron has {share} of the |effect by attribution| of all."
 
 
 def _alt(result: NeuronsResult) -> str:
@@ -94,28 +105,30 @@ def _alt(result: NeuronsResult) -> str:
     most = max(result.by_layer, key=lambda layer: layer.significant, default=None)
     where = f", most in layer {most.layer} ({most.significant})" if most is not None and result.significant else ""
     return (
-        f"{_headline(result)}. {result.significant} of {result.tested} neurons in {result.layers} layers are "
-        f"significant{where}{shuffled}. Strongest, effect and loss when removed in nats: {named or 'none'}. "
-        f"Decoys: {decoys or 'none'}. {result.frozen_boundary} layers are frozen."
+        f"{neurons_headline(result)}. {result.significant} of {counted(result.tested, 'neuron')} in "
+        f"{counted(result.layers, 'layer')} are significant{where}{shuffled}. Chosen, effect by attribution and "
+        f"loss when removed in nats: {named or 'none'}. Decoys: {decoys or 'none'}. "
+        f"{counted(result.frozen_boundary, 'layer is', 'layers are')} frozen."
     )
 
 
 def _named(neuron: NeuronRow) -> str:
-    lost = "not removed" if neuron.ablation is None else f"{nats(neuron.ablation.drop.value)} lost"
-    return f"{neuron.name} {nats(neuron.effect.value)} ({lost})"
+    return f"{neuron.name} {nats(neuron.effect.value)} ({nats(neuron.ablation.drop.value)} lost)"
 
 
 def _facts(result: NeuronsResult) -> list[str]:
-    pairs = f" ({result.n_pairs} contrast pairs)" if result.n_pairs else ""
+    pairs = f" ({counted(result.n_pairs, 'contrast pair')})" if result.n_pairs else ""
+    curve = "" if result.curve is None else f", the curve on n = {result.curve.n} in {result.curve.folds} parts"
     return [
         f"selectivity: n = {result.n_safe} safe + {result.n_unsafe} unsafe, {result.reading} over real tokens, "
         f"Mann-Whitney, FDR {percent(result.fdr)} over {result.tested} neurons ({result.constant} constant ones "
         "left out)",
         f"effect: n = {result.n_effect}{pairs}, against {REFERENCES[result.reference]}, gradient at the "
         f"prompt; the integrated one beside it has {result.steps} steps",
-        "ablation: set to the probe-set mean, bootstrap intervals",
-        f"control: {len(result.shuffled_significant)} label shuffles"
-        + (f", {len(result.joint.control_drops)} random draws" if result.joint else ""),
+        f"separation: {counted_groups(result.explained)}, bootstrap-t intervals",
+        f"ablation: set to the probe-set mean, chosen and measured on different prompts{curve}",
+        f"control: {counted(len(result.shuffled_significant), 'label shuffle')}, "
+        f"{counted(len(result.random_drops), 'random neuron')}",
     ]
 
 
@@ -123,16 +136,25 @@ def _rows(result: NeuronsResult) -> list[dict[str, Any]]:
     """The neurons shown, then the layers."""
     kinds = [("top", neuron) for neuron in result.top] + [("decoy", neuron) for neuron in result.decoys]
     rows = [_neuron_cells(kind, neuron) for kind, neuron in kinds]
-    return rows + [
-        {
-            "what": f"layer {layer.layer}",
-            "frozen": layer.frozen,
-            "significant": layer.significant,
-            "strongest_effect_bin": layer.effect_by_rank[0] if layer.effect_by_rank else None,
-            "most_selective_bin": layer.auroc_by_rank[0] if layer.auroc_by_rank else None,
-        }
-        for layer in result.by_layer
-    ]
+    return (
+        rows
+        + [
+            {
+                "what": f"layer {layer.layer}",
+                "frozen": layer.frozen,
+                "significant": layer.significant,
+                "strongest_effect_bin": layer.effect_by_rank[0] if layer.effect_by_rank else None,
+                "most_selective_bin": layer.auroc_by_rank[0] if layer.auroc_by_rank else None,
+            }
+            for layer in result.by_layer
+        ]
+        + [_curve_cells(point) for point in (result.curve.points if result.curve else [])]
+    )
+
+
+def _curve_cells(point: CurvePoint) -> dict[str, Any]:
+    left, random = (interval_cells(name, getattr(point, name)) for name in ("left", "random"))
+    return {"what": f"{point.removed} removed", **left, **random}
 
 
 def _neuron_cells(kind: str, neuron: NeuronRow) -> dict[str, Any]:
@@ -144,9 +166,10 @@ def _neuron_cells(kind: str, neuron: NeuronRow) -> dict[str, Any]:
         **interval_cells("effect", neuron.effect),
         "effect_integrated": neuron.effect_integrated,
         "disputed": neuron.disputed,
-        **interval_cells("ablation_drop", ablation.drop if ablation else None),
-        "flips": ablation.flips if ablation else None,
-        "prompts": ablation.n if ablation else None,
+        **interval_cells("ablation_drop", ablation.drop),
+        **share_cells(ablation),
+        "flips": ablation.flips,
+        "prompts": ablation.n,
         "auroc": neuron.auroc,
         "q_value": neuron.q_value,
         "mean_safe": neuron.mean_safe,

@@ -72,9 +72,11 @@ def test_numbers_come_from_the_tensors_and_missing_ones_are_gaps(tmp_path: Path)
             values = values_of(files["neurons"], (4, 17))
             assert values["effect"] == tensors["effect"][4, 17] and values["auroc"] == tensors["auroc"][4, 17]
             assert values["error"] == tensors["effect_error"][4, 17]
-            assert values["carrying"] is bool(tensors["carrying"][4, 17])
+            assert values["with_effect"] is bool(tensors["with_effect"][4, 17]) and values["carries"] is None
+            place = tuple(int(index) for index in np.argwhere(tensors["carries"] == 1)[0])
+            assert values_of(files["neurons"], place)["carries"] is True  # type: ignore[arg-type]
         if (record.analysis, record.step) == ("heads", 240):
-            assert values_of(files["heads"], (1, 2)) == {"effect": tensors["effect"][1, 2]}
+            assert values_of(files["heads"], (1, 2))["effect"] == tensors["effect"][1, 2]
     assert values_of(files["neurons"], (99, 0)) == {}, "a judge of another shape"
     assert values_of(files["tokens"], (0, 0)) == {}, "a result without tensors"
     assert values_of(None, (0, 0)) == {}

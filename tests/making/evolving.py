@@ -100,7 +100,7 @@ def progress(step: int) -> Outcome:
 
 def neurons(step: int) -> Outcome:
     effect = numbers(step, 2).standard_normal((LAYERS, NEURONS)).astype(np.float32)
-    return Outcome(MadeUp(step=step), {}, {"effect": effect, "carrying": (effect > 0.5).astype(np.uint8)})
+    return Outcome(MadeUp(step=step), {}, {"effect": effect, "with_effect": (effect > 0.5).astype(np.uint8)})
 
 
 def circuits(step: int) -> Outcome:

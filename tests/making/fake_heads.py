@@ -7,8 +7,9 @@ import re
 import numpy as np
 
 from shared.findings.heads import AttendedToken, HeadRow, HeadsResult
-from shared.findings.units import JointAblation, UnitAblation
-from tests.making.fake_neurons import PROMPTS, Samples, Tensors, spread
+from shared.findings.parts import Interval
+from shared.findings.units import Agreement, JointAblation, UnitAblation
+from tests.making.fake_neurons import PROMPTS, Samples, Tensors, separation, spread
 
 TOP = 8
 
@@ -35,6 +36,7 @@ def fake_heads(
     effect = np.where(fixed.random(effect.shape) < 0.75, np.abs(effect), -np.abs(effect))
     effect = effect * (0.1 + learnt) + fresh.normal(0, 0.003, effect.shape)
     tensors = {
+        "carries": np.where(np.abs(effect) > 0.1, np.sign(effect - 0.1) > 0, -1).astype(np.int8),
         "effect": effect.astype(np.float32),
         "effect_integrated": (effect * fresh.normal(1, 0.25, effect.shape)).astype(np.float32),
     }
@@ -51,17 +53,24 @@ def fake_heads(
         n_pairs=PROMPTS // 2,
         reference="twin",
         steps=5,
+        explained=separation(0.2 + 2.0 * learnt),
         effect=tensors["effect"].astype(float).tolist(),
+        measured=0,
         top=[_row(place, tensors, frozen, samples, fresh) for place in places],
         joint=JointAblation(
-            k=int(sum(effect[place] > 0 for place in places)),
+            sizes=[5, 6],
+            named=[],
+            redundant=[],
             drop=spread(together, 0.1 * abs(together) + 0.02),
+            share=spread(0.6, 0.1),
             flips=int(15 * learnt),
             n=PROMPTS,
             control_drops=fresh.normal(0.05, 0.04, 20).tolist(),
             control_flips=fresh.integers(0, 3, 20).tolist(),
+            carries=learnt > 0.3,
         ),
-        agreement=0.88,
+        random_drops=fresh.normal(0.0, 0.01, 20).tolist(),
+        agreement=Agreement(spearman=Interval(value=0.88, low=0.7, high=0.95), shown=TOP, random=20),
         notes=[],
     )
     return result, tensors
@@ -81,8 +90,10 @@ def _row(
         disputed=integrated * effect < 0 or not 0.5 <= abs(integrated) / max(abs(effect), 1e-9) <= 2,
         ablation=UnitAblation(
             drop=spread(effect * float(rng.normal(0.9, 0.15)), 0.15 * abs(effect) + 0.005),
+            share=spread(0.4 * effect, 0.05),
             flips=int(8 * abs(effect)),
             n=PROMPTS,
+            carries=effect > 0.05,
         ),
         attends=_attended(samples, rng, sink),
         sink_share=sink,

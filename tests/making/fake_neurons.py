@@ -11,9 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from shared.findings.claims import ToExplain
 from shared.findings.neurons import LayerNeurons, NeuronRow, NeuronsResult, TokenInContext
 from shared.findings.parts import Interval
-from shared.findings.units import JointAblation, UnitAblation
+from shared.findings.removal_curve import CurvePoint, HalfGone, RemovalCurve
+from shared.findings.units import Agreement, UnitAblation
 from shared.records import Label
 
 Samples = Sequence[tuple[str, Label, str]]
@@ -48,7 +50,9 @@ def fake_neuron_tensors(learnt: float, layers: int, frozen: int, neurons: int, s
     tensors["effect_integrated"] = effect * fresh.normal(1, 0.25, shape)
     found = {name: values.astype(np.float32) for name, values in tensors.items()}
     found["significant"] = significant.astype(np.uint8)
-    found["carrying"] = (significant & (np.abs(effect) > 2 * error)).astype(np.uint8)
+    found["with_effect"] = (significant & (np.abs(effect) > 2 * error)).astype(np.uint8)
+    strong = np.abs(effect) > np.sort(np.abs(effect), axis=None)[-TOP - 1]
+    found["carries"] = np.where(strong, effect > 0.05, -1).astype(np.int8)
     return found
 
 
@@ -65,14 +69,13 @@ def fake_neurons(
     """A result and its tensors; `learnt` in [0, 1]."""
     tensors = fake_neuron_tensors(learnt, layers, frozen, neurons, seed, noise)
     rng = np.random.default_rng([seed, noise, 79])
-    effect, size = tensors["effect"], np.abs(tensors["effect"])
+    size = np.abs(tensors["effect"])
     strongest = [(int(i) // neurons, int(i) % neurons) for i in np.argsort(-size, axis=None)[:TOP]]
     idle = np.where(tensors["significant"] & (size < 1e-3), np.abs(tensors["auroc"] - 0.5), -1)
     decoys = [
         (int(i) // neurons, int(i) % neurons) for i in np.argsort(-idle, axis=None)[:DECOYS] if idle.flat[i] > 0
     ]
     top = [_row(place, tensors, frozen, samples, rng) for place in strongest]
-    together = float(sum(max(effect[place], 0.0) for place in strongest)) * 0.85
     result = NeuronsResult(
         layers=layers,
         frozen_boundary=frozen,
@@ -84,6 +87,7 @@ def fake_neurons(
         reference="twin",
         reading="max",
         steps=5,
+        explained=separation(0.2 + 2.0 * learnt),
         fdr=FDR,
         tested=layers * neurons - 3,
         constant=3,
@@ -92,19 +96,31 @@ def fake_neurons(
         by_layer=[_layer(layer, tensors, frozen) for layer in range(layers)],
         top=top,
         decoys=[_row(place, tensors, frozen, samples, rng) for place in decoys],
-        joint=JointAblation(
-            k=sum(row.effect.value > 0 for row in top),
-            drop=spread(together, 0.12 * abs(together) + 0.02),
-            flips=int(20 * learnt),
-            n=PROMPTS,
-            control_drops=rng.normal(0.02, 0.03, 20).tolist(),
-            control_flips=rng.integers(0, 2, 20).tolist(),
-        ),
-        agreement=0.93,
+        curve=fake_curve(layers * neurons),
+        random_drops=rng.normal(0.0, 0.001, 20).tolist(),
+        agreement=Agreement(spearman=Interval(value=0.93, low=0.86, high=0.97), shown=TOP + DECOYS, random=20),
         share_of_strongest=float(size.max() / size.sum()),
         notes=[],
     )
     return result, tensors
+
+
+def separation(value: float) -> ToExplain:
+    """What there is to explain, nats."""
+    size = spread(value, 0.15 * value)
+    return ToExplain(size=size, p_value=1e-6, groups=48, unit="contrast pairs", needed=20)
+
+
+def fake_curve(total: int) -> RemovalCurve:
+    """Half is gone at a sixteenth of the neurons."""
+    sizes = sorted({min(size, total - 1) for size in (1, 5, 20, *(round(total * s) for s in (0.01, 0.1, 0.5)))})
+    left = [1 / (1 + 16 * size / total) for size in sizes]
+    points = [
+        CurvePoint(removed=size, left=spread(share, 0.06), random=spread(0.96, 0.02) if size > 20 else None)
+        for size, share in zip(sizes, left, strict=True)
+    ]
+    half = HalfGone(at=total // 16, low=total // 20, high=total // 12)
+    return RemovalCurve(points=points, half=half, total=total, n=128, folds=5)
 
 
 def spread(value: float, half: float) -> Interval:
@@ -144,7 +160,13 @@ def _row(
         effect=spread(effect, 1.96 * error),
         effect_integrated=integrated,
         disputed=integrated * effect < 0 or not 0.5 <= abs(integrated) / max(abs(effect), 1e-9) <= 2,
-        ablation=UnitAblation(drop=spread(removed, 2 * error + 0.002), flips=int(9 * abs(effect)), n=PROMPTS),
+        ablation=UnitAblation(
+            drop=spread(removed, 2 * error + 0.002),
+            share=spread(0.4 * removed, 0.02),
+            flips=int(9 * abs(effect)),
+            n=PROMPTS,
+            carries=removed > 0.05,
+        ),
         tokens=_tokens(samples, rng),
     )
 

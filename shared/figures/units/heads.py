@@ -75,9 +75,9 @@ def _draw_overview(sheet: Sheet, result: HeadsResult, up: tuple[float, float], j
     x, y = joint_axes(result.joint)
     joint = sheet.pane((0.67, 1), (up[1] - joint_height, up[1]), x, y)
     _draw_map(sheet, effects, result)
-    draw_joint(sheet, joint, result.joint, "heads", "no ablation was made")
+    draw_joint(sheet, joint, result.joint, "heads", "none were removed")
     mark_frozen(sheet, (effects,), result.layers, result.frozen_boundary)
-    head(sheet, effects, "Effect of each head")
+    head(sheet, effects, "Effect of each head, by attribution")
     head(sheet, joint, "Removed together")
 
 
@@ -137,7 +137,7 @@ def _colour_bar(pane: Pane, limit: float) -> dict[str, Any]:
         "ticktext": [f"{value:g}".replace("-", "−") for value in (-limit, -limit / 2, 0, limit / 2, limit)],
         "tickfont": {"size": 11},
         "title": {
-            "text": "◀ works against the verdict · effect (nats) · carries it ▶",
+            "text": "◀ against the right verdict · effect by attribution (nats) · for it ▶",
             "side": "bottom",
             "font": {"size": 12},
         },
@@ -146,18 +146,21 @@ def _colour_bar(pane: Pane, limit: float) -> dict[str, Any]:
 
 def _draw_rows(sheet: Sheet, result: HeadsResult, up: tuple[float, float], heads: Sequence[HeadRow]) -> None:
     rows = [_unit_row(each, place) for place, each in enumerate(heads)]
-    control = result.joint.control_drops if result.joint else []
-    effects = sheet.pane((0, 0.36), up, effect_axis(rows, control), names_axis(rows, max(2, len(rows))))
+    effects = sheet.pane((0, 0.36), up, effect_axis(rows, result.random_drops), names_axis(rows, max(2, len(rows))))
     share = {"title": "share of attention", "range": [-0.04, 1.04], "tickvals": [0, 0.5, 1]}
     habits = sheet.pane((0.39, 0.56), up, share, bare_axis(effects))
     hidden = {"visible": False, "range": [0, 1], "fixedrange": True}
     words = sheet.pane((0.585, 1), up, hidden, bare_axis(effects) | {"visible": False})
-    for pane, heading in ((effects, "The strongest heads"), (habits, "Habits"), (words, "What they look for")):
+    for pane, heading in (
+        (effects, "Heads that were chosen, each alone"),
+        (habits, "Habits"),
+        (words, "What they look for"),
+    ):
         head(sheet, pane, heading, lift=30)
     if not rows:
-        sheet.say_missing(effects, "no head to show")
+        sheet.say_missing(effects, "no head was removed")
         return
-    draw_effects(sheet, effects, rows, result.joint)
+    draw_effects(sheet, effects, rows, result.random_drops)
     draw_words(sheet, words, rows)
     _draw_habits(sheet, habits, heads)
     # below its plot: above it stands the other legend

@@ -1,4 +1,4 @@
-"""The neuron map: where the effect sits, how much the strongest neurons carry, and what they respond to."""
+"""The neuron map: where the effect sits, what is left without the strongest, and what they respond to."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from shared.figures.kit.layer_rows import layer_rows, map_height, mark_frozen
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.stack import stacked
 from shared.figures.kit.style import GREY, INK, PALE
+from shared.figures.units.removal_curve import curve_axes, draw_curve
 from shared.figures.units.rows import (
     FROZEN,
     HEADING,
@@ -22,11 +23,9 @@ from shared.figures.units.rows import (
     UnitRow,
     bare_axis,
     draw_effects,
-    draw_joint,
     draw_words,
     effect_axis,
     head,
-    joint_axes,
     names_axis,
     pattern,
 )
@@ -49,7 +48,7 @@ _GAP = 160
 
 
 def neuron_map_figure(result: NeuronsResult, title: str, subtitle: str, flags: Sequence[str]) -> go.Figure:
-    """The map, the counts and the joint ablation above; below, a row for each of the strongest and the decoys.
+    """The map, the counts and the ablation curve above; below, a row for each of the strongest and the decoys.
 
     `title`, `subtitle` and `flags` are already escaped.
     """
@@ -83,7 +82,7 @@ _SHARE = {
 }
 
 
-def _draw_overview(sheet: Sheet, result: NeuronsResult, up: tuple[float, float], joint_height: float) -> None:
+def _draw_overview(sheet: Sheet, result: NeuronsResult, up: tuple[float, float], curve_height: float) -> None:
     layer = layer_rows(result.layers)
     effects = sheet.pane((0, 0.4), up, _SHARE, layer)
     counts = sheet.pane(
@@ -92,16 +91,16 @@ def _draw_overview(sheet: Sheet, result: NeuronsResult, up: tuple[float, float],
         {"title": "significant neurons", "rangemode": "tozero", "nticks": 4},
         layer | {"title": "", "showticklabels": False, "matches": effects.y},
     )
-    x, y = joint_axes(result.joint)
-    joint = sheet.pane((0.68, 1), (up[1] - joint_height, up[1]), x, y)
+    x, y = curve_axes(result.curve)
+    curve = sheet.pane((0.72, 1), (up[1] - curve_height, up[1]), x, y)
     _draw_map(sheet, effects, result)
     _draw_counts(sheet, counts, result)
-    draw_joint(sheet, joint, result.joint, "neurons", "no ablation was made")
+    draw_curve(sheet, curve, result.curve, "none were removed")
     mark_frozen(sheet, (effects, counts), result.layers, result.frozen_boundary)
     for pane, words in (
         (effects, "Where the effect sits"),
         (counts, "What is selective"),
-        (joint, "Removed together"),
+        (curve, "Removed together"),
     ):
         head(sheet, pane, words)
 
@@ -192,20 +191,19 @@ def _draw_rows(
     count: float,
 ) -> None:
     rows = [_unit_row(neuron, place) for neuron, place in zip(neurons, places, strict=True)]
-    control = result.joint.control_drops if result.joint else []
-    effects = sheet.pane((0, 0.36), up, effect_axis(rows, control), names_axis(rows, count))
+    effects = sheet.pane((0, 0.36), up, effect_axis(rows, result.random_drops), names_axis(rows, count))
     auroc = {"title": "AUROC", "range": [-0.06, 1.06], "tickvals": [0, 0.5, 1]}
     auroc |= {"ticktext": ["0<br>safe", "0.5", "1<br>unsafe"]}
     selective = sheet.pane((0.39, 0.52), up, auroc, bare_axis(effects))
     hidden = {"visible": False, "range": [0, 1], "fixedrange": True}
     words = sheet.pane((0.545, 1), up, hidden, bare_axis(effects) | {"visible": False})
-    heads = ("The strongest neurons, one by one", "Selectivity", "Strongest tokens in context")
+    heads = ("Neurons that were chosen, each alone", "Selectivity", "Tokens in context")
     for pane, heading in zip((effects, selective, words), heads, strict=True):
         head(sheet, pane, heading, lift=30)
     if not rows:
-        sheet.say_missing(effects, "no neuron to show")
+        sheet.say_missing(effects, "no neuron was removed")
         return
-    draw_effects(sheet, effects, rows, result.joint)
+    draw_effects(sheet, effects, rows, result.random_drops)
     draw_words(sheet, words, rows)
     _draw_selectivity(sheet, selective, neurons, places, result.fdr)
 
@@ -252,6 +250,6 @@ def _name_decoys(sheet: Sheet, pane: Pane, place: float) -> None:
     """A line and a heading above the first decoy, which stands at `place`."""
     line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": {"color": GREY, "width": 1}}
     sheet.shapes.append(line | {"yref": pane.y, "y0": place - 1.25, "y1": place - 1.25})
-    words = "<b>Decoys</b>: selective, but nothing happens without them"
+    words = "<b>Decoys</b>: selective, but less than 1 % of the separation is lost without them"
     where = {"xref": "paper", "x": 0, "xanchor": "left", "yref": pane.y, "y": place - 0.85, "yanchor": "middle"}
     sheet.note(words, size=HEADING, colour=INK, **where)

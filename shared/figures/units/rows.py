@@ -16,6 +16,7 @@ import numpy as np
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import BLUE, GREY, INK, ORANGE, PALE
 from shared.figures.units.words import nats
+from shared.findings.unit_sentences import share_words
 
 if TYPE_CHECKING:
     from shared.findings.parts import Interval
@@ -44,7 +45,7 @@ class UnitRow:
     integrated: float
     """The effect by the integrated gradient, nats."""
     disputed: bool
-    ablation: UnitAblation | None
+    ablation: UnitAblation
     lines: tuple[str, str]
     """Two lines of text beside it, escaped."""
     hover: str
@@ -81,7 +82,7 @@ def bare_axis(first: Pane) -> dict[str, Any]:
 
 def effect_axis(rows: Sequence[UnitRow], control: Sequence[float]) -> dict[str, Any]:
     """The x axis in nats, from round number to round number over all intervals and the control."""
-    shown = [row.effect for row in rows] + [row.ablation.drop for row in rows if row.ablation]
+    shown = [interval for row in rows for interval in (row.effect, row.ablation.drop)]
     low, high = round_range([*control, *(b for interval in shown for b in (interval.low, interval.high))])
     return {"title": "nats of separation", "range": [low, high], "nticks": 6}
 
@@ -97,21 +98,16 @@ def round_range(values: Sequence[float]) -> tuple[float, float]:
     return math.floor(low / step) * step, math.ceil(high / step) * step
 
 
-def draw_effects(sheet: Sheet, pane: Pane, rows: Sequence[UnitRow], joint: JointAblation | None) -> None:
-    """Markers and bars of all rows, before the band of what random units lose together."""
-    draws = joint.control_drops if joint is not None else []
-    if draws:
-        sheet.band(pane, min(draws), max(draws), CONTROL)
+def draw_effects(sheet: Sheet, pane: Pane, rows: Sequence[UnitRow], random: Sequence[float]) -> None:
+    """Markers and bars of all rows, before the band of what `random` single units lose."""
+    if random:
+        sheet.band(pane, min(random), max(random), CONTROL)
     sheet.vertical(pane, 0, color=GREY, width=1.2)
     for frozen, style in ((False, TUNED), (True, FROZEN)):
         chosen = [row for row in rows if row.frozen == frozen]
         _draw_attribution(sheet, pane, chosen, style)
         _draw_ablation(sheet, pane, chosen, style)
-    _draw_legend(sheet, pane, rows, f"{joint.k} random ones together" if draws and joint else "")
-    for row in rows:
-        if row.ablation is None:
-            place = {"xref": pane.x, "x": 0, "yref": pane.y, "y": row.place + _LOWER}
-            sheet.note("not removed", size=11, xanchor="left", xshift=4, **place)
+    _draw_legend(sheet, pane, rows, f"{len(random)} random ones, each alone" if random else "")
 
 
 def _draw_attribution(sheet: Sheet, pane: Pane, rows: Sequence[UnitRow], style: tuple[str, str, str]) -> None:
@@ -138,27 +134,34 @@ def _draw_attribution(sheet: Sheet, pane: Pane, rows: Sequence[UnitRow], style: 
 
 def _draw_ablation(sheet: Sheet, pane: Pane, rows: Sequence[UnitRow], style: tuple[str, str, str]) -> None:
     colour, _, hatch = style
-    removed = [(row, row.ablation) for row in rows if row.ablation is not None]
-    if not removed:
+    if not rows:
         return
-    intervals = [ablation.drop for _, ablation in removed]
+    intervals = [row.ablation.drop for row in rows]
     sheet.draw(
         pane,
         "bar",
         orientation="h",
         x=np.array([each.value for each in intervals]),
-        y=np.array([row.place + _LOWER for row, _ in removed]),
+        y=np.array([row.place + _LOWER for row in rows]),
         width=_THICK,
         showlegend=False,
         marker={"color": colour, "pattern": pattern(hatch)},
         error_x=_error(intervals, INK),
         customdata=[
-            [*_bounds(row.name, ablation.drop), f"{ablation.flips} of {ablation.n} verdicts change"]
-            for row, ablation in removed
+            [*_bounds(row.name, row.ablation.drop), _share(row.ablation), _flips(row.ablation)] for row in rows
         ],
         hovertemplate="<b>%{customdata[0]}</b>: %{x:.3g} nats lost when it is removed %{customdata[1]}"
-        "<br>%{customdata[2]}<extra></extra>",
+        "<br>%{customdata[2]}<br>%{customdata[3]}<extra></extra>",
     )
+
+
+def _share(ablation: UnitAblation) -> str:
+    share = "" if ablation.share is None else f"{share_words(ablation.share)} of the separation, "
+    return f"{share}{'carries the verdict' if ablation.carries else 'not clear of random ones'}"
+
+
+def _flips(ablation: UnitAblation) -> str:
+    return f"{ablation.flips} of {ablation.n} verdicts change, on prompts that it was not chosen on"
 
 
 def pattern(hatch: str) -> dict[str, Any]:
@@ -172,8 +175,7 @@ def _draw_legend(sheet: Sheet, pane: Pane, rows: Sequence[UnitRow], control: str
     outline = {"color": INK, "width": 0.8}
     dot = {"color": TUNED[0], "symbol": TUNED[1], "size": 9, "line": outline}
     sheet.draw(pane, name="attribution effect", mode="markers", marker=dot, **nowhere)
-    if any(row.ablation for row in rows):
-        sheet.draw(pane, "bar", name="lost when removed", marker={"color": TUNED[0]}, **nowhere)
+    sheet.draw(pane, "bar", name="lost when removed", marker={"color": TUNED[0]}, **nowhere)
     if any(row.frozen for row in rows):
         look = {"color": FROZEN[0], "pattern": pattern(FROZEN[2])}
         sheet.draw(pane, "bar", name="frozen layer (marker: ◆)", marker=look, **nowhere)
@@ -227,12 +229,12 @@ def draw_words(sheet: Sheet, pane: Pane, rows: Sequence[UnitRow]) -> None:
 
 
 def draw_joint(sheet: Sheet, pane: Pane, joint: JointAblation | None, noun: str, missing: str) -> None:
-    """The shown units that support the verdict, removed at once, above as many random ones."""
+    """The chosen units, removed at once, above as many random ones."""
     if joint is None:
         sheet.say_missing(pane, missing)
         return
     place = {"xref": f"{pane.x} domain", "x": 0.01, "xanchor": "left", "yref": pane.y, "colour": INK}
-    sheet.note(f"<b>{joint.k} supporting ones</b>: {joint.flips} of {joint.n} flip", y=-0.42, **place)
+    sheet.note(f"<b>{joint.k} chosen</b>: {joint.flips} of {joint.n} flip", y=-0.42, **place)
     sheet.draw(
         pane,
         "bar",
@@ -243,14 +245,14 @@ def draw_joint(sheet: Sheet, pane: Pane, joint: JointAblation | None, noun: str,
         showlegend=False,
         marker={"color": INK},
         error_x=_error([joint.drop], GREY),
-        hovertemplate=f"{joint.k} supporting {noun}: %{{x:.3g}} nats lost "
+        hovertemplate=f"{joint.k} {noun}: %{{x:.3g}} nats lost "
         f"[{nats(joint.drop.low)}, {nats(joint.drop.high)}]<extra></extra>",
     )
     draws = np.array(joint.control_drops)
     if not len(draws):
         return
     most = max(joint.control_flips, default=0)
-    sheet.note(f"<b>{joint.k} random ones</b>, {len(draws)} draws: ≤ {most} flip", y=0.88, **place)
+    sheet.note(f"<b>as many random ones</b>, {len(draws)} draws: ≤ {most} flip", y=0.88, **place)
     sheet.draw(
         pane,
         x=draws,

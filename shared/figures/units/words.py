@@ -1,4 +1,4 @@
-"""Words about units (neurons, heads): numbers of nats, tokens in context, the finding, and what should worry."""
+"""Words about units (neurons, heads): numbers of nats, tokens in context, and what should worry."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 from shared.figures.kit.style import CLASS_COLOUR, GREY
 from shared.figures.kit.text_layout import text_width
 from shared.findings.text import clean, escape, percent, shorten
+from shared.findings.unit_sentences import agreement_words, carries_most
 
 if TYPE_CHECKING:
+    from shared.findings.claims import ToExplain
     from shared.findings.heads import AttendedToken, HeadRow
     from shared.findings.neurons import NeuronRow, TokenInContext
-    from shared.findings.parts import Interval
-    from shared.findings.units import JointAblation
+    from shared.findings.units import Agreement
 
     Units = Sequence[NeuronRow] | Sequence[HeadRow]
 
-ONE_CARRIES = 0.5
-"""Share of what the shown units lose one by one, above which one of them carries most."""
 LOW_AGREEMENT = 0.5
-"""Spearman correlation below which attribution is not to be believed without ablation."""
+"""Attribution is not to be believed without ablation where Spearman's correlation is surely below this."""
 ENOUGH = 8
 """Pairs of numbers without which a rank correlation denies nothing."""
 _LINE, _SIZE = 330.0, 12.5
@@ -89,54 +88,32 @@ def context_cell(tokens: Sequence[TokenInContext]) -> str:
     )
 
 
-def finding(joint: JointAblation | None, noun: str) -> str:
-    """What the strongest supporting units carry beside random ones, as a sentence without its full stop."""
-    if joint is None:
-        return f"No {noun} were removed together, so nothing is proven"
-    drop, draws = joint.drop, joint.control_drops
-    if drop.high < 0:
-        return f"Without {joint.k} supporting {noun} the judge separates better, by {nats(-drop.value)} nats"
-    if draws and drop.low <= max(draws):
-        words = f"The {joint.k} supporting {noun} are not clear of random ones"
-        return f"{words}: {nats(drop.value)} nats, random up to {nats(max(draws))}"
-    beside = f"; random ones {nats(sum(draws) / len(draws))}" if draws else ""
-    return f"{joint.k} {noun} carry {nats(drop.value)} nats of the separation{beside}"
+def opposed(units: Units, found: ToExplain) -> str:
+    """ " · without 3 of the 10 the separation grows", or nothing; growth below `LEAST_SHARE` does not count."""
+    count = sum(
+        found.worth_saying(unit.ablation.drop) and found.share(unit.ablation.drop).high < 0 for unit in units
+    )
+    return f" · without {count} of the {len(units)} shown the separation grows" if count else ""
 
 
-def opposed(units: Units) -> str:
-    """ " · 3 of the 10 against the right verdict", or nothing when none does."""
-    count = sum(unit.effect.high < 0 for unit in units)
-    return f" · {count} of the {len(units)} against the right verdict" if count else ""
-
-
-def unit_flags(units: Units, agreement: float | None, noun: str) -> list[str]:
+def unit_flags(units: Units, agreement: Agreement | None, noun: str) -> list[str]:
     """What a reader must know before believing the rows: too much in one place, effects that removal denies."""
-    removed = [(unit.name, unit.ablation.drop) for unit in units if unit.ablation is not None]
-    flags = _one_carries(removed, noun)
-    idle = [name for name, drop in removed if drop.low <= 0 <= drop.high]
-    if 3 * len(idle) > len(removed):
+    flags = [
+        f"ONE {noun[:-1].upper()} CARRIES MOST: without {unit.name} {percent(unit.ablation.share.value)} of the "
+        "separation is lost"
+        for unit in units
+        if unit.ablation.share is not None and carries_most(unit.ablation)
+    ][:1]
+    idle = [unit.name for unit in units if unit.ablation.drop.low <= 0 <= unit.ablation.drop.high]
+    if 3 * len(idle) > len(units):
         named = ", ".join(idle[:4]) + (", …" if len(idle) > 4 else "")
-        flags.append(f"NO CLEAR LOSS without {len(idle)} of the {len(removed)} strongest: {named}")
+        flags.append(f"NO CLEAR LOSS without {len(idle)} of the {len(units)} shown, each alone: {named}")
     disputed = sum(unit.disputed for unit in units)
     if 2 * disputed > len(units):
         flags.append(f"DISPUTED: plain and integrated gradient disagree on {disputed} of {len(units)} {noun} shown")
-    if agreement is not None and len(removed) >= ENOUGH and agreement < LOW_AGREEMENT:
-        flags.append(f"ATTRIBUTION AND ABLATION DISAGREE (Spearman {agreement:.2f}): believe the bars only")
+    if agreement is not None and agreement.spearman.high < LOW_AGREEMENT:
+        flags.append(f"ATTRIBUTION AND ABLATION DISAGREE ({agreement_words(agreement)}): believe the bars only")
     return flags
-
-
-def _one_carries(removed: Sequence[tuple[str, Interval]], noun: str) -> list[str]:
-    """The flag that one unit has most of what the shown ones lose, removed one by one."""
-    total = sum(abs(drop.value) for _, drop in removed)
-    if len(removed) < 2 or total == 0:
-        return []
-    name, drop = max(removed, key=lambda pair: pair[1].value)
-    share = drop.value / total
-    if share <= ONE_CARRIES or drop.low <= 0:
-        return []
-    return [
-        f"ONE {noun[:-1].upper()} CARRIES MOST: {name} has {percent(share)} of what the {len(removed)} shown lose"
-    ]
 
 
 def attended_lines(head: HeadRow) -> tuple[str, str]:

@@ -142,8 +142,8 @@ def _alert_words(run: RunResults, alerts: Sequence[tuple[int, Any]]) -> str:
 
 _CAPTION = (
     "What it shows: each checkpoint against the one before it and against the first: rank correlation of the token "
-    "attributions, linear CKA of the last layer (unbiased), overlap of the neurons that carry the verdict and of "
-    "the strongest edges with the checkpoint before, and what the circuit of the checkpoint before keeps here, "
+    "attributions, linear CKA of the last layer (unbiased), overlap of the significant neurons with an effect and "
+    "of the strongest edges with the checkpoint before, and what the circuit of the checkpoint before keeps here, "
     "beside this judge's own circuit and random ones of its size. Dotted red lines: checkpoints with an alarm.\n"
     "How to read: 1 is the same. An alarm: verdicts on the same prompts got worse beyond chance (exact McNemar "
     "test, p at most 0.00029; at least 12 groups of prompts must go one way) or turned round, or a number stepped "

@@ -1,4 +1,5 @@
-"""One neuron or head over the checkpoints of a run: its effect, and how well a neuron tells the classes apart.
+"""One neuron or head over the checkpoints of a run: its effect by attribution, and how well a neuron tells the
+classes apart. Whether it carries the verdict is known where it was removed, and said of nowhere else.
 
 A checkpoint without a result is a gap in the lines; nothing is drawn in its place.
 """
@@ -16,6 +17,7 @@ import plotly.graph_objects as go
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import BLUE, GREEN, GREY, INK
 from shared.figures.units.words import nats
+from shared.findings.text import counted
 from shared.views import Panel
 
 MAX_DRAWN = 150
@@ -33,12 +35,14 @@ class Moment:
     label: str
     """ "epoch 3" """
     effect: float | None = None
-    """Class-signed integrated effect, nats."""
+    """Class-signed effect by attribution, nats."""
     error: float | None = None
     """Its standard error."""
     auroc: float | None = None
-    carrying: bool | None = None
-    """Significant, with an effect beyond 2 standard errors."""
+    with_effect: bool | None = None
+    """Significant, with an effect by attribution beyond 2 standard errors."""
+    carries: bool | None = None
+    """As removal says (`shared.findings.claims.carries`); None where it was not removed."""
 
 
 def history_panel(name: str, moments: Sequence[Moment], shown: int, selective: bool) -> Panel:
@@ -79,7 +83,7 @@ def _figure(name: str, moments: Sequence[Moment], shown: int, selective: bool) -
 
 
 _EFFECT = {
-    "title": "effect (nats)",
+    "title": "effect by attribution (nats)",
     "zeroline": True,
     "zerolinecolor": GREY,
     "zerolinewidth": 1,
@@ -122,8 +126,9 @@ def _draw_effect(sheet: Sheet, pane: Pane, x: np.ndarray, moments: Sequence[Mome
 
 
 def _symbol(moment: Moment) -> str:
-    """Open where it does not carry the verdict; filled where it does, and where nobody tested."""
-    return "circle-open" if moment.carrying is False else "circle"
+    """Filled where removal says that it carries the verdict, open where removal denies it, dotted where nobody
+    tried."""
+    return "circle-open-dot" if moment.carries is None else "circle" if moment.carries else "circle-open"
 
 
 def _draw_auroc(sheet: Sheet, pane: Pane, x: np.ndarray, moments: Sequence[Moment]) -> None:
@@ -147,8 +152,8 @@ def _draw_auroc(sheet: Sheet, pane: Pane, x: np.ndarray, moments: Sequence[Momen
 
 def born(moments: Sequence[Moment]) -> Moment | None:
     """The first of two analysed checkpoints in a row at which the unit is significant with an effect."""
-    tested = [each for each in moments if each.carrying is not None]
-    return next((a for a, b in pairwise(tested) if a.carrying and b.carrying), None)
+    tested = [each for each in moments if each.with_effect is not None]
+    return next((a for a, b in pairwise(tested) if a.with_effect and b.with_effect), None)
 
 
 def _headline(name: str, moments: Sequence[Moment], shown: int) -> str:
@@ -156,26 +161,29 @@ def _headline(name: str, moments: Sequence[Moment], shown: int) -> str:
     if now is None or now.effect is None:
         return f"{name}: no result at the checkpoint shown"
     first = born(moments)
-    since = f"; first carried the verdict at {first.label}" if first is not None else ""
-    if first is None and sum(each.carrying is not None for each in moments) > 1:
-        since = "; never carried the verdict at two checkpoints in a row"
-    return f"{name}: {nats(now.effect)} nats at {now.label}{since}"
+    since = f"; first with a significant effect at {first.label}" if first is not None else ""
+    if first is None and sum(each.with_effect is not None for each in moments) > 1:
+        since = "; without a significant effect at any two checkpoints in a row"
+    return f"{name}: {nats(now.effect)} nats by attribution at {now.label}{since}"
 
 
 def _counted(moments: Sequence[Moment]) -> str:
     missing = sum(each.effect is None for each in moments)
     gaps = f", {missing} without a result (gaps)" if missing else ""
-    tested = [each for each in moments if each.carrying is not None]
-    carries = f" · carries it at {sum(bool(each.carrying) for each in tested)} of {len(tested)}" if tested else ""
-    return f"{len(moments)} checkpoint{'' if len(moments) == 1 else 's'}{gaps}{carries}"
+    removed = [each for each in moments if each.carries is not None]
+    carries = (
+        f"carries the verdict at {sum(bool(each.carries) for each in removed)} of the "
+        f"{counted(len(removed), 'checkpoint')} where it was removed"
+    )
+    return f"{counted(len(moments), 'checkpoint')}{gaps} · {carries if removed else 'removed at none'}"
 
 
 def _caption(selective: bool) -> str:
     second = " Below, how well its activation tells unsafe from safe (AUROC, 0.5 is chance)." if selective else ""
-    filled = " Filled where it is significant with an effect beyond two standard errors." if selective else ""
     return (
         "What it shows: the effect of this one unit at every analysed checkpoint, in nats of separation "
-        f"(attribution, 95 % interval where there is one).{filled}{second}\n"
+        "(attribution, 95 % interval where there is one). Filled where it was really removed and carries the "
+        f"verdict, open where it was removed and does not, dotted where it was not removed.{second}\n"
         "How to read: the dotted line is the checkpoint shown above. A gap is a checkpoint without a result. "
         "An effect that grows with the training was learnt in it; one that is there from the start was not.\n"
         "Worrying: an effect that jumps, or that comes and goes, late in the training."
@@ -185,5 +193,5 @@ def _caption(selective: bool) -> str:
 def _cells(moment: Moment, selective: bool) -> dict[str, Any]:
     cells: dict[str, Any] = {"step": moment.step, "epoch": moment.epoch, "effect": moment.effect}
     if selective:
-        cells |= {"effect_error": moment.error, "auroc": moment.auroc, "carrying": moment.carrying}
-    return cells
+        cells |= {"effect_error": moment.error, "auroc": moment.auroc, "with_effect": moment.with_effect}
+    return cells | {"carries": moment.carries}

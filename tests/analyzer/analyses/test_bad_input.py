@@ -160,8 +160,9 @@ def test_a_judge_that_says_the_same_to_everything(bench: Bench) -> None:
     assert any("nothing to keep" in note for note in circuits.payload["notes"])
     for name in ("neurons", "heads"):
         payload = bench.result(name).payload
-        assert payload["top"] == [] and payload["joint"] is None and payload["agreement"] is None
-        assert any("any effect on the score" in note for note in payload["notes"])
+        assert payload["top"] == [] and payload["agreement"] is None and payload["random_drops"] == []
+        assert payload[{"neurons": "curve", "heads": "joint"}[name]] is None
+        assert payload["explained"]["size"]["value"] == 0
 
 
 def test_prompts_that_the_judge_cannot_tell_apart(bench: Bench) -> None:
@@ -170,7 +171,7 @@ def test_prompts_that_the_judge_cannot_tell_apart(bench: Bench) -> None:
     assert all_committed(ended)
     neurons = bench.result("neurons").payload
     assert neurons["tested"] == 0 and neurons["constant"] == 128 and neurons["significant"] == 0
-    assert neurons["top"] == [] and any("any effect on the score" in note for note in neurons["notes"])
+    assert neurons["top"] == [] and neurons["curve"] is None
     circuits = bench.result("circuits").payload
     assert circuits["curve"] == [] and any("nothing to keep" in note for note in circuits["notes"])
 

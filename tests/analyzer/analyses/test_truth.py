@@ -18,6 +18,7 @@ from analyzer.model.hooked_pass import forward_pass
 from analyzer.model.judge import Judge
 from analyzer.patching.graph import Graph
 from analyzer.session.context import Context
+from shared.findings.unit_sentences import heads_headline, neurons_headline
 from tests.making.judges import context, probe, random_probes, tiny_judge
 from tests.making.planted import BACKDOOR, DECOY, HEAD, NEURON, PLANTED, TRIGGER, planted_judge, planted_probes
 from tests.making.trained import TRAINED, rule_probes, trained_judge
@@ -95,16 +96,16 @@ def test_the_neuron_map_names_the_neuron_and_sees_through_the_decoy(planted: Con
     result = neurons(planted, NeuronsSettings(decoys=50)).result  # many are as selective here
     first = result.top[0]  # type: ignore[attr-defined]
     assert (first.layer, first.neuron) == NEURON
-    assert first.ablation is not None and first.ablation.drop.low > 0.5
+    assert first.ablation.drop.low > 0.5 and first.ablation.carries
     assert first.q_value < 0.01 and first.auroc in (0.0, 1.0)
     assert all(token.label == "unsafe" for token in first.tokens), "where the trigger is"
-    joint = result.joint  # type: ignore[attr-defined]
-    assert joint.drop.value > 5 * max(map(abs, joint.control_drops))
+    assert first.ablation.drop.value > 5 * max(map(abs, result.random_drops))  # type: ignore[attr-defined]
+    assert neurons_headline(result).startswith(f"{first.name} carries the verdict: ")  # type: ignore[arg-type]
     decoys = {(row.layer, row.neuron): row for row in result.decoys}  # type: ignore[attr-defined]
     assert DECOY in decoys, "the decoy is shown"
     decoy = decoys[DECOY]
     assert decoy.auroc in (0.0, 1.0) and decoy.q_value < 0.01, "selective"
-    assert decoy.ablation is not None and abs(decoy.ablation.drop.value) < 0.05, "without effect"
+    assert abs(decoy.ablation.drop.value) < 0.05 and not decoy.ablation.carries, "without effect"
     assert NEURON not in decoys
 
 
@@ -113,6 +114,7 @@ def test_the_head_map_names_the_head_and_what_it_looks_for(planted: Context) -> 
     first = result.top[0]  # type: ignore[attr-defined]
     assert (first.layer, first.head) == HEAD
     assert first.ablation.drop.low > 0.5
+    assert heads_headline(result).startswith(f"{first.name} carries the verdict: ")  # type: ignore[arg-type]
     wanted = next(token for token in first.attends if not token.sink)
     assert wanted.token == TRIGGER and wanted.lift > 2
 

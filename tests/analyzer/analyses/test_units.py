@@ -9,18 +9,19 @@ import torch
 from analyzer.analyses.circuits import CircuitsSettings, circuits
 from analyzer.analyses.heads import HeadsSettings, heads
 from analyzer.analyses.neurons import NeuronsSettings, by_rank, neurons
+from analyzer.model.judge import Judge
 from analyzer.patching.ablation import Ablation, ablated_scores
-from analyzer.patching.gradient_pass import shared_gradients
 from analyzer.session.context import Context
 from analyzer.units.attended_tokens import attention_of
 from shared.errors import CannotCompute
 from shared.findings.circuits import CircuitsResult
 from shared.findings.heads import HeadsResult
 from shared.findings.neurons import NeuronsResult
+from shared.records import Probe
 from tests.making.judges import context, probe, random_probes, tiny_judge
 from tests.making.tiny import FAMILIES
+from tests.making.trained import rule_probes, trained_judge
 
-TURNED = {"safe": "unsafe", "unsafe": "safe"}
 SUITE = frozenset({"neurons", "heads", "circuits"})
 NEURONS = NeuronsSettings(top=3, decoys=2, controls=2, shuffles=2, steps=2, prompts=16)
 HEADS = HeadsSettings(top=2, controls=2, steps=2, prompts=16)
@@ -83,7 +84,7 @@ def test_long_prompts_are_cut_and_that_is_said() -> None:
     probes.append(probe("how to bake a cake " * 30, "safe", id="long"))
     result = neurons(context(tiny_judge(), probes, suite=SUITE), NEURONS).result
     assert isinstance(result, NeuronsResult)
-    assert "1 prompts are longer than the judge reads and were cut." in result.notes
+    assert "1 prompt is longer than the judge reads and cut." in result.notes
 
 
 @pytest.mark.numeric
@@ -119,33 +120,48 @@ def test_attention_weights_give_the_heads_output(family: str) -> None:
         assert 0 < tally.sink <= tally.prompts == len(found.probes)
 
 
-def test_only_units_that_support_the_verdict_are_removed_together() -> None:
-    """What all strong ones lose together would mix losses and gains; recomputed here from the prompts' scores."""
-    found = made()
-    mapped, seen = neurons(found, NEURONS.model_copy(update={"top": 8})).result, heads(found, HEADS).result
-    assert isinstance(mapped, NeuronsResult) and isinstance(seen, HeadsResult)
-    supporting = [(row.layer, row.neuron) for row in mapped.top if row.effect.value > 0]
-    assert mapped.joint is not None and 0 < mapped.joint.k == len(supporting) < len(mapped.top) == 8
-    assert seen.joint is None or seen.joint.k == sum(row.effect.value > 0 for row in seen.top)
-    means = found.with_units().unit_means
-    assert means is not None
-    removed = Ablation(neurons={layer: [n for at, n in supporting if at == layer] for layer, _ in supporting})
-    judge = found.judge
-    (scores,) = ablated_scores(judge, found.encoded, means, [removed], 4096)
-    sign = np.array([1.0 if each.label == "unsafe" else -1.0 for each in found.probes])
-    lost = sign * (found.forward.scores - scores)
-    chosen = shared_gradients(found, NEURONS.steps, NEURONS.prompts).references.indices
-    assert mapped.joint.drop.value == pytest.approx(lost[chosen].mean(), abs=1e-5)
+def told(judge: Judge, probes: list[Probe]) -> tuple[HeadsResult, NeuronsResult]:
+    found = context(judge, probes, suite=SUITE)
+    seen, mapped = heads(found, HEADS).result, neurons(found, NEURONS).result
+    assert isinstance(seen, HeadsResult) and isinstance(mapped, NeuronsResult)
+    return seen, mapped
 
 
-def test_without_a_supporting_unit_none_are_removed_together() -> None:
-    found = made()
-    turned = [each.model_copy(update={"label": TURNED[each.label]}) for each in found.probes]
-    results = []
-    for probes in (found.probes, turned):
-        result = heads(context(tiny_judge(), probes, suite=SUITE), HEADS.model_copy(update={"top": 1})).result
-        assert isinstance(result, HeadsResult)
-        results.append(result)
-    against = next(result for result in results if result.top[0].effect.value < 0)
-    assert against.joint is None and any("supports the right verdict" in note for note in against.notes)
-    assert next(result for result in results if result is not against).joint is not None
+def test_units_that_one_half_chose_are_measured_on_prompts_of_the_other() -> None:
+    """Counted again from the halves, and the joint loss from the prompts' scores."""
+    found = context(trained_judge(), rule_probes(24), suite=SUITE)
+    settings = HEADS.model_copy(update={"top": 3})
+    seen = heads(found, settings).result
+    assert isinstance(seen, HeadsResult) and seen.explained.claimable and seen.joint is not None
+    assert {row.ablation.n for row in seen.top} <= {24, 48} and seen.joint.n == 48
+    assert len(seen.joint.control_drops) == len(seen.joint.control_flips) <= settings.controls
+    if seen.joint.named:
+        means = found.with_units().unit_means
+        assert means is not None
+        removed: dict[int, list[int]] = {}
+        for layer, head in (name[1:].split(".H") for name in seen.joint.named):
+            removed.setdefault(int(layer), []).append(int(head))
+        (scores,) = ablated_scores(found.judge, found.encoded, means, [Ablation(heads=removed)], 4096)
+        sign = np.array([1.0 if each.label == "unsafe" else -1.0 for each in found.probes])
+        lost = (sign * (found.forward.scores - scores)).mean()
+        assert seen.joint.drop.value == pytest.approx(lost, abs=1e-5)
+
+
+def test_the_curve_of_a_trained_judge_falls_faster_than_the_random_one() -> None:
+    _, mapped = told(trained_judge(), rule_probes(24))
+    assert mapped.curve is not None and mapped.curve.n == 48
+    left = {point.removed: point for point in mapped.curve.points}
+    most = max(left)
+    last = left[most]
+    assert last.left is not None and last.random is not None and last.left.high < last.random.low
+    assert mapped.agreement is not None and mapped.agreement.spearman.value > 0.8
+    assert mapped.explained.unit == "contrast pairs" and mapped.explained.groups == 24
+
+
+def test_nothing_is_removed_where_there_is_nothing_to_explain() -> None:
+    """Not a single pass of an ablation: the gate comes first."""
+    blank = tiny_judge("bert", seed=1, initializer_range=0.02)
+    seen, mapped = told(blank, rule_probes(24))
+    assert not seen.explained.claimable and seen.joint is None and seen.top == [] and seen.random_drops == []
+    assert not mapped.explained.claimable and mapped.curve is None and mapped.top == mapped.decoys == []
+    assert np.array(seen.effect).any(), "effects by attribution are there to see"

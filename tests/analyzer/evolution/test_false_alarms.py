@@ -19,7 +19,7 @@ pytestmark = pytest.mark.numeric
 PROMPTS = 64
 """Of each class."""
 UNSAFE = np.repeat([True, False], PROMPTS)
-SIGNALS = ("divergence_layer", "drift", "cka_last", "neurons_carrying", "transfer")
+SIGNALS = ("divergence_layer", "drift", "cka_last", "neurons_with_effect", "transfer")
 SHORT, LONG = 500, 5000
 Kind = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
@@ -32,7 +32,7 @@ KINDS: dict[str, Kind] = {
     "t3": lambda random, shape: random.standard_t(3, shape).cumsum(-1),
 }
 """Series of numbers over a run (..., checkpoints)."""
-UNIT = {"divergence_layer": 60, "drift": 3, "cka_last": 1.5, "neurons_carrying": 150, "transfer": 6}
+UNIT = {"divergence_layer": 60, "drift": 3, "cka_last": 1.5, "neurons_with_effect": 150, "transfer": 6}
 """What the numbers are multiplied by: steps well above what is worth a look, so that minimums do not decide."""
 
 

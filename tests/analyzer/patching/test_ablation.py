@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from analyzer.model.batches import collate
-from analyzer.patching.ablation import Ablation, ablated_scores
+from analyzer.patching.ablation import Ablation, ablated_scores, patched_scores
+from analyzer.patching.references import choose_references
 from analyzer.statistics.ranks import spearman
-from analyzer.units.effects import LEAST, by_layer, disputed, random_like, same_layers, strongest_units, supporting
+from analyzer.units.effects import LEAST, by_layer, disputed, random_like, same_layers, strongest_units
+from tests.making.by_hand import ByHand
 from tests.making.judges import context, random_probes, tiny_judge
 from tests.making.tiny import FAMILIES
 
@@ -112,7 +114,7 @@ def test_what_is_called_strong() -> None:
     effect = np.array([[0.0, -2.0], [1.0, LEAST]])
     assert strongest_units(effect, 10) == [(0, 1), (1, 0)]
     assert strongest_units(np.zeros((2, 2)), 3) == []
-    assert supporting(effect, [(0, 1), (1, 0)]) == [(1, 0)]
+    assert strongest_units(effect, 10, least=None) == [(0, 1), (1, 0), (1, 1), (0, 0)]
     assert spearman([1, 2, 3], [2, 4, 9]) == pytest.approx(1)
     assert spearman([1, 2], [2, 1]) is None and spearman([1, 1, 1], [1, 2, 3]) is None
 
@@ -125,3 +127,21 @@ def test_a_dispute_is_beyond_the_noise() -> None:
 
     found = [disputed(Effects, 0, unit) for unit in range(4)]  # type: ignore[arg-type]
     assert found == [False, True, True, False]
+
+
+@pytest.mark.parametrize("family", ["bert", "llama"])
+def test_a_patched_unit_has_its_twins_value(family: str) -> None:
+    """Against plain hooks on prompts of one length, whatever the batches."""
+    made = context(tiny_judge(family, layers=3), random_probes(10, pairs=10), suite=frozenset({"heads"}))
+    references = choose_references(made, 20)
+    encoded = [made.encoded[index] for index in references.indices]
+    chosen = [(0, 1), (2, 3), (1, 0)]
+    ablations = [Ablation(heads={layer: [head]}) for layer, head in chosen]
+    exact = ByHand(made, references).these_units("heads", chosen)
+    clean = made.forward.scores[references.indices]
+    for budget in (4096, 1):
+        scores = patched_scores(made.judge, encoded, ablations, budget)
+        lost = (references.sign * (clean - scores)).mean(1)
+        assert lost == pytest.approx(exact, abs=2e-5)
+    with pytest.raises(ValueError, match="one layer"):
+        patched_scores(made.judge, encoded, [Ablation(heads={0: [1], 1: [1]})], 4096)

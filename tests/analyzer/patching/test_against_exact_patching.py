@@ -17,7 +17,6 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from analyzer.analyses.neurons import NeuronsSettings, neurons
 from analyzer.circuits.evaluator import CircuitEvaluator
 from analyzer.model.hooked_pass import forward_pass
 from analyzer.model.judge import Judge
@@ -25,7 +24,6 @@ from analyzer.model.selfcheck import checked_anatomy
 from analyzer.patching.gradient_pass import GradientPass, gradient_pass, shared_gradients
 from analyzer.patching.graph import Graph
 from analyzer.session.context import Context
-from analyzer.units.effects import strongest_units
 from tests.making.by_hand import ByHand
 from tests.making.judges import context, tiny_judge
 from tests.making.trained import TRAINED, rule_probes, trained_judge
@@ -163,7 +161,3 @@ def test_on_a_judge_that_is_sure_of_itself_neurons_are_ranked_by_the_plain_gradi
     exact = ByHand(made, found.references).units("neurons")
     plain = agreement(found.neurons.plain, exact)
     assert plain >= 0.75 and plain > agreement(found.neurons.integrated, exact)
-    settings = NeuronsSettings(top=5, decoys=0, controls=1, shuffles=1, steps=STEPS, prompts=2 * PAIRS)
-    shown = neurons(made, settings).result.top  # type: ignore[attr-defined]
-    assert [(row.layer, row.neuron) for row in shown] == strongest_units(found.neurons.plain, 5)
-    assert shown[0].effect.value == pytest.approx(float(found.neurons.plain[shown[0].layer, shown[0].neuron]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from analyzer.statistics.change_point import change_point
 from scipy.stats import rankdata
 
 from analyzer.analyses.comparison import _pair_accuracy, divergence
@@ -13,6 +12,7 @@ from analyzer.statistics.auroc import auroc
 from analyzer.statistics.ranks import spearman
 from analyzer.statistics.significance import rank_test
 from analyzer.statistics.ties import RAMP, average_ranks, exceeds, gradual_ranks, gradual_wins, largest_first
+from analyzer.statistics.unusual_step import unusual_step
 from analyzer.units.attended_tokens import attended
 from analyzer.units.effects import strongest_units
 from analyzer.units.strongest_tokens import _listed
@@ -112,8 +112,8 @@ def test_a_threshold_is_passed_by_more_than_rounding() -> None:
     assert not exceeds(0.1 + 0.2, 0.3) and exceeds(0.3001, 0.3)
     assert not exceeds(1e12 + 1, 1e12) and exceeds(2e-12, 1e-12), "rounding is a share of the numbers"
     for before, now in ((0.70, 0.75), (0.65, 0.70), (0.1, 0.15)):  # each exactly the minimum, but for the last bit
-        assert change_point([before] * 8 + [now], 0.05) is None
-        assert change_point([before] * 8 + [now + 0.001], 0.05) is not None
+        assert unusual_step([before] * 9 + [now], 0.05, 1) is None
+        assert unusual_step([before] * 9 + [now + 0.001], 0.05, 1) is not None
 
 
 def test_the_divergence_layer_is_not_where_interval_and_control_are_equal() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.findings.claims import ToExplain, nothing_to_explain, power
+from shared.findings.claims import ToExplain, carries, nothing_to_explain, power
 from shared.findings.parts import Interval
 from shared.findings.text import counted, number
 
@@ -81,3 +81,29 @@ def test_numbers_for_people() -> None:
     assert told == ["0", "7.60", "−0.12", "0.10", "0.012", "−0.0000031", "123.46"]
     assert counted(1, "head") == "1 head" and counted(1234, "head") == "1,234 heads"
     assert counted(2, "is", "are") == "2 are"
+
+
+def loss(low: float, value: float, high: float) -> Interval:
+    return Interval(value=value, low=low, high=high)
+
+
+@pytest.mark.parametrize(
+    ("explained", "lost", "random", "is_so"),
+    [
+        (found(1.0, 2.0, 3.0), loss(0.5, 0.6, 0.7), [0.1, 0.2], True),
+        (found(1.0, 2.0, 3.0), loss(0.5, 0.6, 0.7), [0.1, 0.5], False),
+        (found(1.0, 2.0, 3.0), loss(0.5, 0.6, 0.7), [], False),
+        (found(1.0, 2.0, 3.0), loss(0.0, 0.6, 0.7), [-0.1], False),
+        (found(1.0, 2.0, 3.0), loss(0.018, 0.02, 0.022), [0.0], True),
+        (found(1.0, 2.0, 3.0), loss(0.018, 0.0199, 0.022), [0.0], False),
+        (found(-0.1, 2.0, 3.0), loss(0.5, 0.6, 0.7), [0.0], False),
+        (found(1.0, 2.0, 3.0, groups=11), loss(0.5, 0.6, 0.7), [0.0], False),
+        (found(1.0, 2.0, 3.0), loss(-0.7, -0.6, -0.5), [0.0], False),
+        (found(-3.0, -2.0, -1.0), loss(-0.7, -0.6, -0.5), [-0.1, 0.3], True),
+        (found(-3.0, -2.0, -1.0), loss(-0.7, -0.6, -0.5), [-0.5], False),
+        (found(-3.0, -2.0, -1.0), loss(0.5, 0.6, 0.7), [0.0], False),
+    ],
+)
+def test_carrying_has_one_meaning(explained: ToExplain, lost: Interval, random: list[float], is_so: bool) -> None:
+    """Clear of 0 and of every random draw, a hundredth at least, of something that is there; either way round."""
+    assert carries(explained, lost, random) is is_so

@@ -114,7 +114,7 @@ STEP = {"previous": "epoch 7", "label": "epoch 8", "usual": 0.02, "n": 9, "ratio
             "The divergence layer went from the embeddings to none (counted as 12) at epoch 8: ",
         ),
         (
-            StepAlert(signal="neurons_carrying", severity="note", before=100, now=900, **STEP),
+            StepAlert(signal="neurons_with_effect", severity="note", before=100, now=900, **STEP),
             "The number of neurons that carry the verdict went from 100 to 900 at epoch 8: ",
         ),
         (

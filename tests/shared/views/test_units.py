@@ -46,30 +46,74 @@ def notes(drawn: Panel) -> str:
     return "\n".join(note.text for note in drawn.figure.layout.annotations)
 
 
-def removed(row: dict[str, Any], value: float, half: float = 0.01) -> dict[str, Any]:
-    drop = {"value": value, "low": value - half, "high": value + half}
-    return row | {"ablation": row["ablation"] | {"drop": drop}}
+def removed(row: dict[str, Any], value: float, share: float = 0.1, carries: bool = True) -> dict[str, Any]:
+    around = {"drop": (value, 0.01), "share": (share, 0.01)}
+    intervals = {name: {"value": v, "low": v - half, "high": v + half} for name, (v, half) in around.items()}
+    return row | {"ablation": row["ablation"] | intervals | {"carries": carries}}
 
 
-def test_a_judge_without_significant_neurons_says_so_first():
-    assert "No neuron is significant beyond the FDR of 5 %" in title(panel(neurons(significant=0)))
-    assert "carry" in title(panel(neurons()))
+def closed(result: Any) -> Any:
+    """The same where there is nothing to explain: nothing was removed."""
+    explained = result.explained.model_copy(update={"p_value": 0.3})
+    nothing = {"top": [], "agreement": None, "random_drops": [], "explained": explained.model_dump()}
+    nothing |= {"curve": None, "decoys": []} if isinstance(result, NeuronsResult) else {"joint": None}
+    return type(result).model_validate(result.model_dump() | nothing)
+
+
+def test_neurons_say_first_how_many_it_takes():
+    rows = [removed(row, 0.1) for row in neurons().model_dump()["top"]]
+    said = "Half of the separation is gone without the 192 [153, 256] strongest of 3,072 neurons"
+    assert said in title(panel(neurons(top=rows)))
+    most = [removed(rows[0], 1.5, 0.7), *rows[1:]]
+    assert f"{neurons().top[0].name} carries the verdict: 1.50 nats lost" in title(panel(neurons(top=most)))
+
+
+def test_where_there_is_nothing_to_explain_the_page_says_so_and_shows_no_rows():
+    for result in (neurons(), heads()):
+        drawn = panel(closed(result))
+        assert (
+            "Nothing to explain" in title(drawn) and "48 contrast pairs" in drawn.figure.layout.title.subtitle.text
+        )
+        assert "Nothing was removed" in drawn.caption and "Worrying" not in drawn.caption
+        assert "was removed" in notes(drawn) and "CARRIES" not in notes(drawn)
+    differ = panel(closed(neurons())).figure.layout.title.subtitle.text
+    assert "differ between the classes (FDR 5 %), which says nothing about the verdict" in differ
 
 
 def test_one_unit_that_carries_most_is_flagged():
     for result, noun in ((neurons(), "NEURON"), (heads(), "HEAD")):
-        rows = [removed(row, 2.0 if number == 0 else 0.05) for number, row in enumerate(result.model_dump()["top"])]
-        drawn = panel(type(result).model_validate(result.model_dump() | {"top": rows}))
-        assert f"ONE {noun} CARRIES MOST: {result.top[0].name}" in notes(drawn)
-        even = [removed(row, 0.2) for row in rows]
-        drawn = panel(type(result).model_validate(result.model_dump() | {"top": even}))
-        assert "CARRIES MOST" not in notes(drawn)
+        rows = result.model_dump()["top"]
+        for first, flagged in ((0.51, True), (0.5, False)):
+            changed = [removed(rows[0], 2.0, first), *(removed(row, 0.05) for row in rows[1:])]
+            said = notes(panel(type(result).model_validate(result.model_dump() | {"top": changed})))
+            words = f"ONE {noun} CARRIES MOST: without {result.top[0].name} 51 % of the separation is lost"
+            assert (words in said) is flagged
+        denied = [removed(rows[0], 2.0, 0.9, carries=False), *(removed(row, 0.05) for row in rows[1:])]
+        drawn = panel(type(result).model_validate(result.model_dump() | {"top": denied}))
+        assert "CARRIES MOST" not in notes(drawn), "what removal does not bear out carries nothing"
 
 
 def test_effects_that_removal_denies_are_flagged():
     rows = [removed(row, 0.001) for row in neurons().model_dump()["top"]]
-    assert "NO CLEAR LOSS without 10 of the 10 strongest" in notes(panel(neurons(top=rows)))
-    assert "DISAGREE (Spearman 0.20)" in notes(panel(neurons(agreement=0.2)))
+    assert "NO CLEAR LOSS without 10 of the 10 shown" in notes(panel(neurons(top=rows)))
+    for high, flagged in ((0.49, True), (0.5, False)):
+        found = {"spearman": {"value": 0.2, "low": -0.1, "high": high}, "shown": 14, "random": 20}
+        words = (
+            f"DISAGREE (Spearman of attribution with ablation 0.20 [−0.10, {high:.2f}], 14 chosen and 20 random)"
+        )
+        assert (words in notes(panel(neurons(agreement=found)))) is flagged
+
+
+def test_growth_below_a_hundredth_of_the_separation_is_not_counted():
+    rows = heads().model_dump()["top"]
+
+    def said(value: float) -> str:
+        changed = [removed(rows[0], value), *(removed(row, 0.5) for row in rows[1:])]
+        return panel(heads(top=changed)).figure.layout.title.subtitle.text
+
+    assert heads().explained.size.value == pytest.approx(2.0)
+    assert "without 1 of the 8 shown the separation grows" in said(-0.0201)
+    assert "grows" not in said(-0.0199) and "grows" not in said(0.5)
 
 
 def test_most_effects_disputed_is_flagged_and_each_is_marked():
@@ -84,18 +128,10 @@ def test_a_control_that_finds_neurons_is_flagged():
     assert "CONTROL FAILS" not in notes(panel(neurons(significant=100, shuffled_significant=[0, 3, 0])))
 
 
-def test_missing_ablations_are_said_and_never_drawn_as_zero():
-    rows = [row | {"ablation": None} for row in neurons().model_dump()["top"]]
-    drawn = panel(neurons(top=rows, decoys=[], joint=None, agreement=None))
-    assert "nothing is proven" in title(drawn) and "no ablation was made" in notes(drawn)
-    assert notes(drawn).count("not removed") == len(rows)
-    assert {row["ablation_drop"] for row in drawn.rows if row["what"] == "top"} == {None}
-
-
 def test_decoys_stand_apart_with_their_name():
     result = neurons()
     drawn = panel(result)
-    assert "selective, but nothing happens without them" in notes(drawn)
+    assert "selective, but less than 1 % of the separation is lost without them" in notes(drawn)
     places = dict(zip(drawn.figure.layout.yaxis4.ticktext, drawn.figure.layout.yaxis4.tickvals, strict=True))
     top = max(places[row.name + (" ⚠" if row.disputed else "")] for row in result.top)
     assert min(places[row.name + (" ⚠" if row.disputed else "")] for row in result.decoys) > top + 1
@@ -125,6 +161,11 @@ def test_the_table_holds_every_number():
     ]
     assert sum(row.get("significant", 0) for row in rows) == result.significant
     assert rows[0]["effect_low"] == result.top[0].effect.low
+    first = result.top[0].ablation
+    assert first.share is not None and rows[0]["separation_lost"] == first.share.value
+    assert rows[0]["carries"] == first.carries
+    assert result.curve is not None and result.curve.points[-1].left is not None
+    assert rows[-1]["left"] == result.curve.points[-1].left.value
     table = {row["head"]: row["effect"] for row in panel(heads()).rows}
     assert len(table) == 72 and table["L2.H5"] == heads().effect[2][5]
 

@@ -10,12 +10,10 @@ from shared.figures.kit.stack import stacked
 from shared.figures.kit.text_layout import text_width
 from shared.figures.units.neuron_map import rank_map
 from shared.figures.units.rows import FROZEN, TUNED, round_range
-from shared.figures.units.words import attended_lines, context_cell, context_hover, context_lines, finding, nats
+from shared.figures.units.words import attended_lines, context_cell, context_hover, context_lines, nats
 from shared.findings.heads import AttendedToken
 from shared.findings.neurons import TokenInContext
-from shared.findings.units import JointAblation
 from tests.making.fake_heads import fake_heads
-from tests.making.fake_neurons import spread
 from tests.making.fake_samples import SAMPLES
 
 
@@ -110,29 +108,3 @@ def test_sinks_come_last_grey_and_named():
     first, second = attended_lines(head)
     assert first.index("kill") < first.index("[CLS]") and first.endswith("sink</span>")
     assert "<b>kill</b> ×4.0 (30 %)" in first and second.startswith("from the verdict's position: <b>kill</b>")
-
-
-def joint(value: float, half: float, control: list[float]) -> JointAblation:
-    return JointAblation(
-        k=10, drop=spread(value, half), flips=1, n=9, control_drops=control, control_flips=[0] * len(control)
-    )
-
-
-@pytest.mark.parametrize(
-    ("ablation", "words"),
-    [
-        (
-            joint(2.1, 0.3, [0.05, 0.15]),
-            "10 neurons carry 2.10 nats of the separation; random ones 0.10",
-        ),
-        (
-            joint(0.12, 0.03, [0.05, 0.15]),
-            "The 10 supporting neurons are not clear of random ones: 0.12 nats, random up to 0.15",
-        ),
-        (joint(-0.4, 0.1, [0.0]), "Without 10 supporting neurons the judge separates better, by 0.40 nats"),
-        (joint(2.1, 0.3, []), "10 neurons carry 2.10 nats of the separation"),
-        (None, "No neurons were removed together, so nothing is proven"),
-    ],
-)
-def test_the_finding_claims_what_the_control_allows(ablation, words):
-    assert finding(ablation, "neurons") == words
