@@ -44,6 +44,8 @@ class Context:
     """Residual norms (probes, layers + 1) of the run's first analysed checkpoint, for the frozen check (tensor
     "residual_norms" of its `layers` result); None when there is no earlier one on this probe set."""
     leak_count: int | None = None
+    pairs: list[Probe] = field(default_factory=list)
+    """Further contrast pairs beside the probes, twins next to each other: only circuits are scored and run on them."""
     seed: int = 0
     batch_tokens: int = 4096
     """Token budget of one batch (prompts x padded length); halved by the worker when memory runs out."""
@@ -91,6 +93,12 @@ class Context:
         """The probe set as the judge reads it."""
         judge = self.judge
         return encode(judge.tokenizer, [probe.text for probe in self.probes], judge.max_length, judge.template)
+
+    @cached_property
+    def encoded_pairs(self) -> list[Encoded]:
+        """The further contrast pairs as the judge reads them."""
+        judge = self.judge
+        return encode(judge.tokenizer, [probe.text for probe in self.pairs], judge.max_length, judge.template)
 
     def _pass(self, *, means: bool) -> ForwardPass:
         if not self.probes:
