@@ -19,7 +19,7 @@ from typing import Any
 from shared.errors import UsageError
 from shared.prompts.dedupe import Deduplicated, deduplicate
 from shared.prompts.load import load_prompts, require_both_classes
-from shared.prompts.probes import choose_probes, held_out
+from shared.prompts.probes import choose_probes, further_pairs, held_out
 from shared.prompts.split import split
 from shared.records import Probe, Prompt
 from trainer.settings import TrainSettings
@@ -51,6 +51,11 @@ class Data:
     def contrast(self) -> list[Prompt]:
         """The twins of the held-out contrast pairs: no training has seen either of them."""
         return whole_pairs([*self.probes, *self.val, *self.test])
+
+    @property
+    def pairs(self) -> list[Probe]:
+        """Held-out contrast pairs beside the probe set, for the circuits."""
+        return further_pairs([*self.val, *self.test], self.probes)
 
     def describe(self) -> dict[str, Any]:
         """Sizes and fingerprints for run.json."""

@@ -2,15 +2,17 @@
 
 1. What there is to explain: m(full), the mean class-signed score, with its interval over independent groups of
    prompts. Where it may be chance, no circuit is looked for (`shared/findings/claims.py`).
-2. Edge scores by EAP-IG (Hanna et al. 2024, arXiv 2403.17806), kept group by group: of the probe set from the passes
-   shared with neurons and heads, of further contrast pairs from passes of their own (`analyzer/patching/pair_pass.py`).
-3. Share of the separation kept, m(C) / m(full), of the best n edges at MIB's sizes, cross-fitted: edges chosen on all
-   folds but the one that they are run on (`analyzer/circuits/crossfit.py`), each circuit really run
+2. Edge scores by EAP-IG (Hanna et al. 2024, arXiv 2403.17806), kept group by group: of the probe set from the
+   passes shared with neurons and heads, of further contrast pairs from passes of their own
+   (`analyzer/patching/pair_pass.py`).
+3. Share of the separation kept, m(C) / m(full), of the best n edges at MIB's sizes, cross-fitted: edges chosen on
+   all folds but the one that they are run on (`analyzer/circuits/crossfit.py`), each circuit really run
    (`analyzer/circuits/evaluator.py`), the strongest paths first (`masks.along_paths`), beside random circuits of as
    many edges.
 4. The smallest size that keeps a stated share of it, searched between those sizes; claimed only where its interval
    is clear of 0 and of the random ones.
-5. Each edge's confidence: in how many resamples of the prompts it is among the first n (`analyzer/circuits/choice.py`).
+5. Each edge's confidence: in how many resamples of the prompts it is among the first n
+   (`analyzer/circuits/choice.py`).
 6. MIB's own curves and areas, of f = (m(C) - m(empty)) / (m(full) - m(empty)) (`analyzer/circuits/mib.py`).
 7. The strongest edges patched one at a time: their rank correlation with the scores is published
    (`analyzer/circuits/exact_check.py`).
@@ -79,7 +81,7 @@ class Found:
     """What is published of circuits; nothing is where nothing is to be explained."""
 
     curve: list[CurvePoint] = field(default_factory=list)
-    mib: Mib = Mib([], None, None)
+    mib: Mib = field(default_factory=lambda: Mib([], None, None))
     random_cpr: float | None = None
     smallest: SmallestCircuit | None = None
     mask: np.ndarray | None = None
@@ -97,7 +99,9 @@ def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
     mask = np.zeros(found.mean.shape, dtype=bool) if tested.mask is None else tested.mask
     counted = tested.smallest.edges if tested.smallest is not None else max(1, round(TENTH * total))
     chosen = fit.chosen.confidence(counted) if claimable else np.zeros(found.mean.shape)
-    check, checked = exact_check(evaluator, found, settings.checked, settings.mib_prompts) if claimable else (None, 0)
+    check, checked = (
+        exact_check(evaluator, found, settings.checked, settings.mib_prompts) if claimable else (None, 0)
+    )
     graph = evaluator.graph
     result = CircuitsResult(
         level="edges" if evaluator.by_edges else "nodes",
@@ -161,9 +165,7 @@ def _tested(fit: CrossFit, settings: CircuitsSettings, total: int) -> Found:
     )
 
 
-def _point(
-    fit: CrossFit, count: int, total: int, kept: np.ndarray, random: np.ndarray
-) -> CurvePoint | None:
+def _point(fit: CrossFit, count: int, total: int, kept: np.ndarray, random: np.ndarray) -> CurvePoint | None:
     """(n,) scores of circuits of `count` edges, and of random ones."""
     whole = count == total
     share = fit.evaluator.kept(kept)

@@ -2,13 +2,13 @@
 
 1. The scores' parts (independent groups of prompts) are drawn again with replacement, and each draw's edges are
    ordered by whole paths (`masks.along_paths`).
-2. An edge's confidence for a circuit of n edges is the share of the draws in which it is among the first n, with the
-   sign of its mean score (arXiv 2510.25786, 2603.00523).
+2. An edge's confidence for a circuit of n edges is the share of the draws in which it is among the first n, with
+   the sign of its mean score (arXiv 2510.25786, 2603.00523).
 3. A circuit of n edges is the n that come first by that confidence, again by whole paths; equal ones by their mean.
 
-On a MiniLM judge, edges chosen on 24 pairs and run on 88 others keep 8 % and 27 % of the separation at a tenth and a
-fifth of the graph, those with the largest mean scores -8 % and 13 %; asking for one sign in 75 to 95 % of the draws
-and then going by the mean does worse than either.
+On a MiniLM judge, edges chosen on 24 pairs and run on 88 others keep 8 % and 27 % of the separation at a tenth and
+a fifth of the graph, those with the largest mean scores -8 % and 13 %; asking for one sign in 75 to 95 % of the
+draws and then going by the mean does worse than either.
 """
 
 from __future__ import annotations

@@ -61,8 +61,8 @@ class CircuitEvaluator:
     """Circuits of one judge on the same prompts and references.
 
     Raises CannotCompute where units are not known or a class is absent. At node level (`graph_level` "nodes") a
-    circuit is a mask over sources: what is outside carries its corrupted value for everybody. `wider`: on the further
-    contrast pairs, too.
+    circuit is a mask over sources: what is outside carries its corrupted value for everybody. `wider`: on the
+    further contrast pairs, too.
     """
 
     def __init__(self, context: Context, prompts: int = 32, *, wider: bool = False) -> None:

@@ -194,7 +194,7 @@ class Changes:
             "neurons_carrying": [None if m is None else float(m.carrying.sum()) for m in [*maps, self._own_map]],
             "drift": drift_series(earlier, self._tokens),
             "cka_last": cka_series(earlier, self.measured.gram),
-            "transfer": transfer_series(earlier, transfer.faithfulness.value if transfer is not None else None),
+            "transfer": transfer_series(earlier, transfer.kept.value if transfer is not None else None),
         }
 
     def _alerts(self) -> list[Alert]:

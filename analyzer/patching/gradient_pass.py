@@ -65,8 +65,8 @@ class GradientPass:
     neurons: UnitEffects
     heads: UnitEffects
     edges: PartScores | None
-    """Class-signed scores of edges, (parts, sources, targets); None where they were not asked for, or where the edges
-    of this family cannot be told apart."""
+    """Class-signed scores of edges, (parts, sources, targets); None where they were not asked for, or where the
+    edges of this family cannot be told apart."""
     nodes: PartScores
     """Class-signed integrated effects of nodes, (parts, sources); the input's is 0."""
 

@@ -50,7 +50,16 @@ def pair_pass(
         unsafe = [row for row, position in enumerate(chosen) if references.sign[position] > 0]
         partners = references.partners(chosen)
         assert partners is not None  # noqa: S101 (twins only)
-        _add(judge, batch, unsafe, [partners[row] for row in unsafe], steps, edges, nodes, parts[references.indices[chosen][unsafe]])
+        _add(
+            judge,
+            batch,
+            unsafe,
+            [partners[row] for row in unsafe],
+            steps,
+            edges,
+            nodes,
+            parts[references.indices[chosen][unsafe]],
+        )
         done += len(chosen)
         context.progress(done, references.n)
     return None if edges is None else edges.finished(), nodes.finished()

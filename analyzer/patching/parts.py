@@ -1,7 +1,7 @@
 """Scores kept in parts, so that edges can be chosen on some prompts and tested on others, and drawn again.
 
-A part is one independent group of prompts (contrast twins, prompts of one template). Where the graph is so large that
-a score of each edge for each group takes too much memory, several groups share a part.
+A part is one independent group of prompts (contrast twins, prompts of one template). Where the graph is so large
+that a score of each edge for each group takes too much memory, several groups share a part.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ def together(one: PartScores, two: PartScores) -> PartScores:
 def parts_of(probes: Sequence[Probe], edges: int) -> np.ndarray:
     """(n,) part of each prompt, for a graph of so many places; whatever order the prompts are in."""
     group = independent_groups(probes)
-    first = [min(probes[i].id for i in np.flatnonzero(group == number)) for number in range(int(group.max()) + 1)]
+    first = [""] * (int(group.max()) + 1)
+    for number, probe in zip(group.tolist(), probes, strict=True):
+        first[number] = min(first[number] or probe.id, probe.id)
     rank = np.argsort(np.argsort(np.array(first)))
     return rank[group] % max(FEWEST_PARTS, PART_BYTES // (4 * edges))

@@ -102,7 +102,8 @@ class References:
 
 
 def choose_references(context: Context, prompts: int) -> References:
-    """At most `prompts` prompts of the probe set and their references. Raises CannotCompute when a class is absent."""
+    """At most `prompts` prompts of the probe set and their references. Raises CannotCompute when a class is
+    absent."""
     return _chosen(context.probes, context.encoded, spread(context.probes, len(context.probes)), prompts)
 
 
@@ -116,9 +117,7 @@ def choose_wider(context: Context, prompts: int) -> References:
     return found if found.kind == "twin" else choose_references(context, prompts)
 
 
-def _chosen(
-    probes: Sequence[Probe], encoded: Sequence[Encoded], order: Sequence[int], prompts: int
-) -> References:
+def _chosen(probes: Sequence[Probe], encoded: Sequence[Encoded], order: Sequence[int], prompts: int) -> References:
     for label in ("safe", "unsafe"):
         if not any(probe.label == label for probe in probes):
             raise CannotCompute(

@@ -45,7 +45,8 @@ class Context:
     "residual_norms" of its `layers` result); None when there is no earlier one on this probe set."""
     leak_count: int | None = None
     pairs: list[Probe] = field(default_factory=list)
-    """Further contrast pairs beside the probes, twins next to each other: only circuits are scored and run on them."""
+    """Further contrast pairs beside the probes, twins next to each other: only circuits are scored and run on
+    them."""
     seed: int = 0
     batch_tokens: int = 4096
     """Token budget of one batch (prompts x padded length); halved by the worker when memory runs out."""

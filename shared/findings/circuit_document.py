@@ -27,20 +27,26 @@ _EDGES = (
     "the edge from sources[i] to targets[first_target[i] + k], null where it is not known; there is no edge to an "
     "earlier target. A score is in nats and class-signed: how much of the separation of unsafe and safe prompts is "
     "lost, to first order, when this edge alone carries its corrupted value (EAP-IG); positive edges carry the "
-    "right verdict. chosen is laid out alike: in how many of 100 resamples of the prompts an edge is among the first "
+    "right verdict. chosen is laid out alike: in how many of 100 resamples of the prompts an edge is among the "
+    "first "
     "method.counted. smallest lists the edges of the smallest circuit that can be claimed, as pairs [i, index into "
     "targets]."
 )
 _NODES = (
     "Edges of this family cannot be told apart, so nodes are scored: scores[i] is the score of sources[i] in nats, "
-    "class-signed, null where it is not known; chosen[i] is in how many of 100 resamples of the prompts it is among "
-    "the first method.counted. smallest lists the nodes of the smallest circuit that can be claimed, as indices into "
+    "class-signed, null where it is not known; chosen[i] is in how many of 100 resamples of the prompts it is "
+    "among "
+    "the first method.counted. smallest lists the nodes of the smallest circuit that can be claimed, as indices "
+    "into "
     "sources."
 )
 _SHARES = (
-    " kept is m(C) / m(full), the share of the separation of unsafe and safe prompts that a circuit keeps on prompts "
-    "that its edges were not chosen on: 0 is none, below 0 it answers the other way. faithfulness, cpr, cmd and mib "
-    "are of f = (m(C) - m(empty)) / (m(full) - m(empty)), of the way from the corrupted run's answer to the judge's "
+    " kept is m(C) / m(full), the share of the separation of unsafe and safe prompts that a circuit keeps on "
+    "prompts "
+    "that its edges were not chosen on: 0 is none, below 0 it answers the other way. faithfulness, cpr, cmd and "
+    "mib "
+    "are of f = (m(C) - m(empty)) / (m(full) - m(empty)), of the way from the corrupted run's answer to the "
+    "judge's "
     "own (MIB): with contrast twins f = (1 + kept) / 2, so that f = 0.5 keeps nothing."
 )
 
@@ -48,9 +54,7 @@ _SHARES = (
 def scored_graph(record: ResultRecord, result: CircuitsResult, tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """The document. Raises SchemaError when the result's tensors are missing or of another shape."""
     names = node_names(result.layers, result.heads)
-    scores, chosen, smallest = (
-        _tensor(record, result, tensors, name) for name in ("scores", "chosen", "smallest")
-    )
+    scores, chosen, smallest = (_tensor(record, result, tensors, name) for name in ("scores", "chosen", "smallest"))
     effects = {node.name: node.effect for node in result.nodes}
     by_edges = result.level == "edges"
     graph = _by_edges(scores, chosen, smallest, result.heads) if by_edges else _by_nodes(scores, chosen, smallest)

@@ -83,7 +83,8 @@ class MibPoint(Part):
 
 
 class SmallestCircuit(Part):
-    """The smallest circuit found that keeps `keep` of the separation, on prompts that its edges were not chosen on."""
+    """The smallest circuit found that keeps `keep` of the separation, on prompts that its edges were not chosen
+    on."""
 
     edges: int
     fraction: float

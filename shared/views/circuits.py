@@ -1,4 +1,5 @@
-"""Circuits: through which edges the verdict is computed, how much of the separation they keep, and random ones do."""
+"""Circuits: through which edges the verdict is computed, how much of the separation they keep, and random ones
+do."""
 
 from __future__ import annotations
 
@@ -106,13 +107,16 @@ def _graph_caption(result: CircuitsResult, drawn: int) -> str:
     return (
         f"What it shows: the {drawn} {most} of {result.total_edges:,} {what} A score is how much of the separation "
         "of unsafe and safe is lost, to first order, when one of them alone carries "
-        f"{REFERENCES[result.reference]} (EAP-IG, {result.steps} steps). Below, the first as bars; beside them what "
-        "circuits as large as the smallest one keep, really run with everything else corrupted on prompts that their "
+        f"{REFERENCES[result.reference]} (EAP-IG, {result.steps} steps). Below, the first as bars; beside them "
+        f"what "
+        "circuits as large as the smallest one keep, really run with everything else corrupted on prompts that "
+        "their "
         f"{word} were not chosen on ({result.folds} folds), and random circuits of their size; the open diamond is "
         "in-sample, for comparison.\n"
         f"{_SHARE_WORDS[result.reference]}\n"
         f"How to read: {how} Core: chosen in at least 9 of 10 resamples of the prompts; contingent: in at least "
-        "half; noise: in fewer. All sizes are in the figure of the curve, the whole scored graph in the JSON beside "
+        "half; noise: in fewer. All sizes are in the figure of the curve, the whole scored graph in the JSON "
+        "beside "
         f"this page. The intervals rest on {power_words(result)}.\n"
         "Worrying: random circuits that keep as much; a circuit that needs most of the graph; one path that "
         f"carries everything; a path that runs only through frozen layers; a circuit of contingent parts.{notes}"
@@ -122,7 +126,8 @@ def _graph_caption(result: CircuitsResult, drawn: int) -> str:
 _SHARE_WORDS = {
     "twin": (
         "The share of the separation is m(C) / m(full): what is left of the mean class-signed score, 0 where it is "
-        "gone, below 0 where the circuit answers the other way. Faithfulness f is MIB's (1 + share) / 2: of the way "
+        "gone, below 0 where the circuit answers the other way. Faithfulness f is MIB's (1 + share) / 2: of the "
+        "way "
         "from the twin's answer to the prompt's, so that f = 0.5 keeps nothing."
     ),
     "mean": (
@@ -135,13 +140,15 @@ _EDGE_WORDS = (
     "edges through which the verdict is computed, layer by layer from the input to the verdict; circles are "
     "attention heads, squares MLPs, grey ones frozen, faint ones have no edge drawn.",
     "blue belongs to the smallest circuit (solid: core, dashed: contingent), dashed grey too, but as noise; dotted "
-    "light blue carries the verdict outside it, dash-dotted orange works against it; all dotted grey where no circuit "
+    "light blue carries the verdict outside it, dash-dotted orange works against it; all dotted grey where no "
+    "circuit "
     "can be claimed. Point at a line or node for its numbers.",
 )
 _NODE_WORDS = (
     "nodes, because the edges of this family cannot be told apart: circles are attention heads, squares MLPs, the "
     "larger the stronger.",
-    "dark blue belongs to the smallest circuit, light blue carries the verdict outside it, open red works against it; "
+    "dark blue belongs to the smallest circuit, light blue carries the verdict outside it, open red works against "
+    "it; "
     "all grey where no circuit can be claimed. Point at a node for its numbers.",
 )
 
@@ -195,12 +202,14 @@ def _curve_caption(result: CircuitsResult) -> str:
         f"{REFERENCES[result.reference]}. Blue: paths in the order of their weakest {word[:-1]}, chosen on other "
         f"prompts than those they are run on ({result.folds} folds), with 95 % intervals over groups of prompts. "
         "Dashed: the plain top n as MIB defines them, also cross-fitted, by score and by |score|, on "
-        f"{result.n_mib} prompts. Grey points are random circuits, another one in each fold; the star is the smallest "
+        f"{result.n_mib} prompts. Grey points are random circuits, another one in each fold; the star is the "
+        f"smallest "
         f"circuit that keeps {kept(result.keep)}, the open diamond what the circuit drawn keeps in-sample.\n"
         f"{_SHARE_WORDS[result.reference]}\n"
         "How to read: the further left and up the blue curve, the fewer parts compute the verdict; in the shaded "
         "part the answer is reversed. CPR is the area under f of the plain top n by score over the share of "
-        f"{word} (higher is better), CMD the area between f by |score| and 1 (lower is better), as MIB has them. Above "
+        f"{word} (higher is better), CMD the area between f by |score| and 1 (lower is better), as MIB has them. "
+        f"Above "
         f"1 the parts that work against the verdict are left out. It rests on {power_words(result)}.\n"
         "Worrying: a curve no better than the random points; one that reaches the whole only with most of the "
         f"{word}; wide intervals, for then there are too few prompts; an in-sample value far above the star.{notes}"

@@ -49,7 +49,7 @@ def circuits_figure(
     keeps = sheet.pane((0.6, 1), (below[1] - _KEEPS / height, below[1]), _keep_axis(result), _NO_AXIS)
     ranked = "strongest" if result.smallest is not None else "scored"
     head(sheet, left, f"The {ranked} {noun(result)}, one by one", lift=6)
-    head(sheet, keeps, "What the smallest circuit keeps", lift=6)
+    head(sheet, keeps, "No circuit" if result.smallest is None else "What the smallest circuit keeps", lift=6)
     if bars:
         _draw_bars(sheet, left, bars, result.level == "nodes")
     else:

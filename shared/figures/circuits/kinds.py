@@ -30,7 +30,9 @@ CONTINGENT = Kind("of the circuit, contingent", BLUE, "dash", f"{_SCORE}<br>in t
 BY_CHANCE = Kind("of the circuit, noise", "#8c959f", "dash", f"{_SCORE}<br>in the smallest circuit")
 OUTSIDE = Kind("carries it too, outside that circuit (+)", SKY, "dot", f"{_SCORE}<br>outside the smallest circuit")
 AGAINST = Kind("works against it (−)", VERMILLION, "dashdot", f"{_SCORE}<br>works against the verdict")
-UNCLAIMED = Kind("scored; no circuit is claimed", "#8c959f", "dot", f"{_SCORE}<br>of no circuit that can be claimed")
+UNCLAIMED = Kind(
+    "scored; no circuit is claimed", "#8c959f", "dot", f"{_SCORE}<br>of no circuit that can be claimed"
+)
 KEPT = Kind("kept", "#8c959f", "solid", "")
 NEW = Kind("new", BLUE, "solid", "", "triangle-right")
 LOST = Kind("lost", ORANGE, "dot", "", "x-thin")

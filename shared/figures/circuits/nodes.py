@@ -19,9 +19,7 @@ _NAME_WIDTH, _NAME_HEIGHT = 0.066, 13
 """Room that a name takes: share of the width of the narrowest figure; pixels."""
 
 
-def draw_background(
-    sheet: Sheet, pane: Pane, layout: Layout, effects: dict[str, float], touched: set[str]
-) -> None:
+def draw_background(sheet: Sheet, pane: Pane, layout: Layout, effects: dict[str, float], touched: set[str]) -> None:
     """Every node as a faint dot, but those that are `touched` by what is drawn.
 
     Of two marks in one place Plotly's hover takes the smaller: the dot would answer for the node.

@@ -201,9 +201,10 @@ def test_transfer_runs_the_previous_circuit_here(run: Evolving) -> None:
     size = int(evolving.circuits(40).tensors["smallest"].sum())
     assert found is not None
     assert found.edges == size
-    assert found.faithfulness.value == pytest.approx(0.05 + size / 100)
-    assert (found.own, found.random) == (found.faithfulness.value, [found.own] * 5), "all of one size"
-    assert run.record(50).summary["transfer_faithfulness"] == found.faithfulness.value
+    assert found.kept.value == pytest.approx(0.05 + size / 100)
+    assert (found.own, found.random) == (found.kept.value, [found.own] * 5), "all of one size"
+    assert found.above_random.value == 0 and not found.works
+    assert run.record(50).summary["transfer_kept"] == found.kept.value
 
 
 def test_alerts(run: Evolving) -> None:

@@ -53,7 +53,7 @@ def test_more_prompts_take_no_more_and_larger_batches_do(family: str) -> None:
 FEWER: dict[str, dict[str, int]] = {
     "neurons": {"steps": 2, "top": 3, "decoys": 2, "controls": 1, "shuffles": 2},
     "heads": {"steps": 2, "top": 3, "controls": 1},
-    "circuits": {"steps": 2, "random": 1, "checked": 2},
+    "circuits": {"steps": 2, "checked": 2},
 }
 """Fewer steps, draws and units: the same passes over as many prompts."""
 AS_SET: dict[str, dict[str, int]] = {name: {} for name in FEWER}

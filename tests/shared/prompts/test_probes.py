@@ -106,7 +106,7 @@ def test_a_written_set_reads_back_the_same(tmp_path: Path, prompts: list[Prompt]
     hostile = prompt("<script>alert(1)</script> **bold** \u2028 \x00 é", "safe", category="<b>")
     probes = choose_probes([*prompts, hostile], per_class=500, max_share=1.0)
     write_probes(tmp_path / "probes.jsonl", probes)
-    found, warnings = read_probes(tmp_path / "probes.jsonl")
+    found, warnings, _ = read_probes(tmp_path / "probes.jsonl")
     assert (found, warnings) == (probes, [])
     assert hostile.text in {p.text for p in found}
 
@@ -118,13 +118,13 @@ def lines(path: Path, *extra: Any) -> Path:
 
 
 def test_display_samples_are_chosen_where_the_file_marks_none(tmp_path: Path) -> None:
-    found, warnings = read_probes(lines(tmp_path / "p.jsonl", {"prompt": "another one", "label": 1}))
+    found, warnings, _ = read_probes(lines(tmp_path / "p.jsonl", {"prompt": "another one", "label": 1}))
     assert [p.label for p in found if p.display] == DISPLAY
     assert (len(found), warnings) == (5, [])
 
 
 def test_wrongly_marked_display_samples_are_chosen_anew_with_a_warning(tmp_path: Path) -> None:
-    found, (warning,) = read_probes(
+    found, (warning,), _ = read_probes(
         lines(tmp_path / "p.jsonl", {"text": "x y z", "label": "safe", "display": True})
     )
     assert [p.label for p in found if p.display] == DISPLAY
@@ -133,7 +133,7 @@ def test_wrongly_marked_display_samples_are_chosen_anew_with_a_warning(tmp_path:
 
 def test_duplicates_are_dropped_and_long_prompts_cut_with_a_warning(tmp_path: Path) -> None:
     endless = {"text": "x" * 100_000, "label": "unsafe"}
-    found, warnings = read_probes(lines(tmp_path / "p.jsonl", {"text": " PROMPT 0", "label": "safe"}, endless))
+    found, warnings, _ = read_probes(lines(tmp_path / "p.jsonl", {"text": " PROMPT 0", "label": "safe"}, endless))
     assert len(found) == 5
     assert max(len(p.text) for p in found) == MAX_PROMPT_CHARS
     assert "Line 5 of p.jsonl repeats line 1" in warnings[0]
