@@ -30,8 +30,9 @@ from shared.records import Label, Probe, Prompt
 
 LABELS: tuple[Label, Label] = ("safe", "unsafe")
 PER_CLASS = 64
-PAIRS = 128
-"""Contrast pairs that circuits look at, at most, those of the probe set among them."""
+PAIRS = 192
+"""Contrast pairs that the file holds, at most, those of the probe set among them. Circuits use up to 128 that align
+token by token, and which do depends on the judge's tokenizer: three in four of the shipped ones."""
 DISPLAY_PER_CLASS = 2
 READABLE_CHARS = (15, 110)
 """Lengths that a display sample should have, characters: one line of a figure's title."""

@@ -76,7 +76,8 @@ def drawn_edges(result: CircuitsResult, shown: int) -> list[DrawnEdge]:
 
 def confidence_words(result: CircuitsResult, edge: CircuitEdge) -> str:
     """In how many resamples an edge is chosen, and what that makes it."""
-    return f"chosen in {percent(edge.chosen)} of {result.resamples} resamples: {edge.confidence}"
+    words = f"chosen in {percent(edge.chosen)} of {result.resamples} resamples"
+    return words if result.smallest is None else f"{words}: {edge.confidence}"
 
 
 def _graph_panel(record: ResultRecord, result: CircuitsResult, shown: int) -> Panel:

@@ -85,7 +85,7 @@ def circuit(name: str, family: str) -> CircuitsResult:
 def _known(name: str, family: str) -> tuple[Judge, list[Probe]]:
     if name == "planted":
         return planted_judge(family), planted_probes(16)
-    return trained_judge(family), rule_probes(24)
+    return trained_judge(family), rule_probes(48)
 
 
 @pytest.mark.parametrize("family", TRAINED)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from shared.figures.circuits.kinds import AGAINST, BY_CHANCE, CONTINGENT, CORE, OUTSIDE, UNCLAIMED
+from shared.figures.circuits.layout import Layout
 from shared.findings.circuit_document import scored_graph
 from shared.findings.circuits import CircuitsResult
 from shared.findings.parts import typed_result
@@ -75,17 +76,19 @@ def test_no_mark_says_that_no_edge_is_drawn_where_one_is(level: str) -> None:
     result, _ = fake_circuits(1.0, 6, 1, heads=8, level=level)  # type: ignore[arg-type]
     found, _ = record()
     figure = panels_of(found.model_copy(update={"payload": result.model_dump(mode="json")}), 8)[0].figure
-    denied, said = set(), set()
-    for trace in figure.data:
-        if trace.xaxis not in (None, "x") or trace.x is None or trace.hoverinfo == "skip":
-            continue
-        points = [(x, y) for x, y in zip(trace.x, trace.y, strict=True) if x is not None]
-        places = {(round(float(x), 3), round(float(y), 3)) for x, y in points}
-        if "no edge of it is drawn" in str(trace.hovertemplate):
-            denied |= places
-        else:
-            said |= places
-    assert denied and said and not denied & said
+    denied = {
+        (round(float(x), 3), round(float(y), 3))
+        for trace in figure.data
+        if "no edge of it is drawn" in str(trace.hovertemplate)
+        for x, y in zip(trace.x, trace.y, strict=True)
+    }
+    layout = Layout(result.layers, result.heads)
+    drawn = {
+        tuple(round(float(at), 3) for at in layout.place(name))
+        for edge in drawn_edges(result, 8)
+        for name in ((edge.source, edge.target) if level == "edges" else (edge.source,))
+    }
+    assert denied and drawn and not denied & drawn
 
 
 def test_the_document_tells_the_share_and_the_confidence() -> None:
