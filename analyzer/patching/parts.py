@@ -49,21 +49,21 @@ class PartScores:
 
 
 class PartSums:
-    """Sums being made: part -> host tensor in float64."""
+    """Sums being made, on the host: part -> float32, as a part is a handful of prompts."""
 
     def __init__(self) -> None:
-        self.sums: dict[int, Tensor] = {}
+        self.sums: dict[int, np.ndarray] = {}
         self.prompts: dict[int, int] = {}
 
     def add(self, part: int, scores: Tensor, prompts: int) -> None:
-        scores = scores.double().cpu()
-        self.sums[part] = self.sums[part] + scores if part in self.sums else scores
+        found = scores.float().cpu().numpy()
+        self.sums[part] = self.sums[part] + found if part in self.sums else found.copy()
         self.prompts[part] = self.prompts.get(part, 0) + prompts
 
     def finished(self, allowed: np.ndarray | None = None) -> PartScores:
         """In the order of their numbers; NaN outside `allowed`."""
         numbers = sorted(self.sums)
-        sums = np.stack([self.sums[part].numpy().astype(np.float32) for part in numbers])
+        sums = np.stack([self.sums[part] for part in numbers])
         if allowed is not None:
             sums[:, ~allowed] = np.nan
         return PartScores(np.array(numbers), sums, np.array([self.prompts[part] for part in numbers]))
