@@ -112,6 +112,8 @@ class Probe(Prompt):
     """`shared.prompts.digest.prompt_digest(text)`: stable, and comparable with training prompts by hash."""
     display: bool = False
     """One of the four display samples."""
+    further: bool = False
+    """Half of a contrast pair beside the probe set, which only circuits are chosen and run on."""
 
 
 class CheckpointState(StrEnum):

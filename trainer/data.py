@@ -20,7 +20,7 @@ from shared.errors import UsageError
 from shared.prompts.dedupe import Deduplicated, deduplicate
 from shared.prompts.groups import held_out
 from shared.prompts.load import load_prompts, require_both_classes
-from shared.prompts.probes import choose_probes
+from shared.prompts.probes import choose_probes, further_pairs
 from shared.prompts.split import split
 from shared.records import Probe, Prompt
 from trainer.settings import TrainSettings
@@ -52,6 +52,11 @@ class Data:
     def contrast(self) -> list[Prompt]:
         """The twins of the held-out contrast pairs: no training has seen either of them."""
         return whole_pairs([*self.probes, *self.val, *self.test])
+
+    @property
+    def pairs(self) -> list[Probe]:
+        """Held-out contrast pairs beside the probe set, for the circuits."""
+        return further_pairs([*self.val, *self.test], self.probes)
 
     def describe(self) -> dict[str, Any]:
         """Sizes and fingerprints for run.json."""

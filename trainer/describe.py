@@ -53,7 +53,7 @@ def write_description(run: Run, record: RunRecord, data: Data) -> None:
                     "the seed it had, or start a new --output-dir."
                 )
         record = record.model_copy(update={"created_at": before.created_at})
-    write_probes(run.path / PROBES, data.probes)
+    write_probes(run.path / PROBES, [*data.probes, *data.pairs])
     write_train_digests(run.path, data.train)
     write_record(run.path / RECORD, record)
 

@@ -20,7 +20,7 @@ next comparison of the same checkpoint (`remembered`).
 
 Summary: alerts (how many alarms), and where they are defined drift_previous, drift_first (1 - mean Spearman),
 cka_previous_last, cka_first_last (last layer), neurons_jaccard, edges_jaccard (to the previous checkpoint),
-transfer_faithfulness. Tensors: "gram" (points, n, n) float32, over at most `cka_prompts` probes; "weights" (layers
+transfer_kept. Tensors: "gram" (points, n, n) float32, over at most `cka_prompts` probes; "weights" (layers
 + 2, 32) uint8, SHA-256 of the weights of embeddings, each layer and head.
 """
 
@@ -32,7 +32,7 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
-from analyzer.evolution.changes import Changes, Measured, counted_edges
+from analyzer.evolution.changes import Changes, Measured
 from analyzer.evolution.transfer import TENSORS, transfer
 from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.session.context import Context
@@ -131,9 +131,8 @@ def _transfer(context: Context, settings: EvolutionSettings) -> tuple[Transfer |
     before, own = earlier.tensors(previous, "circuits", TENSORS), earlier.own("circuits", TENSORS)
     if before is None or own is None:
         return None, (f"{NO_TRANSFER}a circuits result cannot be read.",)
-    edges = counted_edges(before["scores"], settings.n_edges)
     try:
-        return transfer(context, before, own, edges, settings.random, settings.transfer_prompts), ()
+        return transfer(context, before, own, settings.random, settings.transfer_prompts), ()
     except CannotCompute as error:
         return None, (f"{NO_TRANSFER}{error}",)
 
@@ -148,6 +147,6 @@ def _summary(result: EvolutionResult) -> dict[str, float]:
         "cka_first_last": result.cka_to_first[-1] if result.cka_to_first else None,
         "neurons_jaccard": result.neurons_to_previous.jaccard if result.neurons_to_previous else None,
         "edges_jaccard": result.edges_to_previous.jaccard if result.edges_to_previous else None,
-        "transfer_faithfulness": result.transfer.faithfulness.value if result.transfer else None,
+        "transfer_kept": result.transfer.kept.value if result.transfer else None,
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -7,6 +7,7 @@ itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,31 +27,32 @@ from analyzer.model.judge import known_wiring
 from analyzer.model.partial_pass import module_input, starting_at
 from analyzer.model.scoring import score
 from analyzer.patching.graph import Graph
-from analyzer.patching.references import choose_references, reference_values
+from analyzer.patching.references import choose_references, choose_wider, reference_values
 from analyzer.patching.source_values import source_values
-from analyzer.statistics.intervals import Clusters, percentile_interval
+from analyzer.statistics.folds import independent_groups
+from analyzer.statistics.intervals import Clusters
+from analyzer.statistics.to_explain import to_explain
 
 if TYPE_CHECKING:
     from analyzer.session.context import Context
+    from shared.findings.claims import ToExplain, Unit
+    from shared.findings.parts import Interval
 
 STREAM_BYTES = 256 * 2**20
 """Of all streams of one batch, on the CPU."""
 BOOTSTRAPS = 1000
-NOTHING = 1e-6
-"""Difference of m(full) and m(empty), nats, below which there is nothing that a circuit could keep."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one circuit keeps."""
+    """What one circuit keeps, pooled over prompts; NaN where there is nothing to keep."""
 
     mean: float
     """m(C): mean class-signed score, nats."""
+    kept: float
+    """m(C) / m(full): share of the separation of unsafe and safe that is left. 0: it is gone, below: reversed."""
     faithfulness: float
-    """(m(C) - m(empty)) / (m(full) - m(empty)), pooled over prompts; NaN where these two are equal."""
-    low: float
-    high: float
-    """95 % bootstrap interval over groups of prompts (a contrast pair is one)."""
+    """f = (m(C) - m(empty)) / (m(full) - m(empty)): how far from the corrupted run's answer to the judge's own."""
     scores: np.ndarray
     """(n,) nats."""
 
@@ -59,41 +61,77 @@ class CircuitEvaluator:
     """Circuits of one judge on the same prompts and references.
 
     Raises CannotCompute where units are not known or a class is absent. At node level (`graph_level` "nodes") a
-    circuit is a mask over sources: what is outside carries its corrupted value for everybody.
+    circuit is a mask over sources: what is outside carries its corrupted value for everybody. `wider`: on the
+    further contrast pairs, too.
     """
 
-    def __init__(self, context: Context, prompts: int = 32) -> None:
+    def __init__(self, context: Context, prompts: int = 32, *, wider: bool = False) -> None:
         self.context, self.judge = context, context.judge
         wiring = known_wiring(self.judge)
         self.graph = Graph(len(wiring.layers), wiring.heads)
         self.by_edges = wiring.has_edges
-        self.references = choose_references(context, prompts)
+        self.references = (choose_wider if wider else choose_references)(context, prompts)
         self.means = context.with_units().unit_means if self.references.kind == "mean" else None
-        self.clusters = Clusters(self.references.groups.tolist(), BOOTSTRAPS, context.seed)
+        self.probes = [*context.probes, *context.pairs]
+        self.encoded = [*context.encoded, *(context.encoded_pairs if context.pairs else [])]
+        groups = independent_groups([self.probes[index] for index in self.references.indices])
+        self.clusters = Clusters(groups.tolist(), BOOTSTRAPS, context.seed)
+
+    @property
+    def unit(self) -> Unit:
+        """What a cluster is."""
+        if self.clusters.count == self.references.n_pairs and self.references.kind == "twin":
+            return "contrast pairs"
+        return "prompts" if self.clusters.count == self.references.n else "groups of prompts"
 
     @cached_property
-    def _ends(self) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) scores of the judge itself, and with everything corrupted."""
-        clean = np.asarray(self.context.forward.scores, dtype=float)
-        full = clean[self.references.indices]
-        if self.references.kind == "twin":
-            return full, clean[self.references.twins]
-        shape = self.graph.allowed.shape if self.by_edges else (self.graph.sources,)
-        return full, self._scores([np.zeros(shape, dtype=bool)])[0]
+    def aligned(self) -> int:
+        """Contrast pairs that align token by token, run or not; 0 where the reference is the mean."""
+        return choose_wider(self.context, 2 * len(self.probes)).n_pairs if self.references.kind == "twin" else 0
+
+    @cached_property
+    def clean(self) -> np.ndarray:
+        """(n,) scores of the judge itself."""
+        own = np.asarray(self.context.forward.scores, dtype=float)
+        found = np.full(len(self.probes), np.nan)
+        found[: len(own)] = own
+        further = np.flatnonzero(self.references.indices >= len(own))
+        if len(further):
+            found[self.references.indices[further]] = self._plain_scores(further)
+        return found[self.references.indices]
+
+    @torch.inference_mode()
+    def _plain_scores(self, positions: np.ndarray) -> np.ndarray:
+        """(positions,) scores of prompts that the shared forward pass has not seen."""
+        chosen, found = self.references.part(positions), np.zeros(len(positions))
+        for places in chosen.batches(self.encoded, self.context.batch_tokens):
+            prompts = [self.encoded[index] for index in chosen.indices[places]]
+            batch = collate(prompts, self.judge.anatomy.pad_id, self.judge.device)
+            found[places] = score(self.judge, batch).double().cpu().numpy()
+        return found
+
+    @cached_property
+    def corrupted(self) -> np.ndarray:
+        """(n,) scores with everything corrupted."""
+        if self.references.kind == "mean":
+            return self._scores([self._nothing])[0]
+        place = {int(index): position for position, index in enumerate(self.references.indices)}
+        return self.clean[[place[int(twin)] for twin in self.references.twins]]
+
+    @cached_property
+    def explained(self) -> ToExplain:
+        """m(full), and whether it may be chance."""
+        return to_explain(self.references.sign * self.clean, self.clusters, self.unit)
 
     @property
     def full(self) -> float:
         """m(full), nats."""
-        return float((self.references.sign * self._ends[0]).mean())
+        return float((self.references.sign * self.clean).mean())
 
     @property
     def empty(self) -> float:
         """m(empty), nats."""
-        return float((self.references.sign * self._ends[1]).mean())
-
-    @property
-    def something_to_keep(self) -> bool:
-        return abs(self.full - self.empty) > NOTHING
+        return float((self.references.sign * self.corrupted).mean())
 
     def evaluate(self, mask: np.ndarray) -> Evaluation:
         """One circuit: `mask` (sources, targets) bool, or (sources,) at node level."""
@@ -101,56 +139,66 @@ class CircuitEvaluator:
 
     def evaluate_all(self, masks: Sequence[np.ndarray]) -> list[Evaluation]:
         """Several circuits in one sweep over the prompts."""
+        return [self.told(scores) for scores in self.scores(masks)]
+
+    def told(self, scores: np.ndarray) -> Evaluation:
+        """(n,) scores of a circuit as what it keeps."""
+        mean = float((self.references.sign * scores).mean())
+        kept = mean / self.full if self.full else math.nan
+        way = self.full - self.empty
+        return Evaluation(mean, kept, (mean - self.empty) / way if way else math.nan, scores)
+
+    def kept(self, scores: np.ndarray, beside: np.ndarray | float = 0.0) -> Interval | None:
+        """Share of the separation that (n,) scores keep (more than those `beside` them), with its interval.
+
+        None where it has no end: the separation itself may be 0.
+        """
+        sign = self.references.sign
+        return self.clusters.ratio(sign * (scores - beside), sign * self.clean)
+
+    def scores(self, masks: Sequence[np.ndarray], positions: np.ndarray | None = None) -> np.ndarray:
+        """(masks, n) scores, or (masks, positions) of these prompts alone (whole groups)."""
+        at = np.arange(self.references.n) if positions is None else positions
         pruned = [on_paths(mask, self.graph) if self.by_edges else mask for mask in masks]
         whole = [bool((mask == self._everything).all()) for mask in masks]
-        trivial = [full or (self.by_edges and not mask.any()) for mask, full in zip(pruned, whole, strict=True)]
-        run = [mask for mask, known in zip(pruned, trivial, strict=True) if not known]
-        found = iter(self._scores(run) if run else [])
-        return [
-            self._told(self._ends[0] if full else self._ends[1] if known else next(found))
-            for full, known in zip(whole, trivial, strict=True)
+        empty = [self.by_edges and not mask.any() for mask in pruned]
+        run = [mask for mask, *known in zip(pruned, whole, empty, strict=True) if not any(known)]
+        found = iter(self._scores(run, at) if run else [])
+        ends = [
+            self.clean[at] if full else self.corrupted[at] if nothing else next(found)
+            for full, nothing in zip(whole, empty, strict=True)
         ]
+        return np.array(ends).reshape(len(masks), len(at))
 
     @property
     def _everything(self) -> np.ndarray:
         return self.graph.allowed if self.by_edges else np.ones(self.graph.sources, dtype=bool)
 
-    def _told(self, scores: np.ndarray) -> Evaluation:
-        sign = self.references.sign
-        full, empty = (sign * end for end in self._ends)
-        kept, whole = sign * scores - empty, full - empty
-        with np.errstate(invalid="ignore", divide="ignore"):
-            value = float(kept.mean() / whole.mean()) if self.something_to_keep else float("nan")
-            draws = (self.clusters.weights @ kept) / (self.clusters.weights @ whole)
-        interval = percentile_interval(value, draws) if np.isfinite(value) else None
-        return Evaluation(
-            mean=float((sign * scores).mean()),
-            faithfulness=value,
-            low=interval.low if interval else value,
-            high=interval.high if interval else value,
-            scores=scores,
-        )
+    @property
+    def _nothing(self) -> np.ndarray:
+        return np.zeros_like(self._everything)
 
     @torch.inference_mode()
-    def _scores(self, masks: Sequence[np.ndarray]) -> np.ndarray:
-        """(masks, n) scores of circuits that are neither whole nor empty."""
+    def _scores(self, masks: Sequence[np.ndarray], positions: np.ndarray | None = None) -> np.ndarray:
+        """(masks, n) scores of circuits that are neither whole nor empty; of some prompts, or of all."""
+        references = self.references if positions is None else self.references.part(positions)
         circuits: Sequence[Any] = [stream_plan(mask, self.graph) for mask in masks] if self.by_edges else masks
         budget = self.context.batch_tokens
         if self.by_edges:
             budget = min(budget, self._stream_tokens(max(circuit.most for circuit in circuits)))
-        found = np.zeros((len(masks), self.references.n))
+        found = np.zeros((len(masks), references.n))
         done = 0
-        for chosen in self.references.batches(self.context.encoded, budget):
-            prompts = [self.context.encoded[index] for index in self.references.indices[chosen]]
+        for chosen in references.batches(self.encoded, budget):
+            prompts = [self.encoded[index] for index in references.indices[chosen]]
             batch = collate(prompts, self.judge.anatomy.pad_id, self.judge.device)
             clean = source_values(self.judge, batch)
-            reference = reference_values(clean, batch.mask, self.references.partners(chosen), self.means)
+            reference = reference_values(clean, batch.mask, references.partners(chosen), self.means)
             setting = Setting(self.judge, self.graph, batch, clean, reference)
             for number, circuit in enumerate(circuits):
                 scores = (EdgeRun if self.by_edges else _NodeRun)(setting, circuit).scores()
                 found[number][chosen] = scores.double().cpu().numpy()
                 done += len(chosen)
-                self.context.progress(done, len(masks) * self.references.n)
+                self.context.progress(done, len(masks) * references.n)
         return found
 
     def _stream_tokens(self, streams: int) -> int:

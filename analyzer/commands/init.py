@@ -26,11 +26,10 @@ from shared.errors import RunError, SchemaError, UsageError
 from shared.files import read_json, read_record, write_record
 from shared.judge_labels import class_names, labels_warning, resolve_labels
 from shared.prompts.dedupe import deduplicate
-from shared.prompts.digest import probe_set_digest
 from shared.prompts.groups import held_out
 from shared.prompts.leaks import write_train_digests
 from shared.prompts.load import load_prompts, require_both_classes
-from shared.prompts.probes import PER_CLASS, ProbeSet, choose_probes, write_probes
+from shared.prompts.probes import PER_CLASS, ProbeSet, choose_probes, further_pairs, write_probes
 from shared.prompts.source_settings import SourceSettings
 from shared.records import JudgeRecord, Probe, Prompt, RunRecord
 from shared.run import PROBES, RECORD, Run
@@ -96,18 +95,26 @@ def init_run(settings: InitSettings) -> InitReport:
     config = _config(checkpoint, settings.kind)
     judge, classes = _judge(settings, checkpoint, config)
     train = load_prompts(settings.train_data, settings) if settings.train_data else None
-    probes, warnings = _choose(settings, train)
+    found = _choose(settings, train)
+    probes, warnings = found.probes, found.warnings
     record = RunRecord(
         judge=judge,
         model=str(config.get("_name_or_path") or ""),
-        data={"probes": {"source": settings.probes, "size": len(probes), "digest": probe_set_digest(probes)}},
+        data={
+            "probes": {
+                "source": settings.probes,
+                "size": len(probes),
+                "pairs": len(found.pairs) // 2,
+                "digest": found.digest,
+            }
+        },
         settings=settings.model_dump(mode="json"),
         versions={"midwatch": __version__},
         created_at=time.time(),
         writer="init",
         **planned(trainer_state(checkpoint))._asdict(),
     )
-    _write(run, record, probes, train)
+    _write(run, record, found.everything, train)
     assumed = labels_warning(config, settings.safe_label, settings.unsafe_label)
     if assumed and settings.kind == "classifier":
         warnings = [assumed, *warnings]
@@ -204,7 +211,17 @@ def _choose(settings: InitSettings, train: Sequence[Prompt] | None) -> ProbeSet:
         warnings.append(
             "Whether the training saw these probes cannot be checked; pass --train-data with its prompts to do so."
         )
-    return ProbeSet(probes, warnings)
+    return ProbeSet(probes, warnings, further_pairs(prompts, probes, settings.seed))
+
+
+def _summary(source: str, found: ProbeSet) -> dict[str, Any]:
+    """For run.json."""
+    return {
+        "source": source,
+        "size": len(found.probes),
+        "further_pairs": len(found.pairs) // 2,
+        "digest": found.digest,
+    }
 
 
 def _write(run: Run, record: RunRecord, probes: list[Probe], train: Sequence[Prompt] | None) -> None:

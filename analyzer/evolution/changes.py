@@ -229,7 +229,7 @@ class Changes:
         transfer = self.measured.transfer
         maps = [self._maps.get(ancestor.checkpoint) for ancestor in self.earlier.lineage.window]
         counts = [None if m is None else float(m.with_effect.sum()) for m in [*maps, self._own_map]]
-        kept = transfer.faithfulness.value if transfer is not None else None
+        kept = transfer.kept.value if transfer is not None else None
         return numbers_of(self.earlier, self.measured.gram, self._tokens, counts, kept, self.probes)
 
     def _alerts(self) -> list[Alert]:

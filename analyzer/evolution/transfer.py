@@ -2,7 +2,8 @@
 
 Different edges need not mean a different mechanism (arXiv 2407.10827), so the previous checkpoint's circuit is run
 in this judge: everything outside it carries its corrupted value. Beside it stand this judge's own circuit of the
-same size, and random ones.
+same size (chosen on these very prompts, so it flatters itself), and random ones. Only a circuit that could be
+claimed is run, and only where this judge has a separation to keep.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from analyzer.circuits.masks import along_paths, mask_of_first, random_masks
 from analyzer.session.context import Context
 from shared.errors import CannotCompute
 from shared.findings.evolution import Transfer
-from shared.findings.parts import Interval
 
 TENSORS = ("scores", "smallest")
 """Of a `circuits` result: (sources, targets), NaN where there is no edge, and the mask of the smallest circuit."""
@@ -22,8 +22,8 @@ TENSORS = ("scores", "smallest")
 Circuits = dict[str, np.ndarray]
 
 
-def transfer(context: Context, before: Circuits, own: Circuits, n_edges: int, draws: int, prompts: int) -> Transfer:
-    """Run the smallest circuit of `before` here, or where it has none its `n_edges` best edges.
+def transfer(context: Context, before: Circuits, own: Circuits, draws: int, prompts: int) -> Transfer:
+    """Run the smallest circuit of `before` here.
 
     Raises CannotCompute, with the end of a sentence, where there is nothing to run or to keep.
     """
@@ -32,17 +32,22 @@ def transfer(context: Context, before: Circuits, own: Circuits, n_edges: int, dr
         raise CannotCompute("the previous checkpoint has other layers or heads.")
     mask = before["smallest"].astype(bool)
     if not mask.any():
-        mask = mask_of_first(along_paths(before["scores"], signed=True), n_edges, scores.shape)
+        raise CannotCompute("no circuit of the previous checkpoint can be claimed.")
     size = int(mask.sum())
-    evaluator = CircuitEvaluator(context, prompts)
-    if not evaluator.something_to_keep:
-        raise CannotCompute("this judge separates its prompts no better than the corrupted run.")
-    masks = [mask, mask_of_first(along_paths(scores, signed=True), size, scores.shape)]
+    evaluator = CircuitEvaluator(context, prompts, wider=True)
+    if not evaluator.explained.claimable:
+        raise CannotCompute("this judge's separation of safe and unsafe prompts may be chance.")
+    way = -1.0 if evaluator.full < 0 else 1.0
+    masks = [mask, mask_of_first(along_paths(way * scores, signed=True), size, scores.shape)]
     masks += random_masks(scores, size, draws, np.random.default_rng([context.seed, size]))
-    found, best, *chance = evaluator.evaluate_all(masks)
+    found, best, *chance = evaluator.scores(masks)
+    kept, above = evaluator.kept(found), evaluator.kept(found, np.mean(chance, axis=0))
+    if kept is None or above is None:
+        raise CannotCompute("this judge's separation is too uncertain for a share of it.")
     return Transfer(
         edges=size,
-        faithfulness=Interval(value=found.faithfulness, low=found.low, high=found.high),
-        own=best.faithfulness,
-        random=[each.faithfulness for each in chance],
+        kept=kept,
+        own=evaluator.told(best).kept,
+        random=[evaluator.told(each).kept for each in chance],
+        above_random=above,
     )

@@ -116,5 +116,5 @@ def _header(path: Path) -> Header | None:
         epoch=record.epoch,
         own=lineage.own,
         circuits=lineage.circuits,
-        transfer=record.summary.get("transfer_faithfulness"),
+        transfer=record.summary.get("transfer_kept"),
     )

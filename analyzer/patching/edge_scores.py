@@ -8,7 +8,7 @@ input. Walking down from the verdict:
    each step's own point; at a branch norm (sandwich) likewise, for what that branch writes.
 3. At each writer, one matrix product of its differences with the gradients of all readers above.
 
-Positions are the real tokens of the batch; chunks of them bound the memory.
+Positions are the real tokens of the batch, part by part (`parts`); chunks of them bound the memory.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from analyzer.model.device import working_bytes
 from analyzer.model.judge import known_wiring
 from analyzer.patching.graph import Graph
 from analyzer.patching.norm_jacobian import NormParts, norm_parts, pull_back_
+from analyzer.patching.parts import PartScores, PartSums
 from analyzer.patching.source_values import SourceValues, head_writes, mlp_write
 from analyzer.patching.tape import Tape, norms_of
 
@@ -36,11 +37,11 @@ CHUNK_BYTES = 8 * 2**20
 
 
 class EdgeSums:
-    """Sums of edge scores over the prompts seen so far."""
+    """Sums of edge scores over the prompts seen so far, by part."""
 
     def __init__(self, judge: Judge, graph: Graph) -> None:
         self.graph, self.wiring = graph, known_wiring(judge)
-        self.scores = torch.zeros(graph.sources, graph.targets, dtype=torch.float64)
+        self.sums = PartSums()
         blocks = [block for layer in self.wiring.layers for block in (layer.attention, layer.mlp)]
         self.parts: dict[nn.Module, NormParts] = {norm: norm_parts(norm) for b in blocks for norm in norms_of(b)}
         self.straight = all(block.branch_norm is None and block.trunk_norm is None for block in blocks)
@@ -60,17 +61,25 @@ class EdgeSums:
             found.append(weight.repeat_interleave(repeats, 0))
         return torch.cat(found, 1)
 
-    def add(self, tape: Tape, gradients: Gradients, deltas: SourceValues, real: Tensor) -> None:
-        """One batch: `deltas` (prompts, tokens, units) signed differences, `real` (prompts, tokens) bool."""
+    def add(
+        self, tape: Tape, gradients: Gradients, deltas: SourceValues, real: Tensor, parts: np.ndarray, each: int = 1
+    ) -> None:
+        """One batch: `deltas` (rows, tokens, units) signed differences, `real` (rows, tokens) bool.
+
+        `parts` (rows,) is the part of each row, which stands for `each` prompts of the same scores.
+        """
         d_model = deltas.input.shape[-1]
         steps = 1 if self.straight else gradients.steps
         budget = working_bytes(str(real.device), CHUNK_BYTES)
         size = max(1, budget // (4 * self.graph.targets * steps * d_model))
         written = [mlp_write(*each) for each in zip(self.wiring.layers, deltas.neurons, strict=True)]
-        scores = torch.zeros(self.scores.shape, device=real.device)
-        for chosen in real.flatten().nonzero()[:, 0].split(size):
-            self._walk(tape, gradients, deltas, written, chosen, scores)
-        self.scores += scores.double().cpu()
+        for part in np.unique(parts).tolist():
+            rows = torch.as_tensor(parts == part, device=real.device)
+            places = (real & rows[:, None]).flatten().nonzero()[:, 0]
+            scores = torch.zeros(self.graph.sources, self.graph.targets, device=real.device)
+            for chosen in places.tensor_split(max(1, -(-len(places) // size))):
+                self._walk(tape, gradients, deltas, written, chosen, scores)
+            self.sums.add(part, each * scores, each * int(rows.sum()))
 
     def _walk(
         self,
@@ -136,17 +145,21 @@ class EdgeSums:
             pull_back_(self.parts[norm], point, found)
         return found.unflatten(1, (steps, -1))
 
-    def mean(self, prompts: int) -> np.ndarray:
-        """(sources, targets) float32 mean over prompts; NaN where there is no edge."""
-        scores = (self.scores / prompts).numpy().astype(np.float32)
-        return np.where(self.graph.allowed, scores, np.float32("nan"))
+    def finished(self) -> PartScores:
+        """NaN where there is no edge."""
+        return self.sums.finished(self.graph.allowed)
 
 
 class Gradients:
-    """The gradients of one batch at the tape's points; rows are steps x prompts, the plain gradient's first."""
+    """The gradients of one batch at the tape's points; rows are steps x prompts, first the plain gradient's.
 
-    def __init__(self, tape: Tape, found: Iterator[Tensor], steps: int, prompts: int) -> None:
-        self.steps, self.prompts = steps, prompts
+    `plain` says whether there are such.
+    """
+
+    def __init__(
+        self, tape: Tape, found: Iterator[Tensor], steps: int, prompts: int, *, plain: bool = True
+    ) -> None:
+        self.steps, self.prompts, self.first = steps, prompts, int(plain)
         self.heads = [next(found) for _ in tape.heads]
         self.neurons = [next(found) for _ in tape.neurons]
         self.projections = [[next(found) for _ in group] for group in tape.projections]
@@ -155,7 +168,11 @@ class Gradients:
 
     def take(self, rows: Tensor, chosen: Tensor) -> Tensor:
         """(rows, tokens, width) -> (steps, chosen positions, width), without the plain gradient's rows."""
-        return rows.unflatten(0, (self.steps + 1, self.prompts))[1:].flatten(1, 2)[:, chosen]
+        return self.along(rows).flatten(1, 2)[:, chosen]
+
+    def along(self, rows: Tensor) -> Tensor:
+        """(rows, tokens, width) -> (steps, prompts, tokens, width), without the plain gradient's rows."""
+        return rows.unflatten(0, (self.steps + self.first, self.prompts))[self.first :]
 
 
 def _at(values: Tensor, chosen: Tensor) -> Tensor:

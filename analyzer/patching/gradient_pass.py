@@ -9,7 +9,8 @@ which many are cut at once, are scored by the integrated one.
 1. (prompt, step) rows run forward and backward once; the gradient starts at the residual stream of layer 0. The
    rows at the prompts themselves give every unit's value, too.
 2. The twin's values, or role means, are the references.
-3. Reduced on the device, batch by batch, in float32: only (layers, units) and (sources, targets) sums are kept.
+3. Reduced on the device, batch by batch, in float32: only (layers, units) sums are kept, and of edges and nodes
+   those of each independent group of prompts (`parts`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from analyzer.model.judge import known_wiring
 from analyzer.model.scoring import score
 from analyzer.patching.edge_scores import EdgeSums, Gradients
 from analyzer.patching.graph import Graph
+from analyzer.patching.node_sums import NodeSums
+from analyzer.patching.parts import PartScores, parts_of
 from analyzer.patching.references import References, choose_references, reference_input, reference_values
 from analyzer.patching.source_values import SourceValues, entry_stream
 from analyzer.patching.tape import Tape, taped
@@ -65,9 +68,11 @@ class GradientPass:
     steps: int
     neurons: UnitEffects
     heads: UnitEffects
-    edges: np.ndarray | None
-    """(sources, targets) float32 class-signed mean edge scores, nats, NaN where there is no edge; None where they
-    were not asked for, or where the edges of this family cannot be told apart."""
+    edges: PartScores | None
+    """Class-signed scores of edges, (parts, sources, targets); None where they were not asked for, or where the
+    edges of this family cannot be told apart."""
+    nodes: PartScores
+    """Class-signed integrated effects of nodes, (parts, sources); the input's is 0."""
 
 
 def shared_gradients(context: Context, steps: int, prompts: int, *, edges: bool = False) -> GradientPass:
@@ -100,6 +105,8 @@ def gradient_pass(context: Context, steps: int, prompts: int, *, edges: bool = F
         neurons=KindSums(graph.layers, wiring.neurons),
         heads=KindSums(graph.layers, graph.heads, kept=references.n),
         edges=EdgeSums(context.judge, graph) if edges and wiring.has_edges else None,
+        nodes=NodeSums(graph),
+        parts=parts_of([*context.probes, *context.pairs], graph.allowed.size),
     )
     done = 0
     at_once = min(context.batch_tokens, CPU_TOKENS) if context.judge.device == "cpu" else context.batch_tokens
@@ -112,7 +119,8 @@ def gradient_pass(context: Context, steps: int, prompts: int, *, edges: bool = F
         steps=steps,
         neurons=shared.neurons.finished(references),
         heads=shared.heads.finished(references),
-        edges=None if shared.edges is None else shared.edges.mean(references.n),
+        edges=None if shared.edges is None else shared.edges.finished(),
+        nodes=shared.nodes.finished(),
     )
 
 
@@ -166,6 +174,9 @@ class _Pass:
     neurons: KindSums
     heads: KindSums
     edges: EdgeSums | None
+    nodes: NodeSums
+    parts: np.ndarray
+    """(probes,) part of each prompt."""
 
     def add(self, chosen: list[int]) -> None:
         """One batch: positions in the references."""
@@ -175,25 +186,28 @@ class _Pass:
         entry, partners, real = entry_stream(judge, batch), references.partners(chosen), batch.mask.bool()
         start = reference_input(entry, batch.mask, partners, self.means)
         tape, gradients = _differentiate(
-            judge, batch, start, _difference(entry, start, real), self.steps, self.edges is not None
+            judge, batch, start, difference(entry, start, real), self.steps, self.edges is not None
         )
         clean = SourceValues(entry, _at_the_prompt(tape.heads, chosen), _at_the_prompt(tape.neurons, chosen))
-        deltas = _differences(clean, reference_values(clean, batch.mask, partners, self.means), real)
+        deltas = differences(clean, reference_values(clean, batch.mask, partners, self.means), real)
         sign = torch.as_tensor(references.sign[chosen], device=batch.ids.device, dtype=torch.float32)
         group = torch.as_tensor(np.unique(references.groups[chosen], return_inverse=True)[1], device=sign.device)
         heads = known_wiring(judge).heads
+        part = self.parts[references.indices[chosen]]
+        self.nodes.count(part)
         for layer in range(judge.anatomy.depth):
             for sums, delta, gradient, parts in (
                 (self.neurons, deltas.neurons[layer], gradients.neurons[layer], 0),
                 (self.heads, deltas.heads[layer], gradients.heads[layer], heads),
             ):
                 rows = gradient.unflatten(0, (self.steps + 1, len(chosen))).float()
-                plain = _contributions(delta, rows[0], parts)
-                integrated = _contributions(delta, rows[1:].mean(0), parts)
-                _require_finite(plain + integrated, layer)
+                plain = contributions(delta, rows[0], parts)
+                integrated = contributions(delta, rows[1:].mean(0), parts)
+                require_finite(plain + integrated, layer)
                 sums.add(layer, plain, integrated, sign, group, chosen)
+                self.nodes.add(layer, integrated * sign[:, None], part, heads=bool(parts))
         if self.edges is not None:
-            self.edges.add(tape, gradients, _signed(deltas, sign), real)
+            self.edges.add(tape, gradients, signed(deltas, sign), real, part)
 
 
 def _at_the_prompt(values: list[Tensor], chosen: list[int]) -> list[Tensor]:
@@ -201,14 +215,14 @@ def _at_the_prompt(values: list[Tensor], chosen: list[int]) -> list[Tensor]:
     return [layer[: len(chosen)].detach() for layer in values]
 
 
-def _require_finite(values: Tensor, layer: int) -> None:
+def require_finite(values: Tensor, layer: int) -> None:
     if not bool(torch.isfinite(values).all()):
         raise JudgeError(
             f"The gradients in layer {layer} are not finite (NaN or infinity); look at an earlier checkpoint."
         )
 
 
-def _signed(deltas: SourceValues, sign: Tensor) -> SourceValues:
+def signed(deltas: SourceValues, sign: Tensor) -> SourceValues:
     """Class-signed differences: what they carry towards the right verdict."""
     signed = sign[:, None, None]
     return SourceValues(
@@ -218,16 +232,16 @@ def _signed(deltas: SourceValues, sign: Tensor) -> SourceValues:
     )
 
 
-def _differences(clean: SourceValues, reference: SourceValues, real: Tensor) -> SourceValues:
+def differences(clean: SourceValues, reference: SourceValues, real: Tensor) -> SourceValues:
     """clean - reference, zero at padding, float32."""
     return SourceValues(
-        _difference(clean.input, reference.input, real),
-        [_difference(a, b, real) for a, b in zip(clean.heads, reference.heads, strict=True)],
-        [_difference(a, b, real) for a, b in zip(clean.neurons, reference.neurons, strict=True)],
+        difference(clean.input, reference.input, real),
+        [difference(a, b, real) for a, b in zip(clean.heads, reference.heads, strict=True)],
+        [difference(a, b, real) for a, b in zip(clean.neurons, reference.neurons, strict=True)],
     )
 
 
-def _difference(one: Tensor, other: Tensor, real: Tensor) -> Tensor:
+def difference(one: Tensor, other: Tensor, real: Tensor) -> Tensor:
     return (one.float() - other.float()).masked_fill(~real[..., None], 0.0)
 
 
@@ -245,7 +259,7 @@ def _differentiate(
     return tape, Gradients(tape, iter(found), steps, len(batch.ids))
 
 
-def _contributions(delta: Tensor, gradient: Tensor, heads: int) -> Tensor:
+def contributions(delta: Tensor, gradient: Tensor, heads: int) -> Tensor:
     """(prompts, tokens, units or heads * size) -> (prompts, units): summed over tokens."""
     products = (delta * gradient).sum(1)
     return products.unflatten(-1, (heads, -1)).sum(-1) if heads else products

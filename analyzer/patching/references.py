@@ -2,8 +2,8 @@
 
 1. Where at least 8 contrast pairs align token by token, only such pairs are used, whole, and each prompt's
    reference is its twin.
-2. Otherwise both classes in turn, and the reference is the mean over the probe set by token role (first, last,
-   other); a note says so.
+2. Otherwise both classes in turn, as many of each (else a judge that always leans one way would seem to tell them
+   apart), and the reference is the mean over the probe set by token role (first, last, other); a note says so.
 
 Twins are not independent, so a pair is one group: kept together in a batch, and counted once in any error.
 """
@@ -11,7 +11,7 @@ Twins are not independent, so a pair is one group: kept together in a batch, and
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,6 +58,16 @@ class References:
         """Contrast pairs, both of whose prompts are used."""
         return self.n - len(np.unique(self.groups))
 
+    def part(self, chosen: np.ndarray) -> References:
+        """Only these positions; groups have to be whole."""
+        return replace(
+            self,
+            indices=self.indices[chosen],
+            twins=self.twins[chosen],
+            sign=self.sign[chosen],
+            groups=self.groups[chosen],
+        )
+
     def batches(self, encoded: Sequence[Encoded], batch_tokens: int, rows_each: int = 1) -> Iterator[list[int]]:
         """Positions in `indices`, in batches of similar length: the longest first, groups kept whole.
 
@@ -92,8 +102,22 @@ class References:
 
 
 def choose_references(context: Context, prompts: int) -> References:
-    """At most `prompts` prompts and their references. Raises CannotCompute when a class is absent."""
-    probes = context.probes
+    """At most `prompts` prompts of the probe set and their references. Raises CannotCompute when a class is
+    absent."""
+    return _chosen(context.probes, context.encoded, spread(context.probes, len(context.probes)), prompts)
+
+
+def choose_wider(context: Context, prompts: int) -> References:
+    """The same with the further contrast pairs, whose indices follow those of the probes; the probes come first."""
+    own = len(context.probes)
+    order = spread(context.probes, own)
+    further = [own + index for index in spread(context.pairs, len(context.pairs))]
+    probes, encoded = [*context.probes, *context.pairs], [*context.encoded, *context.encoded_pairs]
+    found = _chosen(probes, encoded, [*order, *further], prompts)
+    return found if found.kind == "twin" else choose_references(context, prompts)
+
+
+def _chosen(probes: Sequence[Probe], encoded: Sequence[Encoded], order: Sequence[int], prompts: int) -> References:
     for label in ("safe", "unsafe"):
         if not any(probe.label == label for probe in probes):
             raise CannotCompute(
@@ -101,16 +125,17 @@ def choose_references(context: Context, prompts: int) -> References:
                 f"add {label} prompts to probes.jsonl."
             )
     twin = twin_of(probes)
-    aligned = {one: two for one, two in twin.items() if fits(context.encoded[one], context.encoded[two])}
+    aligned = {one: two for one, two in twin.items() if fits(encoded[one], encoded[two])}
     if len(aligned) < 2 * MIN_PAIRS:
-        chosen = spread(probes, max(2, prompts))
+        even = 2 * min(sum(probe.label == label for probe in probes) for label in ("safe", "unsafe"))
+        chosen = list(order[: min(even, max(2, prompts))])  # classes in turn: as many of each
         note = (
             f"Only {len(aligned) // 2} contrast pairs align token by token, and {MIN_PAIRS} are needed to compare "
             "twins: units are compared with their mean over the probe set instead."
         )
         return _references(probes, "mean", chosen, twin, (note,))
-    chosen = []
-    for index in spread(probes, len(probes)):
+    chosen: list[int] = []
+    for index in order:
         if index in aligned and index not in chosen and len(chosen) + 2 <= max(2, prompts):
             chosen += [index, aligned[index]]
     return _references(probes, "twin", chosen, aligned, ())

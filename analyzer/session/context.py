@@ -43,6 +43,9 @@ class Context:
     digest: ContentDigest | None = None
     """Of the checkpoint's files; None where there are none."""
     leak_count: int | None = None
+    pairs: list[Probe] = field(default_factory=list)
+    """Further contrast pairs beside the probes, twins next to each other: only circuits are scored and run on
+    them."""
     seed: int = 0
     batch_tokens: int = BATCH_TOKENS
     """Token budget of one batch (prompts x padded length); halved by the worker when memory runs out."""
@@ -90,6 +93,12 @@ class Context:
         """The probe set as the judge reads it."""
         judge = self.judge
         return encode(judge.tokenizer, [probe.text for probe in self.probes], judge.max_length, judge.template)
+
+    @cached_property
+    def encoded_pairs(self) -> list[Encoded]:
+        """The further contrast pairs as the judge reads them."""
+        judge = self.judge
+        return encode(judge.tokenizer, [probe.text for probe in self.pairs], judge.max_length, judge.template)
 
     def _pass(self, *, means: bool) -> ForwardPass:
         if not self.probes:

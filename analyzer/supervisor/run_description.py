@@ -19,7 +19,6 @@ from shared.errors import SchemaError, UsageError
 from shared.files import read_json, read_record
 from shared.judge_labels import labels_warning, resolve_labels
 from shared.logs import entry
-from shared.prompts.digest import probe_set_digest
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, RunRecord
 from shared.run import Run, step_of
@@ -91,7 +90,7 @@ class Description:
             raise UsageError(needs_probes(self.run, self.plan.probes)) from None
         stat = FileStat(str(self.probes), info.st_ino, info.st_size, info.st_mtime_ns)
         if stat != self._probes_stat:
-            self.probe_digest = probe_set_digest(read_probes(self.probes).probes)
+            self.probe_digest = read_probes(self.probes).digest
             self._probes_stat = stat
 
 

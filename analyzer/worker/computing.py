@@ -121,6 +121,7 @@ class JobComputer:
         self.context = Context(
             judge=self.judge,
             probes=self.probes.probes,
+            pairs=list(self.probes.pairs),
             step=job.step,
             run=job.record,
             metrics=metrics_until(run, job.directory, job.step),
@@ -128,7 +129,7 @@ class JobComputer:
             frozen_from=frozen.source,
             embeddings_frozen=frozen.embeddings,
             digest=self.digest,
-            leak_count=count_leaks(run, self.probes.probes),
+            leak_count=count_leaks(run, self.probes.everything),
             batch_tokens=self.batch_tokens,
             suite=frozenset(job.analyses),
             cache=self.warm.cache,

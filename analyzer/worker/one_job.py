@@ -35,7 +35,6 @@ from shared.errors import (
 from shared.logs import entry
 from shared.own_folders import MIDWATCH, VISUALIZATIONS
 from shared.pages.render import render_checkpoint
-from shared.prompts.digest import probe_set_digest
 from shared.prompts.probes import read_probes
 from shared.results import ResultRecord, ResultStore
 from shared.run import Run
@@ -103,7 +102,7 @@ class OneJob:
         weights = validate(self.job.directory, self.job.source)
         digest = self._digest(weights)
         probes = read_probes(self.job.probes)
-        probe_digest = probe_set_digest(probes.probes)
+        probe_digest = probes.digest
         index = StoreIndex(self.store)
 
         def is_missing(name: str) -> bool:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.errors import SchemaError
-from shared.findings.circuits import node_names
+from shared.findings.circuits import NO_CLAIM, SEPARATION, node_names
+from shared.findings.claims import nothing_to_explain
 
 if TYPE_CHECKING:
     from shared.findings.circuits import CircuitsResult
+    from shared.findings.parts import Part
     from shared.results import ResultRecord
 
 DIGITS = 5
@@ -25,23 +27,39 @@ _EDGES = (
     "the edge from sources[i] to targets[first_target[i] + k], null where it is not known; there is no edge to an "
     "earlier target. A score is in nats and class-signed: how much of the separation of unsafe and safe prompts is "
     "lost, to first order, when this edge alone carries its corrupted value (EAP-IG); positive edges carry the "
-    "right verdict. smallest lists the edges of the smallest circuit found, as pairs [i, index into targets]."
+    "right verdict. chosen is laid out alike: in how many of 100 resamples of the prompts an edge is among the "
+    "first "
+    "method.counted. smallest lists the edges of the smallest circuit that can be claimed, as pairs [i, index into "
+    "targets]."
 )
 _NODES = (
     "Edges of this family cannot be told apart, so nodes are scored: scores[i] is the score of sources[i] in nats, "
-    "class-signed, null where it is not known. smallest lists the nodes of the smallest circuit found, as indices "
-    "into sources."
+    "class-signed, null where it is not known; chosen[i] is in how many of 100 resamples of the prompts it is "
+    "among "
+    "the first method.counted. smallest lists the nodes of the smallest circuit that can be claimed, as indices "
+    "into "
+    "sources."
+)
+_SHARES = (
+    " kept is m(C) / m(full), the share of the separation of unsafe and safe prompts that a circuit keeps on "
+    "prompts "
+    "that its edges were not chosen on: 0 is none, below 0 it answers the other way. faithfulness, cpr, cmd and "
+    "mib "
+    "are of f = (m(C) - m(empty)) / (m(full) - m(empty)), of the way from the corrupted run's answer to the "
+    "judge's "
+    "own (MIB): with contrast twins f = (1 + kept) / 2, so that f = 0.5 keeps nothing."
 )
 
 
 def scored_graph(record: ResultRecord, result: CircuitsResult, tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """The document. Raises SchemaError when the result's tensors are missing or of another shape."""
     names = node_names(result.layers, result.heads)
-    scores, smallest = (_tensor(record, result, tensors, name) for name in ("scores", "smallest"))
+    scores, chosen, smallest = (_tensor(record, result, tensors, name) for name in ("scores", "chosen", "smallest"))
     effects = {node.name: node.effect for node in result.nodes}
-    graph = _by_edges(scores, smallest, result.heads) if result.level == "edges" else _by_nodes(scores, smallest)
+    by_edges = result.level == "edges"
+    graph = _by_edges(scores, chosen, smallest, result.heads) if by_edges else _by_nodes(scores, chosen, smallest)
     return {
-        "format": f"midwatch circuit, version 1. {_EDGES if result.level == 'edges' else _NODES}",
+        "format": f"midwatch circuit, version 2. {_EDGES if by_edges else _NODES}{_SHARES}",
         "provenance": _provenance(record),
         "level": result.level,
         "layers": result.layers,
@@ -53,16 +71,23 @@ def scored_graph(record: ResultRecord, result: CircuitsResult, tensors: Mapping[
             "outside_the_circuit": result.reference,
             "n": result.n,
             "n_pairs": result.n_pairs,
-            "spearman_with_exact_patching": result.check,
+            "n_scored": result.n_scored,
+            "n_mib": result.n_mib,
+            "folds": result.folds,
+            "resamples": result.resamples,
+            "counted": result.counted,
+            "spearman_with_exact_patching": _dumped(result.check),
             "n_checked": result.n_checked,
         },
-        "mean_full": result.mean_full,
+        "claim": nothing_to_explain(result.explained, SEPARATION) or ("" if result.smallest else NO_CLAIM),
+        "mean_full": _dumped(result.explained),
         "mean_empty": result.mean_empty,
         "cpr": result.cpr,
         "cmd": result.cmd,
         "random_cpr": result.random_cpr,
-        "curve": [point.model_dump(mode="json") for point in result.curve],
-        "smallest_circuit": None if result.smallest is None else result.smallest.model_dump(mode="json"),
+        "curve": [_dumped(point) for point in result.curve],
+        "mib": [_dumped(point) for point in result.mib],
+        "smallest_circuit": _dumped(result.smallest),
         "keep": result.keep,
         "notes": result.notes,
         "sources": names[:-1],
@@ -93,12 +118,17 @@ def _provenance(record: ResultRecord) -> dict[str, Any]:
     return record.model_dump(mode="json", exclude={"payload", "summary"})
 
 
-def _by_edges(scores: np.ndarray, smallest: np.ndarray, heads: int) -> dict[str, Any]:
+def _dumped(part: Part | None) -> Any:
+    return None if part is None else part.model_dump(mode="json")
+
+
+def _by_edges(scores: np.ndarray, chosen: np.ndarray, smallest: np.ndarray, heads: int) -> dict[str, Any]:
     """Each source's row from its first edge on: all later targets read what it writes."""
     first = [_first_target(source, heads) for source in range(len(scores))]
     return {
         "first_target": first,
         "scores": [_shorts(row[start:]) for row, start in zip(scores, first, strict=True)],
+        "chosen": [_hundredths(row[start:]) for row, start in zip(chosen, first, strict=True)],
         "smallest": np.argwhere(smallest).tolist(),
     }
 
@@ -111,10 +141,18 @@ def _first_target(source: int, heads: int) -> int:
     return layer * (heads + 1) + heads if place < heads else (layer + 1) * (heads + 1)
 
 
-def _by_nodes(scores: np.ndarray, smallest: np.ndarray) -> dict[str, Any]:
+def _by_nodes(scores: np.ndarray, chosen: np.ndarray, smallest: np.ndarray) -> dict[str, Any]:
     shown = scores.copy()
     shown[0] = np.nan  # the input is part of every circuit; what stands there is no score
-    return {"scores": _shorts(shown), "smallest": np.flatnonzero(smallest).tolist()}
+    return {
+        "scores": _shorts(shown),
+        "chosen": _hundredths(chosen),
+        "smallest": np.flatnonzero(smallest).tolist(),
+    }
+
+
+def _hundredths(shares: np.ndarray) -> list[int]:
+    return np.rint(100 * np.nan_to_num(shares)).astype(int).tolist()
 
 
 def _shorts(values: np.ndarray) -> list[float | None]:

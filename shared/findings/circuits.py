@@ -7,9 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.findings.parts import Part
+from shared.findings.claims import ToExplain
+from shared.findings.parts import Interval, Part
 
 Level = Literal["edges", "nodes"]
+
+CORE, CHANCE_EDGE = 0.9, 0.5
+"""Shares of resamples from which an edge is core, and below which it is noise (as arXiv 2603.00523 names them)."""
+Confidence = Literal["core", "contingent", "noise"]
 
 Name = Annotated[str, Field(pattern=r"^(input|verdict|L\d{1,6}\.(H\d{1,6}|MLP))$")]
 """A node: "input", "L3.H5", "L3.MLP" or "verdict"."""
@@ -39,35 +44,62 @@ class CircuitEdge(Part):
     verdict, negative ones work against it."""
     in_smallest: bool
     """Whether it belongs to the smallest circuit that keeps `keep`."""
+    chosen: float
+    """Share of `resamples` of the prompts in which it is among the first `counted` edges, with the same sign."""
+
+    @property
+    def confidence(self) -> Confidence:
+        return "core" if self.chosen >= CORE else "contingent" if self.chosen >= CHANCE_EDGE else "noise"
 
 
 class CurvePoint(Part):
-    """One size of circuit."""
+    """One size of circuit, cross-fitted: its edges were chosen on other prompts than those it is run on."""
 
     fraction: float
     """Of all edges."""
     edges: int
-    faithfulness: float
-    """(m(C) - m(empty)) / (m(full) - m(empty)); pooled over prompts."""
-    low: float
-    high: float
-    """95 % bootstrap interval over contrast pairs (or prompts)."""
-    by_magnitude: float
-    """The same with edges ranked by |score|, as CMD wants it; `faithfulness` ranks them signed, as CPR does. Edges
-    rank with the best path that they are on."""
+    kept: Interval
+    """m(C) / m(full): share of the separation, with its 95 % bootstrap-t interval over groups of prompts. 0: the
+    separation is gone; below 0: it is reversed."""
     random: list[float]
-    """Faithfulness of random circuits with as many edges; empty at fraction 1."""
+    """The same of random circuits with as many edges, another one in each fold; empty at fraction 1."""
+    above_random: Interval | None
+    """How much more of the separation than these, pooled, is kept, prompt by prompt; None at fraction 1."""
+
+    @property
+    def beats_random(self) -> bool:
+        return self.above_random is not None and self.above_random.low > 0
+
+
+class MibPoint(Part):
+    """One size of MIB's curves: f of the plain top n edges, cross-fitted."""
+
+    fraction: float
+    edges: int
+    signed: float
+    """Ranked by score, as CPR wants it."""
+    magnitude: float
+    """Ranked by |score|, as CMD wants it."""
 
 
 class SmallestCircuit(Part):
-    """The smallest circuit found that keeps `keep` of the separation."""
+    """The smallest circuit found that keeps `keep` of the separation, on prompts that its edges were not chosen
+    on."""
 
     edges: int
     fraction: float
+    kept: Interval
+    """m(C) / m(full), cross-fitted, of circuits of this size."""
     faithfulness: float
+    """Of the same runs, f = (m(C) - m(empty)) / (m(full) - m(empty)): of the way from the corrupted run's answer to
+    the judge's own."""
+    in_sample: float
+    """m(C) / m(full) of the circuit that is drawn, whose edges were chosen on all prompts, these among them."""
     nodes: int
-    """Heads and MLPs on its paths."""
+    """Heads and MLPs on the paths of the circuit that is drawn."""
     random: list[float]
+    """What random circuits of its size keep, another one in each fold."""
+    above_random: Interval
 
 
 class CircuitsResult(Part):
@@ -81,32 +113,61 @@ class CircuitsResult(Part):
     reference: Literal["twin", "mean"]
     """What an edge outside the circuit carries: its value for the contrast twin, or its mean over the probes."""
     n: int
-    """Prompts."""
+    """Prompts that circuits are run on."""
     n_pairs: int
+    """Contrast pairs among them."""
+    n_scored: int
+    """Prompts that edges are scored on."""
+    n_aligned: int
+    """Contrast pairs that there are, aligned token by token; 0 where the reference is the mean."""
+    folds: int
+    """Edges are chosen on all folds but the one that they are run on."""
+    resamples: int
+    """Bootstrap draws behind each edge's confidence."""
+    counted: int
+    """Edges of the circuit that the confidence is about: of the smallest one, or a tenth of all."""
     steps: int
     keep: float
     """The share that the smallest circuit keeps, e.g. 0.8."""
     total_edges: int
-    mean_full: float
-    """m(full): mean class-signed score of the judge, nats."""
-    mean_empty: float
-    """m(empty): the same with every edge corrupted."""
+    explained: ToExplain
+    """m(full): mean class-signed score of the judge; where it may be chance, no circuit is looked for."""
+    mean_empty: float | None
+    """m(empty): the same with every edge corrupted; None where nothing was run."""
     curve: list[CurvePoint]
-    """By fraction; empty when m(full) = m(empty), so that there is nothing to keep."""
+    """By fraction; empty where there is nothing to explain."""
+    mib: list[MibPoint]
+    n_mib: int
+    """Prompts behind it."""
     cpr: float | None
-    """MIB: area under faithfulness over the fraction of edges; higher is better."""
+    """MIB: area under f over the fraction of edges; higher is better."""
     cmd: float | None
-    """MIB: area between |1 - faithfulness| and 0; lower is better."""
+    """MIB: area between |1 - f| and 0; lower is better."""
     random_cpr: float | None
+    """Area under f of the random circuits."""
     smallest: SmallestCircuit | None
-    """None when no size below the whole keeps `keep`."""
+    """None where none can be claimed: no size below the whole keeps `keep`, clear of 0 and of random ones."""
     nodes: list[CircuitNode]
     edges: list[CircuitEdge]
-    """The strongest by |score| (at most 400), and all of the smallest circuit where that is no more."""
-    check: float | None
-    """Spearman correlation of scores with exact patching of the strongest edges, one at a time."""
+    """The strongest by |score| (at most 400), and all of the smallest circuit where that is no more; none where
+    there is nothing to explain."""
+    check: Interval | None
+    """Spearman correlation of scores with exact patching of the strongest edges, one at a time, both over the same
+    prompts; bootstrap interval over groups of prompts."""
     n_checked: int
     notes: list[str]
+
+    @property
+    def denied(self) -> bool:
+        """Whether exact patching says otherwise than the scores of the strongest edges."""
+        return self.check is not None and self.check.value < AGREES
+
+
+SEPARATION = "the judge's mean class-signed score is"
+"""What circuits explain, for `nothing_to_explain`."""
+NO_CLAIM = "No circuit can be claimed"
+AGREES = 0.9
+"""Spearman correlation with exact patching below which single edges are flagged."""
 
 
 def strongest_edges(result: CircuitsResult, count: int) -> list[CircuitEdge]:

@@ -47,14 +47,22 @@ class SetChange(Part):
 
 
 class Transfer(Part):
-    """The previous checkpoint's smallest circuit (or its edges of the same number), evaluated in this judge."""
+    """The previous checkpoint's smallest circuit, run in this judge."""
 
     edges: int
-    faithfulness: Interval
+    kept: Interval
+    """m(C) / m(full): share of this judge's separation that it keeps; 0 is none, below 0 reversed."""
     own: float
-    """Faithfulness of this judge's own circuit with as many edges."""
+    """What this judge's own circuit with as many edges keeps, in-sample."""
     random: list[float]
-    """Faithfulness of random circuits with as many edges."""
+    """What random circuits with as many edges keep."""
+    above_random: Interval
+    """How much more of the separation than these, on the mean, is kept."""
+
+    @property
+    def works(self) -> bool:
+        """Whether what is kept is clear of 0 and of random circuits."""
+        return self.kept.low > 0 and self.above_random.low > 0
 
 
 class EvolutionResult(Part):

@@ -25,9 +25,11 @@ def prompt_digest(text: str) -> str:
 def probe_set_digest(probes: Iterable[Probe]) -> str:
     """SHA-256 over everything of the probe set that can change a result, order included: 64 hex digits.
 
-    The exact text counts here (a cased tokenizer sees capitals), not its normalised form.
+    The exact text counts here (a cased tokenizer sees capitals), not its normalised form. The pairs beside the set
+    come after it, marked; without any the digest is that of the set alone.
     """
-    return _sha256("\n".join(probe.model_dump_json() for probe in probes))
+    unmarked = {"further"}
+    return _sha256("\n".join(p.model_dump_json(exclude=None if p.further else unmarked) for p in probes))
 
 
 def _sha256(text: str) -> str:

@@ -5,6 +5,8 @@ How it is chosen:
 2. The rest spread over categories and styles in turn, small groups first: every group that a probe comes from is
    lost for training, so a lone prompt costs least.
 3. Two safe and two unsafe display samples, short enough to read; one of each from the same pair where one exists.
+4. Further contrast pairs that training does not see lie in the same file, marked: circuits, whose edges are chosen
+   on some pairs and tested on others, need many more than the other analyses, which never look at these.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from typing import Any, NamedTuple
 
 from shared.errors import UsageError
 from shared.files import write_bytes_atomic
-from shared.prompts.digest import MAX_PROMPT_CHARS, prompt_digest
-from shared.prompts.groups import components, drawn
+from shared.prompts.digest import MAX_PROMPT_CHARS, probe_set_digest, prompt_digest
+from shared.prompts.groups import components, drawn, held_out
 from shared.prompts.labels import read_label
 from shared.prompts.load import clean
 from shared.prompts.rows import Row, read_rows
@@ -27,6 +29,9 @@ from shared.records import Label, Probe, Prompt
 
 LABELS: tuple[Label, Label] = ("safe", "unsafe")
 PER_CLASS = 64
+PAIRS = 192
+"""Contrast pairs that the file holds, at most, those of the probe set among them. Circuits use up to 128 that align
+token by token, and which do depends on the judge's tokenizer: three in four of the shipped ones."""
 DISPLAY_PER_CLASS = 2
 READABLE_CHARS = (15, 110)
 """Lengths that a display sample should have, characters: one line of a figure's title."""
@@ -37,6 +42,17 @@ class ProbeSet(NamedTuple):
 
     probes: list[Probe]
     warnings: list[str]
+    pairs: Sequence[Probe] = ()
+    """Further contrast pairs, twins next to each other."""
+
+    @property
+    def everything(self) -> list[Probe]:
+        return [*self.probes, *self.pairs]
+
+    @property
+    def digest(self) -> str:
+        """Of everything that can change a result."""
+        return probe_set_digest(self.everything)
 
 
 def choose_probes(
@@ -60,6 +76,17 @@ def choose_probes(
     pairs = _pairs(prompts, min(wanted.values()) // 2, seed)
     chosen = [*chain.from_iterable(pairs), *_singles(prompts, pairs, wanted, seed)]
     return _with_display([_probe(prompt) for prompt in chosen], seed)
+
+
+def further_pairs(unseen: Sequence[Prompt], probes: Sequence[Probe], seed: int = 0) -> list[Probe]:
+    """Contrast pairs of `unseen` prompts that the probe set does not hold, up to `PAIRS` with those that it does.
+
+    As (safe, unsafe) next to each other, categories in turn, twins of equal word count first.
+    """
+    held = Counter(probe.pair for probe in probes if probe.pair)
+    left = [prompt for prompt in _one_of_each(held_out(unseen, probes)) if prompt.pair not in held]
+    pairs = _pairs(left, max(0, PAIRS - sum(count == 2 for count in held.values())), seed)
+    return [_probe(prompt).model_copy(update={"further": True}) for pair in pairs for prompt in pair]
 
 
 def display_indices(probes: Sequence[Probe]) -> list[int]:
@@ -104,9 +131,10 @@ def read_probes(path: Path, seed: int = 0) -> ProbeSet:
             )
         else:
             warnings.append(f"Line {row.number} of {path.name} repeats line {lines[probe.id]}; it is left out.")
-    found = list(probes.values())
+    found = [probe for probe in probes.values() if not probe.further]
     _check_classes(found, path)
-    return ProbeSet(_keep_or_choose_display(found, path, seed, warnings), warnings)
+    pairs = [probe for probe in probes.values() if probe.further]
+    return ProbeSet(_keep_or_choose_display(found, path, seed, warnings), warnings, pairs)
 
 
 def _read(row: Row, path: Path, warnings: list[str]) -> Probe:
@@ -126,7 +154,8 @@ def _read(row: Row, path: Path, warnings: list[str]) -> Probe:
         text=text,
         label=label,
         pair=_word(row.values.get("pair")) or None,
-        display=row.values.get("display") is True,
+        display=row.values.get("display") is True and row.values.get("further") is not True,
+        further=row.values.get("further") is True,
         **word,
     )
 

@@ -1,4 +1,5 @@
-"""Circuits: through which edges the verdict is computed, how much of it they keep, and how much random ones do."""
+"""Circuits: through which edges the verdict is computed, how much of the separation they keep, and random ones
+do."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.figures.circuits.circuit import circuits_figure
 from shared.figures.circuits.faithfulness import faithfulness_figure
-from shared.figures.circuits.kinds import AGAINST, CARRIES, OUTSIDE, SMALLEST, DrawnEdge, Kind
+from shared.figures.circuits.kinds import AGAINST, BY_CHANCE, CONTINGENT, CORE, OUTSIDE, UNCLAIMED, DrawnEdge, Kind
 from shared.figures.circuits.words import (
     REFERENCES,
     circuit_finding,
@@ -16,14 +17,17 @@ from shared.figures.circuits.words import (
     exact_nats,
     kept,
     noun,
+    power_words,
     separation_words,
     shape_words,
     small_share,
+    span,
 )
 from shared.findings.badge import badge
 from shared.findings.circuit_document import scored_graph
-from shared.findings.circuits import CircuitEdge, CircuitsResult, strongest_edges
-from shared.findings.parts import typed_result
+from shared.findings.circuits import CircuitEdge, CircuitsResult, Confidence, strongest_edges
+from shared.findings.parts import Interval, typed_result
+from shared.findings.text import percent
 from shared.views import Panel, View, register
 
 if TYPE_CHECKING:
@@ -37,7 +41,7 @@ SHOWN = 40
 
 
 def panels(record: ResultRecord) -> list[Panel]:
-    """Two figures: the graph of the strongest edges, and the faithfulness curve."""
+    """Two figures: the graph of the strongest edges, and the curve of what they keep."""
     return panels_of(record, SHOWN)
 
 
@@ -47,14 +51,33 @@ def panels_of(record: ResultRecord, shown: int) -> list[Panel]:
     return [_graph_panel(record, result, shown), _curve_panel(record, result)]
 
 
+_CERTAIN: dict[Confidence, Kind] = {"core": CORE, "contingent": CONTINGENT, "noise": BY_CHANCE}
+
+
 def drawn_edges(result: CircuitsResult, shown: int) -> list[DrawnEdge]:
-    """The strongest edges, told apart by sign and by whether the smallest circuit holds them."""
-    carries = CARRIES if result.smallest is None else OUTSIDE
+    """The strongest edges, told apart by whether the smallest circuit holds them, how surely, and by sign.
+
+    All grey where no circuit can be claimed.
+    """
+    way = -1.0 if result.explained.reversed else 1.0
 
     def kind(edge: CircuitEdge) -> Kind:
-        return SMALLEST if edge.in_smallest else AGAINST if edge.score < 0 else carries
+        if result.smallest is None:
+            return UNCLAIMED
+        if edge.in_smallest:
+            return _CERTAIN[edge.confidence]
+        return AGAINST if way * edge.score < 0 else OUTSIDE
 
-    return [DrawnEdge(edge.source, edge.target, edge.score, kind(edge)) for edge in strongest_edges(result, shown)]
+    return [
+        DrawnEdge(edge.source, edge.target, edge.score, kind(edge), confidence_words(result, edge))
+        for edge in strongest_edges(result, shown)
+    ]
+
+
+def confidence_words(result: CircuitsResult, edge: CircuitEdge) -> str:
+    """In how many resamples an edge is chosen, and what that makes it."""
+    words = f"chosen in {percent(edge.chosen)} of {result.resamples} resamples"
+    return words if result.smallest is None else f"{words}: {edge.confidence}"
 
 
 def _graph_panel(record: ResultRecord, result: CircuitsResult, shown: int) -> Panel:
@@ -73,31 +96,61 @@ def _graph_panel(record: ResultRecord, result: CircuitsResult, shown: int) -> Pa
 
 def _graph_caption(result: CircuitsResult, drawn: int) -> str:
     what, how = _EDGE_WORDS if result.level == "edges" else _NODE_WORDS
-    notes = "".join(f"\nNote: {note}" for note in result.notes)
+    word, notes = noun(result), "".join(f"\nNote: {note}" for note in result.notes)
+    if not result.explained.claimable:
+        return (
+            f"{circuit_finding(result)}.\n"
+            f"What it shows: the graph without {word}, for none was looked for. What they would explain is the "
+            "judge's mean class-signed score over contrast pairs (else prompts of both classes); where that may be "
+            f"chance, every score is noise. It rests on {power_words(result)}.{notes}"
+        )
+    most = "strongest" if result.smallest is not None else "largest |scores|"
     return (
-        f"What it shows: the {drawn} strongest of {result.total_edges:,} {what} A score is how much of the "
-        "separation of unsafe and safe is lost, to first order, when one of them alone carries "
-        f"{REFERENCES[result.reference]} (EAP-IG, {result.steps} steps). Below, the strongest as bars; beside them "
-        "what the smallest circuit found keeps, really run with everything else corrupted, and random circuits of "
-        "its size.\n"
-        f"How to read: {how} Believe the graph only if the smallest circuit keeps far more than the random ones; "
-        "all sizes are in the figure of the faithfulness, the whole scored graph in the JSON beside this page.\n"
+        f"What it shows: the {drawn} {most} of {result.total_edges:,} {what} A score is how much of the separation "
+        "of unsafe and safe is lost, to first order, when one of them alone carries "
+        f"{REFERENCES[result.reference]} (EAP-IG, {result.steps} steps). Below, the first as bars; beside them "
+        f"what "
+        "circuits as large as the smallest one keep, really run with everything else corrupted on prompts that "
+        "their "
+        f"{word} were not chosen on ({result.folds} folds), and random circuits of their size; the open diamond is "
+        "in-sample, for comparison.\n"
+        f"{_SHARE_WORDS[result.reference]}\n"
+        f"How to read: {how} Core: chosen in at least 9 of 10 resamples of the prompts; contingent: in at least "
+        "half; noise: in fewer. All sizes are in the figure of the curve, the whole scored graph in the JSON "
+        "beside "
+        f"this page. The intervals rest on {power_words(result)}.\n"
         "Worrying: random circuits that keep as much; a circuit that needs most of the graph; one path that "
-        f"carries everything; a path that runs only through frozen layers.{notes}"
+        f"carries everything; a path that runs only through frozen layers; a circuit of contingent parts.{notes}"
     )
 
 
+_SHARE_WORDS = {
+    "twin": (
+        "The share of the separation is m(C) / m(full): what is left of the mean class-signed score, 0 where it is "
+        "gone, below 0 where the circuit answers the other way. Faithfulness f is MIB's (1 + share) / 2: of the "
+        "way "
+        "from the twin's answer to the prompt's, so that f = 0.5 keeps nothing."
+    ),
+    "mean": (
+        "The share of the separation is m(C) / m(full): what is left of the mean class-signed score, 0 where it is "
+        "gone, below 0 where the circuit answers the other way. Faithfulness f is MIB's: of the way from the "
+        "corrupted run's answer to the judge's own."
+    ),
+}
 _EDGE_WORDS = (
     "edges through which the verdict is computed, layer by layer from the input to the verdict; circles are "
     "attention heads, squares MLPs, grey ones frozen, faint ones have no edge drawn.",
-    "solid blue belongs to the smallest circuit (or carries the right verdict, where no circuit was found), dotted "
-    "light blue carries it too, dashed orange with − works against it. Point at a line or node for its numbers.",
+    "blue belongs to the smallest circuit (solid: core, dashed: contingent), dashed grey too, but as noise; dotted "
+    "light blue carries the verdict outside it, dash-dotted orange works against it; all dotted grey where no "
+    "circuit "
+    "can be claimed. Point at a line or node for its numbers.",
 )
 _NODE_WORDS = (
     "nodes, because the edges of this family cannot be told apart: circles are attention heads, squares MLPs, the "
     "larger the stronger.",
-    "dark blue belongs to the smallest circuit (or carries the right verdict, where no circuit was found), light "
-    "blue carries it too, open red with − works against it. Point at a node for its numbers.",
+    "dark blue belongs to the smallest circuit, light blue carries the verdict outside it, open red works against "
+    "it; "
+    "all grey where no circuit can be claimed. Point at a node for its numbers.",
 )
 
 
@@ -105,8 +158,8 @@ def _graph_alt(result: CircuitsResult, edges: Sequence[DrawnEdge], finding: str)
     named = ", ".join(f"{edge.source} to {edge.target} {exact_nats(edge.score)}" for edge in edges[:6])
     against = sum(edge.score < 0 for edge in edges)
     return (
-        f"{finding}. {result.layers} layers of {result.heads} heads, {result.frozen_boundary} frozen. Drawn: the "
-        f"{len(edges)} strongest, {against} of them against the right verdict. Strongest, in nats: "
+        f"{finding}. {result.layers} layers of {result.heads} heads, {result.frozen_boundary} frozen. Drawn: "
+        f"{len(edges)} {noun(result)}, {against} of them against the right verdict. Largest, in nats: "
         f"{named or 'none'}."
     )
 
@@ -120,6 +173,8 @@ def _edge_rows(result: CircuitsResult) -> list[dict[str, Any]]:
             "target": edge.target,
             "score": edge.score,
             "in_smallest": edge.in_smallest if inside else None,
+            "chosen_in_resamples": edge.chosen,
+            "confidence": edge.confidence if inside else None,
         }
         for edge in strongest_edges(result, len(result.edges))
     ]
@@ -129,7 +184,7 @@ def _curve_panel(record: ResultRecord, result: CircuitsResult) -> Panel:
     finding = curve_finding(result)
     return Panel(
         stem="circuit_faithfulness",
-        title=f"Faithfulness of circuits, {record.label}",
+        title=f"What circuits keep, {record.label}",
         figure=faithfulness_figure(result, finding, separation_words(result), []),
         caption=_curve_caption(result),
         alt=_curve_alt(result, finding),
@@ -141,57 +196,68 @@ def _curve_panel(record: ResultRecord, result: CircuitsResult) -> Panel:
 def _curve_caption(result: CircuitsResult) -> str:
     word = noun(result)
     notes = "".join(f"\nNote: {note}" for note in result.notes)
+    if not result.explained.claimable:
+        return f"{circuit_finding(result)}.\nWhat it shows: nothing; no circuit was run.{notes}"
     return (
         f"What it shows: the judge really run with only the best {word} intact, while everything else carries "
-        f"{REFERENCES[result.reference]}; faithfulness is the share of the separation of unsafe and safe that is "
-        "left, pooled over prompts. Paths come in the order of their weakest edge: blue by score, dashed pink by "
-        "the size of the score. Grey points are random circuits, the star is the smallest circuit that keeps "
-        f"{kept(result.keep)}.\n"
-        "How to read: the further left and up the blue curve, the fewer parts compute the verdict. CPR is the area "
-        f"under it over the share of {word} (higher is better), CMD the area between the pink one and 1 (lower is "
-        "better). Above 1 the parts that work against the verdict are left out; below 0 the circuit answers the "
-        "other way.\n"
+        f"{REFERENCES[result.reference]}. Blue: paths in the order of their weakest {word[:-1]}, chosen on other "
+        f"prompts than those they are run on ({result.folds} folds), with 95 % intervals over groups of prompts. "
+        "Dashed: the plain top n as MIB defines them, also cross-fitted, by score and by |score|, on "
+        f"{result.n_mib} prompts. Grey points are random circuits, another one in each fold; the star is the "
+        f"smallest "
+        f"circuit that keeps {kept(result.keep)}, the open diamond what the circuit drawn keeps in-sample.\n"
+        f"{_SHARE_WORDS[result.reference]}\n"
+        "How to read: the further left and up the blue curve, the fewer parts compute the verdict; in the shaded "
+        "part the answer is reversed. CPR is the area under f of the plain top n by score over the share of "
+        f"{word} (higher is better), CMD the area between f by |score| and 1 (lower is better), as MIB has them. "
+        f"Above "
+        f"1 the parts that work against the verdict are left out. It rests on {power_words(result)}.\n"
         "Worrying: a curve no better than the random points; one that reaches the whole only with most of the "
-        f"{word}; wide intervals, for then there are too few prompts.{notes}"
+        f"{word}; wide intervals, for then there are too few prompts; an in-sample value far above the star.{notes}"
     )
 
 
 def _curve_alt(result: CircuitsResult, finding: str) -> str:
     points = "; ".join(
-        f"{small_share(point.fraction)} keep {kept(point.faithfulness)}"
+        f"{small_share(point.fraction)} keep {span(point.kept)}"
         + (f", random {kept(sum(point.random) / len(point.random))}" if point.random else "")
         for point in result.curve
     )
-    return f"{finding}. {circuit_finding(result)}. By size: {points or 'nothing to keep'}."
+    return f"{finding}. {circuit_finding(result)}. By size: {points or 'nothing was run'}."
 
 
 def _curve_rows(result: CircuitsResult) -> list[dict[str, Any]]:
-    """One row a size, then the smallest circuit."""
-    rows = [
-        {
-            "circuit": "best",
-            "size": point.edges,
-            "fraction": point.fraction,
-            "faithfulness": point.faithfulness,
-            "faithfulness_low": point.low,
-            "faithfulness_high": point.high,
-            "by_magnitude": point.by_magnitude,
-            **_random_cells(point.random),
-        }
+    """One row a size, then MIB's, then the smallest circuit."""
+    rows: list[dict[str, Any]] = [
+        {"circuit": "best paths", "size": point.edges, "fraction": point.fraction}
+        | _interval_cells("kept", point.kept)
+        | _interval_cells("above_random", point.above_random)
+        | _random_cells(point.random)
         for point in result.curve
     ]
-    if result.smallest is not None:
-        circuit = result.smallest
+    for circuit in [result.smallest] if result.smallest is not None else []:
         rows.append(
             {
                 "circuit": f"smallest that keeps {result.keep:g}",
                 "size": circuit.edges,
                 "fraction": circuit.fraction,
-                "faithfulness": circuit.faithfulness,
-                **_random_cells(circuit.random),
+                "faithfulness_f": circuit.faithfulness,
+                "kept_in_sample": circuit.in_sample,
             }
+            | _interval_cells("kept", circuit.kept)
+            | _interval_cells("above_random", circuit.above_random)
+            | _random_cells(circuit.random)
         )
+    for point in result.mib:
+        for name, value in (("score", point.signed), ("|score|", point.magnitude)):
+            place = {"circuit": f"plain top n by {name} (MIB)", "size": point.edges, "fraction": point.fraction}
+            rows.append(place | {"faithfulness_f": value})
     return rows
+
+
+def _interval_cells(name: str, found: Interval | None) -> dict[str, float | None]:
+    value, low, high = (None, None, None) if found is None else (found.value, found.low, found.high)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
 def _random_cells(random: Sequence[float]) -> dict[str, float | None]:
@@ -204,12 +270,13 @@ def _random_cells(random: Sequence[float]) -> dict[str, float | None]:
 
 def _facts(result: CircuitsResult) -> list[str]:
     pairs = f" ({result.n_pairs} contrast pairs)" if result.n_pairs else ""
-    draws = max((len(point.random) for point in result.curve), default=0)
     checked = f"{result.n_checked} patched one at a time" if result.n_checked else "not checked one at a time"
     return [
         f"n = {result.n}{pairs}; outside the circuit everything carries {REFERENCES[result.reference]}",
-        f"EAP-IG, {result.steps} steps, over {result.total_edges:,} {noun(result)}, {checked}",
-        f"circuits really run, bootstrap intervals, control: {draws} random circuits of each size",
+        f"EAP-IG, {result.steps} steps, on {result.n_scored} prompts, over {result.total_edges:,} {noun(result)}, "
+        f"{checked}",
+        f"circuits really run, cross-fitted in {result.folds} folds, bootstrap-t intervals over "
+        f"{result.explained.groups:,} {result.explained.unit}, control: a random circuit of each size and fold",
     ]
 
 

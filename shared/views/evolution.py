@@ -57,9 +57,9 @@ def _caption(result: EvolutionResult) -> str:
         "how alike the pooled representations of the probe prompts are after each layer (linear CKA, unbiased; "
         "grey: frozen). Top right, for each prompt the rank correlation of its token attributions. Bottom left, "
         "which significant neurons with an effect by attribution, and which of the strongest edges, were kept, "
-        "born and lost. Bottom "
-        "right, the earlier checkpoint's circuit run in this judge, beside this one's own circuit of as many edges "
-        "and random ones.\n"
+        "born and lost. Bottom right, the share of the separation, m(C) / m(full), that the earlier checkpoint's "
+        "circuit keeps in this judge, beside this one's own circuit of as many edges (in-sample) and random ones: "
+        "0 is gone, below 0 reversed.\n"
         "How to read: 1 is the same. Frozen layers stay at 1. Neurons and edges may be others while the mechanism "
         "stays: ask whether the earlier circuit still works here. What changed most is named only where unsafe and "
         "safe prompts moved apart beyond chance, or verdicts flipped one way beyond chance. An alarm: verdicts on "
@@ -163,10 +163,10 @@ def _more_rows(result: EvolutionResult) -> list[dict[str, Any]]:
         found = result.transfer
         edges = f"{found.edges} {edges_word(result)}"
         rows += [
-            {"what": "earlier circuit keeps", "where": edges, "now": found.faithfulness.value},
-            {"what": "earlier circuit keeps, low", "where": edges, "now": found.faithfulness.low},
-            {"what": "earlier circuit keeps, high", "where": edges, "now": found.faithfulness.high},
-            {"what": "own circuit keeps", "where": edges, "now": found.own},
+            {"what": "earlier circuit keeps", "where": edges, "now": found.kept.value},
+            {"what": "earlier circuit keeps, low", "where": edges, "now": found.kept.low},
+            {"what": "earlier circuit keeps, high", "where": edges, "now": found.kept.high},
+            {"what": "own circuit keeps, in-sample", "where": edges, "now": found.own},
             *({"what": "random circuit keeps", "where": edges, "now": value} for value in found.random),
         ]
     return rows + [

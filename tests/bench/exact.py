@@ -53,9 +53,9 @@ def _of(family: str, judge: Judge, pairs: int, rounds: int) -> list[Figure]:
 
     found = ours(edges=True)
     assert found.edges is not None
-    places = np.argwhere(np.isfinite(found.edges))
+    places = np.argwhere(np.isfinite(found.edges.mean))
     units = np.concatenate([found.heads.plain.ravel(), found.neurons.plain.ravel()])
-    edges = found.edges[places[:, 0], places[:, 1]]
+    edges = found.edges.mean[places[:, 0], places[:, 1]]
     figures = []
     for name, estimate, fast, exact in (
         ("node", units, partial(ours, edges=False), nodes),

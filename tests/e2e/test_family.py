@@ -26,7 +26,7 @@ REDUCED: dict[str, dict[str, int]] = {
     "comparison": {"bootstraps": 100, "shuffles": 20},
     "neurons": UNITS | {"decoys": 0, "shuffles": 2},
     "heads": UNITS,
-    "circuits": {"steps": 2, "random": 1, "checked": 1},
+    "circuits": {"steps": 2, "checked": 1},
 }
 QUICK = [
     word

@@ -30,8 +30,10 @@ from analyzer.supervisor.plan import Plan
 from analyzer.worker.one_job import Analyst
 from analyzer.worker.warm_judge import WarmJudge
 from shared.findings.evolution import EvolutionResult
+from shared.findings.parts import Interval
 from shared.results import ResultRecord, ResultStore
 from shared.settings import Settings
+from tests.making.fake_circuits import explained
 from tests.making.fake_engine import FakeEngine
 from tests.making.stage import Stage
 
@@ -116,16 +118,23 @@ MAKERS: dict[str, Callable[[int], Outcome]] = {
 
 
 class MadeUpEvaluator:
-    """Stands for `CircuitEvaluator`: faithfulness depends on the step and the size alone."""
+    """Stands for `CircuitEvaluator`: what is kept depends on the step and the size alone."""
 
-    something_to_keep = True
+    explained = explained(1.0, 24)
+    full = 1.0
 
-    def __init__(self, context: Context, prompts: int) -> None:
+    def __init__(self, context: Context, prompts: int, *, wider: bool) -> None:
         self.step = context.step
 
-    def evaluate_all(self, masks: list[np.ndarray]) -> list[Evaluation]:
-        values = [self.step / 1000 + int(mask.sum()) / 100 for mask in masks]
-        return [Evaluation(value, value, value - 0.1, value + 0.1, np.zeros(1)) for value in values]
+    def scores(self, masks: list[np.ndarray]) -> np.ndarray:
+        return np.array([[self.step / 1000 + int(mask.sum()) / 100] for mask in masks])
+
+    def told(self, scores: np.ndarray) -> Evaluation:
+        return Evaluation(scores[0], scores[0], (1 + scores[0]) / 2, scores)
+
+    def kept(self, scores: np.ndarray, beside: np.ndarray | float = 0.0) -> Interval:
+        value = float((scores - beside)[0])
+        return Interval(value=value, low=value - 0.1, high=value + 0.1)
 
 
 def offered(*sources: str) -> dict[str, Computation]:

@@ -9,9 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import ndtr
 
 from analyzer.patching.graph import Graph
-from shared.findings.circuits import CircuitEdge, CircuitNode, CircuitsResult, CurvePoint, Level, SmallestCircuit
+from shared.findings.circuits import (
+    CircuitEdge,
+    CircuitNode,
+    CircuitsResult,
+    CurvePoint,
+    Level,
+    MibPoint,
+    SmallestCircuit,
+)
+from shared.findings.claims import ToExplain
+from shared.findings.parts import Interval
 from tests.making.fake_neurons import PROMPTS, Tensors
 
 SHOWN, KEEP, DRAWS = 400, 0.8, 5
@@ -43,6 +54,8 @@ def fake_circuits(
     mask.flat[order[:count]] = True
     curve = [_point(max(1, round(size * total)), total, kept, fresh) for size in SIZES]
     curve = list({point.edges: point for point in curve}.values())
+    mib = [_mib(point) for point in curve]
+    chosen = np.where(mask, fresh.uniform(0.3, 1.1, mask.shape).clip(0, 1), fresh.uniform(0, 0.5, mask.shape))
     result = CircuitsResult(
         level=level,
         layers=layers,
@@ -51,29 +64,66 @@ def fake_circuits(
         reference="twin",
         n=PROMPTS // 3,
         n_pairs=PROMPTS // 6,
+        n_scored=PROMPTS,
+        n_aligned=PROMPTS // 2,
+        folds=DRAWS,
+        resamples=100,
+        counted=count,
         steps=5,
         keep=KEEP,
         total_edges=total,
-        mean_full=0.1 + 2.2 * learnt,
-        mean_empty=-0.1 - 2.1 * learnt,
+        explained=explained(0.5 + 2.2 * learnt, PROMPTS // 6),
+        mean_empty=-0.5 - 2.2 * learnt,
         curve=curve,
-        cpr=_area(curve, [point.faithfulness for point in curve]),
-        cmd=_area(curve, [abs(1 - point.by_magnitude) for point in curve]),
-        random_cpr=_area(curve, [float(np.mean(point.random or [1.0])) for point in curve]),
+        mib=mib,
+        n_mib=PROMPTS // 3,
+        cpr=_area(curve, [point.signed for point in mib]),
+        cmd=_area(curve, [abs(1 - point.magnitude) for point in mib]),
+        random_cpr=_area(curve, [(1 + float(np.mean(point.random or [1.0]))) / 2 for point in curve]),
         smallest=SmallestCircuit(
             edges=count,
             fraction=count / total,
-            faithfulness=float(kept[count - 1]),
+            kept=_around(float(kept[count - 1]), 0.06),
+            faithfulness=(1 + float(kept[count - 1])) / 2,
+            in_sample=float(kept[count - 1]) + 0.05,
             nodes=int((mask[1:].any(1) | mask[:, :-1].any(0)).sum()) if level == "edges" else int(mask[1:].sum()),
             random=_random(count / total, fresh),
+            above_random=_around(0.8, 0.1),
         ),
         nodes=_nodes(graph, scores, frozen),
-        edges=_edges(graph, scores, mask),
-        check=0.94,
+        edges=_edges(graph, scores, mask, chosen),
+        check=_around(0.94, 0.04),
         n_checked=10,
         notes=[] if level == "edges" else ["The inputs of single heads cannot be told apart in 'deberta-v2'."],
     )
-    return result, {"scores": scores.astype(np.float32), "smallest": mask.astype(np.uint8)}
+    return result, {
+        "scores": scores.astype(np.float32),
+        "chosen": chosen.astype(np.float32),
+        "smallest": mask.astype(np.uint8),
+    }
+
+
+def explained(size: float, groups: int, error: float = 0.15) -> ToExplain:
+    """A separation with its interval, by the normal distribution."""
+    interval = _around(size, 2 * error)
+    chance = float(2 * ndtr(-abs(size) / error))
+    return ToExplain(size=interval, p_value=chance, groups=groups, unit="contrast pairs", needed=None)
+
+
+def nothing_explained(found: CircuitsResult) -> CircuitsResult:
+    """The same judge, but for what it would have to tell apart: as the analysis publishes it then."""
+    nothing = {"curve": [], "mib": [], "cpr": None, "cmd": None, "random_cpr": None, "smallest": None}
+    rest = {"edges": [], "check": None, "n_checked": 0, "mean_empty": None, "resamples": 0}
+    return found.model_copy(update=nothing | rest | {"explained": explained(0.004, found.n_pairs)})
+
+
+def _around(value: float, half: float) -> Interval:
+    return Interval(value=value, low=value - half, high=value + half)
+
+
+def _mib(point: CurvePoint) -> MibPoint:
+    f = (1 + point.kept.value) / 2
+    return MibPoint(fraction=point.fraction, edges=point.edges, signed=f, magnitude=0.95 * f + 0.05 * (f == 1))
 
 
 def _edge_scores(
@@ -94,7 +144,7 @@ def _edge_scores(
 
 
 def _kept(ranked: np.ndarray, learnt: float, fresh: np.random.Generator) -> np.ndarray:
-    """Faithfulness of the best 1, 2, ... edges: their share of the sum, bent so that few do not suffice."""
+    """What the best 1, 2, ... edges keep: their share of the sum, bent so that few do not suffice."""
     share = np.cumsum(ranked) / ranked.sum()
     bent = np.where(share > 1, 1 + 0.1 * (share - 1), np.maximum(share, 0) ** 1.3)
     bent[-1] = 1.0
@@ -111,11 +161,9 @@ def _point(edges: int, total: int, kept: np.ndarray, fresh: np.random.Generator)
     return CurvePoint(
         fraction=edges / total,
         edges=edges,
-        faithfulness=value,
-        low=value - half,
-        high=value + half,
-        by_magnitude=value if edges == total else 0.9 * value - 0.03,
+        kept=_around(value, half),
         random=[] if edges == total else _random(edges / total, fresh),
+        above_random=None if edges == total else _around(value, half),
     )
 
 
@@ -141,7 +189,7 @@ def _node(name: str, kind: str, layer: int, head: int | None, frozen: bool, effe
     return CircuitNode.model_validate(values)
 
 
-def _edges(graph: Graph, scores: np.ndarray, smallest: np.ndarray) -> list[CircuitEdge]:
+def _edges(graph: Graph, scores: np.ndarray, smallest: np.ndarray, share: np.ndarray) -> list[CircuitEdge]:
     flat = scores.ravel()
     strongest = np.argsort(-np.where(np.isfinite(flat), np.abs(flat), -np.inf), kind="stable")
     chosen = [int(place) for place in strongest[: min(SHOWN, int(np.isfinite(flat).sum()))]]
@@ -155,6 +203,7 @@ def _edges(graph: Graph, scores: np.ndarray, smallest: np.ndarray) -> list[Circu
                     target=graph.target_name(target),
                     score=float(flat[place]),
                     in_smallest=bool(smallest.flat[place]),
+                    chosen=float(share.flat[place]),
                 )
             )
     return found

@@ -12,7 +12,6 @@ from analyzer.jobs.keys import key_settings, note_drawn
 from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation, Event, Failure, Job
 from analyzer.jobs.result_index import StoreIndex
-from shared.prompts.digest import probe_set_digest
 from shared.prompts.probes import read_probes
 from shared.results import ResultRecord, ResultStore
 from shared.run import Run
@@ -49,7 +48,7 @@ def job_keys(job: Job) -> dict[str, str]:
     run = Run(job.run, job.out)
     files = tuple(job.files)
     digest = compute_digest(job.directory, validate(job.directory), job.checkpoint, files, run.digests)
-    probe_digest = probe_set_digest(read_probes(job.probes).probes)
+    probe_digest = read_probes(job.probes).digest
     search = LineageSearch(StoreIndex(ResultStore(run.results)), COMPUTATIONS, job.record.judge, probe_digest)
     return search.keys(COMPUTATIONS, digest.digest)
 

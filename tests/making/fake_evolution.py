@@ -101,7 +101,8 @@ def _name(letter: str, number: int, layers: int) -> str:
 def _transfer(moving: float, rng: np.random.Generator) -> Transfer:
     return Transfer(
         edges=83,
-        faithfulness=_around(0.85 - 0.4 * moving, 0.07),
+        kept=_around(0.85 - 0.4 * moving, 0.07),
+        above_random=_around(0.8 - 0.4 * moving, 0.09),
         own=0.83,
         random=rng.normal(0.03, 0.03, 5).tolist(),
     )

@@ -37,6 +37,13 @@ def test_contrast_pairs_are_held_out_and_whole(settings: TrainSettings) -> None:
         assert (safe.label, unsafe.label) == ("safe", "unsafe") and safe.pair == unsafe.pair
 
 
+def test_further_pairs_come_from_what_is_held_out_beside_the_probes(settings: TrainSettings) -> None:
+    data = prepare_data(settings)
+    held = {prompt.text for prompt in [*data.val, *data.test]}
+    assert data.pairs and {prompt.text for prompt in data.pairs} <= held
+    assert not {prompt.pair for prompt in data.pairs} & {prompt.pair for prompt in data.probes}
+
+
 def test_half_a_pair_is_no_contrast() -> None:
     alone = Prompt(text="a", label="safe", pair="1")
     assert whole_pairs([alone, Prompt(text="b", label="safe")]) == []

@@ -13,11 +13,11 @@ from shared.figures.circuits.edges import width_words
 from shared.figures.circuits.graph import draw_graph
 from shared.figures.circuits.kinds import DrawnEdge, limit_of
 from shared.figures.circuits.layout import Layout
-from shared.figures.circuits.words import kept, noun
+from shared.figures.circuits.words import kept, noun, span
 from shared.figures.kit.flags import draw_flags, flags_height
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.stack import stacked
-from shared.figures.kit.style import GREY, INK
+from shared.figures.kit.style import GREY, INK, ORANGE
 from shared.figures.units.rows import head, pattern, round_range
 from shared.figures.units.words import nats
 
@@ -47,12 +47,13 @@ def circuits_figure(
     _draw_graph(sheet, result, layout, edges, above)
     left = sheet.pane((0.1, 0.5), below, *_bar_axes(bars))
     keeps = sheet.pane((0.6, 1), (below[1] - _KEEPS / height, below[1]), _keep_axis(result), _NO_AXIS)
-    head(sheet, left, f"The strongest {noun(result)}, one by one", lift=6)
-    head(sheet, keeps, "What the smallest circuit keeps", lift=6)
+    ranked = "strongest" if result.smallest is not None else "scored"
+    head(sheet, left, f"The {ranked} {noun(result)}, one by one", lift=6)
+    head(sheet, keeps, "No circuit" if result.smallest is None else "What the smallest circuit keeps", lift=6)
     if bars:
         _draw_bars(sheet, left, bars, result.level == "nodes")
     else:
-        sheet.say_missing(left, f"no scored {noun(result)}")
+        sheet.say_missing(left, f"no {noun(result)} shown: nothing to explain")
     _draw_kept(sheet, keeps, result)
     return sheet.figure()
 
@@ -94,7 +95,7 @@ def _bar_axes(bars: Sequence[DrawnEdge]) -> tuple[dict, dict]:
     return x, y
 
 
-_HATCHES = {"solid": "", "dot": ".", "dash": "/"}
+_HATCHES = {"solid": "", "dot": ".", "dash": "/", "dashdot": "x"}
 
 
 def _draw_bars(sheet: Sheet, pane: Pane, bars: Sequence[DrawnEdge], nodes_only: bool) -> None:
@@ -128,7 +129,8 @@ _NO_AXIS = {"visible": False, "range": [-0.1, 2.1], "fixedrange": True}
 def _keep_axis(result: CircuitsResult) -> dict:
     values = [1.0, result.keep]
     if result.smallest is not None:
-        values += [result.smallest.faithfulness, *result.smallest.random]
+        kept_here = result.smallest.kept
+        values += [kept_here.low, kept_here.high, result.smallest.in_sample, *result.smallest.random]
     low, high = min(0.0, *values), max(values)
     return {
         "title": "share of the separation kept",
@@ -142,7 +144,7 @@ def _draw_kept(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
     """A bar of what the circuit keeps; below it a stroke for every random circuit of its size."""
     circuit = result.smallest
     if circuit is None:
-        words = f"no circuit keeps {kept(result.keep)}" if result.curve else "nothing to keep"
+        words = "no circuit can be claimed" if result.curve else "nothing to explain"
         sheet.say_missing(pane, words)
         return
     for at, dash in ((0.0, "solid"), (result.keep, "dot"), (1.0, "solid")):
@@ -151,16 +153,34 @@ def _draw_kept(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
         pane,
         "bar",
         orientation="h",
-        x=np.array([circuit.faithfulness]),
+        x=np.array([circuit.kept.value]),
         y=[1.32],
         width=0.36,
         showlegend=False,
         marker={"color": INK},
-        text=kept(circuit.faithfulness),
+        error_x={
+            "array": [circuit.kept.high - circuit.kept.value],
+            "arrayminus": [circuit.kept.value - circuit.kept.low],
+            "color": ORANGE,
+            "thickness": 1.6,
+            "width": 5,
+        },
+        text=kept(circuit.kept.value),
         textposition="inside",
-        insidetextanchor="end",
+        insidetextanchor="start",
         textfont={"color": "white", "size": 12},
-        hovertemplate=f"the smallest circuit, {circuit.edges:,} {noun(result)}: %{{x:.1%}}<extra></extra>",
+        hovertemplate=f"circuits of {circuit.edges:,} {noun(result)}, chosen on other prompts: "
+        f"{span(circuit.kept)}<br>of the way from the corrupted answer to the judge's (f): "
+        f"{circuit.faithfulness:.2f}<extra></extra>",
+    )
+    sheet.draw(
+        pane,
+        x=np.array([circuit.in_sample], dtype=np.float32),
+        y=np.array([1.32]),
+        mode="markers",
+        showlegend=False,
+        marker={"symbol": "diamond-open", "size": 10, "color": ORANGE, "line": {"width": 2}},
+        hovertemplate="in-sample, chosen and run on the same prompts: %{x:.1%}<extra></extra>",
     )
     sheet.draw(
         pane,
@@ -169,7 +189,7 @@ def _draw_kept(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
         mode="markers",
         showlegend=False,
         marker={"symbol": "line-ns", "size": 20, "line": {"width": 2.2, "color": GREY}},
-        hovertemplate="a random circuit of that size: %{x:.1%}<extra></extra>",
+        hovertemplate="a random circuit of that size, on one fold: %{x:.1%}<extra></extra>",
     )
     place = {"xref": pane.x, "x": 0, "yref": pane.y, "xanchor": "left", "xshift": 3, "yanchor": "bottom"}
     sheet.note(f"<b>{circuit.edges:,} {noun(result)}</b>", y=1.53, colour=INK, **place)

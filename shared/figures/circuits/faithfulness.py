@@ -1,4 +1,4 @@
-"""The faithfulness curve: how much of the separation circuits of growing size keep, beside random ones."""
+"""The curve: how much of the separation circuits of growing size keep, beside random ones and MIB's."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
-from shared.figures.circuits.words import kept, noun, outside_range, small_share
+from shared.figures.circuits.words import kept, noun, outside_range, small_share, span
 from shared.figures.kit.flags import draw_flags, flags_height
 from shared.figures.kit.sheet import Pane, Sheet
-from shared.figures.kit.style import BLUE, GREY, INK, ORANGE, PURPLE, line_style
+from shared.figures.kit.style import BLUE, GREY, INK, ORANGE, PURPLE, SKY, line_style
 
 if TYPE_CHECKING:
     from shared.findings.circuits import CircuitsResult, CurvePoint
@@ -22,15 +22,15 @@ _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
 def faithfulness_figure(result: CircuitsResult, title: str, subtitle: str, flags: Sequence[str]) -> go.Figure:
-    """Faithfulness over the share of edges, on a log axis. `title`, `subtitle`, `flags` are already escaped."""
+    """Share of the separation kept over the share of edges, on a log axis. The words are already escaped."""
     top = 108 + flags_height(flags)
     sheet = Sheet(top + 330 + 60, title, subtitle, top=top, bottom=60)
     draw_flags(sheet, flags, lift=36)
     low, high = y_range(result)
-    y = {"title": "faithfulness: share of the separation kept", "range": [low, high], "tickformat": ".0%"}
+    y = {"title": "share of the separation kept", "range": [low, high], "tickformat": ".0%"}
     pane = sheet.pane(x=_size_axis(result), y=y)
     if not result.curve:
-        sheet.say_missing(pane, "the whole judge and its corrupted run score alike: there is nothing to keep")
+        sheet.say_missing(pane, "no circuit was run: there is nothing to explain")
         return sheet.figure()
     _draw_levels(sheet, pane, result)
     _draw_random(sheet, pane, result.curve, noun(result))
@@ -45,7 +45,7 @@ def faithfulness_figure(result: CircuitsResult, title: str, subtitle: str, flags
 
 def y_range(result: CircuitsResult) -> tuple[float, float]:
     """Over every value drawn, 0 and 1 among them, within LOWEST and HIGHEST."""
-    values = [v for p in result.curve for v in (p.low, p.high, p.by_magnitude, *p.random)]
+    values = [v for p in result.curve for v in (p.kept.low, p.kept.high, *p.random)]
     low, high = min([0.0, *values]), max([1.0, *values])
     return max(LOWEST, low - 0.05), min(HIGHEST, high + 0.07)
 
@@ -64,8 +64,12 @@ def _size_axis(result: CircuitsResult) -> dict:
 def _draw_levels(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
     """Lines at nothing, all, and the share asked for, named at the right."""
     asked = f"asked for: {kept(result.keep)}"
+    low = y_range(result)[0]
+    if low < 0:  # reversed: shaded
+        below = {"type": "rect", "xref": f"{pane.x} domain", "x0": 0, "x1": 1, "yref": pane.y, "y0": low, "y1": 0}
+        sheet.shapes.append(below | {"layer": "below", "line": {"width": 0}, "fillcolor": "rgba(213,94,0,0.07)"})
     for at, dash, words, side in (
-        (0.0, "solid", "corrupted run", "right"),
+        (0.0, "solid", "0: the separation is gone; below: reversed, it answers the other way", "right"),
         (1.0, "solid", "whole judge", "left"),
         (result.keep, "dot", asked, "left"),
     ):
@@ -88,7 +92,7 @@ def _draw_random(sheet: Sheet, pane: Pane, curve: Sequence[CurvePoint], word: st
         showlegend=False,
         legendgroup="random",
         marker={"symbol": "circle-open", "size": 6, "color": GREY},
-        hovertemplate=f"a random circuit of %{{x:.3g}} % of the {word}: %{{y:.1%}}<extra></extra>",
+        hovertemplate=f"a random circuit of %{{x:.3g}} % of the {word}, on one fold: %{{y:.1%}}<extra></extra>",
     )
     sheet.draw(
         pane,
@@ -104,36 +108,48 @@ def _draw_random(sheet: Sheet, pane: Pane, curve: Sequence[CurvePoint], word: st
 
 
 def _draw_curves(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
-    """The two rankings: by magnitude behind, signed with its interval in front."""
-    x = np.array([100 * point.fraction for point in result.curve], dtype=np.float32)
-    words = [f"{point.edges:,} {noun(result)} ({small_share(point.fraction)})" for point in result.curve]
-    sheet.draw(
-        pane,
-        x=x,
-        y=np.array([point.by_magnitude for point in result.curve], dtype=np.float32),
-        name="best by |score| (CMD)",
-        showlegend=True,
-        text=words,
-        hovertemplate="best %{text} by |score|: %{y:.1%}<extra></extra>",
-        **line_style(PURPLE, "dash", "square", len(x), 6),
-    )
-    low, high = (np.array([getattr(p, bound) for p in result.curve], dtype=np.float32) for bound in ("low", "high"))
+    """MIB's signed order behind, as a share of the separation; ours with its interval in front."""
+    _draw_mib(sheet, pane, result)
+    curve = result.curve
+    x = np.array([100 * point.fraction for point in curve], dtype=np.float32)
+    low, high = (np.array([getattr(p.kept, end) for p in curve], dtype=np.float32) for end in ("low", "high"))
     sheet.ribbon(pane, x, low, high, BLUE)
     sheet.draw(
         pane,
         x=x,
-        y=np.array([point.faithfulness for point in result.curve], dtype=np.float32),
-        name="best by score (CPR), 95 % interval",
+        y=np.array([point.kept.value for point in curve], dtype=np.float32),
+        name="best paths, chosen on other prompts, 95 % interval",
         showlegend=True,
-        customdata=[f"[{kept(point.low)}, {kept(point.high)}]" for point in result.curve],
-        text=words,
-        hovertemplate="best %{text}: %{y:.1%} %{customdata}<extra></extra>",
+        text=[f"{point.edges:,} {noun(result)} ({small_share(point.fraction)})" for point in curve],
+        customdata=[span(point.kept) for point in curve],
+        hovertemplate="best %{text}: %{customdata}<extra></extra>",
         **line_style(BLUE, "solid", "circle", len(x)),
     )
 
 
+def _draw_mib(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
+    """f of the plain top n, on the axis of the share: with twins 2 f - 1, else by the two ends."""
+    if not result.mib or result.reference != "twin":
+        return  # without twins the corrupted run keeps a share of its own, on other prompts than these
+    x = np.array([100 * point.fraction for point in result.mib], dtype=np.float32)
+    for name, colour, symbol, values in (
+        ("plain top n by score (MIB)", PURPLE, "square", [point.signed for point in result.mib]),
+        ("plain top n by |score| (MIB)", SKY, "diamond", [point.magnitude for point in result.mib]),
+    ):
+        sheet.draw(
+            pane,
+            x=x,
+            y=np.array([2 * value - 1 for value in values], dtype=np.float32),
+            name=name,
+            showlegend=True,
+            customdata=values,
+            hovertemplate=f"{name}, %{{x:.3g}} %: f = %{{customdata:.2f}}, %{{y:.1%}} kept<extra></extra>",
+            **line_style(colour, "dash", symbol, len(x), 5),
+        )
+
+
 def _mark_smallest(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
-    """A star at the smallest circuit that keeps what is asked for."""
+    """A star at the smallest circuit that keeps what is asked for; a diamond at what it keeps in-sample."""
     circuit = result.smallest
     if circuit is None:
         return
@@ -141,10 +157,19 @@ def _mark_smallest(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
     sheet.draw(
         pane,
         x=np.array([100 * circuit.fraction], dtype=np.float32),
-        y=np.array([circuit.faithfulness], dtype=np.float32),
+        y=np.array([circuit.kept.value], dtype=np.float32),
         mode="markers",
         name=words,
         showlegend=True,
         marker={"symbol": "star", "size": 16, "color": ORANGE, "line": {"color": INK, "width": 1.2}},
-        hovertemplate=f"{words}: %{{y:.1%}}<extra></extra>",
+        hovertemplate=f"{words}: {span(circuit.kept)}<extra></extra>",
+    )
+    sheet.draw(
+        pane,
+        x=np.array([100 * circuit.fraction], dtype=np.float32),
+        y=np.array([circuit.in_sample], dtype=np.float32),
+        mode="markers",
+        showlegend=False,
+        marker={"symbol": "diamond-open", "size": 10, "color": ORANGE, "line": {"width": 2}},
+        hovertemplate=f"{words}, in-sample (chosen and run on the same prompts): %{{y:.1%}}<extra></extra>",
     )

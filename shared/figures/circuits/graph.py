@@ -8,12 +8,14 @@ from typing import Any
 from shared.figures.circuits.edges import draw_edges
 from shared.figures.circuits.kinds import (
     AGAINST,
-    CARRIES,
+    BY_CHANCE,
+    CONTINGENT,
+    CORE,
     KEPT,
     LOST,
     NEW,
     OUTSIDE,
-    SMALLEST,
+    UNCLAIMED,
     DrawnEdge,
     Kind,
     edge_mark,
@@ -26,7 +28,7 @@ from shared.figures.circuits.nodes import draw_background, draw_nodes, draw_scor
 from shared.figures.kit.layer_axis import name_boundary, shade_frozen
 from shared.figures.kit.sheet import Pane, Sheet
 
-_FROM_FRONT = (SMALLEST, NEW, CARRIES, AGAINST, LOST, OUTSIDE, KEPT)
+_FROM_FRONT = (CORE, CONTINGENT, NEW, AGAINST, LOST, BY_CHANCE, OUTSIDE, KEPT, UNCLAIMED)
 """What matters most comes first in the legend, and is drawn last."""
 
 
@@ -48,7 +50,8 @@ def draw_graph(
     shade_frozen(sheet, layout.layers, boundary, input_frozen)
     if boundary:
         name_boundary(sheet, pane, layout.layers, boundary, "bytes")
-    draw_background(sheet, pane, layout, effects or {})
+    touched = {name for edge in edges for name in ((edge.source,) if nodes_only else (edge.source, edge.target))}
+    draw_background(sheet, pane, layout, effects or {}, touched)
     limit = limit_of([edge.score for edge in edges])
     by_kind = {kind: [edge for edge in edges if edge.kind == kind] for kind in _FROM_FRONT}
     for kind, chosen in by_kind.items():

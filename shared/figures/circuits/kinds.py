@@ -25,10 +25,14 @@ class Kind:
 
 
 _SCORE = "score %{customdata:+.4g} nats"
-SMALLEST = Kind("of the smallest circuit", BLUE, "solid", f"{_SCORE}<br>in the smallest circuit")
-CARRIES = Kind("carries the right verdict (+)", BLUE, "solid", _SCORE)
+CORE = Kind("of the circuit, core", BLUE, "solid", f"{_SCORE}<br>in the smallest circuit")
+CONTINGENT = Kind("of the circuit, contingent", BLUE, "dash", f"{_SCORE}<br>in the smallest circuit")
+BY_CHANCE = Kind("of the circuit, noise", "#8c959f", "dash", f"{_SCORE}<br>in the smallest circuit")
 OUTSIDE = Kind("carries it too, outside that circuit (+)", SKY, "dot", f"{_SCORE}<br>outside the smallest circuit")
-AGAINST = Kind("works against it (−)", VERMILLION, "dash", f"{_SCORE}<br>works against the right verdict")
+AGAINST = Kind("works against it (−)", VERMILLION, "dashdot", f"{_SCORE}<br>works against the verdict")
+UNCLAIMED = Kind(
+    "scored; no circuit is claimed", "#8c959f", "dot", f"{_SCORE}<br>of no circuit that can be claimed"
+)
 KEPT = Kind("kept", "#8c959f", "solid", "")
 NEW = Kind("new", BLUE, "solid", "", "triangle-right")
 LOST = Kind("lost", ORANGE, "dot", "", "x-thin")

@@ -19,16 +19,20 @@ _NAME_WIDTH, _NAME_HEIGHT = 0.066, 13
 """Room that a name takes: share of the width of the narrowest figure; pixels."""
 
 
-def draw_background(sheet: Sheet, pane: Pane, layout: Layout, effects: dict[str, float]) -> None:
-    """Every node as a faint dot."""
+def draw_background(sheet: Sheet, pane: Pane, layout: Layout, effects: dict[str, float], touched: set[str]) -> None:
+    """Every node as a faint dot, but those that are `touched` by what is drawn.
+
+    Of two marks in one place Plotly's hover takes the smaller: the dot would answer for the node.
+    """
     layers, heads = np.meshgrid(np.arange(layout.layers), np.arange(layout.heads), indexing="ij")
     names = {
         "head": [f"L{layer}.H{head}" for layer, head in zip(layers.ravel(), heads.ravel(), strict=True)],
         "mlp": [f"L{layer}.MLP" for layer in range(layout.layers)],
     }
     for kind, symbol in (("head", "circle"), ("mlp", "square")):
-        places = np.array([layout.place(name) for name in names[kind]], dtype=np.float32).reshape(-1, 2)
-        numbers = np.array([effects.get(name, np.nan) for name in names[kind]], dtype=np.float32)
+        chosen = [name for name in names[kind] if name not in touched]
+        places = np.array([layout.place(name) for name in chosen], dtype=np.float32).reshape(-1, 2)
+        numbers = np.array([effects.get(name, np.nan) for name in chosen], dtype=np.float32)
         sheet.draw(
             pane,
             x=places[:, 0],

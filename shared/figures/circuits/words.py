@@ -6,14 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shared.figures.units.words import ENOUGH, nats
-from shared.findings.text import percent
+from shared.figures.units.words import nats
+from shared.findings.circuits import AGREES, NO_CLAIM, SEPARATION
+from shared.findings.claims import nothing_to_explain, power
+from shared.findings.text import number, percent
 
 if TYPE_CHECKING:
     from shared.findings.circuits import CircuitsResult, CurvePoint
+    from shared.findings.parts import Interval
 
-LOW_CHECK = 0.5
-"""Spearman correlation with exact patching below which single edges are not to be believed."""
 MOST = 0.5
 """A circuit of more than this share of the graph explains little."""
 REFERENCES = {"twin": "its value for the contrast twin", "mean": "its mean over the probe set"}
@@ -34,7 +35,7 @@ def small_share(share: float) -> str:
 
 
 def kept(value: float) -> str:
-    """Faithfulness in percent: "83 %", "−4 %"."""
+    """A share of the separation in percent: "83 %", "−4 %"."""
     text = percent(value).replace("-", "−")
     return "0 %" if text == "−0 %" else text
 
@@ -48,34 +49,45 @@ def mean_of(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
+def span(share: Interval) -> str:
+    """A share with its interval: "83 % [71, 92]"."""
+    low, high = (kept(end).removesuffix(" %") for end in (share.low, share.high))
+    return f"{kept(share.value)} [{low}, {high}]"
+
+
 def circuit_finding(result: CircuitsResult) -> str:
-    """What the smallest circuit keeps beside random ones, as a sentence without its full stop."""
-    if not result.curve:
-        return "Nothing to keep: the judge separates these prompts no better than its corrupted run"
+    """What the smallest circuit keeps beside random ones, or why none is claimed: without its full stop."""
+    nothing = nothing_to_explain(result.explained, SEPARATION)
+    if nothing is not None:
+        return nothing
     if result.smallest is None:
-        return f"No part keeps {kept(result.keep)} of the separation{_best_part(result)}"
+        return _no_claim(result)
     circuit = result.smallest
     size = f"{circuit.edges:,} of {result.total_edges:,} {noun(result)} ({small_share(circuit.fraction)})"
-    words = f"{size} keep {kept(circuit.faithfulness)} of the separation"
+    words = f"{size} keep {span(circuit.kept)} of the separation on prompts they were not chosen on"
     random = mean_of(circuit.random)
-    if random is None:
-        return words
-    if not beats_random(circuit.faithfulness, circuit.random):
-        return f"{words}, no more than random ones: {kept(max(circuit.random))}"
-    return f"{words}; random ones keep {kept(random)}"
+    return words if random is None else f"{words}; random ones {kept(random)}"
 
 
-def beats_random(value: float, random: Sequence[float]) -> bool:
-    """Whether a circuit keeps more than each random one of its size."""
-    return not random or value > max(random)
+def _no_claim(result: CircuitsResult) -> str:
+    """The best part tried, and why it is no circuit."""
+    best = best_part(result)
+    if best is None:
+        return f"{NO_CLAIM}: the separation is too uncertain for a share of it"
+    size = f"the best {small_share(best.fraction)} of the {noun(result)}, chosen on other prompts, keep"
+    if best.kept.low <= 0:
+        return f"{NO_CLAIM}: {size} {span(best.kept)} of the separation, which may be none"
+    if not best.beats_random:
+        chance = mean_of(best.random)
+        beside = "" if chance is None else f" ({kept(chance)})"
+        return f"{NO_CLAIM}: {size} {span(best.kept)} of the separation, no more than random ones{beside}"
+    return f"{NO_CLAIM} that keeps {kept(result.keep)} of the separation: {size} {span(best.kept)}"
 
 
-def _best_part(result: CircuitsResult) -> str:
+def best_part(result: CircuitsResult) -> CurvePoint | None:
+    """The size below the whole that keeps most."""
     parts = [point for point in result.curve if point.edges < result.total_edges]
-    if not parts:
-        return ""
-    best = max(parts, key=lambda point: point.faithfulness)
-    return f"; the best tried, {small_share(best.fraction)} of the {noun(result)}, keeps {kept(best.faithfulness)}"
+    return max(parts, key=lambda point: point.kept.value, default=None)
 
 
 def curve_finding(result: CircuitsResult) -> str:
@@ -83,34 +95,56 @@ def curve_finding(result: CircuitsResult) -> str:
     tried = [point for point in result.curve if point.random]
     if not tried:
         return circuit_finding(result)
-    ahead = sum(beats_random(point.faithfulness, point.random) for point in tried)
-    if not ahead:
-        return f"The best {noun(result)} are no better than random ones at any of {len(tried)} sizes"
-    words = f"The best {noun(result)} beat every random circuit at {ahead} of {len(tried)} sizes"
-    if result.cpr is None or result.random_cpr is None:
-        return words
-    return f"{words}: CPR {nats(result.cpr)} against {nats(result.random_cpr)}"
+    clear = [point for point in tried if point.beats_random and point.kept.low > 0]
+    if not clear:
+        return (
+            f"{NO_CLAIM}: at none of {len(tried)} sizes is what the best {noun(result)} keep clear of 0 and of "
+            "random ones"
+        )
+    first = min(clear, key=lambda point: point.edges)
+    return (
+        f"From {small_share(first.fraction)} of the {noun(result)} on, some of the separation is kept: "
+        f"{span(first.kept)} there, clear of 0 and of random ones at {len(clear)} of {len(tried)} sizes"
+    )
 
 
 def circuit_flags(result: CircuitsResult) -> list[str]:
     """What a reader must know before believing the graph."""
     flags = []
     circuit = result.smallest
-    if not result.curve:
-        flags.append(f"NOTHING TO KEEP: no separation that these {noun(result)} could carry; they are noise")
-    if circuit is not None and not beats_random(circuit.faithfulness, circuit.random):
-        flags.append("NO BETTER THAN RANDOM: circuits drawn by lot keep as much as this one")
-    if circuit is not None and circuit.fraction > MOST:
+    if result.explained.reversed:
+        flags.append("REVERSED: this judge scores what is unsafe lower; its circuit carries that")
+    if circuit is not None and circuit.fraction >= MOST:
         flags.append(
             f"MOST OF THE GRAPH: the circuit needs {small_share(circuit.fraction)} of the {noun(result)}, so it "
             "explains little"
         )
-    if result.check is not None and result.n_checked >= ENOUGH and result.check < LOW_CHECK:
+    if result.denied and result.check is not None:
         flags.append(
-            f"SCORES DENIED BY EXACT PATCHING (Spearman {_correlation(result.check)}, {result.n_checked} "
-            "strongest): believe the curve only"
+            f"EXACT PATCHING DISAGREES (Spearman {_between(result.check)} over the {result.n_checked} strongest, "
+            f"{AGREES:g} wanted): believe the curve, not single {noun(result)}"
         )
     return flags
+
+
+def power_words(result: CircuitsResult) -> str:
+    """What the intervals rest on, and what more prompts would buy and cost."""
+    words = power(result.explained)
+    best = result.smallest.kept if result.smallest is not None else getattr(best_part(result), "kept", None)
+    if best is None:
+        return words
+    half = (best.high - best.low) / 2
+    further = result.n_aligned - result.n_pairs
+    if result.n_pairs and further > 0:
+        times = result.n_aligned / result.n_pairs
+        more = (
+            f"run on {result.n_pairs} of {result.n_aligned} aligned pairs; all of them would narrow it to about "
+            f"±{kept(half / math.sqrt(times))} at {times:.1f} times the runs (--set circuits.curve_prompts="
+            f"{2 * result.n_aligned})"
+        )
+    else:
+        more = f"twice the prompts would narrow it to about ±{kept(half / math.sqrt(2))} at twice the runs"
+    return f"{words}; the share's interval is ±{kept(half)}, {more}"
 
 
 def shape_words(result: CircuitsResult) -> str:
@@ -122,29 +156,32 @@ def shape_words(result: CircuitsResult) -> str:
         parts.append(f"{result.smallest.nodes:,} of {total:,} heads and MLPs in it")
     if result.check is not None:
         checked = f"({result.n_checked} strongest)"
-        parts.append(f"Spearman with exact patching {_correlation(result.check)} {checked}")
+        parts.append(f"Spearman with exact patching {_between(result.check)} {checked}")
     return " · ".join(parts)
 
 
 def separation_words(result: CircuitsResult) -> str:
-    """CPR and CMD with the separation that there is to keep: for a subtitle."""
-    areas = []
-    for name, value in (("CPR", result.cpr), ("CMD", result.cmd), ("random CPR", result.random_cpr)):
-        if value is not None:
-            areas.append(f"{name} {nats(value)}")
-    means = f"mean class-signed score {nats(result.mean_full)} nats whole, {nats(result.mean_empty)} corrupted"
-    return " · ".join([", ".join(areas), means] if areas else [means])
+    """The separation that there is to keep, and MIB's areas: for a subtitle."""
+    size = result.explained.size
+    words = [f"separation {number(size.value)} nats [{number(size.low)}, {number(size.high)}]"]
+    areas = [
+        f"{name} {nats(value)}"
+        for name, value in (("CPR", result.cpr), ("CMD", result.cmd), ("random CPR", result.random_cpr))
+        if value is not None
+    ]
+    return " · ".join([*words, f"of f: {', '.join(areas)}"] if areas else words)
 
 
 def _counted(count: int, word: str) -> str:
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
-def _correlation(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+def _between(found: Interval) -> str:
+    value, low, high = (f"{each:.2f}".replace("-", "−") for each in (found.value, found.low, found.high))
+    return f"{value} [{low}, {high}]"
 
 
 def outside_range(points: Sequence[CurvePoint], low: float, high: float) -> int:
     """How many values of the curve lie beyond a range of the y axis."""
-    values = [v for p in points for v in (p.faithfulness, p.by_magnitude, *p.random)]
+    values = [v for p in points for v in (p.kept.value, *p.random)]
     return sum(not low <= value <= high for value in values)

@@ -22,21 +22,22 @@ def draw_transfer(sheet: Sheet, result: EvolutionResult, up: tuple[float, float]
     found = result.transfer
     values = [0.0, 1.0]
     if found is not None:
-        values += [found.faithfulness.low, found.faithfulness.high, found.own, *found.random]
+        values += [found.kept.low, found.kept.high, found.own, *found.random]
     low, high = max(-1.0, min(values)), min(2.0, max(values))
-    x = {"title": "share of the separation kept here", "range": [low - 0.05, high + 0.1], "tickformat": ".0%"}
+    title = "share of the separation kept here (below 0: reversed)"
+    x = {"title": title, "range": [low - 0.05, high + 0.1], "tickformat": ".0%"}
     rows = rows_axis(["earlier<br>circuit", "own<br>circuit", "random"])
     pane = sheet.pane((0.68, 1), up, x | {"nticks": 6}, rows)
     head(sheet, pane, "Does the earlier circuit still work?", lift=26)
     if found is None:
-        sheet.say_missing(pane, "not run: no circuits of both")
+        sheet.say_missing(pane, "not run; the notes say why")
         return
     for at in (0.0, 1.0):
         sheet.vertical(pane, at, color=GREY, width=1.2)
     edges = f"{found.edges:,} {edges_word(result)}"
     mine = (
-        ("earlier circuit", found.faithfulness.value, INK, {"error_x": error_bars(found.faithfulness, ORANGE)}),
-        ("own circuit", found.own, GREY, {}),
+        ("earlier circuit", found.kept.value, INK, {"error_x": error_bars(found.kept, ORANGE)}),
+        ("own circuit, in-sample", found.own, GREY, {}),
     )
     for row, (name, value, colour, error) in enumerate(mine):
         sheet.draw(
@@ -56,7 +57,7 @@ def draw_transfer(sheet: Sheet, result: EvolutionResult, up: tuple[float, float]
             **error,
         )
         if value <= 0.2:
-            place = {"xref": pane.x, "x": max(0.0, value, found.faithfulness.high if row == 0 else 0.0)}
+            place = {"xref": pane.x, "x": max(0.0, value, found.kept.high if row == 0 else 0.0)}
             sheet.note(kept(value), yref=pane.y, y=row, xanchor="left", xshift=6, colour=INK, **place)
     sheet.draw(
         pane,

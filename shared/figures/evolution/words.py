@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shared.figures.circuits.words import beats_random, kept, mean_of
+from shared.figures.circuits.words import kept, mean_of, span
 from shared.figures.kit.text_layout import text_width
 from shared.findings.claims import FEWEST_GROUPS, nothing_to_explain, power
 from shared.findings.parts import layer_name
@@ -83,12 +83,11 @@ def _transferred(result: EvolutionResult) -> str:
     found = result.transfer
     if found is None:
         return ""
-    value = found.faithfulness.value
-    if not beats_random(value, found.random):
-        return f"the old circuit fails ({kept(value)}, random {kept(max(found.random))})"
     random = mean_of(found.random)
-    beside = "" if random is None else f" (random {kept(random)})"
-    return f"the old circuit keeps {kept(value)}{beside}"
+    beside = "" if random is None else f", random {kept(random)}"
+    if not found.works:
+        return f"the old circuit is not seen to work ({span(found.kept)}{beside})"
+    return f"the old circuit keeps {span(found.kept)} of the separation{beside}"
 
 
 def _number(value: float) -> str:

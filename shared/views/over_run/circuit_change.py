@@ -15,7 +15,7 @@ from shared.figures.circuits.layout import Layout
 from shared.figures.circuits.words import exact_nats, noun
 from shared.figures.kit.sheet import Sheet
 from shared.findings.badge import badge
-from shared.findings.circuits import CircuitEdge, CircuitsResult, strongest_edges
+from shared.findings.circuits import NO_CLAIM, CircuitEdge, CircuitsResult, strongest_edges
 from shared.findings.parts import typed_result
 from shared.findings.text import escape
 from shared.views import Panel
@@ -35,7 +35,7 @@ def circuit_changes(record: ResultRecord, baseline: ResultRecord, shown: int) ->
     edges = changed_edges(result, before, shown)
     counts = {kind: sum(edge.kind == kind for edge in edges) for kind in (KEPT, NEW, LOST)}
     since = f"since {baseline.label}"
-    finding = _finding(result, counts, baseline.label)
+    finding = _finding(result, before, counts, (record.label, baseline.label))
     return [
         Panel(
             stem="circuits_change",
@@ -50,7 +50,12 @@ def circuit_changes(record: ResultRecord, baseline: ResultRecord, shown: int) ->
 
 
 def changed_edges(result: CircuitsResult, before: CircuitsResult, shown: int) -> list[DrawnEdge]:
-    """The strongest edges of both, each kept, new or lost; the strongest now first, then the lost ones."""
+    """The strongest edges of both, each kept, new or lost; the strongest now first, then the lost ones.
+
+    None where not both circuits can be claimed: what is strongest among noise tells nothing.
+    """
+    if result.smallest is None or before.smallest is None:
+        return []
     now, then = (strongest_edges(each, shown) for each in (result, before))
     here, there = ({(edge.source, edge.target) for edge in edges} for edges in (now, then))
     scores, earlier = _scores(result), _scores(before)
@@ -72,7 +77,13 @@ def _told(score: float | None) -> str:
     return "among the weaker ones" if score is None else f"{exact_nats(score)} nats"
 
 
-def _finding(result: CircuitsResult, counts: dict[Kind, int], label: str) -> str:
+def _finding(
+    result: CircuitsResult, before: CircuitsResult, counts: dict[Kind, int], labels: tuple[str, str]
+) -> str:
+    unclaimed = [name for name, each in zip(labels, (result, before), strict=True) if each.smallest is None]
+    if unclaimed:
+        return f"{NO_CLAIM} at {' and '.join(unclaimed)}, so nothing is compared"
+    label = labels[1]
     now, union = counts[KEPT] + counts[NEW], sum(counts.values())
     if not union:
         return f"No scored {noun(result)} to compare with {label}"

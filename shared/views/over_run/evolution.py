@@ -86,7 +86,7 @@ def _plots(run: RunResults) -> list[Plot]:
         Plot(
             "transfer (share kept)",
             [
-                line("earlier circuit", "inside", lambda r: r.transfer and r.transfer.faithfulness),
+                line("earlier circuit", "inside", lambda r: r.transfer and r.transfer.kept),
                 line("own", "judge", lambda r: r.transfer and r.transfer.own),
                 line("random", "random", lambda r: _mean(r.transfer.random) if r.transfer else None),
             ],
@@ -167,7 +167,7 @@ def _rows(run: RunResults, results: dict[int, EvolutionResult]) -> list[dict[str
             "divergence_layer": r.divergence_layer,
             "neurons_jaccard": _jaccard(r.neurons_to_previous),
             "edges_jaccard": _jaccard(r.edges_to_previous),
-            "transfer": r.transfer and r.transfer.faithfulness.value,
+            "transfer": r.transfer and r.transfer.kept.value,
             "transfer_own": r.transfer and r.transfer.own,
             "transfer_random": _mean(r.transfer.random) if r.transfer else None,
             "alarms": ", ".join(alert.signal for alert in r.alerts if alert.severity == "alarm"),

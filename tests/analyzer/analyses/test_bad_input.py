@@ -38,7 +38,7 @@ FAST = {
     "comparison": {"bootstraps": 100, "shuffles": 20},
     "neurons": {**UNITS, "top": 3, "decoys": 2, "controls": 2, "shuffles": 2},
     "heads": {**UNITS, "top": 2, "controls": 2},
-    "circuits": {**UNITS, "curve_prompts": 24, "random": 1, "checked": 3},
+    "circuits": {**UNITS, "curve_prompts": 24, "checked": 3},
 }
 
 
@@ -128,7 +128,7 @@ def test_no_contrast_pairs_falls_back_to_the_mean(tmp_path: Path, family: str) -
         payload = bench.result(name).payload
         assert payload["reference"] == "mean" and payload["n_pairs"] == 0
         assert any("Only 0 contrast pairs align" in note for note in payload["notes"])
-    assert bench.result("circuits").payload["curve"], "circuits are run all the same"
+    assert bench.result("circuits").payload["explained"]["unit"] == "prompts"
 
 
 def test_neurons_that_are_constant(bench: Bench) -> None:
@@ -157,7 +157,7 @@ def test_a_judge_that_says_the_same_to_everything(bench: Bench) -> None:
     circuits = bench.result("circuits")
     assert circuits.payload["curve"] == [] and circuits.payload["smallest"] is None
     assert circuits.payload["cpr"] is None and "circuit_cpr" not in circuits.summary
-    assert any("nothing to keep" in note for note in circuits.payload["notes"])
+    assert circuits.payload["explained"]["size"]["value"] == 0 and circuits.payload["edges"] == []
     for name in ("neurons", "heads"):
         payload = bench.result(name).payload
         assert payload["top"] == [] and payload["agreement"] is None and payload["random_drops"] == []
@@ -173,7 +173,7 @@ def test_prompts_that_the_judge_cannot_tell_apart(bench: Bench) -> None:
     assert neurons["tested"] == 0 and neurons["constant"] == 128 and neurons["significant"] == 0
     assert neurons["top"] == [] and neurons["curve"] is None
     circuits = bench.result("circuits").payload
-    assert circuits["curve"] == [] and any("nothing to keep" in note for note in circuits["notes"])
+    assert circuits["curve"] == [] and circuits["explained"]["size"]["value"] == 0
 
 
 @pytest.mark.parametrize("family", ["bert", "llama"])

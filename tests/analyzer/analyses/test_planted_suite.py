@@ -16,18 +16,21 @@ from analyzer.analyses.circuits import CircuitsSettings, circuits
 from analyzer.analyses.heads import HeadsSettings, heads
 from analyzer.analyses.neurons import NeuronsSettings, neurons
 from analyzer.circuits.evaluator import CircuitEvaluator
-from analyzer.circuits.masks import along_paths, mask_of_first, on_paths
+from analyzer.circuits.masks import along_paths, mask_of_first
 from analyzer.model.anatomy import dissect
 from analyzer.model.judge import Judge
 from analyzer.patching.gradient_pass import gradient_pass
 from analyzer.patching.graph import Graph
 from analyzer.session.context import Context
+from shared.figures.circuits.words import circuit_finding, circuit_flags
 from shared.findings.circuits import CircuitsResult
 from shared.records import Probe
-from tests.making.judges import context
+from tests.making.judges import context, tiny_judge
 from tests.making.planted import (
     BACKDOOR_HEAD,
     BACKDOOR_NEURON,
+    HEAD,
+    NEURON,
     PLANTED,
     backdoor_probes,
     planted_judge,
@@ -72,55 +75,90 @@ def test_the_circuit_names_the_backdoors_edges(backdoored: Context) -> None:
 
 
 @cache
-def circuit(name: str, family: str) -> tuple[CircuitsResult, np.ndarray]:
-    """The published result, and the scores of all edges."""
-    judge, probes = (
-        (planted_judge(family), planted_probes()) if name == "planted" else (trained_judge(family), rule_probes(16))
-    )
-    outcome = circuits(context(judge, probes, suite=SUITE), CircuitsSettings(random=10))
-    assert isinstance(outcome.result, CircuitsResult)
-    return outcome.result, outcome.tensors["scores"]
+def circuit(name: str, family: str) -> CircuitsResult:
+    judge, probes = _known(name, family)
+    result = circuits(context(judge, probes, suite=SUITE), CircuitsSettings(folds=5)).result
+    assert isinstance(result, CircuitsResult)
+    return result
+
+
+def _known(name: str, family: str) -> tuple[Judge, list[Probe]]:
+    if name == "planted":
+        return planted_judge(family), planted_probes(16)
+    return trained_judge(family), rule_probes(48)
 
 
 @pytest.mark.parametrize("family", TRAINED)
 @pytest.mark.parametrize("name", ["planted", "trained"])
 def test_the_circuit_beats_random_ones_of_its_size(name: str, family: str) -> None:
-    """Every one of ten, at every size at which the best edges hold a path from input to verdict.
-
-    At smaller sizes they keep exactly nothing; a random edge may be the one straight from input to verdict, and
-    keeps next to nothing too.
-    """
-    result, scores = circuit(name, family)
-    graph = Graph(result.layers, result.heads)
-    assert result.curve[-1].edges == result.total_edges == graph.edges
-    beaten = []
-    for point in result.curve[:-1]:
-        for value, signed in ((point.faithfulness, True), (point.by_magnitude, False)):
-            if on_paths(mask_of_first(along_paths(scores, signed=signed), point.edges, scores.shape), graph).any():
-                assert value > max(point.random), f"{point.edges} edges"
-                beaten.append(point.fraction)
-            else:
-                assert value == 0 and max(map(abs, point.random)) < 0.01, f"{point.edges} edges"
-    assert beaten and min(beaten) <= 0.06 and max(beaten) == pytest.approx(0.5, abs=0.01)
+    """Every one of five folds, at every size that keeps some of the separation on prompts it was not chosen on."""
+    result = circuit(name, family)
+    assert result.curve[-1].edges == result.total_edges == Graph(result.layers, result.heads).edges
+    ahead = [point for point in result.curve[:-1] if point.kept.low > 0]
+    assert ahead and min(point.fraction for point in ahead) <= 0.25
+    for point in ahead:
+        assert point.beats_random and point.kept.low > max(point.random), f"{point.edges} edges"
 
 
 @pytest.mark.parametrize("family", TRAINED)
 @pytest.mark.parametrize("name", ["planted", "trained"])
-def test_the_smallest_circuit_beats_random_ones(name: str, family: str) -> None:
-    smallest = circuit(name, family)[0].smallest
-    assert smallest is not None and smallest.faithfulness >= 0.8 and max(smallest.random) < 0.2
+def test_a_known_circuit_is_claimed(name: str, family: str) -> None:
+    result = circuit(name, family)
+    smallest = result.smallest
+    assert smallest is not None and smallest.kept.value >= 0.8 and smallest.kept.low > 0.5
+    assert smallest.faithfulness == pytest.approx((1 + smallest.kept.value) / 2, abs=1e-6), "twins"
+    assert max(smallest.random) < 0 < smallest.above_random.low
+    finding = circuit_finding(result)
+    assert finding.startswith(f"{smallest.edges} of {result.total_edges} edges (") and "not chosen on" in finding
+
+
+@pytest.mark.parametrize("family", PLANTED)
+def test_the_planted_edges_are_core(family: str) -> None:
+    result = circuit("planted", family)
+    head, mlp = f"L{HEAD[0]}.H{HEAD[1]}", f"L{NEURON[0]}.MLP"
+    wanted = {("input", head), (head, mlp), (mlp, "verdict")}
+    surely = {(edge.source, edge.target) for edge in result.edges if edge.in_smallest and edge.confidence == "core"}
+    assert wanted <= surely
 
 
 @pytest.mark.parametrize("family", TRAINED)
-@pytest.mark.parametrize("name", ["planted", "trained"])
-def test_the_whole_graph_keeps_all_and_the_empty_one_nothing(name: str, family: str) -> None:
-    result, scores = circuit(name, family)
-    last = result.curve[-1]
-    assert (last.fraction, last.faithfulness, last.by_magnitude, last.low, last.high) == (1, 1, 1, 1, 1)
-    judge, probes = (
-        (planted_judge(family), planted_probes()) if name == "planted" else (trained_judge(family), rule_probes(16))
-    )
-    assert CircuitEvaluator(context(judge, probes)).evaluate(np.zeros(scores.shape, dtype=bool)).faithfulness == 0
+def test_the_whole_graph_keeps_all(family: str) -> None:
+    last, mib = circuit("trained", family).curve[-1], circuit("trained", family).mib[-1]
+    assert (last.fraction, last.kept.value, last.kept.low, last.kept.high) == (1, 1, 1, 1)
+    assert (mib.signed, mib.magnitude, last.random, last.above_random) == (1, 1, [], None)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("family", TRAINED)
+def test_an_untrained_judge_gets_the_sentence(family: str, seed: int) -> None:
+    judge = tiny_judge(family, layers=2, seed=seed, initializer_range=0.02)
+    outcome = circuits(context(judge, rule_probes(24), suite=SUITE), CircuitsSettings())
+    assert outcome.result.smallest is None and not outcome.result.edges  # type: ignore[attr-defined]
+    assert isinstance(outcome.result, CircuitsResult)
+    assert circuit_finding(outcome.result).startswith("Nothing to explain: the judge's mean class-signed")
+    assert set(outcome.summary) == {"circuit_separation"}
+
+
+@pytest.mark.parametrize("family", TRAINED)
+def test_a_judge_of_shuffled_labels_gets_no_circuit(family: str) -> None:
+    judge = trained_judge(family, shuffled=True)
+    result = circuits(context(judge, rule_probes(24), suite=SUITE), CircuitsSettings()).result
+    assert isinstance(result, CircuitsResult)
+    assert result.smallest is None and not any(edge.in_smallest for edge in result.edges)
+    assert circuit_finding(result).startswith(("Nothing to explain", "No circuit can be claimed"))
+
+
+def test_a_judge_that_answers_the_other_way_has_a_circuit_too() -> None:
+    """Labels swapped: what carried the right verdict carries the wrong one, through the same edges."""
+    other = {"safe": "unsafe", "unsafe": "safe"}
+    swapped = [p.model_copy(update={"label": other[p.label]}) for p in planted_probes(16)]
+    result = circuits(context(planted_judge(), swapped, suite=SUITE), CircuitsSettings()).result
+    assert isinstance(result, CircuitsResult) and result.explained.reversed
+    right = circuit("planted", "bert")
+    assert result.smallest is not None and right.smallest is not None
+    assert result.smallest.edges == right.smallest.edges
+    assert result.smallest.kept.value == pytest.approx(right.smallest.kept.value, abs=1e-4)
+    assert any("REVERSED" in flag for flag in circuit_flags(result))
 
 
 def cast(judge: Judge, dtype: str) -> Judge:
@@ -136,7 +174,7 @@ def test_half_precision_gives_the_same_effects_to_its_rounding(family: str, dtyp
     ready = [context(one, probes, suite=SUITE) for one in (judge, cast(judge, dtype))]
     wanted, found = (gradient_pass(one, 3, 24, edges=True) for one in ready)
     assert wanted.edges is not None and found.edges is not None
-    pairs = [(wanted.edges, found.edges)]
+    pairs = [(wanted.edges.mean, found.edges.mean)]
     for kind in ("heads", "neurons"):
         pairs += [
             (getattr(getattr(wanted, kind), name), getattr(getattr(found, kind), name))
@@ -145,7 +183,8 @@ def test_half_precision_gives_the_same_effects_to_its_rounding(family: str, dtyp
     for one, other in pairs:
         assert other.dtype == np.float32
         np.testing.assert_allclose(other, one, atol=HALF[dtype] * float(np.nanmax(np.abs(one))), rtol=0)
-    mask = mask_of_first(along_paths(wanted.edges, signed=True), wanted.edges.size // 5, wanted.edges.shape)
+    mean = wanted.edges.mean
+    mask = mask_of_first(along_paths(mean, signed=True), mean.size // 5, mean.shape)
     kept = [CircuitEvaluator(one, 24).evaluate(mask).faithfulness for one in ready]
     assert kept[0] > 0.3 and abs(kept[1] - kept[0]) <= HALF[dtype]
 
@@ -167,7 +206,7 @@ def published(judge: Judge, probes: list[Probe]) -> list[BaseModel]:
     return [
         neurons(ready, NeuronsSettings(steps=2, controls=3, shuffles=2)).result,
         heads(ready, HeadsSettings(steps=2, controls=3)).result,
-        circuits(ready, CircuitsSettings(steps=2, random=2)).result,
+        circuits(ready, CircuitsSettings(steps=2)).result,
     ]
 
 

@@ -36,7 +36,7 @@ def raw_scores(found: CircuitEvaluator, mask: np.ndarray) -> np.ndarray:
 def test_the_whole_graph_is_the_judge(family: str, pairs: int) -> None:
     found = evaluator(family, pairs)
     whole = raw_scores(found, found.graph.allowed)
-    assert np.allclose(whole, found._ends[0], atol=2e-5, rtol=1e-4)
+    assert np.allclose(whole, found.clean, atol=2e-5, rtol=1e-4)
     assert found.evaluate(found.graph.allowed).faithfulness == 1
 
 
@@ -55,7 +55,7 @@ def test_the_empty_graph_is_the_corrupted_run(family: str) -> None:
         run = EdgeRun(
             Setting(judge, found.graph, batch, twin, twin), stream_plan(only, found.graph)
         )  # and no difference in it
-        assert np.allclose(run.scores().numpy(), found._ends[1], atol=2e-5, rtol=1e-4)
+        assert np.allclose(run.scores().numpy(), found.corrupted, atol=2e-5, rtol=1e-4)
     assert found.evaluate(nothing).faithfulness == 0
 
 
@@ -176,8 +176,8 @@ def test_node_level_where_edges_cannot_be_told_apart() -> None:
     found = evaluator("deberta-v2")
     assert not found.by_edges
     everything = np.ones(found.graph.sources, dtype=bool)
-    assert np.allclose(raw_scores(found, everything), found._ends[0], atol=2e-5, rtol=1e-4)
-    assert np.allclose(raw_scores(found, ~everything), found._ends[1], atol=2e-5, rtol=1e-4)
+    assert np.allclose(raw_scores(found, everything), found.clean, atol=2e-5, rtol=1e-4)
+    assert np.allclose(raw_scores(found, ~everything), found.corrupted, atol=2e-5, rtol=1e-4)
     without = everything.copy()
     without[found.graph.mlp_source(1)] = False
     assert np.allclose(raw_scores(found, without), patched(found, 1, "mlp", slice(None)), atol=5e-5, rtol=1e-3)
@@ -188,4 +188,44 @@ def test_batch_size_changes_nothing(family: str) -> None:
     mask = Graph(2, 4).allowed & (np.random.default_rng(0).random((11, 11)) < 0.5)
     one, two = evaluator(family).evaluate(mask), evaluator(family, batch_tokens=1).evaluate(mask)
     assert np.allclose(one.scores, two.scores, atol=2e-5)
-    assert one.low <= one.faithfulness <= one.high
+    assert one.kept == pytest.approx(two.kept, abs=1e-4)
+
+
+def test_the_share_kept_is_not_faithfulness() -> None:
+    """By hand, from the scores alone: with twins f = (1 + share) / 2, and the empty circuit keeps nothing: -100
+    %."""
+    found = evaluator("bert")
+    mask = found.graph.allowed & (np.random.default_rng(1).random(found.graph.allowed.shape) < 0.7)
+    sign = np.array([1 if found.context.probes[i].label == "unsafe" else -1 for i in found.references.indices])
+    scores = raw_scores(found, mask)
+    share = (sign * scores).sum() / (sign * found.clean).sum()
+    one = found.evaluate(mask)
+    assert one.kept == pytest.approx(share, rel=1e-4)
+    assert one.faithfulness == pytest.approx((1 + share) / 2, rel=1e-4)
+    empty = found.evaluate(np.zeros_like(mask))
+    assert (empty.kept, empty.faithfulness) == (pytest.approx(-1), pytest.approx(0))
+
+
+def test_some_prompts_alone_score_as_they_do_among_all() -> None:
+    found = evaluator("bert")
+    allowed = found.graph.allowed
+    masks = [allowed, np.zeros_like(allowed), allowed & (np.arange(11) % 2 == 0)]
+    whole, some = found.scores(masks), np.array([2, 3, 8, 9])
+    assert np.allclose(found.scores(masks, some), whole[:, some], atol=2e-5)
+    assert whole.shape == (3, found.references.n)
+
+
+def test_further_pairs_are_run_after_those_of_the_probe_set() -> None:
+    """The judge's scores of prompts that no shared pass has seen are its own."""
+    everything = random_probes(12, pairs=12)
+    own = [each for each in everything if each.id[1:] not in ("1", "2", "3")]
+    further = [each for each in everything if each.id[1:] in ("1", "2", "3")]
+    judge = tiny_judge("bert", layers=2)
+    found = CircuitEvaluator(context(judge, own, pairs=further), 100, wider=True)
+    alone = context(judge, further).forward.scores
+    place = {each.id: score for each, score in zip(further, alone, strict=True)}
+    at = found.references.indices
+    assert at.max() >= len(own) and (np.diff(at >= len(own)) >= 0).all(), "the probe set first"
+    beyond = [(found.probes[i].id, s) for i, s in zip(at, found.clean, strict=True) if i >= len(own)]
+    assert beyond and all(score == pytest.approx(place[name], abs=2e-5) for name, score in beyond)
+    assert found.aligned == found.references.n_pairs

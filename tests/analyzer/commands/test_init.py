@@ -49,7 +49,7 @@ def test_a_foreign_run_gets_its_record_and_probes(tmp_path: Path) -> None:
     assert record == report.record
     assert record.judge == JudgeRecord(kind="classifier", safe_id=1, unsafe_id=0, max_length=256)
     assert (record.writer, record.model, record.epochs, record.steps) == ("init", "bert-base", 3.0, 150)
-    probes, warnings = read_probes(path / "probes.jsonl")
+    probes, warnings, _ = read_probes(path / "probes.jsonl")
     assert probes == report.probes
     assert warnings == []
     assert Counter(p.label for p in probes) == {"safe": 16, "unsafe": 16}

@@ -73,7 +73,7 @@ class Store:
             checkpoint_digest=digest,
             probe_digest=probes,
             settings=settings,
-            summary={} if transfer is None else {"transfer_faithfulness": transfer},
+            summary={} if transfer is None else {"transfer_kept": transfer},
         )
         assert self.store.commit(record)
 

@@ -82,7 +82,7 @@ def test_a_comparison_tells_what_it_was_made_from(index: StoreIndex) -> None:
     earlier = Ancestor(checkpoint="checkpoint-5", keys={"circuits": "a"}, gram=True, transfer=False)
     lineage = Lineage(own={"tokens": "t", "circuits": "b"}, earlier=(earlier,))
     settings = {"n": 1, "lineage": lineage.model_dump(mode="json")}
-    index.store.commit(record(settings=settings, summary={"transfer_faithfulness": 0.7}))
+    index.store.commit(record(settings=settings, summary={"transfer_kept": 0.7}))
     index.keys("checkpoint-10", "tokens")
     header = index.header("checkpoint-10", "tokens", "k")
     assert header is not None

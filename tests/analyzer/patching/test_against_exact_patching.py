@@ -87,7 +87,7 @@ def test_every_edge_of_a_linear_judge_is_exact(steps: int) -> None:
     assert found.edges is not None
     wanted = ByHand(linear_context(), found.references).edges([(int(u), int(v)) for u, v in edges])
     assert np.abs(wanted).max() > 0.01
-    np.testing.assert_allclose(found.edges[allowed], wanted, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(found.edges.mean[allowed], wanted, atol=1e-5, rtol=0)
     np.testing.assert_allclose(each_left_out(evaluator, edges), wanted, atol=1e-5, rtol=0)
 
 
@@ -126,10 +126,10 @@ def test_the_strongest_edges_of_a_trained_judge(family: str) -> None:
     assert found.edges is not None
     evaluator = CircuitEvaluator(trained_context(family), 2 * PAIRS)
     allowed = evaluator.graph.allowed
-    order = np.argsort(-np.abs(found.edges[allowed]), kind="stable")
+    order = np.argsort(-np.abs(found.edges.mean[allowed]), kind="stable")
     edges = np.argwhere(allowed)[order[:TOP]]
     lost = each_left_out(evaluator, edges)
-    assert agreement(found.edges[edges[:, 0], edges[:, 1]], lost) >= 0.9
+    assert agreement(found.edges.mean[edges[:, 0], edges[:, 1]], lost) >= 0.9
     graph = evaluator.graph
     shared = family == "llama"  # heads share keys and values: edges into them are left to the circuit runs
     by_hand = [i for i, (_, target) in enumerate(edges) if not shared or into_all(graph, int(target))][:30]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections import Counter
@@ -9,10 +10,10 @@ from typing import Any
 import pytest
 
 from shared.errors import UsageError
-from shared.prompts.digest import MAX_PROMPT_CHARS, prompt_digest
+from shared.prompts.digest import MAX_PROMPT_CHARS, probe_set_digest, prompt_digest
 from shared.prompts.groups import held_out
 from shared.prompts.leaks import count_leaks, write_train_digests
-from shared.prompts.probes import choose_probes, display_samples, read_probes, write_probes
+from shared.prompts.probes import choose_probes, display_samples, further_pairs, read_probes, write_probes
 from shared.records import Probe, Prompt
 from shared.run import Run
 from tests.making.made import many, prompt, twins
@@ -106,7 +107,7 @@ def test_a_written_set_reads_back_the_same(tmp_path: Path, prompts: list[Prompt]
     hostile = prompt("<script>alert(1)</script> **bold** \u2028 \x00 é", "safe", category="<b>")
     probes = choose_probes([*prompts, hostile], per_class=500, max_share=1.0)
     write_probes(tmp_path / "probes.jsonl", probes)
-    found, warnings = read_probes(tmp_path / "probes.jsonl")
+    found, warnings, _ = read_probes(tmp_path / "probes.jsonl")
     assert (found, warnings) == (probes, [])
     assert hostile.text in {p.text for p in found}
 
@@ -118,13 +119,13 @@ def lines(path: Path, *extra: Any) -> Path:
 
 
 def test_display_samples_are_chosen_where_the_file_marks_none(tmp_path: Path) -> None:
-    found, warnings = read_probes(lines(tmp_path / "p.jsonl", {"prompt": "another one", "label": 1}))
+    found, warnings, _ = read_probes(lines(tmp_path / "p.jsonl", {"prompt": "another one", "label": 1}))
     assert [p.label for p in found if p.display] == DISPLAY
     assert (len(found), warnings) == (5, [])
 
 
 def test_wrongly_marked_display_samples_are_chosen_anew_with_a_warning(tmp_path: Path) -> None:
-    found, (warning,) = read_probes(
+    found, (warning,), _ = read_probes(
         lines(tmp_path / "p.jsonl", {"text": "x y z", "label": "safe", "display": True})
     )
     assert [p.label for p in found if p.display] == DISPLAY
@@ -133,7 +134,7 @@ def test_wrongly_marked_display_samples_are_chosen_anew_with_a_warning(tmp_path:
 
 def test_duplicates_are_dropped_and_long_prompts_cut_with_a_warning(tmp_path: Path) -> None:
     endless = {"text": "x" * 100_000, "label": "unsafe"}
-    found, warnings = read_probes(lines(tmp_path / "p.jsonl", {"text": " PROMPT 0", "label": "safe"}, endless))
+    found, warnings, _ = read_probes(lines(tmp_path / "p.jsonl", {"text": " PROMPT 0", "label": "safe"}, endless))
     assert len(found) == 5
     assert max(len(p.text) for p in found) == MAX_PROMPT_CHARS
     assert "Line 5 of p.jsonl repeats line 1" in warnings[0]
@@ -177,3 +178,41 @@ def test_leaks_are_counted_by_hash(tmp_path: Path) -> None:
         map(prompt_digest, ("seen before", "other"))
     )
     assert count_leaks(run, probes) == 1
+
+
+def paired(count: int, start: int = 0) -> list[Prompt]:
+    """`count` contrast pairs, each a group of its own."""
+    return [
+        Prompt(text=f"{word} thing {number}", label=label, category="a", pair=f"p{number}", group=f"g{number}")
+        for number in range(start, start + count)
+        for word, label in (("nice", "safe"), ("nasty", "unsafe"))
+    ]
+
+
+def test_further_pairs_are_whole_unseen_and_marked() -> None:
+    probes = choose_probes(paired(8), per_class=4, max_share=1.0)
+    held = {probe.pair for probe in probes}
+    found = further_pairs(paired(12), probes)
+    assert found and not held & {probe.pair for probe in found} and all(probe.further for probe in found)
+    assert [probe.label for probe in found] == ["safe", "unsafe"] * (len(found) // 2)
+    assert {probe.pair for probe in found} == {f"p{number}" for number in range(12)} - held
+    assert not any(probe.display for probe in found)
+
+
+def test_further_pairs_are_read_beside_the_set_and_count_in_the_digest(tmp_path: Path) -> None:
+    probes = choose_probes(paired(8), per_class=4, max_share=1.0)
+    path = tmp_path / "probes.jsonl"
+    write_probes(path, probes)
+    alone = read_probes(path)
+    assert alone.digest == probe_set_digest(probes) and alone.pairs == []
+    write_probes(path, [*probes, *further_pairs(paired(12), probes)])
+    both = read_probes(path)
+    assert both.probes == alone.probes and len(both.pairs) >= 8 and both.warnings == []
+    assert both.digest != alone.digest and both.everything == [*both.probes, *both.pairs]
+
+
+def test_the_mark_changes_no_digest_of_a_set_without_it() -> None:
+    """A probe set of an older run keeps its results."""
+    probe = Probe(id="1", text="a", label="safe")
+    old = probe.model_dump_json(exclude={"further"})
+    assert "further" not in old and probe_set_digest([probe]) == hashlib.sha256(old.encode()).hexdigest()

@@ -58,6 +58,7 @@ def without_optional(record: ResultRecord) -> ResultRecord:
         for edge in payload["edges"]:
             edge.update(in_smallest=False)
         payload.update(smallest=None, curve=[], cpr=None, cmd=None, random_cpr=None, check=None, n_checked=0)
+        payload.update(mib=[], mean_empty=None)
         payload.update(notes=["nothing"], reference="mean", n_pairs=0)
     if record.analysis == "evolution":
         payload.update(dict.fromkeys(_OPTIONAL), drift=[], neurons_established=[], neurons_vanished=[])

@@ -1,44 +1,105 @@
-"""What is said of a circuit beside circuits drawn by lot."""
+"""What is said of a circuit: of one that can be claimed, of one that cannot, and of nothing to explain."""
 
 from __future__ import annotations
 
-from shared.figures.circuits.words import beats_random, circuit_finding, circuit_flags, curve_finding
-from shared.findings.circuits import CircuitsResult, CurvePoint
-from tests.making.fake_circuits import fake_circuits
+import pytest
+
+from shared.figures.circuits.words import (
+    circuit_finding,
+    circuit_flags,
+    curve_finding,
+    power_words,
+    separation_words,
+)
+from shared.findings.circuits import CircuitsResult
+from shared.findings.parts import Interval
+from tests.making.fake_circuits import explained, fake_circuits, nothing_explained
 
 
-def drawn(keeps: float, random: list[float]) -> CircuitsResult:
-    """A result whose smallest circuit, and each point of whose curve, keeps so much beside these."""
-    result, _ = fake_circuits(1.0, 3, 0, heads=4)
+def around(value: float, half: float) -> Interval:
+    return Interval(value=value, low=value - half, high=value + half)
+
+
+def found() -> CircuitsResult:
+    return fake_circuits(1.0, 3, 0, heads=4)[0]
+
+
+def claimed(kept: Interval, random: list[float]) -> CircuitsResult:
+    result = found()
     assert result.smallest is not None
-    curve = [point.model_copy(update={"faithfulness": keeps, "random": random}) for point in result.curve]
-    smallest = result.smallest.model_copy(update={"faithfulness": keeps, "random": random})
-    return result.model_copy(update={"curve": curve, "smallest": smallest})
+    smallest = result.smallest.model_copy(update={"kept": kept, "random": random})
+    return result.model_copy(update={"smallest": smallest})
 
 
-def test_better_than_random_is_better_than_the_best_of_them() -> None:
-    assert beats_random(0.81, [0.2, 0.8])
-    assert not beats_random(0.8, [0.2, 0.8]), "as much as one of them is no more"
-    assert not beats_random(0.6, [0.2, 0.8]), "more than their mean is not enough"
-    assert beats_random(0.1, []), "nothing was drawn that it could lose against"
-    assert beats_random(-0.1, [-0.2])
+def unclaimed(kept: Interval, above: Interval) -> CircuitsResult:
+    """No smallest circuit; each size below the whole keeps so much."""
+    result = found()
+    changed = {"kept": kept, "above_random": above, "random": [0.1]}
+    curve = [*(point.model_copy(update=changed) for point in result.curve[:-1]), result.curve[-1]]
+    return result.model_copy(update={"smallest": None, "curve": curve})
 
 
-def test_the_finding_says_which() -> None:
-    assert circuit_finding(drawn(0.85, [0.1, 0.3])).endswith("keep 85 % of the separation; random ones keep 20 %")
-    level = circuit_finding(drawn(0.85, [0.1, 0.85]))
-    assert level.endswith("keep 85 % of the separation, no more than random ones: 85 %")
+def test_a_circuit_is_claimed_with_its_interval_and_random_ones_beside_it() -> None:
+    words = circuit_finding(claimed(around(0.85, 0.05), [0.1, 0.3]))
+    assert "keep 85 % [80, 90] of the separation on prompts they were not chosen on" in words
+    assert words.endswith("; random ones 20 %")
 
 
-def test_a_circuit_that_is_no_better_is_flagged() -> None:
-    assert not any("NO BETTER THAN RANDOM" in flag for flag in circuit_flags(drawn(0.85, [0.1, 0.84])))
-    assert any("NO BETTER THAN RANDOM" in flag for flag in circuit_flags(drawn(0.85, [0.1, 0.85])))
+@pytest.mark.parametrize(
+    ("kept", "above", "said"),
+    [
+        (around(0.1, 0.2), around(0.5, 0.1), "keep 10 % [−10, 30] of the separation, which may be none"),
+        (around(0.4, 0.2), around(0.05, 0.1), "of the separation, no more than random ones (10 %)"),
+        (around(0.4, 0.2), around(0.5, 0.1), "chosen on other prompts, keep 40 % [20, 60]"),
+    ],
+)
+def test_no_circuit_is_claimed_and_the_sentence_says_why(kept: Interval, above: Interval, said: str) -> None:
+    words = circuit_finding(unclaimed(kept, above))
+    assert words.startswith("No circuit can be claimed") and words.endswith(said)
 
 
-def test_the_curve_counts_the_sizes_at_which_it_is_ahead() -> None:
-    result = drawn(0.85, [0.85])
-    sizes = len(result.curve)
-    assert curve_finding(result) == f"The best edges are no better than random ones at any of {sizes} sizes"
-    first: CurvePoint = result.curve[0].model_copy(update={"faithfulness": 0.86})
-    ahead = result.model_copy(update={"curve": [first, *result.curve[1:]]})
-    assert curve_finding(ahead).startswith(f"The best edges beat every random circuit at 1 of {sizes} sizes")
+def test_where_nothing_is_to_be_explained_nothing_is_ranked() -> None:
+    result = nothing_explained(found())
+    for words in (circuit_finding(result), curve_finding(result)):
+        assert words.startswith("Nothing to explain: the judge's mean class-signed score is 0.0040 nats [")
+    assert circuit_flags(result) == []
+
+
+def test_few_pairs_claim_nothing() -> None:
+    few = nothing_explained(found()).model_copy(update={"explained": explained(2.0, 9)})
+    assert circuit_finding(few).startswith("Nothing can be claimed from 9 contrast pairs")
+    assert power_words(few) == "9 contrast pairs; an interval needs 12"
+
+
+def test_the_curve_says_where_it_is_clear_of_nothing_and_of_random_ones() -> None:
+    sizes = len(found().curve) - 1
+    never = curve_finding(unclaimed(around(0.1, 0.2), around(0.5, 0.1)))
+    assert never.startswith(f"No circuit can be claimed: at none of {sizes} sizes")
+    always = curve_finding(unclaimed(around(0.4, 0.2), around(0.5, 0.1)))
+    assert always.endswith(f"40 % [20, 60] there, clear of 0 and of random ones at {sizes} of {sizes} sizes")
+
+
+def test_exact_patching_that_disagrees_is_flagged_below_nine_tenths() -> None:
+    def flagged(value: float) -> bool:
+        result = found().model_copy(update={"check": around(value, 0.05)})
+        return any("EXACT PATCHING DISAGREES" in flag for flag in circuit_flags(result))
+
+    assert flagged(0.89) and not flagged(0.9)
+
+
+def test_a_reversed_judge_is_flagged() -> None:
+    result = found().model_copy(update={"explained": explained(-2.0, 20)})
+    assert any("REVERSED" in flag for flag in circuit_flags(result))
+
+
+def test_the_power_line_says_what_more_pairs_buy_and_cost() -> None:
+    result = claimed(around(0.85, 0.1), [0.1]).model_copy(update={"n_pairs": 20, "n_aligned": 80})
+    words = power_words(result)
+    assert "the share's interval is ±10 %, run on 20 of 80 aligned pairs" in words
+    assert "about ±5 % at 4.0 times the runs (--set circuits.curve_prompts=160)" in words
+    everything = result.model_copy(update={"n_aligned": 20})
+    assert power_words(everything).endswith("twice the prompts would narrow it to about ±7 % at twice the runs")
+
+
+def test_areas_are_said_to_be_of_f() -> None:
+    assert "of f: CPR" in separation_words(found()) and separation_words(found()).startswith("separation ")

@@ -1,0 +1,102 @@
+"""Circuits chosen on some prompts and run on others: what is chosen on the prompts it is tested on flatters itself.
+
+1. The prompts' parts (independent groups: a pair, a template) are dealt into folds.
+2. For each fold, edges are ordered by the scores of all other folds (`choice`), and the circuits run on this one.
+3. The scores of all folds are pooled, so that every prompt counts once, in a circuit that has not seen it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from analyzer.circuits.choice import Choice
+from analyzer.circuits.evaluator import CircuitEvaluator
+from analyzer.circuits.masks import random_masks
+from analyzer.patching.parts import PartScores
+from analyzer.statistics.folds import grouped_folds
+
+Masks = list[np.ndarray]
+
+
+@dataclass
+class CrossFit:
+    """Folds of an evaluator's prompts, and the edges chosen for each."""
+
+    evaluator: CircuitEvaluator
+    scores: PartScores
+    parts: np.ndarray
+    """(probes,) part of each prompt."""
+    folds: int
+    resamples: int
+    seed: int
+
+    @cached_property
+    def part(self) -> np.ndarray:
+        """(n,) part of each prompt that is run."""
+        return self.parts[self.evaluator.references.indices]
+
+    @cached_property
+    def fold(self) -> np.ndarray:
+        """(n,) fold of each prompt that is run."""
+        unit = np.unique(self.part, return_inverse=True)[1]
+        labels = (self.evaluator.references.sign > 0).astype(int)
+        return grouped_folds(labels, unit, min(self.folds, int(unit.max()) + 1))
+
+    @property
+    def orientation(self) -> float:
+        return -1.0 if self.evaluator.full < 0 else 1.0
+
+    @cached_property
+    def chosen_elsewhere(self) -> list[Choice]:
+        """For each fold, the edges as the other folds' prompts (and those that are not run) order them."""
+        found = []
+        for number in range(int(self.fold.max()) + 1):
+            inside = np.unique(self.part[self.fold == number])
+            scores = self.scores.of(np.setdiff1d(self.scores.numbers, inside))
+            found.append(Choice(scores, self.orientation, self.resamples, self.seed))
+        return found
+
+    @cached_property
+    def chosen(self) -> Choice:
+        """The edges as all prompts order them."""
+        return Choice(self.scores, self.orientation, self.resamples, self.seed)
+
+    def pooled(
+        self, masks: Callable[[Choice, int], Masks], prompts: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(masks, n) scores of circuits made of each fold's choice and number, run on that fold; and the positions.
+
+        On the first `prompts` prompts, or on all.
+        """
+        positions = np.arange(self.evaluator.references.n)[:prompts]
+        found = []
+        for number, choice in enumerate(self.chosen_elsewhere):
+            here = positions[self.fold[positions] == number]
+            if len(here):
+                found.append((here, self.evaluator.scores(masks(choice, number), here)))
+        pooled = np.empty((len(found[0][1]), len(positions)))
+        for here, scores in found:
+            pooled[:, here] = scores
+        return pooled, positions
+
+    def of_sizes(self, counts: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """(sizes, n) scores of the best so many edges, and of as many random ones: other ones in each fold."""
+
+        def masks(choice: Choice, number: int) -> Masks:
+            random = np.random.default_rng([self.seed, number])
+            own = [choice.circuit(count) for count in counts]
+            return own + [random_masks(choice.mean, count, 1, random)[0] for count in counts]
+
+        scores, _ = self.pooled(masks)
+        return scores[: len(counts)], scores[len(counts) :]
+
+    def by_fold(self, scores: np.ndarray) -> list[float]:
+        """Share of the separation that (n,) scores keep, fold by fold."""
+        signed, full = (self.evaluator.references.sign * each for each in (scores, self.evaluator.clean))
+        inside = [self.fold == number for number in range(int(self.fold.max()) + 1)]
+        shares = [(float(signed[rows].mean()), float(full[rows].mean())) for rows in inside]
+        return [part / whole for part, whole in shares if abs(whole) > 0]
