@@ -1,10 +1,11 @@
 """Training progress: what the run logged by now, and the judge's verdicts on the probe set.
 
 Unsafe is the positive class. Intervals of metrics are bootstrap intervals over groups of prompts (a contrast pair
-or template as a whole); those of shares are Wilson's.
+or template as a whole); those of shares are Wilson's. What the score may go with instead of what is asked, such as
+length, stands in `analyzer/attribution/confounds.py`.
 
 Summary: probe_accuracy, probe_f1, probe_fnr, probe_fpr, probe_auc where they are defined, contrast_accuracy with
-pairs. Tensors in probe order: "scores" (n, nats), "labels" (n, 1 for unsafe).
+pairs, length_spearman. Tensors in probe order: "scores" (n, nats), "labels" (n, 1 for unsafe).
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
+from analyzer.attribution.confounds import confounds
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import twin_of
 from analyzer.statistics.auroc import auroc
+from analyzer.statistics.class_signed import separation
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters, percentile_interval, wilson_interval
 from analyzer.statistics.ties import largest_first
@@ -37,7 +40,7 @@ class ProgressSettings(Settings):
     """Bootstrap draws of each interval."""
 
 
-@computes("progress", ProgressSettings, version=2)
+@computes("progress", ProgressSettings, version=3)
 def progress(context: Context, settings: ProgressSettings) -> Outcome:
     """Metrics of this checkpoint."""
     if not context.probes:
@@ -63,10 +66,15 @@ def progress(context: Context, settings: ProgressSettings) -> Outcome:
         missed_unsafe=_worst(context, np.where((labels == 1) & ~flagged, -scores, np.nan)),
         over_refused=_worst(context, np.where((labels == 0) & flagged, scores, np.nan)),
         leak_count=context.leak_count,
+        separation=separation(scores, labels == 1, clusters),
+        confounds=confounds(context, settings.bootstraps),
     )
     summary = {f"probe_{name}": interval.value for name, interval in probe.items() if name in SUMMARISED}
     if contrast is not None:
         summary["contrast_accuracy"] = contrast.value
+    for each in result.confounds:
+        if each.kind == "length":
+            summary["length_spearman"] = each.spearman.value
     tensors = {"scores": scores.astype(np.float32), "labels": labels.astype(np.int64)}
     return Outcome(result, summary, tensors, _warnings(context, labels))
 
