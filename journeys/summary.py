@@ -8,7 +8,10 @@ from journeys.progress import Progress
 from journeys.screen import COLUMNS, HEADINGS
 from shared.findings.comparison import ComparisonResult
 from shared.findings.parts import layer_name
-from shared.findings.tokens import TokensResult, TopWord
+from shared.findings.tokens import TokensResult
+from shared.findings.word_checks import TopWord, TopWords
+from shared.findings.word_sentences import BASELINES as STARTS
+from shared.findings.word_sentences import words_headline
 from shared.records import RunRecord
 from shared.results import ResultRecord, ResultStore
 from shared.run import Run
@@ -66,9 +69,9 @@ def _words(store: ResultStore) -> Iterator[str]:
         return
     last: ResultRecord = history[-1]
     result = TokensResult.model_validate(last.payload)
-    yield f"Words of {last.label}, mean attribution in nats (times seen in {result.n_prompts} prompts):"
-    yield f"  towards unsafe: {_top(result.top_unsafe)}"
-    yield f"  towards safe:   {_top(result.top_safe)}"
+    yield f"Words of {last.label}: {words_headline(result)}."
+    for found in result.top:
+        yield from _lists(found)
     yield (
         f"  completeness gap: median {result.gap_median:.1%}, worst {result.gap_worst:.1%} "
         f"({result.share_converged:.0%} within {result.gap_bound:.0%})"
@@ -78,8 +81,22 @@ def _words(store: ResultStore) -> Iterator[str]:
     yield ""
 
 
+def _lists(found: TopWords) -> Iterator[str]:
+    """The words attributed from one kind of baseline."""
+    if found.unsafe or found.safe:
+        yield f"  mean attribution in nats, {found.prompts} prompts, baseline {STARTS[found.baseline]}:"
+        yield f"    towards unsafe: {_top(found.unsafe)}"
+        yield f"    towards safe:   {_top(found.safe)}"
+
+
 def _top(words: list[TopWord]) -> str:
-    return ", ".join(f"{word.text!r} {word.value:+.2f} ({word.count}x)" for word in words[:WORDS_SHOWN]) or "none"
+    return ", ".join(map(_one, words[:WORDS_SHOWN])) or "none"
+
+
+def _one(word: TopWord) -> str:
+    compared = f" instead of {word.instead_of[0]!r}" if word.instead_of else ""
+    value = word.value
+    return f"{word.text!r}{compared} {value.value:+.2f} [{value.low:.2f}, {value.high:.2f}] ({word.count}x)"
 
 
 def _where(run: Run) -> Iterator[str]:

@@ -1,11 +1,12 @@
 """Training progress: what the run logged by now, and the judge's verdicts on the probe set.
 
 Unsafe is the positive class. Intervals of metrics are over groups of prompts (a contrast pair or template as a
-whole), Student's t on the logit scale; those of categories and pairs are Wilson's.
+whole), Student's t on the logit scale; those of categories and pairs are Wilson's. What the score may go with
+instead of what is asked, such as length, stands in `analyzer/attribution/confounds.py`.
 
 Summary: probe_accuracy, probe_f1, probe_fnr, probe_fpr, probe_auc where they are defined, contrast_accuracy with
-pairs, learning_rate (the newest logged) where it is. Tensors in probe order: "scores" (n, nats), "labels" (n, 1
-for unsafe).
+pairs, length_spearman, learning_rate (the newest logged) where it is. Tensors in probe order: "scores" (n, nats),
+"labels" (n, 1 for unsafe).
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from collections.abc import Callable
 import numpy as np
 
 from analyzer.analyses import Outcome, computes
+from analyzer.attribution.confounds import confounds
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import twin_of
 from analyzer.statistics.auroc import auroc
+from analyzer.statistics.class_signed import separation
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters, wilson_interval
 from analyzer.statistics.ties import largest_first
@@ -59,6 +62,8 @@ def progress(context: Context, settings: ProgressSettings) -> Outcome:
         missed_unsafe=_worst(context, np.where((labels == 1) & ~flagged, -scores, np.nan)),
         over_refused=_worst(context, np.where((labels == 0) & flagged, scores, np.nan)),
         leak_count=context.leak_count,
+        separation=separation(scores, labels == 1, clusters),
+        confounds=confounds(context, settings.bootstraps),
     )
     summary = {f"probe_{name}": interval.value for name, interval in probe.items() if name in SUMMARISED}
     if contrast is not None:
@@ -66,6 +71,9 @@ def progress(context: Context, settings: ProgressSettings) -> Outcome:
     rate = result.metrics.get("train", {}).get("learning_rate")
     if rate is not None:
         summary["learning_rate"] = rate
+    for each in result.confounds:
+        if each.kind == "length":
+            summary["length_spearman"] = each.spearman.value
     tensors = {"scores": scores.astype(np.float32), "labels": labels.astype(np.int64)}
     return Outcome(result, summary, tensors, _warnings(context, labels))
 

@@ -5,9 +5,13 @@
    token stays).
 2. Tokens become words by character offsets (`words`).
 3. Rankings by attribution, by gradient x input and at random are put to the test (`faithfulness`).
+4. Words are really replaced by neutral ones of their kind: those of the display samples, those that lists name, and
+   pairs that may act together (`word_tests`).
 
-Summary: gap_median, share_converged, shortcut_share, and when a prompt has words comprehensiveness, sufficiency,
-comprehensiveness_random.
+Where the classes are not told apart, or no score moves, nothing is listed and no alarm is raised.
+
+Summary: gap_median, share_converged, shortcut_share, separation, and when a prompt has words
+comprehensiveness, sufficiency, comprehensiveness_random.
 Tensors: over all attributed prompts, "attributions" and "gradient_x_input" (tokens of all prompts in a row, nats),
 "offsets" (n + 1; prompt i has tokens offsets[i]:offsets[i + 1]), "token_ids", "prompts" (n; index into the probe
 set), "shifts" (n; score - baseline score, nats).
@@ -22,7 +26,7 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
-from analyzer.attribution.faithfulness import faithfulness, perturbed_scores, rank
+from analyzer.attribution.faithfulness import perturbed_scores
 from analyzer.attribution.integrated_gradients import (
     BaselinePath,
     attribute,
@@ -31,19 +35,23 @@ from analyzer.attribution.integrated_gradients import (
     path_to,
     replaced,
 )
-from analyzer.attribution.word_statistics import Attributed, cells, shortcuts, top_words
-from analyzer.attribution.words import words
+from analyzer.attribution.method_tests import method_tests
+from analyzer.attribution.samples import sample, twin_words
+from analyzer.attribution.word_statistics import Attributed, cells, shortcuts
+from analyzer.attribution.word_tests import Amount, word_tests
+from analyzer.attribution.words import WordSpan, words
 from analyzer.model.batches import Encoded, token_names
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import spread, twin_of
+from analyzer.statistics.class_signed import separation
+from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters
+from analyzer.statistics.to_explain import to_explain
 from shared.errors import CannotCompute
-from shared.findings.tokens import Faithfulness, SampleAttribution, TokensResult, Word
+from shared.findings.claims import ToExplain
+from shared.findings.tokens import TokensResult
 from shared.prompts.probes import display_indices
-from shared.records import Probe
 from shared.settings import Settings
-
-METHODS = ("integrated_gradients", "gradient_x_input", "random")
 
 
 class TokensSettings(Settings):
@@ -61,9 +69,15 @@ class TokensSettings(Settings):
     """Random rankings a prompt in the faithfulness test."""
     bootstraps: int = Field(1000, ge=100)
     """Bootstrap draws of each interval."""
+    checked_words: int = Field(12, ge=0)
+    """Words of each display sample that are checked by replacing them, the strongest first."""
+    replacements: int = Field(8, ge=2)
+    """Neutral words that are put in the place of each checked word."""
+    pair_prompts: int = Field(16, ge=12)
+    """Prompts in which a pair of words is tried together."""
 
 
-@computes("tokens", TokensSettings, version=2)
+@computes("tokens", TokensSettings, version=3)
 def tokens(context: Context, settings: TokensSettings) -> Outcome:
     """Attribute the display samples and `extra_prompts` further probes."""
     shown = display_indices(context.probes)
@@ -71,11 +85,20 @@ def tokens(context: Context, settings: TokensSettings) -> Outcome:
     if not chosen:
         raise CannotCompute("The probe set is empty, so there is nothing to attribute; write probes.jsonl first.")
     attributed = _attribute(context, chosen, settings)
-    tests = _faithfulness(context, attributed, settings)
+    tests = method_tests(context, attributed, settings.random_rankings, settings.bootstraps)
     gaps = np.array([one.attribution.gap for one in attributed])
-    filler, alarm = shortcuts(attributed)
+    apart, shift = _explained(context, attributed, settings)
+    amount = Amount(settings.replacements, settings.checked_words, settings.pair_prompts, settings.bootstraps)
+    replaced_words = word_tests(context, attributed, len(shown), (apart, shift), amount)
+    combined = {word for pair in replaced_words.pairs if pair.in_combination for word in pair.words}
+    filler, alarm = shortcuts(attributed, combined)
     result = TokensResult(
-        samples=[_sample(one, settings.gap_bound) for one in attributed[: len(shown)]],
+        samples=[
+            sample(
+                one, settings.gap_bound, {p.word: c for p, c in replaced_words.checks.items() if p.prompt == place}
+            )
+            for place, one in enumerate(attributed[: len(shown)])
+        ],
         n_prompts=len(attributed),
         gap_bound=settings.gap_bound,
         gap_median=float(np.median(gaps)),
@@ -83,13 +106,30 @@ def tokens(context: Context, settings: TokensSettings) -> Outcome:
         share_converged=float((gaps <= settings.gap_bound).mean()),
         baselines=_baselines(attributed),
         faithfulness=tests,
-        top_unsafe=top_words(attributed, sign=1),
-        top_safe=top_words(attributed, sign=-1),
+        separation=apart,
+        shift=shift,
+        top=replaced_words.top,
+        agreement=replaced_words.agreement,
+        pairs=replaced_words.pairs,
+        check_rows=replaced_words.rows,
         cells=cells(attributed),
         shortcut_share=filler,
-        shortcut_alarm=alarm,
+        shortcut_alarm=alarm if apart.claimable and shift.claimable else None,
     )
     return Outcome(result, _summary(result), _tensors(attributed), _warnings(result))
+
+
+def _explained(
+    context: Context, attributed: Sequence[Attributed], settings: TokensSettings
+) -> tuple[ToExplain, ToExplain]:
+    """How far apart the classes are, and how far the attributed prompts' scores are from their baselines'."""
+    groups = independent_groups(context.probes)
+    unsafe = np.array([probe.label == "unsafe" for probe in context.probes])
+    everyone = Clusters(groups.tolist(), settings.bootstraps, context.seed)
+    mine = Clusters(groups[[one.index for one in attributed]].tolist(), settings.bootstraps, context.seed)
+    shifts = np.array([one.shift for one in attributed])
+    scores = context.forward.scores.astype(float)
+    return separation(scores, unsafe, everyone), to_explain(shifts, mine, "groups of prompts")
 
 
 def _attribute(context: Context, chosen: Sequence[int], settings: TokensSettings) -> list[Attributed]:
@@ -111,6 +151,7 @@ def _attribute(context: Context, chosen: Sequence[int], settings: TokensSettings
         context.batch_tokens,
         progress=context.progress,
     )
+    spans = {index: _words(context, forward.encoded[index]) for index in chosen}
     return [
         Attributed(
             index,
@@ -119,12 +160,27 @@ def _attribute(context: Context, chosen: Sequence[int], settings: TokensSettings
             float(score),
             float(start),
             attribution,
-            words(path.encoded, token_names(judge.tokenizer, path.encoded.ids)),
+            spans[index],
+            _instead_of(context, spans[index], path, twins.get(index)),
         )
         for index, path, score, start, attribution in zip(
             chosen, paths, scores, baseline_scores, found, strict=True
         )
     ]
+
+
+def _words(context: Context, encoded: Encoded) -> list[WordSpan]:
+    return words(encoded, token_names(context.judge.tokenizer, encoded.ids))
+
+
+def _instead_of(
+    context: Context, own: Sequence[WordSpan], path: BaselinePath, twin: int | None
+) -> tuple[str | None, ...]:
+    """Empty unless the twin is the baseline."""
+    if path.baseline != "twin" or twin is None:
+        return ()
+    other = context.forward.encoded[twin]
+    return twin_words(own, path.encoded.ids, _words(context, other), other.ids)
 
 
 def _baseline_scores(
@@ -164,36 +220,6 @@ def _layout(encoded: Encoded, gone: frozenset[int]) -> tuple[object, ...]:
     return tuple(None if place in gone else token for place, token in enumerate(encoded.ids))
 
 
-def _sample(one: Attributed, bound: float) -> SampleAttribution:
-    values = one.of_words(one.attribution.values)
-    slopes = one.of_words(one.attribution.gradient_x_input)
-    return SampleAttribution(
-        probe_id=one.probe.id,
-        text=one.probe.text,
-        label=one.probe.label,
-        category=one.probe.category,
-        score=one.score,
-        probability=float(np.exp(-np.logaddexp(0.0, -one.score))),
-        baseline=one.path.baseline,
-        baseline_score=one.baseline_score,
-        gap=one.attribution.gap,
-        converged=one.attribution.gap <= bound,
-        nodes=one.attribution.nodes,
-        truncated=one.path.encoded.truncated,
-        words=[
-            Word(
-                text=word.text,
-                value=float(value),
-                gradient_x_input=float(slope),
-                start=word.start,
-                end=word.end,
-                special=word.special,
-            )
-            for word, value, slope in zip(one.words, values, slopes, strict=True)
-        ],
-    )
-
-
 def _baselines(attributed: Sequence[Attributed]) -> dict[str, int]:
     counts: dict[str, int] = defaultdict(int)
     for one in attributed:
@@ -201,58 +227,12 @@ def _baselines(attributed: Sequence[Attributed]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def _faithfulness(
-    context: Context, attributed: Sequence[Attributed], settings: TokensSettings
-) -> list[Faithfulness]:
-    """Each method over the prompts that have content tokens; empty when none has."""
-    usable = [one for one in attributed if one.path.encoded.content]
-    if not usable:
-        return []
-    rankings, methods = [], []
-    for place, one in enumerate(usable):
-        random = np.random.default_rng([context.seed, int.from_bytes(one.probe.id.encode()[:8].ljust(8)), 7])
-        scored = [
-            ("integrated_gradients", one.attribution.values),
-            ("gradient_x_input", one.attribution.gradient_x_input),
-            *[("random", random.random(len(one.path.encoded.ids))) for _ in range(settings.random_rankings)],
-        ]
-        for method, values in scored:
-            rankings.append(rank(one.path.encoded, values, one.score, place))
-            methods.append(method)
-    comprehensiveness, sufficiency = faithfulness(
-        context.judge,
-        [one.path.encoded for one in usable],
-        np.array([one.score for one in usable]),
-        neutral_embedding(context.judge)[0],
-        rankings,
-        context.batch_tokens,
-        context.progress,
-    )
-    clusters = Clusters(_units([one.probe for one in usable]), settings.bootstraps, context.seed)
-    found = []
-    for method in METHODS:
-        rows = [i for i, name in enumerate(methods) if name == method]
-        shape = (len(usable), -1)  # a random ranking is the mean of several
-        found.append(
-            Faithfulness(
-                method=method,
-                comprehensiveness=clusters.mean(comprehensiveness[rows].reshape(shape).mean(1)),
-                sufficiency=clusters.mean(sufficiency[rows].reshape(shape).mean(1)),
-            )
-        )
-    return found
-
-
-def _units(probes: Sequence[Probe]) -> list[str]:
-    """What a bootstrap draws: a contrast pair as a whole, else the prompt."""
-    return [probe.pair if probe.pair is not None else f"id {probe.id}" for probe in probes]
-
-
 def _summary(result: TokensResult) -> dict[str, float]:
     summary = {
         "gap_median": result.gap_median,
         "share_converged": result.share_converged,
         "shortcut_share": result.shortcut_share,
+        "separation": result.separation.size.value,
     }
     for test in result.faithfulness:
         if test.method == "integrated_gradients":

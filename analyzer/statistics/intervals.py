@@ -72,6 +72,14 @@ class Clusters:
         low, high = self._quantiles(_Moments(self, values, np.zeros(len(values))), 0.0)
         return _around(value, value - high * error, value - low * error)
 
+    def student(self, values: np.ndarray) -> Interval:
+        """Mean of (n,) values with Student's 95 % interval over groups: where most values are all but equal and a
+        few are not (a saturated judge), bootstrap draws without these have no spread to divide by.
+        """
+        value, error = float(values.mean()), self.error(values)
+        half = 0.0 if math.isnan(error) else float(stdtrit(self.count - 1, 0.975)) * error
+        return Interval(value=value, low=value - half, high=value + half)
+
     def ratio(self, part: np.ndarray, whole: np.ndarray) -> Interval | None:
         """sum(part) / sum(whole) of (n,) values each; None where its interval has no end.
 

@@ -11,6 +11,7 @@ from dashboard.reading.facts import Facts
 from dashboard.reading.snapshot import Snapshot
 from dashboard.reading.words import ago, plural
 from shared.findings.comparison import no_divergence
+from shared.findings.confounds import goes_with
 from shared.findings.text import percent
 from shared.records import CheckpointState
 
@@ -78,6 +79,8 @@ def _quality(facts: Facts) -> Iterator[Alert]:
         )
         yield Alert("warning", "Many unsafe prompts are missed", detail)
     yield from _fnr_rise(facts)
+    for found in progress.called if progress else []:
+        yield Alert("warning", "The score goes with something else than what is asked", f"{goes_with(found)}.")
     if progress is not None:
         accuracy = progress.metrics.get("val", {}).get("accuracy")
         tfidf = progress.baselines.get("tfidf", {}).get("accuracy")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,10 +12,8 @@ from shared.figures.kit.flags import draw_flags, flags_height
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import DIVERGING, GREY, INK, PALE, diverging_colour
 from shared.figures.kit.text_layout import MARK_SIZE, Box, place_words, reads_right_to_left
+from shared.figures.word_cells import WordCell, share_beyond
 from shared.findings.text import clean, escape, percent, signed
-
-if TYPE_CHECKING:
-    from shared.findings.tokens import SampleAttribution, Word
 
 RANGE = 0.5
 """Colours end at this share of the prompt's shift, for every sample and epoch, so that pictures compare."""
@@ -33,48 +30,6 @@ _BOX, _LABEL = 0.54, 24
 
 
 @dataclass(frozen=True)
-class WordCell:
-    """One word as drawn."""
-
-    word: Word
-    share: float
-    """What the colour shows: attribution / shift, or its change."""
-    hover: str
-    """Lines below the word in the hover, escaped."""
-
-
-def cells_of(sample: SampleAttribution) -> list[WordCell]:
-    """The sample's words with their normalised attribution."""
-    return [
-        WordCell(
-            word,
-            word.value / sample.shift,
-            f"{signed(word.value, 3)} nats, {signed(100 * word.value / sample.shift, 1)} % of the shift"
-            f"<br>gradient x input: {signed(word.gradient_x_input, 3)} nats",
-        )
-        for word in sample.words
-    ]
-
-
-def change_cells(sample: SampleAttribution, baseline: SampleAttribution) -> list[WordCell] | None:
-    """The change of each normalised attribution since `baseline`; None when the words are not the same."""
-    if [word.text for word in sample.words] != [word.text for word in baseline.words]:
-        return None
-    cells = []
-    for word, earlier in zip(sample.words, baseline.words, strict=True):
-        now, then = word.value / sample.shift, earlier.value / baseline.shift
-        hover = f"{signed(100 * then, 1)} % then, {signed(100 * now, 1)} % now, of the shift"
-        cells.append(WordCell(word, now - then, hover))
-    return cells
-
-
-def hidden_share(cells: Sequence[WordCell]) -> float:
-    """Share of the summed |attribution| on words beyond those that are drawn."""
-    total = sum(abs(cell.share) for cell in cells)
-    return sum(abs(cell.share) for cell in cells[MAX_WORDS:]) / total if total else 0.0
-
-
-@dataclass(frozen=True)
 class Scale:
     """What the colours mean: the title of the scale, and its two ends."""
 
@@ -84,19 +39,27 @@ class Scale:
 
 
 def words_figure(
-    cells: Sequence[WordCell], title: str, subtitle: str, flags: Sequence[str], scale: Scale, doubtful: bool
+    cells: Sequence[WordCell],
+    title: str,
+    subtitle: str,
+    flags: Sequence[str],
+    scale: Scale,
+    doubtful: bool,
+    checked: Sequence[WordCell] = (),
 ) -> go.Figure:
     """The prompt as wrapped, coloured word boxes, hatched where `doubtful`.
 
-    `flags` are warnings too large to miss. All text but the words' is already escaped.
+    `flags` are warnings too large to miss. All text but the words' is already escaped. With `checked`, the same
+    words as replacing them says, a button changes over.
     """
-    shown = list(cells[:MAX_WORDS])
+    shown, other = list(cells[:MAX_WORDS]), list(checked[:MAX_WORDS])
     labels = [clean(cell.word.text, _LABEL) or "·" for cell in shown]
     sizes = [11.0 if cell.word.special else 15.0 for cell in shown]
-    marks = _marks(shown)
-    boxes = place_words(labels, sizes, marks, LINE_WIDTH)
+    marks, other_marks = _marks(shown), _marks(other)
+    widest = [max(pair, key=len) for pair in zip(marks, other_marks, strict=True)] if other else marks
+    boxes = place_words(labels, sizes, widest, LINE_WIDTH)
     rows = 1 + max((box.row for box in boxes), default=0)
-    top = 86 + flags_height(flags)
+    top = 86 + flags_height(flags) + (34 if other else 0)
     sheet = Sheet(top + rows * ROW_HEIGHT + 76, title, subtitle, top=top, bottom=76, left=16, right=16)
     sheet.layout |= {"showlegend": False, "barmode": "overlay"}
     plain = {"visible": False, "fixedrange": True}
@@ -104,7 +67,11 @@ def words_figure(
     _draw_boxes(sheet, pane, shown, labels, sizes, boxes, doubtful)
     _draw_marks(sheet, pane, marks, boxes)
     _draw_scale(sheet, pane, scale)
-    draw_flags(sheet, flags)
+    if other:
+        _draw_boxes(sheet, pane, other, labels, sizes, boxes, doubtful=False, visible=False)
+        _draw_marks(sheet, pane, other_marks, boxes, visible=False)
+        sheet.layout["updatemenus"] = [_buttons()]
+    draw_flags(sheet, flags, lift=10 + (34 if other else 0))
     _say_what_is_hidden(sheet, cells, labels)
     return sheet.figure()
 
@@ -117,13 +84,15 @@ def _draw_boxes(
     sizes: list[float],
     boxes: list[Box],
     doubtful: bool,
+    visible: bool = True,
 ) -> None:
     """One horizontal bar a word: box, text and hover in a single trace. Hatched where they are in doubt."""
     special = [cell.word.special for cell in cells]
-    colours = [diverging_colour(cell.share / RANGE) for cell in cells]
+    colours = [diverging_colour(cell.share / RANGE) if cell.known else UNKNOWN for cell in cells]
     sheet.draw(
         pane,
         "bar",
+        visible=visible,
         orientation="h",
         base=np.array([box.left for box in boxes]),
         x=np.array([box.width for box in boxes]),
@@ -147,6 +116,23 @@ def _draw_boxes(
             **({"pattern": _HATCH | {"bgcolor": colours}} if doubtful else {}),
         },
     )
+
+
+UNKNOWN = "#eceff2"
+"""Colour of a word of which nothing was measured."""
+
+
+def _buttons() -> dict:
+    """Attribution, or replacing the words. Traces: boxes and marks of one, the scale, those of the other."""
+    names = ("attribution", "replaced by neutral words")
+    shown = ([True, True, True, False, False], [False, False, True, True, True])
+    buttons = [
+        {"label": name, "method": "restyle", "args": [{"visible": visible}]}
+        for name, visible in zip(names, shown, strict=True)
+    ]
+    place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "pad": {"b": 6, "t": 0}}
+    look = {"type": "buttons", "direction": "right", "showactive": True, "font": {"size": 12}, "bgcolor": "white"}
+    return look | place | {"buttons": buttons}
 
 
 _HATCH = {"shape": "/", "size": 7, "solidity": 0.12, "fgcolor": "#8c959f", "fillmode": "replace"}
@@ -203,16 +189,17 @@ def _marks(cells: Sequence[WordCell]) -> list[str]:
     """The second cue below the boxes: the strongest words' numbers, the notable words' signs."""
     by_strength = sorted((abs(cell.share) for cell in cells), reverse=True)
     numbered = max(STRONG, by_strength[MAX_NUMBERED - 1] if len(by_strength) >= MAX_NUMBERED else 0.0)
-    return [_mark(cell.share, numbered) for cell in cells]
+    return [f"{_mark(cell.share, numbered)} {clean(cell.mark, 40)}".strip() for cell in cells]
 
 
-def _draw_marks(sheet: Sheet, pane: Pane, marks: list[str], boxes: list[Box]) -> None:
+def _draw_marks(sheet: Sheet, pane: Pane, marks: list[str], boxes: list[Box], visible: bool = True) -> None:
     sheet.draw(
         pane,
+        visible=visible,
         x=np.array([box.left + box.width / 2 for box in boxes]),
         y=np.array([box.row + 0.42 for box in boxes]),
         mode="text",
-        text=marks,
+        text=[escape(mark) for mark in marks],
         textfont={"size": MARK_SIZE, "color": INK},
         hoverinfo="skip",
     )
@@ -234,10 +221,8 @@ def _say_what_is_hidden(sheet: Sheet, cells: Sequence[WordCell], labels: list[st
     notes = []
     if len(cells) > MAX_WORDS:
         rest = len(cells) - MAX_WORDS
-        notes.append(
-            f"first {MAX_WORDS} words shown; the other {rest} hold {percent(hidden_share(cells))} of the "
-            "attribution"
-        )
+        share = percent(share_beyond(cells, MAX_WORDS))
+        notes.append(f"first {MAX_WORDS} words shown; the other {rest} hold {share} of the attribution")
     if reads_right_to_left(labels):
         notes.append("reads from right to left")
     if not cells:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
+from shared.figures.kit.flags import draw_flags, flags_height
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import BLUE, GREY, ORANGE, VERMILLION
 from shared.findings.text import escape, shorten
@@ -32,11 +33,12 @@ BASELINE_STYLE = {"tfidf": ("TF-IDF", "x-thin-open"), "length": ("length only", 
 MAX_GROUPS = 40
 
 
-def verdicts_figure(result: ProgressResult, title: str, subtitle: str) -> go.Figure:
-    """Dots with 95 % intervals on one 0..1 axis: rates left, groups right."""
+def verdicts_figure(result: ProgressResult, title: str, subtitle: str, flags: Sequence[str] = ()) -> go.Figure:
+    """Dots with 95 % intervals on one 0..1 axis: rates left, groups right; `flags` above them, escaped."""
     groups = sorted(result.groups, key=lambda group: (group.label, group.group))[:MAX_GROUPS]
     lines = max(len(RATES), len(groups), 4)
-    sheet = Sheet(176 + 26 * lines, title, subtitle, top=112, left=150)
+    above = flags_height(flags)
+    sheet = Sheet(176 + above + 26 * lines, title, subtitle, top=112 + above, left=150)
     rate = {"range": [-0.02, 1.02]}
     names = {"autorange": "reversed", "ticks": "", "automargin": False}
     rates = sheet.pane((0, 0.42), x=rate | {"title": "rate on the probe set"}, y=names)
@@ -49,6 +51,7 @@ def verdicts_figure(result: ProgressResult, title: str, subtitle: str) -> go.Fig
             _draw_dots(sheet, flagged, shown, [group.flagged for group in chosen], label, colour, symbol)
     if not groups:
         sheet.say_missing(flagged, "the probe set names no groups")
+    draw_flags(sheet, flags, lift=36)
     return sheet.figure()
 
 

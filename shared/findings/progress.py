@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from shared.findings.claims import ToExplain
+from shared.findings.confounds import Confound
 from shared.findings.parts import Interval, Part
+
+CHANCE_AUC = 0.5
+"""AUC of a judge that tells nothing."""
 
 
 class GroupRate(Part):
@@ -37,3 +42,19 @@ class ProgressResult(Part):
     """Ids of the safe probe prompts judged unsafe, worst first; at most 10."""
     leak_count: int | None
     """Probe prompts found in the training data by hash; None when the run does not say what it trained on."""
+    separation: ToExplain
+    """Mean score of the unsafe prompts less that of the safe ones."""
+    confounds: list[Confound]
+    """What the score may go with instead of what is asked."""
+
+    @property
+    def called(self) -> list[Confound]:
+        """The confounds that the judge is said to go by, the strongest first."""
+        found = [each for each in self.confounds if each.called(self.separation)]
+        return sorted(found, key=lambda each: -abs(each.spearman.value))
+
+    @property
+    def tells_classes_apart(self) -> bool:
+        """Whether unsafe prompts score otherwise than safe ones, by more than chance; in mean and in rank."""
+        auc = self.probe.get("auc")
+        return self.separation.claimable and auc is not None and not auc.low <= CHANCE_AUC <= auc.high

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from shared.findings.claims import ToExplain
 from shared.findings.parts import Interval, Part
+from shared.findings.word_checks import Agreement, Baseline, TopWords, WordCheck, WordPair, disagreement
 from shared.records import Label
 
 
@@ -21,6 +23,15 @@ class Word(Part):
     end: int
     """Character span in the prompt; (0, 0) for special tokens."""
     special: bool = False
+    instead_of: str | None = None
+    """Where the baseline is the contrast twin: the twin's word at this place, where that is another one."""
+    check: WordCheck | None = None
+    """What really becomes of the score without it; None where that was not tried."""
+
+    @property
+    def disagreement(self) -> Literal["sign", "factor"] | None:
+        """Whether the check says something else than the attribution."""
+        return disagreement(self.value, self.check) if self.check else None
 
 
 class SampleAttribution(Part):
@@ -34,7 +45,7 @@ class SampleAttribution(Part):
     """logit(unsafe) - logit(safe), nats."""
     probability: float
     """sigmoid(score): of unsafe."""
-    baseline: Literal["twin", "mask", "space", "mean"]
+    baseline: Baseline
     """twin: the contrast twin of equal token length; mask: mask or pad embedding; space: a space's embedding (of
     decoders, whose first token stays); mean: mean embedding."""
     baseline_score: float
@@ -68,15 +79,6 @@ class Faithfulness(Part):
     """Mean drop with only the top words; lower is better."""
 
 
-class TopWord(Part):
-    """A word (lower case) by its mean attribution over the prompts it occurs in."""
-
-    text: str
-    value: float
-    """Mean of its attributions, nats (not a share, which a prompt with a small shift would blow up)."""
-    count: int
-
-
 class CellCount(Part):
     """Attribution in one confusion cell of the attributed prompts."""
 
@@ -100,11 +102,27 @@ class TokensResult(Part):
     baselines: dict[str, int]
     """How many prompts used which baseline."""
     faithfulness: list[Faithfulness]
-    top_unsafe: list[TopWord]
-    top_safe: list[TopWord]
+    separation: ToExplain
+    """Mean score of the probe set's unsafe prompts less that of its safe ones."""
+    shift: ToExplain
+    """Mean |score - baseline score| of the attributed prompts."""
+    top: list[TopWords]
+    """By kind of baseline; without words where there is nothing to explain."""
+    agreement: list[Agreement]
+    """By kind of baseline, over all words that were checked."""
+    pairs: list[WordPair]
+    """Pairs of words that were tried together, the strongest first."""
+    check_rows: int
+    """Prompts with replaced words that were scored for all this."""
     cells: list[CellCount]
     shortcut_share: float
     """Mean share of |attribution| on special tokens, punctuation and stop words; over the prompts not attributed
     from their twin (which shares those words) where there are at least 4."""
     shortcut_alarm: str | None
-    """A sentence when template or filler words carry the attribution; else None."""
+    """A sentence when template or filler words, or one keyword, carry the attribution; else None. Only over prompts
+    not attributed from their twin, whose scores move."""
+
+    @property
+    def claimable(self) -> bool:
+        """Whether there is something that words could explain."""
+        return self.separation.claimable and self.shift.claimable

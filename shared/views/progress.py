@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from shared.figures.verdicts import verdicts_figure
 from shared.findings.badge import badge
+from shared.findings.claims import nothing_to_explain, power
+from shared.findings.confounds import Confound, goes_with, only_with_labels
 from shared.findings.parts import Interval, interval_cells, typed_result
-from shared.findings.progress import ProgressResult
-from shared.findings.text import percent
+from shared.findings.progress import CHANCE_AUC, ProgressResult
+from shared.findings.text import escape, percent
 from shared.views import Panel, View, register
 from shared.views.over_run.run_results import read_results
 from shared.views.over_run.training_progress import run_panel
@@ -26,8 +28,10 @@ def panels(record: ResultRecord) -> list[Panel]:
         Panel(
             stem="metrics",
             title=f"Probe-set verdicts, {record.label}",
-            figure=verdicts_figure(result, _verdicts_title(result), _confusion_text(result)),
-            caption=_VERDICTS_CAPTION,
+            figure=verdicts_figure(
+                result, escape(_headline(result)), escape(_below(result)), [escape(flag) for flag in _flags(result)]
+            ),
+            caption=_caption(result),
             alt=_verdicts_alt(result),
             rows=_verdict_rows(result),
             badge=badge(record, _facts(result)),
@@ -35,7 +39,22 @@ def panels(record: ResultRecord) -> list[Panel]:
     ]
 
 
-def _verdicts_title(result: ProgressResult) -> str:
+def _headline(result: ProgressResult) -> str:
+    """What the page says first: whether the classes are told apart, by what, and how many are missed."""
+    auc = result.probe.get("auc")
+    if auc is None:
+        return "Nothing can be claimed: the probe set has prompts of one class only"
+    nothing = nothing_to_explain(result.separation, "unsafe and safe prompts are apart by")
+    if nothing is not None:
+        return nothing
+    if not result.tells_classes_apart:
+        return f"Nothing to explain: AUC {_with_interval(auc)} includes {CHANCE_AUC}"
+    if auc.high < CHANCE_AUC:
+        return f"INVERTED: unsafe prompts score lower than safe ones, AUC {_with_interval(auc)}"
+    return "; ".join(goes_with(each) for each in result.called[:1]) or _rates(result)
+
+
+def _rates(result: ProgressResult) -> str:
     missed, refused = result.probe.get("fnr"), result.probe.get("fpr")
     if missed is None or refused is None:
         return "Verdicts on the probe set"
@@ -44,18 +63,38 @@ def _verdicts_title(result: ProgressResult) -> str:
     )
 
 
-def _confusion_text(result: ProgressResult) -> str:
-    return " · ".join(f"{name.replace('_', ' ')} {count}" for name, count in result.confusion.items())
+def _with_interval(value: Interval) -> str:
+    return f"{value.value:.2f} [{value.low:.2f}, {value.high:.2f}]"
+
+
+def _below(result: ProgressResult) -> str:
+    """The line below the headline: what it rests on, and the counts."""
+    counts = " · ".join(f"{name.replace('_', ' ')} {count}" for name, count in result.confusion.items())
+    rates = "" if _headline(result) == _rates(result) else f"{_rates(result)} · "
+    return f"{power(result.separation)} · {rates}{counts}"
+
+
+def _flags(result: ProgressResult) -> list[str]:
+    """The confounds that the judge is said to go by."""
+    return [f"{goes_with(each)}. Read every other page with that in mind." for each in result.called]
+
+
+def _caption(result: ProgressResult) -> str:
+    """With what the score goes with, as far as that is no headline."""
+    follows = [each for each in result.confounds if each.follows and each not in result.called]
+    said = "".join(f"\n{only_with_labels(each)}" for each in follows)
+    return _VERDICTS_CAPTION + said
 
 
 _VERDICTS_CAPTION = (
     "What it shows: left, the judge's metrics on the held-out probe set (unsafe is the positive class) and, on the "
     "validation split, those of the baselines that need no transformer; right, the share judged unsafe in each "
-    "group of prompts. Bars are 95 % intervals.\n"
+    "group of prompts. Bars are 95 % intervals. The table also has what else the score goes with: length, number "
+    "of sentences, the place of a word, over all prompts and after matching.\n"
     "How to read: the rates on the left should clear the baselines by more than the interval; on the right, unsafe "
     "groups belong at 1 and safe groups at 0.\n"
     "Worrying: a false-negative rate that does not fall; few contrast pairs with both twins right; one group "
-    "judged against its label."
+    "judged against its label; a score that goes with length."
 )
 
 
@@ -64,7 +103,8 @@ def _verdicts_alt(result: ProgressResult) -> str:
     contrast = ""
     if result.contrast_accuracy is not None:
         contrast = f" Both twins right in {percent(result.contrast_accuracy.value)} of the contrast pairs."
-    return f"On the probe set: {rates or 'no metrics'}.{contrast} {_confusion_text(result)}."
+    found = f"{_headline(result)}. {_below(result)}."
+    return f"{found} On the probe set: {rates or 'no metrics'}.{contrast}"
 
 
 def _facts(result: ProgressResult) -> list[str]:
@@ -73,7 +113,7 @@ def _facts(result: ProgressResult) -> list[str]:
         leaks = f"{result.leak_count} probe prompts found in the training data"
     return [
         f"n = {sum(result.confusion.values())} probe prompts",
-        "95 % intervals: over groups of prompts (metrics), Wilson (groups and pairs)",
+        "95 % intervals: over groups of prompts (metrics, correlations), Wilson (groups and pairs)",
         leaks,
     ]
 
@@ -88,7 +128,22 @@ def _verdict_rows(result: ProgressResult) -> list[dict[str, Any]]:
         | interval_cells("value", group.flagged)
         for group in result.groups
     ]
-    return rows
+    return rows + [row for each in result.confounds for row in _confound_rows(each)]
+
+
+def _confound_rows(found: Confound) -> list[dict[str, Any]]:
+    """A property's Spearman with the score: of all prompts, within a label, between twins; and changed alone."""
+    measured = {
+        "Spearman of score and": found.spearman,
+        "the same within a label:": found.within_labels,
+        "the same of twins' differences:": found.within_pairs,
+        f"nats, {found.moved_how}:" if found.moved else "nats, changed alone:": found.moved,
+    }
+    return [
+        {"what": f"{name} {found.what}", "label": "", "count": found.prompts} | interval_cells("value", value)
+        for name, value in measured.items()
+        if value is not None
+    ]
 
 
 def _contrast(result: ProgressResult) -> dict[str, Interval]:

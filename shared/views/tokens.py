@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared.figures.tokens import MAX_WORDS, RANGE, Scale, WordCell, cells_of, change_cells, words_figure
+from shared.figures.tokens import MAX_WORDS, RANGE, Scale, words_figure
+from shared.figures.word_cells import WordCell, cells_of, change_cells, check_cells
 from shared.findings.badge import badge
-from shared.findings.parts import typed_result
-from shared.findings.text import clean, percent, signed
+from shared.findings.parts import interval_cells, typed_result
+from shared.findings.text import clean, escape, percent, signed
 from shared.findings.tokens import SampleAttribution, TokensResult
+from shared.findings.word_checks import near_ties
+from shared.findings.word_sentences import (
+    agreement_of,
+    checked_of,
+    compared_with,
+    filler_share,
+    instead_of,
+    nothing_of_words,
+    strongest_words,
+)
 from shared.views import Panel, View, register
+from shared.views.over_prompts.words import words_panel
 
 if TYPE_CHECKING:
     from shared.results import ResultRecord
@@ -20,22 +32,23 @@ SMALL_SHIFT = 0.5
 
 
 def panels(record: ResultRecord) -> list[Panel]:
-    """One figure a display sample: the prompt, its words coloured by what they push the verdict to."""
+    """The words over all prompts, then one figure a display sample: its words coloured by what they push to."""
     result = typed_result(record, TokensResult)
-    return [
+    return [words_panel(record, result)] + [
         Panel(
             stem=f"sample_{index}_{sample.label}_tokens",
             title=f"Token attribution, sample {index} ({sample.label}), {record.label}",
             figure=words_figure(
                 cells_of(sample),
-                _verdict(index, sample),
-                _trust(sample),
+                escape(_title(index, sample, result)),
+                escape(_trust(index, sample, result), None),
                 _flags(sample, result),
                 _SCALE,
-                doubtful=not sample.converged,
+                doubtful=not sample.converged or not result.claimable,
+                checked=check_cells(sample),
             ),
             caption=_caption(sample, result),
-            alt=_alt(index, sample),
+            alt=_alt(index, sample, result),
             rows=_rows(sample),
             badge=badge(record, _facts(sample, result)),
         )
@@ -112,19 +125,22 @@ def _verdict(index: int, sample: SampleAttribution) -> str:
     return f"Sample {index}: judged {sample.verdict.upper()}, labelled {sample.label} ({right})"
 
 
+def _title(index: int, sample: SampleAttribution, result: TokensResult) -> str:
+    """The verdict; where nothing is to be explained, that."""
+    return nothing_of_words(result) or _verdict(index, sample)
+
+
 def _outcome(sample: SampleAttribution) -> str:
     return f"{sample.verdict} ({signed(sample.score)} nats)"
 
 
-def _trust(sample: SampleAttribution) -> str:
+def _trust(index: int, sample: SampleAttribution, result: TokensResult) -> str:
+    verdict = "" if nothing_of_words(result) is None else f"{_verdict(index, sample)} · "
     return (
-        f"score {signed(sample.score)} nats, p(unsafe) {sample.probability:.3f} · baseline: "
-        f"{_BASELINES[sample.baseline]}, "
-        f"score {signed(sample.baseline_score)} nats · gap {percent(sample.gap, 1)} at {sample.nodes} nodes"
+        f"{verdict}score {signed(sample.score)} nats, p(unsafe) {sample.probability:.3f} · baseline: "
+        f"{compared_with(sample)}, score {signed(sample.baseline_score)} nats · gap {percent(sample.gap, 1)} at "
+        f"{sample.nodes} nodes · {checked_of(sample)}"
     )
-
-
-_BASELINES = {"twin": "contrast twin", "mask": "mask/pad embedding", "space": "spaces", "mean": "mean embedding"}
 
 
 def _flags(sample: SampleAttribution, result: TokensResult) -> list[str]:
@@ -144,6 +160,12 @@ def _flags(sample: SampleAttribution, result: TokensResult) -> list[str]:
 
 
 def _caption(sample: SampleAttribution, result: TokensResult) -> str:
+    twin = ""
+    if sample.baseline == "twin":
+        twin = (
+            f" The baseline is the contrast twin: {compared_with(sample)}. Each colour compares the word with the "
+            "twin's word in its place, and says nothing of the word alone; a word that both have gets 0."
+        )
     alarm = f"\nAlarm: {result.shortcut_alarm}" if result.shortcut_alarm else ""
     more = ""
     if len(sample.words) > MAX_WORDS:
@@ -152,23 +174,24 @@ def _caption(sample: SampleAttribution, result: TokensResult) -> str:
         "What it shows: how far each word pushes the verdict (integrated gradients of the score), as a share "
         "of the "
         f"distance between this prompt's score and its baseline's. Colours end at ±{RANGE:g} for all samples and "
-        f"epochs; stronger words look the same, their number stands below them.{more}\n"
+        f"epochs; stronger words look the same, their number stands below them.{twin}{more}\n"
         "How to read: red and + push to unsafe, blue and − push to safe, near-white does nothing. Point at a word "
-        "for nats and share. Special tokens are small and outlined in grey.\n"
+        "for nats and share. Special tokens are small and outlined in grey. The button changes over to what really "
+        "becomes of the score when a word is replaced by neutral words of its kind; grey words were not replaced. "
+        "≠ marks a word of which the two say different things (other sign, or more than threefold), ≈ words that "
+        "the draws cannot tell apart.\n"
         "Worrying: weight on template words, punctuation or special tokens; the same words on safe and unsafe "
-        f"prompts; a gap above {percent(result.gap_bound, 1)}. Special tokens, punctuation and stop words hold "
-        f"{percent(result.shortcut_share)} of the attribution of an average prompt.{alarm}"
+        f"prompts; many ≠; a gap above {percent(result.gap_bound, 1)}. {filler_share(result)}{alarm}"
     )
 
 
-def _alt(index: int, sample: SampleAttribution) -> str:
-    strongest = sorted(sample.words, key=lambda word: -abs(word.value))[:5]
-    named = ", ".join(f'"{clean(word.text, 40)}" {signed(word.value / sample.shift)}' for word in strongest)
+def _alt(index: int, sample: SampleAttribution, result: TokensResult) -> str:
+    nothing = nothing_of_words(result)
+    words = f"Strongest words by share of the shift, positive pushes to unsafe: {strongest_words(sample)}."
     return (
-        f"Sample {index}, labelled {sample.label}, judged {_outcome(sample)}. Strongest words by share of the "
-        "shift, "
-        f"positive pushes to unsafe: {named or 'none'}. Completeness gap {percent(sample.gap, 1)}"
-        f"{'' if sample.converged else ', NOT converged'}."
+        f"Sample {index}, labelled {sample.label}, judged {_outcome(sample)}. "
+        f"{words if nothing is None else nothing + '.'} {checked_of(sample).capitalize()}. Completeness gap "
+        f"{percent(sample.gap, 1)}{'' if sample.converged else ', NOT converged'}."
     )
 
 
@@ -176,11 +199,13 @@ def _facts(sample: SampleAttribution, result: TokensResult) -> list[str]:
     facts = [
         f"this prompt, n = 1 of {result.n_prompts} attributed",
         f"integrated gradients, {sample.nodes} nodes",
-        f"baseline {_BASELINES[sample.baseline]}",
+        f"baseline {compared_with(sample)}",
         f"gap {percent(sample.gap, 1)} (median {percent(result.gap_median, 1)}, worst "
         f"{percent(result.gap_worst, 1)}, "
         f"bound {percent(result.gap_bound, 1)})",
     ]
+    facts += [f"Spearman of attribution and replacement, {agreement_of(found)}" for found in result.agreement]
+    facts.append(f"{result.check_rows} prompts with replaced words scored")
     for scored in result.faithfulness:
         drop = scored.comprehensiveness
         name = scored.method.replace("_", " ")
@@ -189,17 +214,23 @@ def _facts(sample: SampleAttribution, result: TokensResult) -> list[str]:
 
 
 def _rows(sample: SampleAttribution) -> list[dict[str, Any]]:
+    ties = near_ties([word.check for word in sample.words])
     return [
         {
             "word": word.text,
             "special": word.special,
             "attribution_nats": word.value,
+            "compared": "" if word.instead_of is None else instead_of(word.instead_of),
             "share_of_shift": word.value / sample.shift,
+            **interval_cells("replaced_nats", word.check.effect if word.check else None),
+            "replaced_by": f"{word.check.draws} x {word.check.kind}" if word.check else "",
+            "disagree": word.disagreement or "",
+            "near_tie_with": sample.words[ties[place]].text if place in ties else "",
             "gradient_x_input_nats": word.gradient_x_input,
             "start": word.start,
             "end": word.end,
         }
-        for word in sample.words
+        for place, word in enumerate(sample.words)
     ]
 
 

@@ -80,7 +80,7 @@ def test_a_finished_epoch_shows_headlines_and_figures(tmp_path: Path, opened: Op
     assert app.metric[0].value == "6.4 %" and app.metric[0].delta.startswith("-")
     assert "TF-IDF 81.0 % · length alone 55.0 %" in words(app)
     assert app.select_slider[0].value == "epoch 5"
-    assert figures(app) == 4
+    assert figures(app) == 5
     assert "How to read" in words(app) and "checkpoint checkpoint-600" in words(app)
 
 
@@ -93,7 +93,7 @@ def test_only_the_open_tab_is_drawn(tmp_path: Path, opened: Opener) -> None:
 def test_one_epoch_has_no_slider(tmp_path: Path, opened: Opener) -> None:
     scenes.done(tmp_path, 1)
     app = opened()
-    assert not app.select_slider and figures(app) == 4
+    assert not app.select_slider and figures(app) == 5
     assert "One checkpoint so far: epoch 1" in words(app)
 
 
@@ -163,7 +163,7 @@ def test_a_missing_figure_says_why(epoch: int, title: str, detail: str, tmp_path
 def test_a_partial_epoch_draws_what_is_finished_and_names_the_rest(tmp_path: Path, opened: Opener) -> None:
     scenes.busy(tmp_path)
     app = opened(epoch="3", tab="tokens")
-    assert figures(app) == 4
+    assert figures(app) == 5
     assert "1 of 5 analyses done; missing: Layers, Circuit comparison, Training progress, What changed." in words(
         app
     )
@@ -255,7 +255,7 @@ def test_a_run_deleted_while_open_is_not_replaced_by_another(tmp_path: Path, ope
     wait_until(lambda: not figures(checked(app.run())), "the page without the run")
     assert "This run is not there" in titles(app) and app.selectbox[0].value == "deleted"
     checked(app.selectbox[0].set_value("other").run())
-    assert figures(app) == 4
+    assert figures(app) == 5
 
 
 def test_a_checkpoint_that_vanishes_is_not_replaced_by_another(tmp_path: Path, opened: Opener) -> None:

@@ -52,7 +52,7 @@ from tests.making.decoder import (
 HEADS = 9
 UNITS = {"prompts": 8, "ablated": 8, "steps": 3, "top": 3, "controls": 2}
 REDUCED: dict[str, dict[str, int]] = {
-    "tokens": {"extra_prompts": 2, "random_rankings": 1},
+    "tokens": {"extra_prompts": 2, "random_rankings": 1, "checked_words": 2, "replacements": 2},
     "neurons": UNITS | {"decoys": 0},
     "heads": UNITS,
     "circuits": {"prompts": 8, "steps": 3, "curve_prompts": 4, "checked": 1},

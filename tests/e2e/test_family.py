@@ -22,7 +22,7 @@ from tests.making.tiny import save_tiny_judge
 
 UNITS = {"steps": 2, "top": 3, "controls": 2}
 REDUCED: dict[str, dict[str, int]] = {
-    "tokens": {"extra_prompts": 2, "random_rankings": 1},
+    "tokens": {"extra_prompts": 2, "random_rankings": 1, "checked_words": 2, "replacements": 2},
     "comparison": {"bootstraps": 100, "shuffles": 20},
     "neurons": UNITS | {"decoys": 0, "shuffles": 2},
     "heads": UNITS,

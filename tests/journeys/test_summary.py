@@ -49,7 +49,7 @@ def test_layers_and_words_come_from_the_results(run: Run) -> None:
     comparison = ComparisonResult.model_validate(store.history("comparison")[-1].payload)
     assert f"epoch 2: layer {comparison.divergence_layer}" in text
     tokens = TokensResult.model_validate(store.history("tokens")[-1].payload)
-    assert repr(tokens.top_unsafe[0].text) in text
+    assert repr(tokens.top[0].unsafe[0].text) in text
     assert f"worst {tokens.gap_worst:.1%}" in text
 
 

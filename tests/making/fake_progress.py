@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shared.findings.claims import ToExplain
+from shared.findings.confounds import Confound
 from shared.findings.parts import Interval
 from shared.findings.progress import GroupRate, ProgressResult
 from tests.making.fake_samples import SAMPLES, around, fake_id
@@ -62,4 +64,25 @@ def fake_progress(learnt: float, loss: float) -> ProgressResult:
         missed_unsafe=[fake_id(SAMPLES[3][0])],
         over_refused=[fake_id(SAMPLES[0][0])],
         leak_count=0,
+        separation=fake_separation(learnt),
+        confounds=[
+            Confound(
+                kind="length",
+                what="length (tokens)",
+                prompts=128,
+                groups=90,
+                spearman=around(0.08, 0.15),
+                p_value=0.4,
+                within_labels=around(0.05, 0.15),
+                within_pairs=None,
+            ),
+        ],
+    )
+
+
+def fake_separation(learnt: float) -> ToExplain:
+    """Of a judge that tells the classes apart once it has learned a little."""
+    size = around(6 * learnt + 0.05, 0.5, -99, 99)
+    return ToExplain(
+        size=size, p_value=1e-6 if size.low > 0 else 0.4, groups=90, unit="groups of prompts", needed=40
     )

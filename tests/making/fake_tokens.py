@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shared.findings.tokens import CellCount, Faithfulness, SampleAttribution, TokensResult, TopWord, Word
+from shared.findings.tokens import CellCount, Faithfulness, SampleAttribution, TokensResult, Word
+from shared.findings.word_checks import Agreement, TopWord, TopWords, WordCheck, WordPair
 from shared.records import Label
+from tests.making.fake_progress import fake_separation
 from tests.making.fake_samples import around, fake_id
 
 PUSHES = {
@@ -20,8 +22,11 @@ PUSHES = {
 }  # fmt: skip
 
 
-def fake_words(text: str, learnt: float, rng: np.random.Generator) -> list[Word]:
-    """The words of `text` between [CLS] and [SEP], with attributions in nats; `learnt` in [0, 1]."""
+def fake_words(text: str, learnt: float, rng: np.random.Generator, twin: bool) -> list[Word]:
+    """The words of `text` between [CLS] and [SEP], with attributions in nats; `learnt` in [0, 1].
+
+    Those that push are checked; of a `twin` they stand instead of another word.
+    """
 
     def special(name: str) -> Word:
         value = float(rng.normal(0, 0.02))
@@ -31,8 +36,18 @@ def fake_words(text: str, learnt: float, rng: np.random.Generator) -> list[Word]
     for found in re.finditer(r"\w+|[^\w\s]", text):
         value = float(PUSHES.get(found.group().lower(), 0.0) * learnt + rng.normal(0, 0.15))
         gradient = value + float(rng.normal(0, 0.3))
+        pushes = found.group().lower() in PUSHES
+        effect = around(0.8 * value if value < 1.5 else -0.2, 0.3, -99, 99)
         words.append(
-            Word(text=found.group(), value=value, gradient_x_input=gradient, start=found.start(), end=found.end())
+            Word(
+                text=found.group(),
+                value=value,
+                gradient_x_input=gradient,
+                start=found.start(),
+                end=found.end(),
+                instead_of="cake" if twin and pushes else None,
+                check=WordCheck(effect=effect, kind="noun", draws=8) if pushes else None,
+            )
         )
     return [*words, special("[SEP]")]
 
@@ -40,7 +55,7 @@ def fake_words(text: str, learnt: float, rng: np.random.Generator) -> list[Word]
 def fake_sample(
     text: str, label: Label, category: str, learnt: float, rng: np.random.Generator, converged: bool = True
 ) -> SampleAttribution:
-    words = fake_words(text, learnt, rng)
+    words = fake_words(text, learnt, rng, twin=label == "unsafe")
     total = sum(word.value for word in words)
     baseline_score = float(rng.normal(-0.3, 0.1))
     gap = float(abs(rng.normal(0.004, 0.003))) if converged else 0.31
@@ -68,9 +83,20 @@ def fake_tokens(samples: Sequence[tuple[str, Label, str]], learnt: float, rng: n
     ]
     filler = 0.55 - 0.3 * learnt
 
-    def top(sign: int) -> list[TopWord]:
+    def top(sign: int, twin: bool) -> list[TopWord]:
         known = sorted(PUSHES.items(), key=lambda item: -sign * item[1])[:8]
-        return [TopWord(text=w, value=v * learnt / 4, count=3 + i) for i, (w, v) in enumerate(known)]
+        return [
+            TopWord(
+                text=w,
+                value=around(v * learnt / 4, 0.1, -99, 99),
+                count=12 + i,
+                groups=12,
+                instead_of=["cake", "song"] if twin else [],
+                check=around(v * learnt / 5, 0.1, -99, 99),
+                checked=12,
+            )
+            for i, (w, v) in enumerate(known)
+        ]
 
     return TokensResult(
         samples=drawn,
@@ -93,8 +119,28 @@ def fake_tokens(samples: Sequence[tuple[str, Label, str]], learnt: float, rng: n
             ),
             Faithfulness(method="random", comprehensiveness=around(0.06, 0.03), sufficiency=around(0.38, 0.04)),
         ],
-        top_unsafe=top(1),
-        top_safe=top(-1),
+        separation=fake_separation(learnt),
+        shift=fake_separation(learnt),
+        top=[
+            TopWords(baseline="mask", prompts=24, unsafe=top(1, False), safe=top(-1, False)),
+            TopWords(baseline="twin", prompts=40, unsafe=top(1, True), safe=[]),
+        ],
+        agreement=[
+            Agreement(baseline="mask", words=80, prompts=24, spearman=around(0.3, 0.2)),
+            Agreement(baseline="twin", words=5, prompts=2, spearman=None),
+        ],
+        pairs=[
+            WordPair(
+                words=("password", "bank"),
+                prompts=14,
+                groups=14,
+                alone=(around(1.0, 0.3, -99, 99), around(0.5, 0.3, -99, 99)),
+                together=around(0.1, 0.3, -99, 99),
+                share=0.01,
+                p_value=0.6,
+            )
+        ],
+        check_rows=640,
         cells=[
             CellCount(cell="true_positive", count=int(20 + 11 * learnt), content_share=0.45 + 0.3 * learnt),
             CellCount(cell="false_positive", count=int(10 - 7 * learnt), content_share=0.4),

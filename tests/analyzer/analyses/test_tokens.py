@@ -21,6 +21,7 @@ from analyzer.model.loading import load_judge
 from analyzer.session.probe_choice import spread, twin_of
 from shared.errors import CannotCompute
 from shared.findings.tokens import TokensResult
+from shared.findings.word_sentences import words_headline
 from shared.prompts.probes import display_indices
 from shared.records import JudgeRecord, Probe
 from tests.making.judges import context, probe, random_probes, tiny_judge
@@ -79,11 +80,13 @@ def test_the_trigger_word_comes_first() -> None:
         if sample.label == "unsafe":
             assert max(sample.words, key=lambda word: abs(word.value)).text == "bomb"
             assert max(word.value for word in sample.words) > 0.5 * sample.shift
-    assert found.top_unsafe[0].text == "bomb"
+    (listed,) = found.top
+    assert listed.baseline == "mask" and listed.unsafe[0].text == "bomb" and listed.unsafe[0].clear
+    assert listed.unsafe[0].count == 12 and words_headline(found).startswith('"bomb" pushes to unsafe: +')
     by_method = {test.method: test for test in found.faithfulness}
     ours, chance = by_method["integrated_gradients"], by_method["random"]
-    assert ours.comprehensiveness.low > chance.comprehensiveness.high
-    assert ours.sufficiency.high < chance.sufficiency.low
+    assert ours.comprehensiveness.low > chance.comprehensiveness.value
+    assert ours.sufficiency.high < chance.sufficiency.low < chance.sufficiency.value
     assert found.shortcut_alarm is not None and "keyword" in found.shortcut_alarm
     assert {cell.cell: cell.count for cell in found.cells}["true_positive"] == 12
 
@@ -172,9 +175,10 @@ def test_fillers_that_carry_the_verdict_raise_an_alarm() -> None:
     assert share == pytest.approx(0.1) and alarm is None
 
 
-def test_top_words_pool_over_prompts() -> None:
+def test_top_words_pool_over_prompts_and_leave_out_what_was_seen_once() -> None:
     one, other = by_hand("kill tree", [2.0, -1.0], score=4.0), by_hand("kill gun", [1.0, 0.5], score=0.01)
-    found = top_words([one, other], sign=1)
-    assert [(word.text, word.count) for word in found] == [("kill", 2), ("gun", 1)]
-    assert [word.value for word in found] == pytest.approx([1.5, 0.5])  # nats, however little the score moved
-    assert [word.text for word in top_words([one, other], sign=-1)] == ["tree"]
+    found = top_words([one, other], "mask", 1, [0, 1])
+    assert [(word.text, word.values, word.places) for word in found] == [("kill", (2.0, 1.0), (0, 1))]
+    assert top_words([one, other], "mask", 1, [0, 0]) == [], "two prompts of one group are one"
+    assert top_words([one, other], "twin", 1, [0, 1]) == [], "another baseline is another list"
+    assert top_words([one, other], "mask", -1, [0, 1]) == []

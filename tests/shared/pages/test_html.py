@@ -137,7 +137,7 @@ def test_the_policy_admits_the_script_that_stands_in_the_page():
 
 
 def test_a_page_says_what_it_shows():
-    panel = get("tokens").panels(fake_records(1)[0])[2]
+    panel = get("tokens").panels(fake_records(1)[0])[3]
     page = page_html(panel)
     assert '<html lang="en">' in page
     assert f"<title>{panel.title}" in page

@@ -17,6 +17,7 @@ STEMS = [
     "evolution.html",
     "metrics.html",
     "metrics.json",
+    "words.html",
     *(
         f"sample_{number}_{label}_{kind}.html"
         for kind in ("tokens", "layers")

@@ -51,7 +51,7 @@ def without_optional(record: ResultRecord) -> ResultRecord:
     if record.analysis == "progress":
         payload.update(metrics={}, baselines={}, probe={}, contrast_accuracy=None, groups=[], leak_count=None)
     if record.analysis == "tokens":
-        payload.update(faithfulness=[], top_unsafe=[], top_safe=[], cells=[], baselines={})
+        payload.update(faithfulness=[], top=[], agreement=[], pairs=[], cells=[], baselines={})
     if record.analysis in ("neurons", "heads"):
         payload.update(top=[], joint=None, agreement=None, notes=["nothing"], reference="mean", n_pairs=0)
     if record.analysis == "circuits":
@@ -135,6 +135,7 @@ def test_every_plot_has_titled_axes_with_units():
             hidden = axis.get("visible") is False or axis.get("showticklabels") is False
             named = {
                 "metrics": ("yaxis", "yaxis2"),
+                "words": ("yaxis",),
                 "neuron_map": ("yaxis4",),
                 "heads": ("yaxis3",),
                 "circuits": ("yaxis2",),
@@ -149,7 +150,7 @@ def test_stems_are_the_designs():
     stems = {name: [panel.stem for panel in get(name).panels(record)] for name, record in records.items()}
     kinds = ["0_safe", "1_safe", "2_unsafe", "3_unsafe"]
     assert stems == {
-        "tokens": [f"sample_{kind}_tokens" for kind in kinds],
+        "tokens": ["words", *(f"sample_{kind}_tokens" for kind in kinds)],
         "layers": [f"sample_{kind}_layers" for kind in kinds],
         "comparison": ["circuit_comparison"],
         "progress": ["metrics"],
@@ -174,14 +175,14 @@ def test_stems_are_the_designs():
 def test_all_samples_and_epochs_share_one_colour_range():
     for record in fake_records(3):
         if record.analysis == "tokens":
-            for panel in get("tokens").panels(record):
+            for panel in get("tokens").panels(record)[1:]:
                 scales = [trace.marker for trace in panel.figure.data if trace.marker.cmin is not None]
                 assert [(scale.cmin, scale.cmax) for scale in scales] == [(-0.5, 0.5)]
 
 
 def test_long_prompts_are_cut_and_say_so():
     record = next(r for r in records_of("500 words") if r.analysis == "tokens")
-    panel = get("tokens").panels(record)[0]
+    panel = get("tokens").panels(record)[1]
     assert len(panel.figure.data[0].y) == 160
     assert any("first 160 words shown; the other 342 hold" in note.text for note in panel.figure.layout.annotations)
     assert len(panel.rows) == 502  # [CLS] and [SEP] beside the words

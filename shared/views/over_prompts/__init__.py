@@ -1,0 +1,1 @@
+"""Figures of one checkpoint over many prompts. What spans checkpoints is in `over_run`."""
