@@ -7,7 +7,6 @@ Each computes something that takes several parts, and hands over the edges that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 from tests.making.plant_prompts import both_twins, majority_twins, ordered_twins
 from tests.making.plants import Plant, begun, written
@@ -61,9 +60,3 @@ def both_words(seed: int) -> Plant:
 COMPILED: dict[str, Callable[[int], Plant]] = {
     maker.__name__: maker for maker in (word_after_word, majority, both_words)
 }
-
-
-@cache
-def compiled(name: str, seed: int) -> Plant:
-    """One of them; made once a process."""
-    return COMPILED[name](seed)

@@ -134,7 +134,8 @@ def blind_twins(seed: int, count: int = PAIRS) -> Twins:
     pick = random.Random(seed)
 
     def change(_: random.Random, length: int) -> tuple[dict, dict]:
-        return {}, {pick.randrange(length): pick.choice(FILLERS)}
+        place, words = pick.randrange(length), pick.sample(FILLERS, 2)
+        return {place: words[0]}, {place: words[1]}
 
     found = _twins(seed, count, (5, 9), change)
     return [twins if pick.random() < 0.5 else (twins[1], twins[0]) for twins in found]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -192,16 +191,10 @@ def same_weights(seed: int) -> Plant:
     return Plant([*plant.models, *plant.models], plant.tokenizer, plant.probes, plant.edges)
 
 
-MAKERS: dict[str, Callable[[int], Plant]] = {
+PLANTS: dict[str, Callable[[int], Plant]] = {
     maker.__name__: maker
     for maker in (
         copied_trigger, exact_backup, either_word, length_only, position_only, template_word, two_layers, decoys,
         swapped_labels, saturated, same_weights,
     )
 }  # fmt: skip
-
-
-@cache
-def plant(name: str, seed: int) -> Plant:
-    """One of them; made once a process."""
-    return MAKERS[name](seed)

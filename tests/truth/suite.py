@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from analyzer.checkpoints.fingerprint import fingerprint
@@ -18,6 +19,7 @@ from analyzer.jobs.messages import Event, Job, WorkerOptions
 from analyzer.worker.__main__ import computations
 from analyzer.worker.one_job import Analyst
 from analyzer.worker.warm_judge import WarmJudge
+from shared import views
 from shared.files import write_record
 from shared.prompts.probes import write_probes
 from shared.records import JudgeRecord, RunRecord
@@ -46,12 +48,15 @@ class Said:
 
     analysis: str
     stem: str
-    step: int
+    step: int | None
+    """None for a page over the whole run."""
     headline: str
     subtitle: str
     flags: tuple[str, ...]
     """What stands in the red box above the figure."""
     caption: str
+    rows: list[dict[str, Any]]
+    """The table below the figure."""
     claims: bool
     """Whether the headline claims something of the judge."""
 
@@ -85,8 +90,8 @@ class Pages:
 
 def pages_of(plant: Plant, folder: Path, analyses: Iterable[str] | None = None) -> Pages:
     """Every checkpoint of a run through the advanced suite (or some of it), in `folder`."""
-    views = suite_views("advanced")
-    names = [view.name for view in views if analyses is None or view.name in set(analyses)]
+    known = suite_views("advanced")
+    names = [view.name for view in known if analyses is None or view.name in set(analyses)]
     analyst = Analyst(WarmJudge("cpu"), computations(WorkerOptions(overrides=QUICK)), 4096)
     record, pages = RunRecord(judge=JudgeRecord(max_length=40)), Pages()
     write_record(folder / "run.json", record)
@@ -100,7 +105,7 @@ def pages_of(plant: Plant, folder: Path, analyses: Iterable[str] | None = None) 
         for event in events:
             if event.kind == "committed":
                 pages.seconds[event.analysis] = pages.seconds.get(event.analysis, 0.0) + event.seconds
-    _read(views, names, ResultStore(folder / "_midwatch" / "results"), pages)
+    _read(known, names, ResultStore(folder / "_midwatch" / "results"), pages)
     return pages
 
 
@@ -129,24 +134,38 @@ def _saved(plant: Plant, model: object, folder: Path, number: int, record: RunRe
     )
 
 
-def _read(views: Sequence[View], names: Sequence[str], store: ResultStore, pages: Pages) -> None:
+def _read(known: Sequence[View], names: Sequence[str], store: ResultStore, pages: Pages) -> None:
     """Everything that the views say of the results that are there."""
+    chosen = [view for view in known if view.name in names]
     records: list[ResultRecord] = []
     for checkpoint in store.checkpoints():
-        for view in views:
-            record = store.newest(checkpoint, view.name) if view.name in names else None
+        for view in chosen:
+            record = store.newest(checkpoint, view.name)
             if record is not None:
                 records.append(record)
-                found = pages.checkpoints.setdefault(record.step, [])
-                found += [_said(view, panel, record.step) for panel in view.panels(record)]
-    for view in views:
-        if view.name in names and view.run_panels is not None:
-            chosen = [record for record in records if record.analysis in view.run_reads]
-            pages.run += [_said(view, panel, -1) for panel in view.run_panels(chosen, [])]
+                claims = _claims(view, record)
+                said = [_said(view, panel, record.step, claims[panel.stem]) for panel in view.panels(record)]
+                pages.checkpoints.setdefault(record.step, []).extend(said)
+    for view in chosen:
+        if view.run_panels is not None:
+            read = [record for record in records if record.analysis in view.run_reads]
+            pages.run += [_said(view, panel, None, _panel_claims(panel)) for panel in view.run_panels(read, [])]
 
 
-def _said(view: View, panel: Panel, step: int) -> Said:
-    layout = panel.figure.layout
+def _claims(view: View, record: ResultRecord) -> dict[str, bool]:
+    """Stem -> whether that page claims something."""
+    headlines = getattr(views, "headlines", None)
+    if headlines is None:  # until every page says so itself
+        return {panel.stem: _panel_claims(panel) for panel in view.panels(record)}
+    return {headline.stem: headline.claims for headline in headlines(view, record)}
+
+
+def _panel_claims(panel: Panel) -> bool:
+    return bool(getattr(panel, "claims", False))
+
+
+def _said(view: View, panel: Panel, step: int | None, claims: bool) -> Said:
+    layout: Any = panel.figure.layout
     flags = [note.text for note in layout.annotations if "⚠" in (note.text or "")]
     return Said(
         analysis=view.name,
@@ -156,10 +175,11 @@ def _said(view: View, panel: Panel, step: int) -> Said:
         subtitle=_plain(layout.title.subtitle.text),
         flags=tuple(_plain(line) for flag in flags for line in flag.split("<br>")),
         caption=panel.caption,
-        claims=bool(getattr(panel, "claims", None)),
+        rows=panel.rows,
+        claims=claims,
     )
 
 
 def _plain(text: str | None) -> str:
     """A figure's text without its markup."""
-    return html.unescape(re.sub(r"<[^>]+>", " ", text or "").replace("⚠", "")).strip()
+    return html.unescape(re.sub(r"<[^>]+>", "", text or "").replace("⚠", "")).strip()

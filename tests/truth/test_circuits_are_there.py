@@ -16,11 +16,12 @@ from analyzer.patching.graph import Graph
 from analyzer.patching.references import choose_references
 from tests.making.by_hand import ByHand
 from tests.making.by_weights import HEADS, LAYERS
-from tests.making.compiled import COMPILED, compiled
+from tests.making.compiled import COMPILED
+from tests.making.every_plant import every_plant
 from tests.making.judges import context
-from tests.making.plants import MAKERS, SEEDS, Plant, plant
+from tests.making.plants import PLANTS, SEEDS, Plant
 
-ALIGNED = [name for name in (*COMPILED, *MAKERS) if name not in ("length_only", "swapped_labels", "same_weights")]
+ALIGNED = [name for name in (*COMPILED, *PLANTS) if name not in ("length_only", "swapped_labels", "same_weights")]
 """Whose twins are equally long: others cannot be patched token by token."""
 seeds = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in SEEDS[1:])])
 aligned = pytest.mark.parametrize("name", ALIGNED)
@@ -28,7 +29,7 @@ aligned = pytest.mark.parametrize("name", ALIGNED)
 
 @cache
 def patched(name: str, seed: int) -> tuple[Plant, ByHand]:
-    found = compiled(name, seed) if name in COMPILED else plant(name, seed)
+    found = every_plant(name, seed)
     ready = context(found.judge(), found.probes)
     references = choose_references(ready, len(found.probes))
     assert references.kind == "twin" and references.n == len(found.probes)
@@ -74,4 +75,4 @@ def test_the_programme_says_which_edges_there_are() -> None:
         "both_words": "input>L0.H0 input>L0.H3 L0.H0>L1.MLP L0.H3>L1.MLP L1.MLP>verdict",
     }
     for name, edges in wanted.items():
-        assert compiled(name, 0).edges == {tuple(edge.split(">")) for edge in edges.split()}
+        assert every_plant(name, 0).edges == {tuple(edge.split(">")) for edge in edges.split()}

@@ -10,7 +10,7 @@ import torch
 from scipy.stats import spearmanr
 
 from analyzer.statistics.auroc import auroc
-from tests.making.compiled import COMPILED, compiled
+from tests.making.every_plant import EVERY_PLANT, every_plant
 from tests.making.plant_prompts import (
     FILLERS,
     Twins,
@@ -23,7 +23,8 @@ from tests.making.plant_prompts import (
     template_twins,
     trigger_twins,
 )
-from tests.making.plants import DECOY_HEAD, DECOY_NEURONS, MAKERS, SEEDS, Plant, plant
+from tests.making.plants import DECOY_HEAD, DECOY_NEURONS, SEEDS, Plant
+from tests.making.trained_plants import TRAINED_PLANTS
 from tests.truth.by_mean import ALL_HEADS, ALL_NEURONS, ByMean
 
 RULES: dict[str, Callable[..., Twins]] = {
@@ -39,14 +40,16 @@ RULES: dict[str, Callable[..., Twins]] = {
     "word_after_word": ordered_twins,
     "majority": majority_twins,
     "both_words": both_twins,
+    "trained_trigger": trigger_twins,
+    "trained_backup": trigger_twins,
+    "trained_either": either_twins,
+    "trained_length": length_twins,
 }
 """What each goes by."""
-UNITS = [name for name in RULES if name not in ("exact_backup", "decoys")]
+BACKED_UP = ("exact_backup", "trained_backup")
+UNITS = [name for name in RULES if name not in (*BACKED_UP, "decoys", "trained_either", "trained_length")]
+"""Those whose units are known and matter one by one."""
 seeds = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in SEEDS[1:])])
-
-
-def known(name: str, seed: int) -> Plant:
-    return compiled(name, seed) if name in COMPILED else plant(name, seed)
 
 
 def scores(found: Plant, texts: list[str], checkpoint: int = -1) -> np.ndarray:
@@ -54,14 +57,14 @@ def scores(found: Plant, texts: list[str], checkpoint: int = -1) -> np.ndarray:
 
 
 def test_every_plant_is_looked_at() -> None:
-    assert RULES.keys() == (MAKERS.keys() | COMPILED.keys()) - {"swapped_labels", "same_weights"}
+    assert RULES.keys() == EVERY_PLANT.keys() - {"swapped_labels", "same_weights"}
 
 
 @seeds
 @pytest.mark.parametrize("name", RULES)
 def test_the_judge_follows_its_rule_on_new_prompts(name: str, seed: int) -> None:
     safe, unsafe = zip(*RULES[name](seed + 50, 100), strict=True)
-    found = known(name, seed)
+    found = every_plant(name, seed)
     assert np.mean(scores(found, list(unsafe)) > 0) > 0.97
     assert np.mean(scores(found, list(safe)) < 0) > 0.97
 
@@ -70,32 +73,33 @@ def test_the_judge_follows_its_rule_on_new_prompts(name: str, seed: int) -> None
 @pytest.mark.parametrize("name", UNITS)
 def test_the_units_are_the_ones_that_matter(name: str, seed: int) -> None:
     """Each alone costs much and all others together next to nothing, neurons and heads apart."""
-    found = known(name, seed)
+    found = every_plant(name, seed)
     removed = ByMean(found)
     for head in ALL_HEADS:
         assert (removed.lost(heads=[head]) > 0.2) == (head in found.heads), head
     for neuron in found.neurons:
         assert removed.lost(neurons=[neuron]) > 0.2, neuron
-    others = {"heads": set(ALL_HEADS) - set(found.heads), "neurons": set(ALL_NEURONS) - set(found.neurons)}
-    assert abs(removed.lost(**others)) < 0.05
+    neurons = set() if name in TRAINED_PLANTS else set(ALL_NEURONS) - set(found.neurons)  # many help after training
+    assert abs(removed.lost(set(ALL_HEADS) - set(found.heads), neurons)) < 0.05
     assert removed.lost(heads=found.heads) > 0.5
 
 
 @seeds
-def test_one_backup_is_enough_and_none_is_not(seed: int) -> None:
-    found = plant("exact_backup", seed)
+@pytest.mark.parametrize("name", BACKED_UP)
+def test_one_backup_is_enough_and_none_is_not(name: str, seed: int) -> None:
+    found = every_plant(name, seed)
     removed = ByMean(found)
     for head in ALL_HEADS:
         assert abs(removed.lost(heads=[head])) < 0.01
     both = removed.sign * (removed.clean - removed.without(found.heads))
-    assert both.mean() > 3 and removed.lost(set(ALL_HEADS) - set(found.heads), ALL_NEURONS) < 0.01
+    assert both.mean() > 3
     flipped = (removed.clean > 0) != (removed.without(found.heads) > 0)
     assert flipped.mean() == 0.5
 
 
 @seeds
 def test_the_decoys_tell_the_classes_apart_and_do_nothing(seed: int) -> None:
-    found = plant("decoys", seed)
+    found = every_plant("decoys", seed)
     removed = ByMean(found)
     assert removed.lost(heads=found.heads) > 0.5 and removed.lost(neurons=found.neurons) > 0.5
     activations = removed.activations(1).numpy()
@@ -108,7 +112,7 @@ def test_the_decoys_tell_the_classes_apart_and_do_nothing(seed: int) -> None:
 @seeds
 def test_no_word_alone_tells_anything_under_either_word(seed: int) -> None:
     """Of both classes, equally many prompts have alpha, and equally many beta; together they decide."""
-    found = plant("either_word", seed)
+    found = every_plant("either_word", seed)
     for word in ("alpha", "beta"):
         having = [probe.label for probe in found.probes if word in probe.text.split()]
         assert len(having) == 32 and having.count("unsafe") == 16
@@ -119,7 +123,7 @@ def test_no_word_alone_tells_anything_under_either_word(seed: int) -> None:
 
 @seeds
 def test_length_and_nothing_else(seed: int) -> None:
-    found = plant("length_only", seed)
+    found = every_plant("length_only", seed)
     texts = [" ".join(FILLERS[start : start + length]) for length in range(4, 20) for start in range(0, 40, 4)]
     lengths = np.array([len(text.split()) for text in texts])
     given = scores(found, texts)
@@ -129,7 +133,7 @@ def test_length_and_nothing_else(seed: int) -> None:
 
 @seeds
 def test_position_and_nothing_else(seed: int) -> None:
-    found, words = plant("position_only", seed), list(FILLERS[:10])
+    found, words = every_plant("position_only", seed), list(FILLERS[:10])
     moved = scores(found, [" ".join([*words[:place], "zeta", *words[place:]]) for place in range(11)])
     assert (np.diff(moved) < 0).all() and moved[2] > 2 and moved[8] < -1
     others = scores(found, [" ".join([*FILLERS[a : a + 2], "zeta", *FILLERS[a : a + 8]]) for a in range(40)])
@@ -139,21 +143,21 @@ def test_position_and_nothing_else(seed: int) -> None:
 @seeds
 def test_the_template_and_nothing_else(seed: int) -> None:
     texts = [" ".join(FILLERS[start : start + 6]) for start in range(50)]
-    found = plant("template_word", seed)
+    found = every_plant("template_word", seed)
     assert np.ptp(scores(found, [f"how to {text}" for text in texts])) < 0.3
     assert (scores(found, [f"what to {text}" for text in texts]) < -2).all()
 
 
 @seeds
 def test_the_order_of_two_words_and_nothing_else(seed: int) -> None:
-    found, w = compiled("word_after_word", seed), " ".join(FILLERS[5:8])
+    found, w = every_plant("word_after_word", seed), " ".join(FILLERS[5:8])
     texts = [f"{w} alpha beta {w}", f"{w} beta alpha {w}", f"alpha {w} beta", f"{w} alpha {w}", f"{w} beta", w]
     assert (scores(found, texts) > 0).tolist() == [True] + [False] * 5
 
 
 @seeds
 def test_the_labels_are_swapped_at_the_fifth_checkpoint(seed: int) -> None:
-    found = plant("swapped_labels", seed)
+    found = every_plant("swapped_labels", seed)
     texts = [probe.text for probe in found.probes]
     right = [float(np.mean((scores(found, texts, place) > 0) == (ByMean(found).sign > 0))) for place in range(6)]
     assert right == [1, 1, 1, 1, 0, 0]
@@ -163,13 +167,13 @@ def test_the_labels_are_swapped_at_the_fifth_checkpoint(seed: int) -> None:
 
 @seeds
 def test_the_same_weights_are_the_same_bytes(seed: int) -> None:
-    one, other = (model.state_dict() for model in plant("same_weights", seed).models)
+    one, other = (model.state_dict() for model in every_plant("same_weights", seed).models)
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_a_plant_is_the_same_whenever_it_is_made() -> None:
-    for name in RULES:
-        one, other = ((COMPILED | MAKERS)[name](3) for _ in range(2))
+    for name in set(RULES) - set(TRAINED_PLANTS):
+        one, other = (EVERY_PLANT[name](3) for _ in range(2))
         assert one.probes == other.probes
         weights = [found.models[0].state_dict() for found in (one, other)]
         assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
