@@ -28,14 +28,10 @@ from shared.views import Panel, View, suite_views
 from tests.making.plants import Plant
 
 QUICK = {
-    "tokens": {"extra_prompts": 60, "random_rankings": 1, "bootstraps": 100},
-    "layers": {"bootstraps": 100},
-    "comparison": {"bootstraps": 200},
-    "progress": {"bootstraps": 200},
+    "tokens": {"extra_prompts": 60, "random_rankings": 1},
     "neurons": {"controls": 5, "shuffles": 5},
     "heads": {"controls": 5},
-    "circuits": {"random": 2, "curve_prompts": 64},
-    "evolution": {"bootstraps": 100},
+    "circuits": {"random": 2},
 }
 """Settings that take less time, and no fewer prompts."""
 PER_CHECKPOINT = 10

@@ -35,8 +35,13 @@ class Wanted:
     """Whether it says something of the judge that a null must not get."""
 
 
+def either_neuron(one: int, other: int) -> str:
+    """Pattern of a headline about a pair: one of it is named, or half is gone without one or two neurons."""
+    return rf"L1\.N({one}|{other})\b|half.*\b[12]\b"
+
+
 NO_DENIAL = (
-    r"nothing is proven|nothing to explain|not clear of random|\b1 (heads|neurons|edges|pairs)\b|0\.0000\d+ nats"
+    r"nothing is proven|nothing to explain|not clear of random|(?<!of )\b1 (heads|neurons|edges)\b|0\.0000\d+ nats"
 )
 """What was said of these very judges, and what no page may say of a mechanism that is there."""
 HEAD_CARRIES = Wanted("heads", ("L0.H2",), "carr|lost|loses|of the separation", NO_DENIAL + "|against the right")
@@ -49,7 +54,7 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
     "copied_trigger": (HEAD_CARRIES, Wanted("tokens", ("zeta",), never=r"\bw\d+\b.*carr")),
     "saturated": (HEAD_CARRIES, Wanted("tokens", ("zeta",))),
     "exact_backup": (BACKUP,),
-    "either_word": (EITHER, Wanted("heads", ("L0.H0", "L0.H3")), Wanted("neurons", ("L1.N7", "L1.N9"))),
+    "either_word": (EITHER, Wanted("heads", ("L0.H0", "L0.H3")), Wanted("neurons", says=either_neuron(7, 9))),
     "length_only": (LENGTH, Wanted("heads", ("L0.H1",))),
     "position_only": (Wanted("progress", (), "position", r"goes (by|with) (the )?length"), HEAD_CARRIES),
     "template_word": (Wanted("tokens", ("how",), "template|stop word|filler|keyword"), HEAD_CARRIES),
@@ -65,8 +70,8 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
     ),
     "same_weights": (Wanted("evolution", (), "the same weights", r"no layer moved", claims=False),),
     "word_after_word": (Wanted("heads", ("L0.H1", "L1.H2")), Wanted("tokens", ("alpha", "beta"))),
-    "majority": (Wanted("heads", ("L0.H0",)), Wanted("neurons", ("L1.N5", "L1.N6"))),
-    "both_words": (Wanted("heads", ("L0.H0", "L0.H3")), Wanted("neurons", ("L1.N4", "L1.N8")), EITHER),
+    "majority": (Wanted("heads", ("L0.H0",)), Wanted("neurons", says=either_neuron(5, 6))),
+    "both_words": (Wanted("heads", ("L0.H0", "L0.H3")), Wanted("neurons", says=either_neuron(4, 8)), EITHER),
     "trained_trigger": (HEAD_CARRIES, Wanted("tokens", ("zeta",), never=r"\bw\d+\b.*carr")),
     "trained_backup": (BACKUP,),
     "trained_either": (EITHER,),
