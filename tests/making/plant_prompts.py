@@ -70,13 +70,13 @@ def either_twins(seed: int, count: int = PAIRS) -> Twins:
 
 
 def both_twins(seed: int, count: int = PAIRS) -> Twins:
-    """Unsafe: alpha and beta; the safe twin lacks one of them."""
+    """Unsafe: alpha and beta; the safe twin lacks one of them, each as often."""
+    words = ["alpha", "beta"]
 
     def change(pick: random.Random, length: int) -> tuple[dict, dict]:
-        one, two = pick.sample(range(length), 2)
-        unsafe = {one: "alpha", two: "beta"}
-        kept = pick.choice((one, two))
-        return {kept: unsafe[kept]}, unsafe
+        words.reverse()
+        kept, other = pick.sample(range(length), 2)
+        return {kept: words[0]}, {kept: words[0], other: words[1]}
 
     return _twins(seed, count, (5, 9), change)
 

@@ -31,7 +31,6 @@ QUICK = {
     "tokens": {"extra_prompts": 60, "random_rankings": 1},
     "neurons": {"controls": 5, "shuffles": 5},
     "heads": {"controls": 5},
-    "circuits": {"random": 2},
 }
 """Settings that take less time, and no fewer prompts."""
 PER_CHECKPOINT = 10

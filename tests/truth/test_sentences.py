@@ -46,6 +46,7 @@ NO_DENIAL = (
 """What was said of these very judges, and what no page may say of a mechanism that is there."""
 HEAD_CARRIES = Wanted("heads", ("L0.H2",), "carr|lost|loses|of the separation", NO_DENIAL + "|against the right")
 EITHER = Wanted("tokens", ("alpha", "beta"), "in combination|together|interact")
+BOTH_NAMED = Wanted("tokens", ("alpha", "beta"))
 BACKUP = Wanted("heads", ("L0.H2", "L0.H3"), "redundan|backup|back each other", NO_DENIAL)
 LENGTH = Wanted("progress", (), "length")
 HEAD_AND_NEURON = (HEAD_CARRIES, Wanted("neurons", ("L1.N7",), "carr|lost|loses|of the separation", NO_DENIAL))
@@ -56,8 +57,11 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
     "exact_backup": (BACKUP,),
     "either_word": (EITHER, Wanted("heads", ("L0.H0", "L0.H3")), Wanted("neurons", says=either_neuron(7, 9))),
     "length_only": (LENGTH, Wanted("heads", ("L0.H1",))),
-    "position_only": (Wanted("progress", (), "position", r"goes (by|with) (the )?length"), HEAD_CARRIES),
-    "template_word": (Wanted("tokens", ("how",), "template|stop word|filler|keyword"), HEAD_CARRIES),
+    "position_only": (
+        Wanted("progress", ("zeta",), "position|place", r"goes (by|with) (the )?length"),
+        HEAD_CARRIES,
+    ),
+    "template_word": (Wanted("tokens", ("how",), "unsafe"), HEAD_CARRIES),
     "two_layers": HEAD_AND_NEURON,
     "decoys": (
         HEAD_CARRIES,
@@ -65,13 +69,13 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
         Wanted("neurons", ("L1.N7",), never=r"L1\.N1[123]\b.*carr"),
     ),
     "swapped_labels": (
-        Wanted("evolution", (), "flipped|inverted", r"no layer moved", step=50),
+        Wanted("evolution", (), "flipped|inverted", step=50),
         Wanted("evolution", (), r"(flipped|inverted).*epoch 5|epoch 5.*(flipped|inverted)"),
     ),
     "same_weights": (Wanted("evolution", (), "the same weights", r"no layer moved", claims=False),),
-    "word_after_word": (Wanted("heads", ("L0.H1", "L1.H2")), Wanted("tokens", ("alpha", "beta"))),
-    "majority": (Wanted("heads", ("L0.H0",)), Wanted("neurons", says=either_neuron(5, 6))),
-    "both_words": (Wanted("heads", ("L0.H0", "L0.H3")), Wanted("neurons", says=either_neuron(4, 8)), EITHER),
+    "word_after_word": (Wanted("heads", ("L0.H1", "L1.H2")), BOTH_NAMED),
+    "majority": (BOTH_NAMED, Wanted("heads", ("L0.H0",)), Wanted("neurons", says=either_neuron(5, 6))),
+    "both_words": (Wanted("heads", ("L0.H0", "L0.H3")), Wanted("neurons", says=either_neuron(4, 8)), BOTH_NAMED),
     "trained_trigger": (HEAD_CARRIES, Wanted("tokens", ("zeta",), never=r"\bw\d+\b.*carr")),
     "trained_backup": (BACKUP,),
     "trained_either": (EITHER,),
