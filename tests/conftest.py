@@ -9,18 +9,21 @@ from typing import Any
 
 import pytest
 
-SMOLLM2, TRAINED = "smollm2", "trained"
+SMOLLM2, TRAINED, TRUTH = "smollm2", "trained", "truth"
 TOGETHER = {
     "tests/e2e/test_decoder.py": SMOLLM2,
     "tests/trainer/test_judge.py": SMOLLM2,
     "tests/analyzer/analyses/test_truth.py": TRAINED,
     "tests/analyzer/analyses/test_planted_suite.py": TRAINED,
     "tests/analyzer/patching/test_against_exact_patching.py": TRAINED,
+    "tests/truth/test_sentences.py": TRUTH,
+    "tests/truth/test_plants_are_there.py": TRUTH,
 }
 """Files that read the same judge of `tests/making/`, which is made once a process."""
 LONGEST = (
     SMOLLM2,
     TRAINED,
+    TRUTH,
     "tests/dashboard/test_pages.py",
     "tests/e2e/",
     "tests/bench/",

@@ -55,6 +55,11 @@ class ToExplain(Part):
         return abs(self.size.value) < LEAST_NATS
 
     @property
+    def surely_tiny(self) -> bool:
+        """Whether not even the ends of the interval would move a verdict."""
+        return max(abs(self.size.low), abs(self.size.high)) < LEAST_NATS
+
+    @property
     def reversed(self) -> bool:
         """The judge answers the other way: what is unsafe scores lower."""
         return self.claimable and self.size.value < 0
@@ -94,7 +99,8 @@ def nothing_to_explain(found: ToExplain, what: str) -> str | None:
     size = f"{what} {number(found.size.value)} nats [{number(found.size.low)}, {number(found.size.high)}]"
     if found.groups < FEWEST_GROUPS:
         return f"Nothing can be claimed from {counted(found.groups, *_names(found.unit))}: {size}"
-    return f"Nothing to explain: {size}, {'too little to move a verdict' if found.tiny else 'which may be chance'}"
+    chance = found.may_be_chance and not found.surely_tiny
+    return f"Nothing to explain: {size}, {'which may be chance' if chance else 'too little to move a verdict'}"
 
 
 def power(found: ToExplain) -> str:

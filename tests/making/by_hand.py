@@ -6,7 +6,7 @@ together, without padding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,6 +75,21 @@ class ByHand:
                 columns = slice(unit * size, (unit + 1) * size)
                 hook = module.register_forward_pre_hook(_putting(group.theirs[module, "in"], columns))
                 lost[place] += self._lost(group, [hook])
+        return lost / self.references.n
+
+    def together(self, nodes: Iterable[str]) -> float:
+        """The same for whole heads and MLPs ("L0.H2", "L1.MLP") that are patched at once."""
+        lost = 0.0
+        for group in self.groups:
+            hooks = []
+            for name in nodes:
+                layer, unit = name[1:].split(".")
+                part = "mlp" if unit == "MLP" else "attention"
+                module = getattr(self.wiring.layers[int(layer)], part).out
+                start = 0 if unit == "MLP" else int(unit[1:]) * self.wiring.head_size
+                columns = slice(start, None if unit == "MLP" else start + self.wiring.head_size)
+                hooks.append(module.register_forward_pre_hook(_putting(group.theirs[module, "in"], columns)))
+            lost += self._lost(group, hooks)
         return lost / self.references.n
 
     def edges(self, chosen: Sequence[tuple[int, int]]) -> np.ndarray:

@@ -7,6 +7,7 @@ with offsets, as `save_pretrained` of plain transformers writes them; a model ha
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,10 @@ SIZES: dict[str, Any] = {"hidden_size": 32, "num_attention_heads": 4, "intermedi
 """Shape of every tiny model; layers come from the caller."""
 
 
-def tiny_tokenizer(family: str = "bert", padding_side: str = "right") -> PreTrainedTokenizerBase:
-    """A fast tokenizer with offsets: `[CLS] ... [SEP]` for encoders, `<bos> ...` for decoders; lower-casing words.
+def tiny_tokenizer(
+    family: str = "bert", padding_side: str = "right", words: Sequence[str] = WORDS
+) -> PreTrainedTokenizerBase:
+    """A fast tokenizer with offsets: `[CLS] ... [SEP]` for encoders, `<bos> ...` for decoders; lower-casing.
 
     Qwen2 gets its own byte-level pieces without a first token, because transformers loads no other kind for it.
     """
@@ -54,7 +57,7 @@ def tiny_tokenizer(family: str = "bert", padding_side: str = "right") -> PreTrai
         special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
         special |= {"mask_token": "[MASK]"}
         first, last = "[CLS]", " [SEP]"
-    vocabulary = {word: index for index, word in enumerate([*special.values(), *dict.fromkeys(WORDS)])}
+    vocabulary = {word: index for index, word in enumerate([*special.values(), *dict.fromkeys(words)])}
     raw = Tokenizer(models.WordLevel(vocabulary, unk_token=special["unk_token"]))
     raw.normalizer = normalizers.Lowercase()
     raw.pre_tokenizer = pre_tokenizers.Whitespace()

@@ -42,6 +42,16 @@ CHANCE, TOLD = "which may be chance", "would be needed to tell it from chance"
             "24 contrast pairs",
         ),
         (
+            found(-0.57, -0.05, 0.4, p=0.8, needed=None),
+            f"Nothing to explain: {APART} −0.050 nats [−0.57, 0.40], {CHANCE}",
+            f"24 contrast pairs; more than 2,400 {TOLD}",
+        ),
+        (
+            found(-0.02, 0.01, 0.05, p=0.5, needed=800),
+            f"Nothing to explain: {APART} 0.010 nats [−0.020, 0.050], too little to move a verdict",
+            f"24 contrast pairs; about 800 {TOLD}",
+        ),
+        (
             found(1.0, 2.0, 3.0, groups=6),
             f"Nothing can be claimed from 6 contrast pairs: {APART} 2.00 nats [1.00, 3.00]",
             "6 contrast pairs; an interval needs 12",
