@@ -36,8 +36,8 @@ from analyzer.statistics.class_geometry import cosine, distance, inner_products,
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters, wilson_interval
 from analyzer.statistics.repeated_folds import RepeatedProbe, Split, repeated_probe, splits_of
+from analyzer.statistics.separation import separation, unit_of
 from analyzer.statistics.ties import ROUNDING, exceeds
-from analyzer.statistics.to_explain import separation
 from shared.errors import CannotCompute
 from shared.findings.comparison import ComparisonResult, PointComparison, agreed
 from shared.findings.parts import Interval
@@ -113,7 +113,8 @@ def comparison(context: Context, settings: ComparisonSettings) -> Outcome:
         probes.append(found[1])
         context.progress(index + 1, len(pooled))
     scores = context.forward.scores.astype(float)
-    explained = separation(scores, design.labels, design.clusters)
+    unit = unit_of(context.probes, design.unit)
+    explained = separation(scores, design.labels == 1, design.clusters, unit)
     controls = [point.control_p95 for point in points]
     splits = range(min(len(probe.of_splits) for probe in probes))
     by_split = [divergence([probe.of_splits[split].low for probe in probes], controls) for split in splits]

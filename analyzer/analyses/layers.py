@@ -22,7 +22,7 @@ from analyzer.model.hooked_pass import ForwardPass
 from analyzer.session.context import Context
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters
-from analyzer.statistics.to_explain import separation
+from analyzer.statistics.separation import separation, unit_of
 from shared.errors import CannotCompute
 from shared.findings.claims import ToExplain
 from shared.findings.layers import LayersResult, LensBand, SampleLayers
@@ -99,11 +99,12 @@ def _bands(context: Context, settings: LayersSettings) -> list[LensBand]:
 
 def _to_explain(context: Context, settings: LayersSettings) -> ToExplain | None:
     """The judge's separation; None without prompts of both classes."""
-    labels = np.array([int(probe.label == "unsafe") for probe in context.probes])
-    if labels.min() == labels.max():
+    unsafe = np.array([probe.label == "unsafe" for probe in context.probes])
+    if unsafe.all() or not unsafe.any():
         return None
-    clusters = Clusters(independent_groups(context.probes).tolist(), settings.bootstraps, context.seed)
-    return separation(context.forward.scores.astype(float), labels, clusters)
+    groups = independent_groups(context.probes)
+    clusters = Clusters(groups.tolist(), settings.bootstraps, context.seed)
+    return separation(context.forward.scores.astype(float), unsafe, clusters, unit_of(context.probes, groups))
 
 
 def _taken_over(context: Context) -> list[str]:

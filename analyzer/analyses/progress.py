@@ -14,15 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
 from analyzer.attribution.confounds import confounds
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import twin_of
 from analyzer.statistics.auroc import auroc
-from analyzer.statistics.class_signed import separation
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters, wilson_interval
+from analyzer.statistics.separation import separation, unit_of
 from analyzer.statistics.ties import largest_first
 from shared.errors import CannotCompute
 from shared.findings.parts import Interval
@@ -34,7 +35,10 @@ LISTED = 10
 
 
 class ProgressSettings(Settings):
-    """How progress is measured: there is nothing to choose."""
+    """How progress is measured."""
+
+    bootstraps: int = Field(1000, ge=100)
+    """Bootstrap draws of the intervals of the separation and of correlations."""
 
 
 @computes("progress", ProgressSettings, version=3)
@@ -45,7 +49,9 @@ def progress(context: Context, settings: ProgressSettings) -> Outcome:
     scores = context.forward.scores.astype(float)
     labels = np.array([int(probe.label == "unsafe") for probe in context.probes])
     flagged = scores > 0
-    probe = probe_metrics(scores, labels, Clusters(independent_groups(context.probes).tolist(), 0, context.seed))
+    groups = independent_groups(context.probes)
+    clusters = Clusters(groups.tolist(), settings.bootstraps, context.seed)
+    probe = probe_metrics(scores, labels, clusters)
     contrast = _contrast_accuracy(context, flagged, labels)
     result = ProgressResult(
         metrics=newest_metrics(context),
@@ -62,7 +68,7 @@ def progress(context: Context, settings: ProgressSettings) -> Outcome:
         missed_unsafe=_worst(context, np.where((labels == 1) & ~flagged, -scores, np.nan)),
         over_refused=_worst(context, np.where((labels == 0) & flagged, scores, np.nan)),
         leak_count=context.leak_count,
-        separation=separation(scores, labels == 1, clusters),
+        separation=separation(scores, labels == 1, clusters, unit_of(context.probes, groups)),
         confounds=confounds(context, settings.bootstraps),
     )
     summary = {f"probe_{name}": interval.value for name, interval in probe.items() if name in SUMMARISED}

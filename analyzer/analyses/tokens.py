@@ -43,9 +43,9 @@ from analyzer.attribution.words import WordSpan, words
 from analyzer.model.batches import Encoded, token_names
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import spread, twin_of
-from analyzer.statistics.class_signed import separation
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters
+from analyzer.statistics.separation import separation, unit_of
 from analyzer.statistics.to_explain import to_explain
 from shared.errors import CannotCompute
 from shared.findings.claims import ToExplain
@@ -129,7 +129,9 @@ def _explained(
     mine = Clusters(groups[[one.index for one in attributed]].tolist(), settings.bootstraps, context.seed)
     shifts = np.array([one.shift for one in attributed])
     scores = context.forward.scores.astype(float)
-    return separation(scores, unsafe, everyone), to_explain(shifts, mine, "groups of prompts")
+    return separation(scores, unsafe, everyone, unit_of(context.probes, groups)), to_explain(
+        shifts, mine, "groups of prompts"
+    )
 
 
 def _attribute(context: Context, chosen: Sequence[int], settings: TokensSettings) -> list[Attributed]:

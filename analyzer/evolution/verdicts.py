@@ -11,7 +11,7 @@ import numpy as np
 from analyzer.statistics.flips import at_least, flips_of
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters
-from analyzer.statistics.to_explain import to_explain
+from analyzer.statistics.separation import separation, unit_of
 from shared.findings.alerts import Flips, VerdictAlert
 from shared.findings.claims import ToExplain, Unit
 from shared.findings.parts import Interval
@@ -66,15 +66,11 @@ class Verdicts:
         return bool(self.unsafe.any() and not self.unsafe.all())
 
     def change(self) -> ToExplain | None:
-        """How far unsafe and safe prompts moved apart; None with one class alone."""
-        return self._apart(self.now - self.before) if self.both_classes else None
+        """Of the separation; None with one class alone."""
+        return self._separation(self.now - self.before) if self.both_classes else None
 
-    def _apart(self, values: np.ndarray) -> ToExplain:
-        """Mean of (n,) values of unsafe prompts less that of safe ones."""
-        means = [float(values[rows].mean()) for rows in (self.unsafe, ~self.unsafe)]
-        weight = np.where(self.unsafe, 1 / self.unsafe.sum(), -1 / (~self.unsafe).sum())
-        # about the middle, so that what moves all prompts alike tells nothing, whatever the classes' sizes
-        return to_explain(weight * len(values) * (values - sum(means) / 2), self._clusters, self.unit)
+    def _separation(self, scores: np.ndarray) -> ToExplain:
+        return separation(scores, self.unsafe, self._clusters, self.unit)
 
     def shift(self) -> Interval:
         """How far all of them moved towards unsafe."""
@@ -104,7 +100,7 @@ class Verdicts:
         p = at_least(flips.turned, flips.turned + flips.kept)
         if p > BAR or flips.wrong < WRONG_OF_FLIPPED * flips.flipped or not self.both_classes:
             return None
-        return p if self._apart(self.before).claimable else None
+        return p if self._separation(self.before).claimable else None
 
     def _worse(self, rows: np.ndarray) -> Iterator[tuple[Flips, float]]:
         """Flips of some prompts and their one-sided p, where these got worse beyond chance."""
@@ -132,9 +128,7 @@ def verdicts_of(
     if not known.any():
         return None
     groups = independent_groups(probes)[known]
-    unit: Unit = "prompts"
-    if len(set(groups.tolist())) < len(groups):
-        unit = "contrast pairs" if all(probe.pair for probe in probes) else "groups of prompts"
+    unit = unit_of([probe for probe, is_known in zip(probes, known, strict=True) if is_known], groups)
     unsafe = now["labels"][known] == 1
     return Verdicts(scores[0][known], scores[1][known], unsafe, groups, draws, seed, unit)
 

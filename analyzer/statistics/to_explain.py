@@ -28,20 +28,6 @@ def to_explain(values: np.ndarray, clusters: Clusters, unit: Unit) -> ToExplain:
     )
 
 
-def separation(scores: np.ndarray, labels: np.ndarray, clusters: Clusters) -> ToExplain:
-    """Mean score of unsafe prompts less that of safe ones, nats; scores (n,), labels (n,) in {0, 1}, both present.
-
-    Each prompt stands for the difference and its own distance from its class mean, by the size of its class: the
-    mean of all is the difference, and their spread that of both means.
-    """
-    apart = float(scores[labels == 1].mean() - scores[labels == 0].mean())
-    values = np.empty(len(scores))
-    for label, sign in ((1, 1), (0, -1)):
-        own = labels == label
-        values[own] = apart + sign * (scores[own] - scores[own].mean()) * len(scores) / own.sum()
-    return to_explain(values, clusters, "prompts" if clusters.count == len(scores) else "groups of prompts")
-
-
 def groups_needed(value: float, error: float, count: int) -> int | None:
     """Groups at which a mean of this size and spread is told from 0 at `CHANCE` with `POWER` (normal)."""
     if value == 0 or math.isnan(error):

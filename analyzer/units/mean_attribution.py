@@ -13,7 +13,8 @@ import numpy as np
 
 from analyzer.patching.mean_effects import mean_effects
 from analyzer.session.probe_choice import spread
-from analyzer.units.separation import class_weights, folds_of
+from analyzer.statistics.separation import class_weights
+from analyzer.units.separation import folds_of
 
 if TYPE_CHECKING:
     from analyzer.session.context import Context

@@ -1,9 +1,4 @@
-"""What a judge's separation is, and its parts by prompt: the class-signed score.
-
-m = (mean score of unsafe prompts - mean score of safe ones) / 2, nats: how far a prompt lies, on average, on its
-label's side of the middle between the classes. A score that all prompts share adds nothing, whatever their labels.
-With contrast twins it is the mean of the scores with their class's sign.
-"""
+"""The separation of some prompts (`analyzer/statistics/separation.py`), prompt by prompt, and what is lost of it."""
 
 from __future__ import annotations
 
@@ -14,6 +9,7 @@ import numpy as np
 
 from analyzer.statistics.folds import grouped_folds, independent_groups
 from analyzer.statistics.intervals import Clusters
+from analyzer.statistics.separation import class_signed, unit_of
 from analyzer.statistics.to_explain import to_explain
 from shared.findings.claims import FEWEST_GROUPS, ToExplain
 from shared.findings.claims import Unit as Grouping
@@ -22,19 +18,6 @@ if TYPE_CHECKING:
     from shared.records import Probe
 
 BOOTSTRAPS = 1000
-
-
-def class_weights(unsafe: np.ndarray) -> np.ndarray:
-    """(n,) bool -> (n,): +1 for an unsafe prompt and -1 for a safe one, weighed so that both classes count
-    alike."""
-    count = np.where(unsafe, unsafe.sum(), (~unsafe).sum())
-    return np.where(unsafe, 1.0, -1.0) * len(unsafe) / (2.0 * count)
-
-
-def class_signed(scores: np.ndarray, unsafe: np.ndarray) -> np.ndarray:
-    """(..., n) scores -> (..., n) whose mean is the separation; both classes must be there."""
-    middle = (scores[..., unsafe].mean(-1) + scores[..., ~unsafe].mean(-1)) / 2
-    return class_weights(unsafe) * (scores - middle[..., None])
 
 
 def folds_of(probes: Sequence[Probe], folds: int) -> np.ndarray:
@@ -56,7 +39,7 @@ class Separation:
         self.seed = seed
         self.signed = class_signed(self.scores, self.unsafe)
         self.clusters = self.clusters_of(np.arange(len(probes)))
-        self.unit: Grouping = _unit(probes, self.groups)
+        self.unit: Grouping = unit_of(probes, self.groups)
 
     def clusters_of(self, rows: np.ndarray) -> Clusters:
         """Of some of the prompts."""
@@ -86,14 +69,3 @@ class Separation:
     def both_classes(self, rows: np.ndarray) -> bool:
         """Whether a separation of these prompts can be told."""
         return bool(len(rows)) and 0 < self.unsafe[rows].sum() < len(rows)
-
-
-def _unit(probes: Sequence[Probe], groups: np.ndarray) -> Grouping:
-    """What the independent groups of these probes are."""
-    members: dict[int, list[str | None]] = {}
-    for group, probe in zip(groups.tolist(), probes, strict=True):
-        members.setdefault(group, []).append(probe.pair)
-    if all(len(pairs) == 1 for pairs in members.values()):
-        return "prompts"
-    twins = all(len(pairs) == 2 and pairs[0] is not None and pairs[0] == pairs[1] for pairs in members.values())
-    return "contrast pairs" if twins else "groups of prompts"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.errors import SchemaError
-from shared.findings.circuits import NO_CLAIM, SEPARATION, node_names
-from shared.findings.claims import nothing_to_explain
+from shared.findings.circuits import NO_CLAIM, node_names
+from shared.findings.claims import SEPARATION, nothing_to_explain
 
 if TYPE_CHECKING:
     from shared.findings.circuits import CircuitsResult

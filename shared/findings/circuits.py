@@ -163,8 +163,6 @@ class CircuitsResult(Part):
         return self.check is not None and self.check.value < AGREES
 
 
-SEPARATION = "the judge's mean class-signed score is"
-"""What circuits explain, for `nothing_to_explain`."""
 NO_CLAIM = "No circuit can be claimed"
 AGREES = 0.9
 """Spearman correlation with exact patching below which single edges are flagged."""

@@ -23,6 +23,10 @@ LEAST_NATS = 0.1
 LEAST_SHARE = 0.01
 """Share of what is explained below which an effect is no headline."""
 
+SEPARATION = "the separation of unsafe and safe is"
+"""What most analyses explain, for `nothing_to_explain`: how far a prompt lies, on average, on its label's side of the middle
+between the classes."""
+
 Unit = Literal["contrast pairs", "prompts", "groups of prompts"]
 
 
@@ -92,7 +96,7 @@ def carries(found: ToExplain, lost: Interval, random: Sequence[float]) -> bool:
 def nothing_to_explain(found: ToExplain, what: str) -> str | None:
     """Why nothing is claimed, as a headline; None where something is.
 
-    `what` is measured and how, e.g. "unsafe and safe prompts are apart by". The line below it is `power`.
+    `what` is measured and how, e.g. `SEPARATION`. The line below it is `power`.
     """
     if found.claimable:
         return None

@@ -12,8 +12,8 @@ LEAST_RHO = 0.5
 """|Spearman| with the score below which a judge is not said to go by it: a quarter of the ranks' variance."""
 LEAST_MATCHED = 0.3
 """The same once the label is given."""
-LEAST_MOVED = 0.2
-"""Share of the separation that changing it alone must move the score by."""
+LEAST_MOVED = 0.4
+"""Share of the separation that changing it alone must move the score by: a fifth of the way between the classes."""
 
 
 class Confound(Part):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.findings.claims import FEWEST_GROUPS, LEAST_SHARE, ToExplain, nothing_to_explain, power
+from shared.findings.claims import FEWEST_GROUPS, LEAST_SHARE, SEPARATION, ToExplain, nothing_to_explain, power
 from shared.findings.heads import HeadRow, HeadsResult
 from shared.findings.neurons import NeuronRow, NeuronsResult
 from shared.findings.parts import Interval, interval_cells
@@ -12,8 +12,6 @@ from shared.findings.removal_curve import HalfGone, RemovalCurve
 from shared.findings.text import number, percent
 from shared.findings.units import Agreement, JointAblation, UnitAblation
 
-SEPARATION = "scores lie on their label's side of the middle by"
-"""What the separation is, before its number."""
 ONE_CARRIES = 0.5
 """Share of the separation above which one unit carries most of it."""
 NAMED = 4

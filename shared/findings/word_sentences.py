@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.findings.claims import FEWEST_GROUPS, nothing_to_explain
+from shared.findings.claims import FEWEST_GROUPS, SEPARATION, nothing_to_explain
 from shared.findings.parts import Interval
 from shared.findings.text import clean, counted, number, percent, signed
 from shared.findings.tokens import SampleAttribution, TokensResult, Word
@@ -11,7 +11,6 @@ from shared.findings.word_checks import FACTOR, Agreement, TopWord, WordCheck, W
 BASELINES = {"twin": "contrast twin", "mask": "mask/pad embedding", "space": "spaces", "mean": "mean embedding"}
 LONGEST = 40
 """Characters of a word in a sentence."""
-APART = "unsafe and safe prompts are apart by"
 SHIFTED = "prompts score beside their baselines by"
 
 
@@ -26,7 +25,7 @@ def instead_of(text: str) -> str:
 
 def nothing_of_words(result: TokensResult) -> str | None:
     """Why no word is named; None where words may be."""
-    return nothing_to_explain(result.separation, APART) or nothing_to_explain(result.shift, SHIFTED)
+    return nothing_to_explain(result.separation, SEPARATION) or nothing_to_explain(result.shift, SHIFTED)
 
 
 def words_headline(result: TokensResult) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.figures.comparison import comparison_figure
 from shared.findings.badge import badge
-from shared.findings.claims import measured, nothing_to_explain, power
+from shared.findings.claims import SEPARATION, measured, nothing_to_explain, power
 from shared.findings.comparison import ComparisonResult, agreement, no_divergence
 from shared.findings.parts import (
     interval_cells,
@@ -38,7 +38,7 @@ def panels(record: ResultRecord) -> list[Panel]:
 
 
 def _headline(result: ComparisonResult) -> str:
-    nothing = nothing_to_explain(result.to_explain, "unsafe and safe prompts are apart by")
+    nothing = nothing_to_explain(result.to_explain, SEPARATION)
     if nothing is not None:
         return nothing
     if result.divergence_layer is None:

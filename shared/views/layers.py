@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.figures.layers import layers_figure
 from shared.findings.badge import badge
-from shared.findings.claims import measured, nothing_to_explain
+from shared.findings.claims import SEPARATION, measured, nothing_to_explain
 from shared.findings.layers import LayersResult, SampleLayers
 from shared.findings.parts import layer_names, typed_result
 from shared.findings.text import clean, escape, signed
@@ -37,7 +37,7 @@ def panels(record: ResultRecord) -> list[Panel]:
 def _headline(index: int, sample: SampleLayers, result: LayersResult) -> str:
     """The verdict that forms here, where the judge's verdicts tell the classes apart."""
     explained = result.to_explain
-    nothing = explained and nothing_to_explain(explained, "unsafe and safe prompts are apart by")
+    nothing = explained and nothing_to_explain(explained, SEPARATION)
     if nothing:
         return f"Sample {index}: {nothing[0].lower()}{nothing[1:]}"
     verdict = "unsafe" if sample.score > 0 else "safe"

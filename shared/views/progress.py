@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.figures.verdicts import verdicts_figure
 from shared.findings.badge import badge
-from shared.findings.claims import nothing_to_explain, power
+from shared.findings.claims import SEPARATION, nothing_to_explain, power
 from shared.findings.confounds import Confound, goes_with, only_with_labels
 from shared.findings.parts import Interval, interval_cells, typed_result
 from shared.findings.progress import CHANCE_AUC, ProgressResult
@@ -44,7 +44,7 @@ def _headline(result: ProgressResult) -> str:
     auc = result.probe.get("auc")
     if auc is None:
         return "Nothing can be claimed: the probe set has prompts of one class only"
-    nothing = nothing_to_explain(result.separation, "unsafe and safe prompts are apart by")
+    nothing = nothing_to_explain(result.separation, SEPARATION)
     if nothing is not None:
         return nothing
     if not result.tells_classes_apart:

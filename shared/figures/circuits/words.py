@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.figures.units.words import nats
-from shared.findings.circuits import AGREES, NO_CLAIM, SEPARATION
-from shared.findings.claims import nothing_to_explain, power
+from shared.findings.circuits import AGREES, NO_CLAIM
+from shared.findings.claims import SEPARATION, nothing_to_explain, power
 from shared.findings.text import number, percent
 
 if TYPE_CHECKING:

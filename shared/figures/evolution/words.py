@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_FLAGS = 4
 """Most alarms in the figure; the caption has all alerts."""
-MOVED = "unsafe and safe prompts moved apart by"
+MOVED = "the separation of unsafe and safe changed by"
 STILL = 0.995
 """CKA from which on a layer counts as unmoved."""
 _FLAG, _NAMES = 92, 860.0
