@@ -8,9 +8,9 @@
    their means: each alone, and those that are needed together, beside random heads of the same layers.
 4. What these few attend to: weights computed again for them alone (`analyzer/units/attended_tokens.py`).
 
-Summary: heads_joint_drop, heads_joint_share, heads_control_drop, head_agreement; only what is defined. Tensors,
-(layers, heads): "effect", "effect_integrated", "effect_error", and int8 "carries": 1 or 0 where a head was removed
-alone and carries the verdict or does not, -1 where it was not removed.
+Summary: heads_separation, heads_joint_drop, heads_joint_share, heads_control_drop, head_agreement; only what is
+defined. Tensors, (layers, heads): "effect", "effect_integrated", "effect_error", and int8 "carries": 1 or 0 where a
+head was removed alone and carries the verdict or does not, -1 where it was not removed.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def _notes(
 
 
 def _summary(result: HeadsResult) -> dict[str, float]:
-    summary: dict[str, float] = {}
+    summary = {"heads_separation": result.explained.size.value}
     if result.joint is not None:
         summary["heads_joint_drop"] = result.joint.drop.value
         if result.joint.share is not None:

@@ -29,7 +29,7 @@ from analyzer.session.context import Context
 from analyzer.statistics.ties import largest_first
 from analyzer.units.alone import Alone, removed_alone
 from analyzer.units.curve import ranked, removal_curve
-from analyzer.units.effects import Unit, disputed, interval, random_others
+from analyzer.units.effects import LEAST, Unit, disputed, interval, random_others
 from analyzer.units.mean_attribution import FOLDS, MeanAttribution, shared_mean_attribution
 from analyzer.units.removal import Removal
 from analyzer.units.selectivity import Selectivity, decoy_candidates, selectivity_of, unsafe_labels
@@ -164,10 +164,10 @@ def _removed(
 
 
 def _strongest(order: np.ndarray, effects: np.ndarray, count: int) -> list[Unit]:
-    """The first of a ranking; those that rounding alone parts by their place in the judge."""
-    first = order[: 4 * count]
-    best = np.sort(first)
-    best = best[largest_first(np.abs(effects.ravel()[best]))][:count]
+    """The first of a ranking, as far as they are strong; those that rounding alone parts by their place."""
+    best = np.sort(order[: 4 * count])
+    size = np.abs(effects.ravel()[best])
+    best = best[[place for place in largest_first(size)[:count] if size[place] > LEAST * size.max()]]
     return [(int(place) // effects.shape[1], int(place) % effects.shape[1]) for place in best]
 
 

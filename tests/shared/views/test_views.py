@@ -53,7 +53,8 @@ def without_optional(record: ResultRecord) -> ResultRecord:
     if record.analysis == "tokens":
         payload.update(faithfulness=[], top=[], agreement=[], pairs=[], cells=[], baselines={})
     if record.analysis in ("neurons", "heads"):
-        payload.update(top=[], joint=None, agreement=None, notes=["nothing"], reference="mean", n_pairs=0)
+        payload.update(top=[], agreement=None, random_drops=[], notes=["nothing"], reference="mean", n_pairs=0)
+        payload["joint" if record.analysis == "heads" else "curve"] = None
     if record.analysis == "circuits":
         for edge in payload["edges"]:
             edge.update(in_smallest=False)
