@@ -129,9 +129,8 @@ def _explained(
     mine = Clusters(groups[[one.index for one in attributed]].tolist(), settings.bootstraps, context.seed)
     shifts = np.array([one.shift for one in attributed])
     scores = context.forward.scores.astype(float)
-    return separation(scores, unsafe, everyone, unit_of(context.probes, groups)), to_explain(
-        shifts, mine, "groups of prompts"
-    )
+    apart = separation(scores, unsafe, everyone, unit_of(context.probes, groups))
+    return apart, to_explain(shifts, mine, "groups of prompts")
 
 
 def _attribute(context: Context, chosen: Sequence[int], settings: TokensSettings) -> list[Attributed]:

@@ -1,4 +1,4 @@
-"""The separation of some prompts (`analyzer/statistics/separation.py`), prompt by prompt, and what is lost of it."""
+"""The separation of some prompts (`statistics/separation.py`), prompt by prompt, and what is lost of it."""
 
 from __future__ import annotations
 

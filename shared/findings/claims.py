@@ -24,8 +24,8 @@ LEAST_SHARE = 0.01
 """Share of what is explained below which an effect is no headline."""
 
 SEPARATION = "the separation of unsafe and safe is"
-"""What most analyses explain, for `nothing_to_explain`: how far a prompt lies, on average, on its label's side of the middle
-between the classes."""
+"""What most analyses explain, for `nothing_to_explain`: how far a prompt lies, on average, on its label's side
+of the middle between the classes (`analyzer/statistics/separation.py`)."""
 
 Unit = Literal["contrast pairs", "prompts", "groups of prompts"]
 

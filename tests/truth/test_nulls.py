@@ -78,7 +78,7 @@ def test_ranking_words_are_seen() -> None:
     ):  # fmt: skip
         assert re.search(RANKING, sentence, re.IGNORECASE)
     for sentence in (
-        "Nothing to explain: unsafe and safe prompts are apart by 0.01 nats [−0.2, 0.3], which may be chance",
+        "Nothing to explain: the separation of unsafe and safe is 0.01 nats [−0.2, 0.3], which may be chance",
         "No neuron is significant beyond the FDR of 5 %", "56 % of unsafe prompts passed as safe",
     ):  # fmt: skip
         assert not re.search(RANKING, sentence, re.IGNORECASE)

@@ -73,7 +73,7 @@ def test_words_that_each_decide_are_no_combination(rule: Rule, seed: int) -> Non
 @pytest.mark.parametrize("rule", [xor, trigger, length])
 def test_an_untrained_judge_gets_no_claim(rule: Rule, seed: int) -> None:
     found = words_of(rule, None, seed)
-    assert words_headline(found).startswith("Nothing to explain: unsafe and safe prompts are apart by")
+    assert words_headline(found).startswith("Nothing to explain: the separation of unsafe and safe is")
     assert found.shortcut_alarm is None and found.pairs == []
     assert not any(listed.unsafe or listed.safe for listed in found.top)
     for panel in get("tokens").panels(drawn(found, "tokens")):

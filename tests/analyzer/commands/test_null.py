@@ -42,7 +42,7 @@ def test_nothing_is_claimed_of_a_copy_and_the_run_is_left_alone(run: Run) -> Non
         line.split(maxsplit=3) for line in done.stdout.splitlines() if line.startswith(("layers", "comparison"))
     ]
     assert [line[:3] for line in lines] == [["layers", "claims", "nothing"], ["comparison", "claims", "nothing"]]
-    assert "othing to explain: unsafe and safe prompts are apart by" in done.stdout
+    assert "othing to explain: the separation of unsafe and safe is" in done.stdout
     assert "None of 2 analyses claims anything of a judge that learned nothing." in done.stdout
     assert snapshot(run.path / "checkpoint-120") == before
     assert run.checkpoints() == ["checkpoint-120"] and not run.results.exists() and not run.visualizations.exists()

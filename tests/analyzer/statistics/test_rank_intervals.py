@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analyzer.statistics.class_signed import class_signed, separation
 from analyzer.statistics.intervals import Clusters
 from analyzer.statistics.rank_intervals import spearman_interval, spearman_p_value
+from analyzer.statistics.separation import class_signed, separation
 
 
 def drawn(count: int = 60, slope: float = 0.6) -> tuple[np.ndarray, np.ndarray]:
@@ -60,12 +60,12 @@ def test_the_distance_of_the_classes_does_not_feel_a_lean_or_their_sizes() -> No
     random = np.random.default_rng(2)
     unsafe = np.arange(90) < 30
     scores = 40 + 3 * unsafe + random.normal(size=90)
-    wanted = scores[unsafe].mean() - scores[~unsafe].mean()
+    wanted = (scores[unsafe].mean() - scores[~unsafe].mean()) / 2
     assert class_signed(scores, unsafe).mean() == pytest.approx(wanted)
     found = separation(scores, unsafe, Clusters(range(90), 2000, 0))
     assert found.claimable and found.size.value == pytest.approx(wanted)
     half = 1.96 * np.sqrt(scores[unsafe].var(ddof=1) / 30 + scores[~unsafe].var(ddof=1) / 60)
-    assert found.size.high - found.size.low == pytest.approx(2 * half, rel=0.4)
+    assert found.size.high - found.size.low == pytest.approx(half, rel=0.4)
 
 
 def test_one_class_has_no_distance() -> None:

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import ttest_1samp, ttest_ind
 
 from analyzer.statistics.intervals import Clusters
-from analyzer.statistics.to_explain import groups_needed, separation, to_explain
+from analyzer.statistics.separation import separation
+from analyzer.statistics.to_explain import groups_needed, to_explain
 
 
 def test_a_clear_separation() -> None:
@@ -17,14 +18,14 @@ def test_a_clear_separation() -> None:
 
 
 def test_the_separation_of_single_prompts_is_that_of_two_means() -> None:
-    """Difference and standard error as Welch's test has them, but for n - 1 in each class."""
+    """Half of the difference, and its standard error, as Welch's test has them, but for n - 1 in each class."""
     random = np.random.default_rng(0)
     labels = np.repeat([1, 0], [30, 90])
     scores = random.normal(5 + labels, 1 + labels)
-    found = separation(scores, labels, Clusters(range(120), 999, 0))
+    found = separation(scores, labels == 1, Clusters(range(120), 999, 0), "prompts")
     wanted = ttest_ind(scores[labels == 1], scores[labels == 0], equal_var=False)
-    assert found.unit == "prompts" and found.size.value == pytest.approx(wanted._estimate)
-    low, high = wanted.confidence_interval()
+    assert found.unit == "prompts" and 2 * found.size.value == pytest.approx(wanted._estimate)
+    low, high = (end / 2 for end in wanted.confidence_interval())
     assert (found.size.low, found.size.high) == pytest.approx((low, high), abs=0.1 * (high - low))
     assert found.p_value == pytest.approx(wanted.pvalue, rel=0.5)
 
@@ -35,10 +36,10 @@ def test_twins_leave_what_their_pair_shares() -> None:
     pair = np.repeat(np.arange(24), 2)
     labels = np.tile([1, 0], 24)
     scores = np.repeat(random.normal(0, 10, 24), 2) + labels + random.normal(0, 0.3, 48)
-    found = separation(scores, labels, Clusters(pair.tolist(), 999, 0))
+    found = separation(scores, labels == 1, Clusters(pair.tolist(), 999, 0))
     differences = scores[::2] - scores[1::2]
     assert found.claimable and found.unit == "groups of prompts"
-    assert found.size.value == pytest.approx(differences.mean())
+    assert found.size.value == pytest.approx(differences.mean() / 2)
     assert found.p_value == pytest.approx(ttest_1samp(differences, 0).pvalue, rel=1e-6)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analyzer.units.separation import Separation, class_signed, folds_of
+from analyzer.statistics.separation import class_signed
+from analyzer.units.separation import Separation, folds_of
 from tests.making.judges import probe, random_probes
 from tests.making.planted_heads import head_probes
 

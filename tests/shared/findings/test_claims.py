@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shared.findings.claims import ToExplain, carries, nothing_to_explain, power
+from shared.findings.claims import SEPARATION, ToExplain, carries, nothing_to_explain, power
 from shared.findings.parts import Interval
 from shared.findings.text import counted, number
-
-APART = "unsafe and safe prompts are apart by"
 
 
 def found(
@@ -28,38 +26,38 @@ CHANCE, TOLD = "which may be chance", "would be needed to tell it from chance"
         (found(-3.0, -2.0, -1.0), None, "24 contrast pairs"),
         (
             found(-0.1, 0.2, 0.5, p=0.2, needed=190),
-            f"Nothing to explain: {APART} 0.20 nats [−0.10, 0.50], {CHANCE}",
+            f"Nothing to explain: {SEPARATION} 0.20 nats [−0.10, 0.50], {CHANCE}",
             f"24 contrast pairs; about 190 {TOLD}",
         ),
         (
             found(0.01, 0.2, 0.5, p=0.03, needed=None),
-            f"Nothing to explain: {APART} 0.20 nats [0.010, 0.50], {CHANCE}",
+            f"Nothing to explain: {SEPARATION} 0.20 nats [0.010, 0.50], {CHANCE}",
             f"24 contrast pairs; more than 2,400 {TOLD}",
         ),
         (
             found(2e-6, 3e-6, 4e-6),
-            f"Nothing to explain: {APART} 0.0000030 nats [0.0000020, 0.0000040], too little to move a verdict",
+            f"Nothing to explain: {SEPARATION} 0.0000030 nats [0.0000020, 0.0000040], too little to move a verdict",
             "24 contrast pairs",
         ),
         (
             found(-0.57, -0.05, 0.4, p=0.8, needed=None),
-            f"Nothing to explain: {APART} −0.050 nats [−0.57, 0.40], {CHANCE}",
+            f"Nothing to explain: {SEPARATION} −0.050 nats [−0.57, 0.40], {CHANCE}",
             f"24 contrast pairs; more than 2,400 {TOLD}",
         ),
         (
             found(-0.02, 0.01, 0.05, p=0.5, needed=800),
-            f"Nothing to explain: {APART} 0.010 nats [−0.020, 0.050], too little to move a verdict",
+            f"Nothing to explain: {SEPARATION} 0.010 nats [−0.020, 0.050], too little to move a verdict",
             f"24 contrast pairs; about 800 {TOLD}",
         ),
         (
             found(1.0, 2.0, 3.0, groups=6),
-            f"Nothing can be claimed from 6 contrast pairs: {APART} 2.00 nats [1.00, 3.00]",
+            f"Nothing can be claimed from 6 contrast pairs: {SEPARATION} 2.00 nats [1.00, 3.00]",
             "6 contrast pairs; an interval needs 12",
         ),
     ],
 )
 def test_the_gate_and_its_sentences(case: ToExplain, said: str | None, below: str) -> None:
-    assert nothing_to_explain(case, APART) == said
+    assert nothing_to_explain(case, SEPARATION) == said
     assert power(case) == below
     assert case.claimable == (said is None)
 

@@ -40,18 +40,18 @@ CASES = [
     ),
     (
         {"to_explain": apart(0.002, 0.01, 0.7), **NONE, "divergence_by_split": [3] * 10},
-        "Nothing to explain: unsafe and safe prompts are apart by 0.0020 nats [−0.0080, 0.012], "
+        "Nothing to explain: the separation of unsafe and safe is 0.0020 nats [−0.0080, 0.012], "
         "too little to move a verdict",
         False,
     ),
     (
         {"to_explain": apart(0.3, 0.4, 0.2), **NONE, "divergence_by_split": [3] * 10},
-        "Nothing to explain: unsafe and safe prompts are apart by 0.30 nats [−0.10, 0.70], which may be chance",
+        "Nothing to explain: the separation of unsafe and safe is 0.30 nats [−0.10, 0.70], which may be chance",
         False,
     ),
     (
         {"to_explain": apart(3.0, 0.5, 1e-9, groups=8), **NONE, "divergence_by_split": [3] * 10},
-        "Nothing can be claimed from 8 groups of prompts: unsafe and safe prompts are apart by 3.00 nats "
+        "Nothing can be claimed from 8 groups of prompts: the separation of unsafe and safe is 3.00 nats "
         "[2.50, 3.50]",
         False,
     ),

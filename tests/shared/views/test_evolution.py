@@ -46,7 +46,8 @@ def test_a_change_beyond_chance_is_told_with_what_moved_most() -> None:
     flipped = "12 of 64 verdicts flipped, 9 of them wrong now (McNemar p = 0.15)"
     assert change_finding(found) == f"Since epoch 2: {flipped}"
     assert change_words(found).startswith(
-        "unsafe and safe prompts moved apart by 1.50 [1.20, 1.80] nats; 32 contrast pairs · layer 5 moved most "
+        "the separation of unsafe and safe changed by 1.50 [1.20, 1.80] nats; 32 contrast pairs · layer 5 moved "
+        "most "
     )
     assert named_lines(found)
 

@@ -24,10 +24,10 @@ def apart(value: float, half: float, p_value: float, groups: int = 88) -> dict[s
         (apart(3, 0.5, 1e-9, groups=11), "Sample 0: nothing can be claimed from 11 groups of prompts", False),
         (
             apart(0.05, 0.01, 1e-9),
-            "Sample 0: nothing to explain: unsafe and safe prompts are apart by 0.050",
+            "Sample 0: nothing to explain: the separation of unsafe and safe is 0.050",
             False,
         ),
-        (apart(0.3, 0.4, 0.2), "Sample 0: nothing to explain: unsafe and safe prompts are apart by 0.30", False),
+        (apart(0.3, 0.4, 0.2), "Sample 0: nothing to explain: the separation of unsafe and safe is 0.30", False),
     ],
 )
 def test_the_headline_follows_from_the_separation(explained: dict | None, said: str, claims: bool) -> None:

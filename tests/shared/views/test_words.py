@@ -166,7 +166,7 @@ def by_length(rho: float, moved: float | None, half: float = 0.05) -> dict[str, 
         ({}, "of unsafe prompts passed as safe"),
         (
             {"separation": gate(0.3, 0.5, p_value=0.3)},
-            "Nothing to explain: unsafe and safe prompts are apart by 0.30 nats",
+            "Nothing to explain: the separation of unsafe and safe is 0.30 nats",
         ),
         ({"separation": gate(4.0, groups=9)}, "Nothing can be claimed from 9 groups of prompts"),
         ({"probe": {"auc": auc(0.42, 0.64)}}, "Nothing to explain: AUC 0.53 [0.42, 0.64] includes 0.5"),
