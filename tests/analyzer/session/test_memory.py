@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from analyzer.circuits.evaluator import CircuitEvaluator
 from analyzer.analyses import get
+from analyzer.circuits.evaluator import CircuitEvaluator
 from analyzer.model.hooked_pass import forward_pass
 from shared.records import Probe
 from tests.making.fake_circuits import explained
