@@ -45,7 +45,8 @@ def pair_pass(
     edges, nodes = EdgeSums(judge, graph) if wiring.has_edges else None, NodeSums(graph)
     at_once = min(context.batch_tokens, CPU_TOKENS) if judge.device == "cpu" else context.batch_tokens
     done = 0
-    for chosen in references.batches(encoded, at_once, max(1, -(-steps // 2))):
+    # rows of a pair: its two prompts, and every step of the way between them
+    for chosen in references.batches(encoded, at_once, -(-(steps + 2) // 2)):
         batch = collate([encoded[i] for i in references.indices[chosen]], judge.anatomy.pad_id, judge.device)
         unsafe = [row for row, position in enumerate(chosen) if references.sign[position] > 0]
         partners = references.partners(chosen)
