@@ -125,7 +125,7 @@ def test_eight_draws_say_what_every_neutral_word_of_the_kind_would() -> None:
     """Spearman over 200 words of a MiniLM judge, with the mean of all neutral words of the kind as the truth."""
     try:
         with bench_judge(Size.FULL) as (judge, probes, _):
-            few, all_ = _both(judge, probes, 260)
+            few, all_ = _both(judge, probes, 320)
     except Unavailable as missing:
         pytest.skip(str(missing))
     assert len(few) >= 200
