@@ -11,7 +11,7 @@ from shared.findings.parts import layer_name
 from shared.findings.tokens import TokensResult
 from shared.findings.word_checks import TopWord, TopWords
 from shared.findings.word_sentences import BASELINES as STARTS
-from shared.findings.word_sentences import words_headline
+from shared.findings.word_sentences import instead_of_any, words_headline
 from shared.records import RunRecord
 from shared.results import ResultRecord, ResultStore
 from shared.run import Run
@@ -94,7 +94,7 @@ def _top(words: list[TopWord]) -> str:
 
 
 def _one(word: TopWord) -> str:
-    compared = f" instead of {word.instead_of[0]!r}" if word.instead_of else ""
+    compared = f" {instead_of_any(word)}" if word.instead_of else ""
     value = word.value
     return f"{word.text!r}{compared} {value.value:+.2f} [{value.low:.2f}, {value.high:.2f}] ({word.count}x)"
 

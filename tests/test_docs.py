@@ -28,6 +28,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"(<!-- run -->\n)?```bash\n(.*?)```", re.DOTALL)
 INLINE = re.compile(r"`((?:midwatch|make|docker compose) [^`\n]+)`")
 
+DOCUMENTS = [
+    *(path.name for path in ROOT.glob("*.md")),
+    *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+]
+
 
 def blocks(*, run: bool) -> list[str]:
     """Command lines of the README's bash blocks: those marked to be run, or the others."""
@@ -177,11 +182,11 @@ def refusal_codes() -> Iterator[str]:
                     yield node.args[place].value
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "BENCHMARKS.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_to_files(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
-        assert target.startswith("http") or (ROOT / target).exists(), target
+        assert target.startswith("http") or (ROOT / document).parent.joinpath(target).exists(), target
 
 
 def test_contributing_names_files_that_exist() -> None:
@@ -189,6 +194,16 @@ def test_contributing_names_files_that_exist() -> None:
     paths = list(re.findall(r"`([\w./-]+/[\w./-]*|\w+\.(?:py|toml|txt|yml))`", text))
     assert len(paths) > 15
     assert not [path for path in paths if not (ROOT / path).exists()]
+
+
+def test_each_kind_of_sentence_names_a_test_that_exists() -> None:
+    rows = [
+        line for line in (ROOT / "docs" / "truth.md").read_text(encoding="utf-8").splitlines() if line[:3] == '| "'
+    ]
+    assert len(rows) > 25
+    for row in rows:
+        tests = re.findall(r"`(tests/[\w/]+\.py)`", row)
+        assert tests and all((ROOT / path).is_file() for path in tests), row
 
 
 def test_the_order_of_the_tests_names_files_that_exist() -> None:

@@ -23,6 +23,11 @@ def instead_of(text: str) -> str:
     return f"instead of {clean(text, LONGEST)!r}" if text else "where the twin has no word"
 
 
+def instead_of_any(word: TopWord) -> str:
+    """What a listed word was compared with: in each prompt the word that its own twin has."""
+    return instead_of(word.instead_of[0]) if len(word.instead_of) == 1 else "instead of its twins' words"
+
+
 def nothing_of_words(result: TokensResult) -> str | None:
     """Why no word is named; None where words may be."""
     return nothing_to_explain(result.separation, SEPARATION) or nothing_to_explain(result.shift, SHIFTED)
@@ -53,7 +58,7 @@ def _combination(pair: WordPair) -> str:
 
 def _single(word: TopWord) -> str:
     towards = "unsafe" if word.value.value > 0 else "safe"
-    compared = f" {instead_of(word.instead_of[0])}" if word.instead_of else ""
+    compared = f" {instead_of_any(word)}" if word.instead_of else ""
     replaced = f", {_nats(word.check)} by replacing it" if word.check else ""
     return f"{quoted(word.text)}{compared} pushes to {towards}: {_nats(word.value)}{replaced}, n = {word.count}"
 

@@ -41,6 +41,7 @@ def panels(record: ResultRecord) -> list[Panel]:
             alt=_alt(result, finding),
             rows=_rows(result),
             badge=badge(record, _facts(result)),
+            claims=result.claimable,
         )
     ]
 

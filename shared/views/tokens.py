@@ -139,7 +139,7 @@ def _trust(index: int, sample: SampleAttribution, result: TokensResult) -> str:
     return (
         f"{verdict}score {signed(sample.score)} nats, p(unsafe) {sample.probability:.3f} · baseline: "
         f"{compared_with(sample)}, score {signed(sample.baseline_score)} nats · gap {percent(sample.gap, 1)} at "
-        f"{sample.nodes} nodes · {checked_of(sample)}"
+        f"{sample.nodes} nodes{'' if verdict else f' · {checked_of(sample)}'}"
     )
 
 
@@ -190,7 +190,7 @@ def _alt(index: int, sample: SampleAttribution, result: TokensResult) -> str:
     words = f"Strongest words by share of the shift, positive pushes to unsafe: {strongest_words(sample)}."
     return (
         f"Sample {index}, labelled {sample.label}, judged {_outcome(sample)}. "
-        f"{words if nothing is None else nothing + '.'} {checked_of(sample).capitalize()}. Completeness gap "
+        f"{f'{words} {checked_of(sample).capitalize()}' if nothing is None else nothing}. Completeness gap "
         f"{percent(sample.gap, 1)}{'' if sample.converged else ', NOT converged'}."
     )
 

@@ -81,7 +81,7 @@ def test_the_summary_says_what_was_found(demo: tuple[Run, str]) -> None:
         "judge, epoch 3",
         "words only (TF-IDF)",
         "length only",
-        "towards unsafe:",
+        "Words of epoch 3:",
         str(run.visualizations),
     ):
         assert words in text

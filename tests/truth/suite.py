@@ -138,25 +138,13 @@ def _read(known: Sequence[View], names: Sequence[str], store: ResultStore, pages
             record = store.newest(checkpoint, view.name)
             if record is not None:
                 records.append(record)
-                claims = _claims(view, record)
+                claims = {headline.stem: headline.claims for headline in views.headlines(view, record)}
                 said = [_said(view, panel, record.step, claims[panel.stem]) for panel in view.panels(record)]
                 pages.checkpoints.setdefault(record.step, []).extend(said)
     for view in chosen:
         if view.run_panels is not None:
             read = [record for record in records if record.analysis in view.run_reads]
-            pages.run += [_said(view, panel, None, _panel_claims(panel)) for panel in view.run_panels(read, [])]
-
-
-def _claims(view: View, record: ResultRecord) -> dict[str, bool]:
-    """Stem -> whether that page claims something."""
-    headlines = getattr(views, "headlines", None)
-    if headlines is None:  # until every page says so itself
-        return {panel.stem: _panel_claims(panel) for panel in view.panels(record)}
-    return {headline.stem: headline.claims for headline in headlines(view, record)}
-
-
-def _panel_claims(panel: Panel) -> bool:
-    return bool(getattr(panel, "claims", False))
+            pages.run += [_said(view, panel, None, panel.claims is True) for panel in view.run_panels(read, [])]
 
 
 def _said(view: View, panel: Panel, step: int | None, claims: bool) -> Said:

@@ -104,7 +104,7 @@ def test_the_decoys_tell_the_classes_apart_and_do_nothing(seed: int) -> None:
     assert removed.lost(heads=found.heads) > 0.5 and removed.lost(neurons=found.neurons) > 0.5
     activations = removed.activations(1).numpy()
     for layer, neuron in DECOY_NEURONS:
-        assert layer == 1 and auroc(activations[:, neuron], removed.sign > 0) == 1
+        assert layer == 1 and auroc(activations[:, neuron], removed.sign > 0).value == 1
         assert abs(removed.lost(neurons=[(layer, neuron)])) < 0.01
     assert abs(removed.lost([DECOY_HEAD], DECOY_NEURONS)) < 0.02
 

@@ -12,7 +12,14 @@ from shared.findings.parts import interval_cells
 from shared.findings.text import escape
 from shared.findings.tokens import TokensResult
 from shared.findings.word_checks import TopWord, WordPair
-from shared.findings.word_sentences import BASELINES, agreement_of, filler_share, instead_of, words_headline
+from shared.findings.word_sentences import (
+    BASELINES,
+    agreement_of,
+    filler_share,
+    instead_of,
+    instead_of_any,
+    words_headline,
+)
 from shared.views import Panel
 
 if TYPE_CHECKING:
@@ -53,7 +60,7 @@ def _listed(result: TokensResult) -> Iterator[tuple[str, str, TopWord]]:
 def _word_rows(result: TokensResult) -> list[WordRow]:
     rows = []
     for _, _, word in _listed(result):
-        compared = f" {instead_of(', '.join(word.instead_of))}" if word.instead_of else ""
+        compared = f" {instead_of_any(word)}" if word.instead_of else ""
         name = escape(f"{word.text}{compared} (n={word.count})", 44)
         rows.append(WordRow(name, word.value, word.check))
     return rows

@@ -42,6 +42,7 @@ def evolution_run_panel(run: RunResults, records: Sequence[ResultRecord]) -> Pan
         alt=f"{_headline(run, results)}. {subtitle}. Alarms: {_alert_words(run, alerts)}.",
         rows=_rows(run, results),
         badge=_badge(records),
+        claims=bool(alerts),
     )
 
 

@@ -135,7 +135,7 @@ def test_an_untrained_judge_gets_the_sentence(family: str, seed: int) -> None:
     outcome = circuits(context(judge, rule_probes(24), suite=SUITE), CircuitsSettings())
     assert outcome.result.smallest is None and not outcome.result.edges  # type: ignore[attr-defined]
     assert isinstance(outcome.result, CircuitsResult)
-    assert circuit_finding(outcome.result).startswith("Nothing to explain: the judge's mean class-signed")
+    assert circuit_finding(outcome.result).startswith("Nothing to explain: the separation of unsafe and safe is")
     assert set(outcome.summary) == {"circuit_separation"}
 
 

@@ -93,7 +93,7 @@ def test_moving_apart_and_together() -> None:
     found = Verdicts(before, before + moved, UNSAFE, EACH)
     change = found.change()
     assert change is not None
-    assert change.size.value == pytest.approx(moved[UNSAFE].mean() - moved[~UNSAFE].mean())
+    assert change.size.value == pytest.approx((moved[UNSAFE].mean() - moved[~UNSAFE].mean()) / 2)
     assert change.p_value == pytest.approx(ttest_ind(moved[UNSAFE], moved[~UNSAFE]).pvalue, rel=0.3)  # type: ignore[union-attr]
     few = np.arange(64) >= 54
     together = Verdicts(before, before + 3 + 0.1 * random.normal(size=64), few, EACH)

@@ -25,6 +25,8 @@ from tests.making.runs import describe, judge_template
 LONGEST = 11
 """Tokens of the longest prompt in `runs.probes`."""
 BASIC = ["layers", "comparison", "progress"]
+PLAIN = ["layers", "comparison"]
+"""Those that ask for nothing but the probes: progress changes prompts where the score goes with a property."""
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +145,10 @@ def test_the_advanced_suite_goes_on_with_smaller_batches(
     bench.add(10)
     assert committed(bench.do(bench.job(10, analyses=names))) == names
     wanted = {name: bench.store.tensors(bench.result(10, name)) for name in names}
-    watched = Watched(monkeypatch, limit=12 * LONGEST, gradient=gradient)  # one pair, six rows each
+    limit = (12 if gradient else 6) * LONGEST  # differentiated: one pair, six rows each
+    watched = Watched(monkeypatch, limit=limit, gradient=gradient)
     assert committed(bench.do(bench.job(10, analyses=names, force=True))) == names
-    assert max(watched.sizes(gradient)) > 12 * LONGEST
+    assert max(watched.sizes(gradient)) > limit
     for name, effect in (("neurons", "effect"), ("heads", "effect"), ("circuits", "scores")):
         found = bench.store.tensors(bench.result(10, name))[effect]
         np.testing.assert_allclose(found, wanted[name][effect], atol=1e-5, err_msg=name)
@@ -195,12 +198,12 @@ def test_frozen_layers_are_computed_once_a_run(bench: Bench, monkeypatch: pytest
     for step in (10, 20, 30):
         bench.add(step)
         watched.layers.clear()
-        assert committed(bench.do(bench.job(step, analyses=BASIC, record=record))) == BASIC
+        assert committed(bench.do(bench.job(step, analyses=PLAIN, record=record))) == PLAIN
         computed.append([watched.layers.count(index) for index in (0, 1)])
     assert computed == [[1, 1], [1, 2], [1, 2]], "later only the prompt that is checked goes through layer 0"
     found = bench.result(30).payload
     fresh = Bench(bench.run, bench.template, WorkerOptions(overrides=FAST))
-    assert committed(fresh.do(fresh.job(30, analyses=BASIC, record=record, force=True))) == BASIC
+    assert committed(fresh.do(fresh.job(30, analyses=PLAIN, record=record, force=True))) == PLAIN
     assert_like(found | {"notes": []}, bench.result(30).payload)
     (note,) = found["notes"]
     assert note.startswith("Layers below 1 have the same bytes as at an earlier checkpoint, so their activations ")
