@@ -1,0 +1,107 @@
+"""A family that a user describes, refused in one sentence where the description is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analyzer.commands.family_file import read_family
+from analyzer.model import block_borders
+from analyzer.model.loading import load_judge
+from shared.errors import FamilyError, JudgeError
+from shared.records import JudgeRecord
+from tests.making.families import described, family_file
+from tests.making.tiny import save_tiny_judge
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"layers": "blocks"}, "layers = 'blocks' matches no module of the base model .*embed_tokens, layers, norm"),
+    ({"layers": "norm"}, "layers = 'norm' holds no layers"),
+    ({"layers": "layers.0"}, "attention.module = 'self_attn' matches no module of layer 0"),
+    ({"final_norm": "ln_f"}, "final_norm = 'ln_f' matches no module"),
+    ({"embeddings": "norm"}, "embeddings = 'norm' is not the model's word embeddings"),
+    ({"head": ["classifier"]}, "head = 'classifier' matches no module of the model"),
+    ({"head": ["score", "score"]}, r"head = \['score', 'score'\] cannot be run on a pooled state"),
+    ({"head": ["model.norm"]}, r"does not give two logits"),
+    ({"head_reads": "tokens"}, r"does not give two logits"),
+    ({"attention__out": "self_attn.dense"}, "attention.out = 'self_attn.dense' matches no module of layer 0"),
+    ({"attention__out": "self_attn"}, "is a StableLmAttention, and must be a torch.nn.Linear"),
+    ({"attention__read_norm": "mlp"}, "is a StableLmMLP, and must be a LayerNorm or RMSNorm"),
+    ({"attention__read_norm": "post_attention_layernorm"}, "attention.read_norm of layer 0 does not read"),
+    ({"attention__read_norm": None}, "attention.module of layer 0 does not read the residual stream"),
+    ({"mlp__read_norm": None}, "mlp.module of layer 0 does not read the residual stream after attention"),
+    ({"mlp__out": "mlp.up_proj"}, "mlp.out of layer 0 does not write as many numbers"),
+    ({"mlp__trunk_norm": "input_layernorm"}, "called twice|does not read|does not return"),
+    (
+        {"attention__projections": ["self_attn.q_proj"]},
+        r"attention.projections give \[32\] numbers, and 4 heads need",
+    ),
+    ({"heads": "n_head"}, "heads = 'n_head' is None in the config"),
+    ({"layers_return_pairs": True}, "layers_return_pairs is true, and .* returns hidden states alone"),
+    ({"heads": "num_hidden_layers"}, "kv_heads = 'num_key_value_heads' is 4 in the config, beside 2 heads"),
+    ({"kv_heads": "num_hidden_layers"}, r"attention.projections give \[32, 32, 32\] numbers"),
+    (
+        {"kv_heads": "num_hidden_layers", "attention__projections": []},
+        "kv_heads = .* is 2 .* 1 heads .* share a key",
+    ),
+    ({"attention__projections": ["self_attn.q_proj", "self_attn.k_proj", "mlp.gate_proj"]}, "give .* numbers"),
+    ({"pooling": "cls"}, "the logit lens after the last layer does not give the judge's score"),
+    ({"final_norm": None}, "the logit lens after the last layer does not give the judge's score"),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), WRONG)
+def test_a_wrong_description_is_refused_in_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(FamilyError, match=sentence) as caught:
+        described(**changes)
+    said = str(caught.value)
+    assert said.startswith("--family stablelm: ") and said.endswith("(docs/families.md).") and "\n" not in said
+
+
+def test_two_heads_described_as_one_are_found_out() -> None:
+    """All widths fit; only the attention weights, or how far a query reaches, tell how many heads there are."""
+    says = "heads = 'num_hidden_layers' is 2 in the config, and the attention of layer 0 has 4"
+    for name, like in (("electra", "roberta"), ("bert", "bert"), ("deberta-v2", "deberta-v2")):
+        with pytest.raises(FamilyError, match=says):
+            described(name, like=like, heads="num_hidden_layers")
+    shape = {"num_key_value_heads": 2}
+    with pytest.raises(FamilyError, match=r"heads = 'num_key_value_heads' is 2 .* 2 heads .* share a key"):
+        described(shape=shape, heads="num_key_value_heads", attention__projections=[])
+    assert described(shape=shape, attention__projections=[]).anatomy.wiring is not None
+
+
+def test_heads_are_counted_without_attention_weights_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block_borders, "weights_by_layer", lambda judge, *_: [None] * judge.anatomy.depth)
+    for name, like in (("electra", "roberta"), ("bert", "bert")):
+        assert described(name, like=like).anatomy.wiring is not None
+        with pytest.raises(FamilyError, match="one of that many heads asks for does not reach all"):
+            described(name, like=like, heads="num_hidden_layers")
+    with pytest.raises(FamilyError, match=r"gives no attention weights, and without attention\.projections"):
+        described(attention__projections=[])
+
+
+BLOCKS: dict[str, Any] = {
+    "attention": {"module": "attention", "out": "attention.dense", "read_norm": "input_layernorm"},
+    "mlp": {"module": "mlp", "out": "mlp.dense_4h_to_h", "read_norm": "post_attention_layernorm"},
+}
+
+
+def test_blocks_side_by_side_are_found_out() -> None:
+    """Their writes do add up; only the MLP does not read what the attention wrote."""
+    with pytest.raises(FamilyError, match=r"mlp\.read_norm of layer 0 does not read .* leave both out"):
+        described("gpt_neox", **BLOCKS)
+    assert described("gpt_neox", {"use_parallel_residual": False}, **BLOCKS).anatomy.wiring is not None
+
+
+def test_another_order_in_a_fused_projection_is_found_out() -> None:
+    """GPT-NeoX keeps query, key and value of one head together."""
+    fused = {"attention": BLOCKS["attention"] | {"projections": ["attention.query_key_value"]}}
+    with pytest.raises(FamilyError, match="do not hold the heads in the order"):
+        described("gpt_neox", {"use_parallel_residual": False}, **BLOCKS | fused)
+
+
+def test_a_checkpoint_of_another_family_in_the_run(tmp_path: Path) -> None:
+    path = save_tiny_judge(tmp_path / "checkpoint-1", "bert")
+    with pytest.raises(JudgeError, match="checkpoint-1 is a bert in a run of a stablelm"):
+        load_judge(path, JudgeRecord(), family=read_family(family_file(tmp_path)))
