@@ -11,7 +11,7 @@ Step 1 and 2 are one pass each, over all layers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from analyzer.model.attention_weights import weights_by_layer
 from analyzer.model.observed import described_family, disturbed, refuse
+from analyzer.model.partial_pass import module_input
 from analyzer.model.scoring import score
 
 if TYPE_CHECKING:
@@ -30,8 +31,28 @@ if TYPE_CHECKING:
 
 def check_borders(judge: Judge, batch: Batch, wiring: Wiring, same: Comparison, seen: Observed) -> None:
     """All steps. Raises FamilyError."""
+    _check_projections(judge, batch, wiring, same, seen)
     _check_heads_apart(judge, batch, wiring, same, seen)
     _check_head_count(judge, batch, wiring, same, seen)
+
+
+def _check_projections(judge: Judge, batch: Batch, wiring: Wiring, same: Comparison, seen: Observed) -> None:
+    if not wiring.has_edges:
+        return
+    with ExitStack() as stack, _read_by_outs(wiring) as found:
+        for layer in wiring.layers:
+            stack.enter_context(module_input(layer.attention.inlet, disturbed))
+            for projection in layer.projections:
+                given = seen.out_of(projection, "attention.projections")
+                stack.callback(projection.register_forward_hook(_always(given)).remove)
+        score(judge, batch)
+    for number, layer in enumerate(wiring.layers):
+        if not same(found[layer.attention.out], seen.into(layer.attention.out, "attention.out")):
+            refuse(
+                described_family(judge),
+                f"attention.projections of layer {number} are not all that its heads read: name query, key and "
+                "value, or leave them out, and circuits have no edges",
+            )
 
 
 def _check_heads_apart(judge: Judge, batch: Batch, wiring: Wiring, same: Comparison, seen: Observed) -> None:
@@ -109,3 +130,7 @@ def _read_by_outs(wiring: Wiring) -> Iterator[dict[nn.Module, Tensor]]:
                 keep = lambda module, args: found.update({module: args[0]})  # noqa: E731
                 stack.callback(block.out.register_forward_pre_hook(keep).remove)
         yield found
+
+
+def _always(value: Tensor) -> Callable[..., Tensor]:
+    return lambda *_: value

@@ -41,6 +41,10 @@ MISTAKES = {
         WHOLE.replace("self_attn.q_proj, ", ""),
         "name three modules (query, key, value), or one fused, or none",
     ),
+    "one twice": (
+        WHOLE.replace("self_attn.v_proj", "self_attn.k_proj"),
+        "name three different modules (query, key, value), or one fused, or none",
+    ),
     "like": ("name: x\nlike: gtp2\n", "like names no family that is known; there are bert, roberta"),
     "like a list": ("name: x\nlike: [bert]\n", "like names no family that is known"),
     "a block that is none": ("name: x\nlike: bert\nmlp: 3\n", "mlp = 3: Input should be a valid dictionary"),

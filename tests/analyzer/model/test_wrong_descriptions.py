@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from analyzer.commands.family_file import read_family
 from analyzer.model import block_borders
 from analyzer.model.loading import load_judge
+from analyzer.model.selfcheck import checked_anatomy
 from shared.errors import FamilyError, JudgeError
 from shared.records import JudgeRecord
 from tests.making.families import described, family_file
@@ -79,6 +81,23 @@ def test_heads_are_counted_without_attention_weights_too(monkeypatch: pytest.Mon
             described(name, like=like, heads="num_hidden_layers")
     with pytest.raises(FamilyError, match=r"gives no attention weights, and without attention\.projections"):
         described(attention__projections=[])
+
+
+def test_projections_that_are_not_all_that_heads_read_are_found_out() -> None:
+    """A gate on the heads, which no projection says."""
+    judge = described()
+    attention: Any = judge.model.model.layers[1].self_attn
+    kept: list[torch.Tensor] = []
+    plain = attention.forward
+
+    def keeping(hidden_states: torch.Tensor, **more: Any) -> Any:
+        kept.append(hidden_states)
+        return plain(hidden_states=hidden_states, **more)
+
+    attention.forward = keeping
+    attention.o_proj.register_forward_pre_hook(lambda _m, args: (args[0] * kept[-1].sigmoid(),))
+    with pytest.raises(FamilyError, match=r"attention\.projections of layer 1 are not all that its heads read"):
+        checked_anatomy(judge)
 
 
 BLOCKS: dict[str, Any] = {
