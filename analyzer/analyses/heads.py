@@ -53,7 +53,7 @@ class HeadsSettings(Settings):
     """Of these, prompts that units are ablated on, at most."""
 
 
-@computes("heads", HeadsSettings, version=4)
+@computes("heads", HeadsSettings, version=5)
 def heads(context: Context, settings: HeadsSettings) -> Outcome:
     """Map the heads of this checkpoint."""
     wiring = known_wiring(context.judge)
@@ -98,7 +98,7 @@ def _row(
     context: Context, found: GradientPass, unit: tuple[int, int], ablation: UnitAblation, tally: Tally
 ) -> HeadRow:
     layer, head = unit
-    prompts = max(tally.prompts, 1)
+    share = lambda total: total / tally.prompts if tally.prompts else None  # noqa: E731 (not known is no 0)
     return HeadRow(
         layer=layer,
         head=head,
@@ -108,9 +108,9 @@ def _row(
         disputed=disputed(found.heads, layer, head),
         ablation=ablation,
         attends=attended(tally.shares),
-        sink_share=tally.sink / prompts,
-        self_share=tally.itself / prompts,
-        previous_share=tally.previous / prompts,
+        sink_share=share(tally.sink),
+        self_share=share(tally.itself),
+        previous_share=share(tally.previous),
         read_attends=attended(tally.read),
     )
 

@@ -18,22 +18,52 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from analyzer.model.attention_weights import weights_by_layer
-from analyzer.model.observed import described_family, disturbed, refuse
-from analyzer.model.partial_pass import module_input
+from analyzer.model.observed import blocks_of, described_family, disturbed, refuse
+from analyzer.model.partial_pass import hidden_of, module_input
 from analyzer.model.scoring import score
 
 if TYPE_CHECKING:
     from analyzer.model.batches import Batch
     from analyzer.model.judge import Judge
     from analyzer.model.observed import Comparison, Observed
-    from analyzer.model.wiring import Wiring
+    from analyzer.model.wiring import Block, Wiring
 
 
 def check_borders(judge: Judge, batch: Batch, wiring: Wiring, same: Comparison, seen: Observed) -> None:
     """All steps. Raises FamilyError."""
+    _check_whole(judge, batch, wiring, same, seen)
     _check_projections(judge, batch, wiring, same, seen)
     _check_heads_apart(judge, batch, wiring, same, seen)
     _check_head_count(judge, batch, wiring, same, seen)
+
+
+def _check_whole(judge: Judge, batch: Batch, wiring: Wiring, same: Comparison, seen: Observed) -> None:
+    family = described_family(judge)
+    blocks = [
+        (number, kind, block) for number, layer in enumerate(wiring.layers) for kind, block in blocks_of(layer)
+    ]
+    for number, kind, block in blocks:
+        if not _leads_to_out(block, same, seen):
+            refuse(family, f"{kind}.module of layer {number} is not the whole block that {kind}.out ends")
+    with ExitStack() as stack, _read_by_outs(wiring) as found:
+        for layer in wiring.layers:
+            stack.enter_context(module_input(layer.module, disturbed))
+        for _, kind, block in blocks:
+            stack.enter_context(module_input(block.inlet, _always(seen.into(block.inlet, f"{kind}.module"))))
+        score(judge, batch)
+    for number, kind, block in blocks:
+        if not same(found[block.out], seen.into(block.out, f"{kind}.out")):
+            refuse(
+                family, f"{kind}.module of layer {number} is not all of the block that reads the residual stream"
+            )
+
+
+def _leads_to_out(block: Block, same: Comparison, seen: Observed) -> bool:
+    """`out` ends the block: it is inside of it, or reads what it gives."""
+    if block.out in block.inlet.modules():
+        return True
+    given = hidden_of(seen.outputs.get(block.inlet))
+    return isinstance(given, Tensor) and given.ndim == 3 and same(given, seen.into(block.out, "out"))
 
 
 def _check_projections(judge: Judge, batch: Batch, wiring: Wiring, same: Comparison, seen: Observed) -> None:

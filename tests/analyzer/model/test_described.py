@@ -31,6 +31,7 @@ from analyzer.model.loading import load_judge
 from analyzer.model.neuron_readings import neuron_readings
 from analyzer.model.selfcheck import TEXTS
 from analyzer.patching.gradient_pass import gradient_pass
+from shared.figures.units.heads import heads_figure
 from shared.records import JudgeRecord
 from tests.making.by_hand import ByHand
 from tests.making.families import EXAMPLES, SHAPES, described, family_file
@@ -198,6 +199,17 @@ def test_our_own_entries_stand_the_checks_of_a_users(family: str) -> None:
     batch = collate(encode(judge.tokenizer, TEXTS, 40, None), judge.anatomy.pad_id, "cpu")
     with torch.inference_mode():
         check_flow(replace(judge, given=FAMILIES[family]), batch)
+
+
+def test_what_heads_attend_to_is_not_known_without_weights() -> None:
+    """DeBERTa gives none: a share of 0 would be a finding."""
+    ours = context(tiny_judge("deberta-v2"), random_probes(8, pairs=0, seed=4))
+    settings = HeadsSettings(steps=2, top=2, controls=2, prompts=128, ablated=128)
+    result: Any = heads(ours, settings).result
+    row = result.top[0]
+    assert (row.sink_share, row.self_share, row.previous_share) == (None, None, None)
+    assert any("gives no attention weights" in note for note in result.notes)
+    assert heads_figure(result, "title", "subtitle", []).data
 
 
 def test_shared_keys_and_values_are_read_from_the_config() -> None:

@@ -48,6 +48,18 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         "kv_heads = .* is 2 .* 1 heads .* share a key",
     ),
     ({"attention__projections": ["self_attn.q_proj", "self_attn.k_proj", "mlp.gate_proj"]}, "give .* numbers"),
+    ({"mlp__module": "mlp.gate_proj"}, "mlp.module of layer 0 is not the whole block that mlp.out ends"),
+    ({"mlp__module": "mlp.up_proj"}, "mlp.module of layer 0 is not the whole block that mlp.out ends"),
+    ({"mlp__module": "mlp.act_fn"}, "mlp.module of layer 0 does not read"),
+    (
+        {"mlp__module": "post_attention_layernorm", "mlp__read_norm": None},
+        "mlp.module of layer 0 is not the whole block that mlp.out ends",
+    ),
+    ({"attention__module": "self_attn.q_proj"}, "attention.module of layer 0 is not the whole block"),
+    (
+        {"attention__module": "input_layernorm", "attention__read_norm": None, "attention__projections": []},
+        "attention.module of layer 0 is not the whole block",
+    ),
     ({"pooling": "cls"}, "the logit lens after the last layer does not give the judge's score"),
     ({"final_norm": None}, "the logit lens after the last layer does not give the judge's score"),
 ]
@@ -81,6 +93,18 @@ def test_heads_are_counted_without_attention_weights_too(monkeypatch: pytest.Mon
             described(name, like=like, heads="num_hidden_layers")
     with pytest.raises(FamilyError, match=r"gives no attention weights, and without attention\.projections"):
         described(attention__projections=[])
+
+
+def test_a_block_that_reads_the_stream_elsewhere_too_is_found_out() -> None:
+    """Its gate reads what the norm gives, past the module."""
+    judge = described()
+    layer: Any = judge.model.model.layers[1]
+    kept: list[torch.Tensor] = []
+    layer.post_attention_layernorm.register_forward_hook(lambda _m, _a, output: kept.append(output))
+    mlp = layer.mlp
+    mlp.forward = lambda x: mlp.down_proj(mlp.act_fn(mlp.gate_proj(kept[-1])) * mlp.up_proj(x))
+    with pytest.raises(FamilyError, match=r"mlp\.module of layer 1 is not all of the block that reads"):
+        checked_anatomy(judge)
 
 
 def test_projections_that_are_not_all_that_heads_read_are_found_out() -> None:
