@@ -39,6 +39,7 @@ def check_paths(model: Any, family: Family, *, prompted: bool) -> None:
         _module(family, trunk, name, getattr(family, name), "the base model")
     if trunk.get_submodule(family.embeddings) is not model.get_input_embeddings():
         refuse(family, f"embeddings = {family.embeddings!r} is not the model's word embeddings")
+    _check_embedding_block(family)
     layers = list(trunk.get_submodule(family.layers).children())
     if not layers:
         refuse(family, f"layers = {family.layers!r} holds no layers")
@@ -63,6 +64,20 @@ def _module(family: Family, root: nn.Module, name: str, path: str | None, where:
             refuse(family, f"{name} = {path!r} matches no module of {where} (at {part!r} there is {there})")
         found = below[part]
     return found if path else None
+
+
+def _check_embedding_block(family: Family) -> None:
+    """It is what comes before the first layer: the embeddings are in it, layers and final norm are not."""
+    block = family.embedding_block
+    if block is None:
+        return
+    inside = [
+        path for path in (family.embeddings, family.layers, family.final_norm) if f"{path}.".startswith(f"{block}.")
+    ]
+    if family.embeddings not in inside:
+        refuse(family, f"embedding_block = {block!r} does not hold the word embeddings ({family.embeddings!r})")
+    if len(inside) > 1:
+        refuse(family, f"embedding_block = {block!r} holds {inside[1]!r}, too, and must end before the first layer")
 
 
 def _check_block(family: Family, layer: nn.Module, name: str, paths: BlockPaths | None, where: str) -> None:

@@ -71,6 +71,8 @@ def observing(judge: Judge) -> Iterator[Observed]:
     """Inside, one call of the judge is observed at every module that its description names below the base model."""
     anatomy, seen = judge.anatomy, Observed(described_family(judge))
     modules: dict[nn.Module, None] = dict.fromkeys(anatomy.layers)
+    if anatomy.final_norm is not None:
+        modules[anatomy.final_norm] = None
     for layer in anatomy.wiring.layers if anatomy.wiring is not None else ():
         modules |= dict.fromkeys(layer.projections)
         for block in (layer.attention, layer.mlp):

@@ -41,6 +41,15 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     ({"heads": "n_head"}, "heads = 'n_head' is None in the config"),
     ({"layers_return_pairs": True}, "layers_return_pairs is true, and .* returns hidden states alone"),
+    ({"pooling": "cls"}, "pooling = 'cls', and the score depends on other tokens"),
+    ({"pooling": "mean"}, "pooling = 'mean', and the score is not read from the mean"),
+    ({"final_norm": "layers.1.post_attention_layernorm"}, "does not read what the last layer gives|called twice"),
+    ({"head": [], "pooling": "cls"}, "pooling = 'cls', and the score depends on other tokens"),
+    ({"head": [], "pooling": "mean"}, "pooling = 'mean', and the score is not read from the mean"),
+    ({"head": [], "final_norm": "layers.0.input_layernorm"}, "final_norm = .* does not read what the last layer"),
+    ({"head": [], "final_norm": None}, "final_norm is not given, and 'norm' norms what the last layer gives"),
+    ({"embedding_block": "norm"}, r"embedding_block = 'norm' does not hold the word embeddings \('embed_tokens'\)"),
+    ({"embedding_block": "layers"}, "embedding_block = 'layers' does not hold the word embeddings"),
     ({"heads": "num_hidden_layers"}, "kv_heads = 'num_key_value_heads' is 4 in the config, beside 2 heads"),
     ({"kv_heads": "num_hidden_layers"}, r"attention.projections give \[32, 32, 32\] numbers"),
     (
@@ -60,7 +69,6 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         {"attention__module": "input_layernorm", "attention__read_norm": None, "attention__projections": []},
         "attention.module of layer 0 is not the whole block",
     ),
-    ({"pooling": "cls"}, "the logit lens after the last layer does not give the judge's score"),
     ({"final_norm": None}, "the logit lens after the last layer does not give the judge's score"),
 ]
 
@@ -122,6 +130,21 @@ def test_projections_that_are_not_all_that_heads_read_are_found_out() -> None:
     attention.o_proj.register_forward_pre_hook(lambda _m, args: (args[0] * kept[-1].sigmoid(),))
     with pytest.raises(FamilyError, match=r"attention\.projections of layer 1 are not all that its heads read"):
         checked_anatomy(judge)
+
+
+def test_a_mean_without_a_head_is_told_from_one_token() -> None:
+    for pooling, other in (("mean", "cls"), ("cls", "mean")):
+        shape = {"classifier_pooling": pooling}
+        said: dict[str, Any] = {"like": "modernbert", "head": [], "pooling_option": "none"}
+        assert described("modernbert", shape, pooling=pooling, **said).anatomy.pooling == pooling
+        with pytest.raises(FamilyError, match=f"pooling = '{other}', and the score"):
+            described("modernbert", shape, pooling=other, **said)
+
+
+@pytest.mark.parametrize("block", ["encoder", "encoder.layer"])
+def test_an_embedding_block_elsewhere_is_found_out(block: str) -> None:
+    with pytest.raises(FamilyError, match=f"embedding_block = '{block}' does not hold the word embeddings"):
+        described("electra", like="roberta", embedding_block=block)
 
 
 BLOCKS: dict[str, Any] = {
