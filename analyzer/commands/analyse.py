@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -22,11 +23,13 @@ from analyzer.commands.settings import (
 )
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import Point
-from analyzer.supervisor.watched_run import WatchedRun
 from shared.errors import MidwatchError, RunError
 from shared.logs import as_json, entry, set_up
 from shared.records import CheckpointState
 from shared.run import Run, find_runs, step_of
+
+if TYPE_CHECKING:
+    from analyzer.supervisor.loop import Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -80,11 +83,12 @@ def _serve(settings: ComputeSettings, targets: list[Path], plan: Plan, fail_on: 
         with stopping(supervisor.stop):
             supervisor.run()
     if not supervisor.stopping:
-        _report(supervisor.runs.values(), plan, fail_on)
+        _report(supervisor, plan, fail_on)
 
 
-def _report(runs: Iterable[WatchedRun], plan: Plan, fail_on: Sequence[CheckpointState]) -> None:
+def _report(supervisor: Supervisor, plan: Plan, fail_on: Sequence[CheckpointState]) -> None:
     """Where the figures are. Raises MidwatchError naming what could not be analysed, and why."""
+    runs = supervisor.runs.values()
     found = [(watched.run.name, row) for watched in runs for row in watched.rows]
     if plan.selected is not None:
         found = [(run, row) for run, row in found if row.point.name in plan.selected]
@@ -97,8 +101,9 @@ def _report(runs: Iterable[WatchedRun], plan: Plan, fail_on: Sequence[Checkpoint
         elif row.state == CheckpointState.DONE and cause:
             extra = entry("without", run=run, checkpoint=name, cause=cause)
             logger.warning("%s: %s", name, cause, extra=extra)
+    idle = "nothing to do, " if supervisor.nothing_started and not failed else ""
     for watched in runs:
-        typer.echo(f"{watched.run.name}: figures in {watched.run.visualizations}")
+        typer.echo(f"{watched.run.name}: {idle}figures in {watched.run.visualizations}")
     if failed:
         done = sum(row.state == CheckpointState.DONE for _, row in found)
         causes = " ".join(f"{row.point.name}: {row.cause}" for row in failed)
