@@ -18,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # its boxes cut long options on a terminal of 80 columns
     help="Watch a safety judge learn: train, analyse every checkpoint beside the training, and look inside.",
 )
 

@@ -47,7 +47,7 @@ def settings_command(
         )
         # the signature, not the function, says what the options are; typer resolves annotations by module
         command.__annotations__ = {p.name: p.annotation for p in command.__signature__.parameters.values()}  # type: ignore[attr-defined]
-        app.command(name)(command)
+        app.command(name, short_help=(function.__doc__ or "").strip().partition("\n")[0])(command)
         return function
 
     return decorate

@@ -54,6 +54,15 @@ class LinkInTheWay(RunError, OSError):
         return f"{self.filename} {self.strerror}."
 
 
+def disk_sentence(error: OSError, place: Path) -> str:
+    """Why our own disk refused at `place`, and what to do, without a full stop: more may follow."""
+    if isinstance(error, LinkInTheWay):
+        return str(error).removesuffix(".")
+    return (
+        f"{error.filename or place}: {error.strerror}; free space, make it writable, or choose another with --out"
+    )
+
+
 class CheckpointRejected(MidwatchError):
     """A checkpoint is refused: unsound, or no judge. `code` is stable and short, e.g. "truncated"."""
 

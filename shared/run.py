@@ -10,6 +10,7 @@ from pathlib import Path
 from shared.errors import RunError, SchemaError, UsageError
 from shared.files import read_json, write_json_atomic
 from shared.own_folders import MIDWATCH, VISUALIZATIONS, refuse_links
+from shared.user_paths import expanded
 
 RECORD, PROBES, TRAIN_DIGESTS = "run.json", "probes.jsonl", "train_digests.txt"
 """Names of what describes a run; either the trainer or `midwatch init` writes them."""
@@ -35,7 +36,7 @@ class Run:
 
         A directory made with `--out` remembers the run it is about, so it can be opened like a run.
         """
-        path = Path(path).expanduser().resolve()
+        path = expanded(path).resolve()
         if not path.is_dir():
             raise RunError(f"{path} is not a directory; give the output directory of a training run.")
         source = path / MIDWATCH / "source.json"
@@ -44,7 +45,7 @@ class Run:
                 return cls(Path(read_json(source)["run"]), path)
             except (SchemaError, KeyError, TypeError) as error:
                 raise RunError(f"{source} does not name the run it is about; delete the file.") from error
-        return cls(path, Path(out).expanduser().resolve() if out is not None else path)
+        return cls(path, expanded(out).resolve() if out is not None else path)
 
     def remember_source(self) -> None:
         """Note in `out` which run it is about, where the two differ. Raises UsageError when it is about another."""

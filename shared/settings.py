@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import reprlib
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
 from shared.errors import UsageError
+from shared.user_paths import expanded, read_by_hand
+from shared.user_yaml import parse_yaml
 
 Values = TypeVar("Values", bound="Settings")
 
@@ -19,24 +21,46 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: Any, info: ValidationInfo) -> Any:
+        listed = get_origin(cls.model_fields[info.field_name or ""].annotation) is list
+        return [value] if listed and isinstance(value, str | Path) else value
+
+    @model_validator(mode="after")
+    def _check_homes(self) -> Settings:
+        """Raises UsageError for a path in a home directory that is not known."""
+        for given in self.__dict__.values():
+            for value in given if isinstance(given, list) else [given]:
+                if isinstance(value, Path):
+                    expanded(value)
+        return self
+
 
 def read_config(path: Path) -> dict[str, Any]:
     """A YAML or TOML config file as a dict. Raises UsageError in one sentence that says what to do."""
     if path.suffix not in {".yaml", ".yml", ".toml"}:
         raise UsageError(f"{path}: a config file ends in .yaml, .yml or .toml.")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The config file {path} cannot be read ({error}).") from error
-    try:
-        values = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
-    except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"The config file {path} is not valid: {error}.") from error
+    data = read_by_hand(path, "config file")
+    values = _read_toml(data, path) if path.suffix == ".toml" else parse_yaml(data, f"The config file {path}")
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise UsageError(f"The config file {path} must hold names and values, one option a line.")
-    return {str(name).replace("-", "_"): value for name, value in values.items()}
+    found: dict[str, Any] = {}
+    for given, value in values.items():
+        name = str(given).replace("-", "_")
+        if name in found:
+            raise UsageError(f"The config file {path} says {name!r} twice.")
+        found[name] = value
+    return found
+
+
+def _read_toml(data: bytes, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # ValueError: of the syntax, of UTF-8, and of numbers too large
+        raise UsageError(f"The config file {path} is not valid ({error}).") from error
 
 
 def build(model: type[Values], given: dict[str, Any], config: Path | None = None) -> Values:
@@ -63,4 +87,12 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "extra_forbidden":
         known = ", ".join(sorted(model.model_fields))
         return f"Unknown option {name!r}; known options: {known}."
-    return f"{option} = {first.get('input')!r}: {message}."
+    return f"{option} = {shown(first.get('input'))}: {message}."
+
+
+def shown(value: Any) -> str:
+    """What a user gave, shortened."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # a number of thousands of digits
+        return "a number that is too large"

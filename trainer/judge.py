@@ -15,6 +15,7 @@ from transformers import (
 )
 
 from shared.errors import UsageError
+from shared.user_paths import expanded
 
 ID2LABEL = {0: "safe", 1: "unsafe"}
 
@@ -54,7 +55,7 @@ def find_model(name: str) -> Source:
     """Where `name` is loaded from. Raises UsageError for an embedded model that is not installed."""
     embedded = EMBEDDED.get(name)
     if embedded is None:
-        return Source(str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name)
+        return Source(str(expanded(name)) if expanded(name).is_dir() else name)
     specs = [importlib.util.find_spec(module) for module in embedded.modules]
     if any(spec is None for spec in specs) or not (specs[0] and specs[0].submodule_search_locations):
         raise UsageError(

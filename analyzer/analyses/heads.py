@@ -151,7 +151,7 @@ def _alone(
 
 def _row(context: Context, found: GradientPass, unit: Unit, ablation: UnitAblation, tally: Tally) -> HeadRow:
     layer, head = unit
-    prompts = max(tally.prompts, 1)
+    share = lambda total: total / tally.prompts if tally.prompts else None  # noqa: E731 (not known is no 0)
     return HeadRow(
         layer=layer,
         head=head,
@@ -161,9 +161,9 @@ def _row(context: Context, found: GradientPass, unit: Unit, ablation: UnitAblati
         disputed=disputed(found.heads, layer, head),
         ablation=ablation,
         attends=attended(tally.shares),
-        sink_share=tally.sink / prompts,
-        self_share=tally.itself / prompts,
-        previous_share=tally.previous / prompts,
+        sink_share=share(tally.sink),
+        self_share=share(tally.itself),
+        previous_share=share(tally.previous),
         read_attends=attended(tally.read),
     )
 

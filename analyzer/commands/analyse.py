@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -23,12 +24,14 @@ from analyzer.commands.settings import (
 )
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import Point
-from analyzer.supervisor.watched_run import WatchedRun
 from shared.errors import MidwatchError, RunError
 from shared.logs import as_json, entry, set_up
 from shared.own_folders import remove_directory
 from shared.records import CheckpointState
 from shared.run import Run, find_runs, step_of
+
+if TYPE_CHECKING:
+    from analyzer.supervisor.loop import Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -111,12 +114,13 @@ def _serve(
             supervisor.run()
     if supervisor.stopping:
         return False
-    _report(supervisor.runs.values(), plan, fail_on)
+    _report(supervisor, plan, fail_on)
     return True
 
 
-def _report(runs: Iterable[WatchedRun], plan: Plan, fail_on: Sequence[CheckpointState]) -> None:
+def _report(supervisor: Supervisor, plan: Plan, fail_on: Sequence[CheckpointState]) -> None:
     """Where the figures are. Raises MidwatchError naming what could not be analysed, and why."""
+    runs = supervisor.runs.values()
     found = [(watched.run.name, row) for watched in runs for row in watched.rows]
     if plan.selected is not None:
         found = [(run, row) for run, row in found if row.point.name in plan.selected]
@@ -129,8 +133,9 @@ def _report(runs: Iterable[WatchedRun], plan: Plan, fail_on: Sequence[Checkpoint
         elif row.state == CheckpointState.DONE and cause:
             extra = entry("without", run=run, checkpoint=name, cause=cause)
             logger.warning("%s: %s", name, cause, extra=extra)
+    idle = "nothing to do, " if supervisor.nothing_started and not failed else ""
     for watched in runs:
-        typer.echo(f"{watched.run.name}: figures in {watched.run.visualizations}")
+        typer.echo(f"{watched.run.name}: {idle}figures in {watched.run.visualizations}")
     if failed:
         done = sum(row.state == CheckpointState.DONE for _, row in found)
         causes = " ".join(f"{row.point.name}: {row.cause}" for row in failed)

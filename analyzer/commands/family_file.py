@@ -6,21 +6,30 @@ is different. Every mistake is one sentence, before anything starts. A file is s
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from analyzer.jobs.family import AttentionPaths, BlockPaths, Family
 from analyzer.model.families import FAMILIES
 from shared.errors import UsageError
+from shared.settings import shown
+from shared.user_paths import read_by_hand
+from shared.user_yaml import parse_yaml
 
-MAX_BYTES = 64 * 2**10
 UNKNOWN = ("extra_forbidden", "invalid_key")
 """What pydantic calls a field that does not exist."""
+REASONS = {
+    "string_pattern_mismatch": "write names joined by dots, as PyTorch prints them",
+    "string_type": "write a name",
+    "tuple_type": "write a list, e.g. [score]",
+    "model_type": "write its fields below it, e.g. module and out",
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+}
+"""What is to be written instead, by pydantic's name of a problem; others say it in their own words."""
 PARTS: dict[str, type[BaseModel]] = {"attention": AttentionPaths, "mlp": BlockPaths}
 
 
@@ -39,7 +48,8 @@ def read_family(path: Path) -> Family:
     """One file. Raises UsageError in one sentence."""
     values = _values(path)
     if "like" in values:
-        known = FAMILIES.get(str(values.pop("like")))
+        like = values.pop("like")
+        known = FAMILIES.get(like) if isinstance(like, str) else None
         if known is None:
             raise UsageError(f"{path}: like names no family that is known; there are {', '.join(FAMILIES)}.")
         values = _merged(known.model_dump(exclude={"name"}), values)
@@ -50,19 +60,7 @@ def read_family(path: Path) -> Family:
 
 
 def _values(path: Path) -> dict[Any, Any]:
-    try:
-        with path.expanduser().open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise UsageError(f"{path} is larger than {MAX_BYTES // 2**10} KiB, and so no description of a family.")
-        values = yaml.safe_load(data.decode("utf-8"))
-    except OSError as error:
-        raise UsageError(f"The family file {path} cannot be read ({error.strerror}).") from error
-    except yaml.MarkedYAMLError as error:
-        place = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise UsageError(f"The family file {path} is not valid YAML ({place}{error.problem}).") from error
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"The family file {path} is not valid YAML ({type(error).__name__}).") from error
+    values = parse_yaml(read_by_hand(path, "family file"), f"The family file {path}")
     if not isinstance(values, dict):
         raise UsageError(f"The family file {path} must hold names and values, e.g. `name: stablelm`.")
     return values
@@ -90,6 +88,5 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{name} is missing; say it, or start from a known family with like."
     reason = first["msg"].removeprefix("Value error, ").rstrip(".")
-    if first["type"] == "string_pattern_mismatch":
-        reason = "write names joined by dots, as PyTorch prints them"
-    return f"{name} = {reprlib.repr(first.get('input'))}: {reason}." if name else f"{reason}."
+    reason = REASONS.get(first["type"], reason)
+    return f"{name} = {shown(first.get('input'))}: {reason}." if name else f"{reason}."

@@ -7,7 +7,7 @@ import typer
 from analyzer.commands.settings import RenderSettings, RetrySettings
 from analyzer.supervisor.attempts import Ledger
 from shared.errors import RunError, UsageError
-from shared.run import Run, step_of
+from shared.run import Run, find_runs, step_of
 
 
 def retry(settings: RetrySettings) -> None:
@@ -31,5 +31,7 @@ def render(settings: RenderSettings) -> None:
     run = Run.at(settings.run, settings.out)
     written = render_run(run)
     if not written:
-        raise RunError(f"{run.path} has no results yet; run `midwatch analyze {run.path}`.")
+        runs = [path for path in find_runs(run.path) if path != run.path]
+        advice = f"render one of its runs, e.g. {runs[0]}" if runs else f"run `midwatch analyze {run.path}`"
+        raise RunError(f"{run.path} has no results {'of its own' if runs else 'yet'}; {advice}.")
     typer.echo(f"{len(written)} files in {run.visualizations}")

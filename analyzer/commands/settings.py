@@ -18,6 +18,7 @@ from shared.cli import positional
 from shared.findings.suites import Suite
 from shared.logs import Format
 from shared.settings import Settings
+from shared.user_yaml import parse_yaml
 
 if TYPE_CHECKING:
     from analyzer.jobs.family import Family
@@ -83,14 +84,12 @@ class ComputeSettings(Settings):
 
     @property
     def overrides(self) -> dict[str, dict[str, Any]]:
-        """`set` as analysis -> setting -> value; values are read as YAML."""
-        import yaml
-
+        """`set` as analysis -> setting -> value; values are read as YAML. Raises UsageError for what is none."""
         found: dict[str, dict[str, Any]] = {}
         for text in self.set:
             place, _, value = text.partition("=")
             analysis, _, name = place.strip().partition(".")
-            found.setdefault(analysis, {})[name.strip().replace("-", "_")] = yaml.safe_load(value)
+            found.setdefault(analysis, {})[name.strip().replace("-", "_")] = parse_yaml(value, f"--set {text!r}")
         return found
 
     @model_validator(mode="after")
@@ -99,6 +98,7 @@ class ComputeSettings(Settings):
             place, equals, _ = text.partition("=")
             if not equals or place.strip().count(".") != 1:
                 raise ValueError(f"--set {text!r}: write ANALYSIS.SETTING=VALUE, e.g. tokens.gap_bound=0.02")
+        _ = self.overrides
         return self
 
     def worker_options(self) -> WorkerOptions:

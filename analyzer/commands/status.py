@@ -6,7 +6,7 @@ import time
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from analyzer.commands.settings import StatusSettings
@@ -68,7 +68,8 @@ def _headline(status: Status, now: float) -> str:
 
 def _table(rows: list[CheckpointStatus]) -> Table:
     """Texts from disk are shown as they are: no markup is read in them."""
-    table = Table("checkpoint", "", "state", "done", "missing", "tries", "cause")
+    first = [Column("checkpoint", no_wrap=True), "", Column("state", no_wrap=True)]
+    table = Table(*first, *(Column(name, overflow="fold") for name in ("done", "missing", "tries", "cause")))
     for row in rows:
         state = Text(row.state.value, style=STYLES.get(row.state, ""))
         words = [row.checkpoint, checkpoint_label(row.step, row.epoch)]

@@ -54,6 +54,8 @@ class AttentionPaths(BlockPaths):
     def _check_projections(self) -> AttentionPaths:
         if len(self.projections) not in (0, 1, 3):
             raise ValueError("name three modules (query, key, value), or one fused, or none")
+        if len(set(self.projections)) < len(self.projections):
+            raise ValueError("name three different modules (query, key, value), or one fused, or none")
         return self
 
 

@@ -17,14 +17,20 @@ if TYPE_CHECKING:
 
 def score(judge: Judge, batch: Batch) -> Tensor:
     """(prompts,) logit(unsafe) - logit(safe) in float32; differentiable where gradients are on."""
-    inputs: dict[str, Any] = {"input_ids": batch.ids, "attention_mask": batch.mask}
-    if batch.position_ids is not None:
-        inputs["position_ids"] = batch.position_ids
+    inputs = inputs_of(batch)
     if judge.anatomy.prompted and judge.anatomy.head is not None:  # two logits of one token, not a vocabulary each
         model: Any = judge.model
         hidden = model.get_submodule(model.base_model_prefix)(**inputs).last_hidden_state
         return score_of(judge, judge.anatomy.head(_last_real(hidden, batch.mask)))
     return score_of(judge, answers_in(judge, judge.model(**inputs).logits, batch))
+
+
+def inputs_of(batch: Batch) -> dict[str, Any]:
+    """What a model is called with."""
+    inputs: dict[str, Any] = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    if batch.position_ids is not None:
+        inputs["position_ids"] = batch.position_ids
+    return inputs
 
 
 def answers_in(judge: Judge, logits: Tensor, batch: Batch) -> Tensor:

@@ -20,8 +20,9 @@ from torch import Tensor
 
 from analyzer.model.anatomy import Anatomy, dissect
 from analyzer.model.batches import Batch, collate, encode
-from analyzer.model.described import check_flow, refuse
+from analyzer.model.described import check_flow
 from analyzer.model.hooked_pass import record
+from analyzer.model.observed import refuse
 from analyzer.model.partial_pass import hidden_argument, hidden_of
 from analyzer.model.rounding import rounding_of
 from analyzer.model.scoring import score

@@ -160,7 +160,7 @@ class Standing:
         digest, search = self.digest(candidate), facts.search
         if digest is None or search is None or not search.probe_digest:
             return (), False
-        if self.plan.force and candidate.name not in facts.forced:
+        if self.plan.force and candidate.name not in facts.forced and candidate.name not in facts.skipped:
             return (), False
         keys = search.keys(search.traced(facts.computations, candidate.name, digest), digest)
         done = tuple(name for name, key in keys.items() if self.index.has(candidate.name, name, key))

@@ -23,7 +23,7 @@ class Pause:
     """Whether work waits for the disk. The wait doubles as long as nothing can be committed."""
 
     cause: str = ""
-    """Why, as one sentence; empty while there is no pause."""
+    """Why, and what to do (`disk_sentence`); empty while there is no pause."""
     place: Path | None = None
     _until: float = 0.0
     _wait_s: float = FIRST_PAUSE_S
@@ -32,7 +32,7 @@ class Pause:
         """The disk refused."""
         if not self.cause:
             logger.warning(
-                "paused: %s. Free space or make it writable; work goes on by itself.",
+                "paused: %s. Then work goes on by itself.",
                 cause,
                 extra=entry("paused", cause=cause, path=str(place)),
             )

@@ -16,6 +16,16 @@ from shared.run import CHECKPOINT_NAME
 logger = logging.getLogger(__name__)
 
 
+class _StopIsNoError(logging.Filter):
+    """An event that comes while a watch ends is nobody's; watchdog calls that an error of its own thread."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "thread is inactive" not in record.getMessage()
+
+
+logging.getLogger("watchdog.observers.inotify").addFilter(_StopIsNoError())
+
+
 class Watcher:
     """Watches directories, not what is below them. A system that refuses is left to polling, said once."""
 

@@ -30,7 +30,7 @@ from analyzer.supervisor.running_job import Running, job_of
 from analyzer.supervisor.said import Said
 from analyzer.supervisor.status_file import INTERVAL_S, Situation, StatusWriter
 from analyzer.supervisor.watched_run import WatchedRun
-from shared.errors import CheckpointChanged, MidwatchError, RunError, UsageError
+from shared.errors import CheckpointChanged, MidwatchError, RunError, UsageError, disk_sentence
 from shared.logs import entry
 
 logger = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ class Supervisor:
 
     def hit_disk(self, error: OSError, watched: WatchedRun, now: float) -> None:
         """Our own disk refused."""
-        self.pause.hit(f"{error.filename or watched.run.midwatch}: {error.strerror}", watched.run.midwatch, now)
+        self.pause.hit(disk_sentence(error, watched.run.midwatch), watched.run.midwatch, now)
 
     def yield_to(self, watched: WatchedRun) -> None:
         """Another analyzer has this run. Raises MidwatchError where we cannot wait for it."""
@@ -244,10 +244,15 @@ class Supervisor:
         return runs
 
     @property
+    def nothing_started(self) -> bool:
+        """Whether no job was ever given to the engine."""
+        return self._served is None
+
+    @property
     def nothing_left(self) -> bool:
         """With `once`: whether everything that can be done is. Raises MidwatchError for what stands in the way."""
         if self.pause.cause:
-            raise MidwatchError(f"{self.pause.cause}. Free space or choose another place with --out; results stay.")
+            raise MidwatchError(f"{self.pause.cause}. Results stay.")
         if not self.computations or self.running is not None or self._dirty.is_set():
             return False
         return all_settled(list(self.runs.values()), self.targets[0])

@@ -58,4 +58,5 @@ class RunFinder:
             self.said.once(logging.WARNING, str(error), extra)
             return
         self.runs[path] = watched
-        logger.info("watching %s", path, extra=entry("watching", run=watched.run.name, path=str(path)))
+        verb = "reading" if self.plan.once else "watching"
+        logger.info("%s %s", verb, path, extra=entry("watching", run=watched.run.name, path=str(path)))

@@ -112,7 +112,7 @@ def _state(watched: WatchedRun, situation: Situation) -> tuple[State, str]:
     if running is not None and running.watched is watched:
         return "running", ""
     if situation.pause:
-        return "paused", f"{situation.pause}. Free space or make it writable; work goes on by itself."
+        return "paused", f"{situation.pause}. Then work goes on by itself."
     if not situation.computations:
         return "starting", "The worker is starting."
     if problem := watched.fault or watched.description.problem:

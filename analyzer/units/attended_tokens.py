@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from analyzer.model.attention_weights import eager
 from analyzer.model.batches import Encoded, collate, packed, token_names
 from analyzer.model.judge import known_wiring
 from analyzer.model.scoring import score
@@ -65,21 +66,6 @@ def attention_of(context: Context, heads: Sequence[tuple[int, int]]) -> list[Tal
                     assert weights is not None  # noqa: S101 (looked at above)
                     _add(tally, context, encoded[row], names, weights[place, head, :size, :size].float().cpu())
     return tallies
-
-
-@contextmanager
-def eager(judge: Judge) -> Iterator[None]:
-    """Inside, the judge's attention runs in plain operations, which return their weights."""
-    model: Any = judge.model
-    before = model.config._attn_implementation
-    if before == "eager":
-        yield
-        return
-    model.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from shared.errors import (
     JudgeError,
     SchemaError,
     UsageError,
+    disk_sentence,
 )
 from shared.logs import entry
 from shared.own_folders import MIDWATCH, VISUALIZATIONS
@@ -203,7 +204,7 @@ class OneJob:
             return self.emit(Event(kind="refused", job=self.job.id, cause=str(error)))
         failure, cause = _kind(error), _sentence(error)
         if isinstance(error, OSError) and _is_storage(error, self.job.out):
-            failure, cause = Failure.STORAGE, f"{error.filename or self.job.out}: {error.strerror}"
+            failure, cause = Failure.STORAGE, disk_sentence(error, self.job.out)
         if failure == Failure.ANALYSIS:
             self._tell_in_full(error)
         return self._failed(failure, cause)

@@ -36,10 +36,10 @@ class HeadRow(Part):
     ablation: UnitAblation
     attends: list[AttendedToken]
     """By lift, strongest first; at most 8."""
-    sink_share: float
-    """Share of attention on special tokens and the first token."""
-    self_share: float
-    previous_share: float
+    sink_share: float | None
+    """Share of attention on special tokens and the first token; None, as the next two, where not known."""
+    self_share: float | None
+    previous_share: float | None
     """On the token before."""
     read_attends: list[AttendedToken]
     """The same from the position that the verdict is read at only; empty with mean pooling."""

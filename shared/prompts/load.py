@@ -22,6 +22,7 @@ from shared.prompts.presets import Preset, hub_preset
 from shared.prompts.rows import SUFFIXES, Row, read_rows
 from shared.prompts.source_settings import SourceSettings
 from shared.records import Label, Prompt
+from shared.user_paths import expanded
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def require_both_classes(prompts: Iterable[Prompt], where: str) -> None:
 
 
 def _plain_source(source: str, settings: SourceSettings) -> Iterable[Row]:
-    path = Path(source).expanduser()
+    path = expanded(source)
     if path.is_file():
         return read_rows(path)
     splits = [settings.data_split] if settings.data_split else []

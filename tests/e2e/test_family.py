@@ -115,7 +115,8 @@ def test_the_published_norms_are_those_of_plain_hooks(run: Path) -> None:
 def test_asking_again_computes_nothing_and_another_description_anew(run: Path, tmp_path: Path) -> None:
     before = results(run)["layers"]
     file = str(family_file(tmp_path))
-    assert midwatch("analyze", str(run), "--only", "layers", "--family", file).returncode == 0
+    again = midwatch("analyze", str(run), "--only", "layers", "--family", file)
+    assert again.returncode == 0 and again.stdout.startswith("run: nothing to do, figures in ")
     assert results(run)["layers"].created_at == before.created_at
     plain = str(family_file(tmp_path / "other", neurons="plain"))
     assert midwatch("analyze", str(run), "--only", "layers", "--family", plain).returncode == 0

@@ -1,12 +1,19 @@
-"""Descriptions of model families that Midwatch does not know: those that docs/families.md shows."""
+"""Descriptions of model families that Midwatch does not know: those of docs/families.md, and judges under them."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
+
+from analyzer.commands.family_file import read_family
+from analyzer.model.judge import Judge
+from analyzer.model.loading import load_judge
+from shared.records import JudgeRecord
+from tests.making.tiny import save_tiny_judge
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "families.md"
 EXAMPLES: dict[str, str] = {
@@ -38,3 +45,13 @@ def family_file(folder: Path, name: str = "stablelm", *, like: str | None = None
     file = folder / f"{name}.yaml"
     file.write_text(yaml.safe_dump(values), encoding="utf-8")
     return file
+
+
+def described(
+    name: str = "stablelm", shape: dict[str, Any] | None = None, like: str | None = None, **changes: Any
+) -> Judge:
+    """A tiny judge of a family that is not ours, under a description."""
+    with TemporaryDirectory() as folder:
+        checkpoint = save_tiny_judge(Path(folder) / "checkpoint-1", name, **SHAPES.get(name, {}) | (shape or {}))
+        family = read_family(family_file(Path(folder), name, like=like, **changes))
+        return load_judge(checkpoint, JudgeRecord(max_length=40), family=family)

@@ -82,10 +82,49 @@ def test_a_config_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         read_config(tmp_path / "none.yaml")
     (tmp_path / "a.yaml").write_bytes(b"\xff\xff")
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="is no UTF-8 text"):
         read_config(tmp_path / "a.yaml")
 
 
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Example().rate = 2  # type: ignore[misc]
+
+
+class Places(Settings):
+    out: Path | None = None
+    runs: list[Path] = Field(default_factory=list)
+    only: list[str] = Field(default_factory=list)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.yaml", "rate: 1" + "0" * 5000, "is not valid YAML .line 1: a value that is no int"),
+        ("a.yaml", "rate: 1\nrate: 2\n", "line 2: 'rate' a second time"),
+        ("a.yaml", "save-every: 1\nsave_every: 2\n", "says 'save_every' twice"),
+        ("a.toml", "rate = 1" + "0" * 5000, "is not valid"),
+        ("a.toml", "a = " + "[" * 20_000, "is not valid"),
+    ],
+)
+def test_a_config_file_that_would_lose_or_break_something(tmp_path: Path, name: str, text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        read_config(config(tmp_path / name, text))
+
+
+def test_a_date_and_a_huge_number_are_refused_in_short(tmp_path: Path) -> None:
+    for name, text in (("a.yaml", "rate: 2024-99-99"), ("a.toml", "save_every = [0x" + "f" * 5000 + "]")):
+        with pytest.raises(UsageError, match=r"^--(rate|save-every) = .*: Input should be a valid") as caught:
+            build(Example, {}, config(tmp_path / name, text))
+        assert len(str(caught.value)) < 200
+
+
+def test_one_value_stands_for_a_list_of_one(tmp_path: Path) -> None:
+    found = build(Places, {}, config(tmp_path / "a.yaml", "runs: x\nonly: tokens\n"))
+    assert found == Places(runs=[Path("x")], only=["tokens"])
+
+
+@pytest.mark.parametrize("given", [{"out": "~no-such-user/x"}, {"runs": ["a", "~no-such-user"]}])
+def test_a_home_that_is_not_there_is_one_sentence(given: dict) -> None:
+    with pytest.raises(UsageError, match=r"^~no-such-user.* begins with a home directory that is not known"):
+        build(Places, given)

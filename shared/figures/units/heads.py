@@ -191,7 +191,7 @@ def _draw_habits(sheet: Sheet, pane: Pane, heads: Sequence[HeadRow]) -> None:
     for name, shares, colour, symbol in kinds:
         sheet.draw(
             pane,
-            x=np.array(shares),
+            x=np.array(shares, dtype=float),
             y=np.arange(len(heads)),
             mode="markers",
             name=name,

@@ -14,10 +14,12 @@ from typing import NamedTuple
 from unittest import mock
 
 import pytest
+from rich.console import Console
 
 from analyzer.commands import doctor
 from analyzer.commands.needed import NEEDED, require
 from analyzer.commands.settings import AnalyzeSettings, DoctorSettings, StatusSettings, WatchSettings
+from analyzer.commands.status import _table
 from midwatch import main
 from shared.errors import UsageError
 from shared.files import write_record
@@ -95,6 +97,11 @@ def test_without_the_extra_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None
         (["watch", "{folder}", "--device", "tpu"], 2, "--device"),
         (["watch", "{folder}", "--interval", "0"], 2, "--interval"),
         (["watch", "{folder}", "--set", "tokens"], 2, "ANALYSIS.SETTING=VALUE"),
+        (["watch", "{folder}", "--set", "tokens.gap_bound=[1"], 2, "--set 'tokens.gap_bound=[1' is not valid YAML"),
+        (["watch", "{folder}", "--set", "tokens.gap_bound=!!int x"], 2, "a value that is no int"),
+        (["analyze", "~no-such-user"], 2, "begins with a home directory that is not known"),
+        (["analyze", "{folder}", "--out", "~no-such-user/x"], 2, "begins with a home directory that is not known"),
+        (["status", "~no-such-user"], 2, "begins with a home directory that is not known"),
         (["watch", "{folder}", "--config", "{folder}/bad.yaml"], 2, "polcy"),
         (["watch", "{folder}", "--config", "{folder}/none.yaml"], 2, "cannot be read"),
         (["analyze", "{folder}/nowhere"], 1, "is not a directory"),
@@ -103,6 +110,7 @@ def test_without_the_extra_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None
         (["status", "{folder}/run"], 1, "No analyzer has looked at"),
         (["retry", "{folder}/run", "best"], 2, "is not a checkpoint"),
         (["render", "{folder}/run"], 1, "has no results yet"),
+        (["render", "{folder}"], 1, "has no results of its own; render one of its runs, e.g. {folder}/run"),
         (["init", "{folder}/run"], 2, "midwatch"),
     ],
 )
@@ -111,9 +119,30 @@ def test_mistakes_get_one_sentence(tmp_path: Path, words: list[str], code: int, 
     (tmp_path / "bad.yaml").write_text("polcy: newest\n")
     done = midwatch(*(word.format(folder=tmp_path) for word in words))
     assert done.returncode == code, done.stderr
-    assert sentence in done.stderr
+    assert sentence.replace("{folder}", str(tmp_path)) in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["", "train", "watch", "analyze", "dashboard", "demo"])
+def test_help_cuts_nothing_on_a_narrow_terminal(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    done = midwatch(*command.split(), "--help")
+    assert done.returncode == 0 and "…" not in done.stdout
+    if not command:
+        assert "Check what the analyzer needs on this machine, and say what to" in done.stdout
+    if command == "train":
+        assert "--visualize-during-training / --no-visualize-during-training" in done.stdout
+
+
+def test_status_names_checkpoints_in_full_on_a_narrow_terminal() -> None:
+    names = ["circuits", "comparison", "evolution", "heads", "layers", "neurons", "progress", "tokens"]
+    row = CheckpointStatus(checkpoint="checkpoint-1200", step=1200, epoch=12.5, state=CheckpointState.SKIPPED)
+    rows = [row.model_copy(update={"done": names[:4], "missing": names[4:], "cause": "Not asked for, as it was."})]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(_table(rows))
+    text = console.export_text()
+    assert "checkpoint-1200" in text and "skipped" in text and "…" not in text
 
 
 def test_settings_from_a_config_file(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from analyzer.commands.family_file import MAX_BYTES, read_families, read_family
+from analyzer.commands.family_file import read_families, read_family
 from analyzer.commands.settings import AnalyzeSettings
 from analyzer.model.families import FAMILIES
 from shared.errors import UsageError
+from shared.user_paths import MAX_BYTES
 from tests.analyzer.commands.test_cli import midwatch
 from tests.making.families import EXAMPLES, family_file
 from tests.making.runs import add_checkpoint, describe, judge_template
@@ -41,15 +42,26 @@ MISTAKES = {
         WHOLE.replace("self_attn.q_proj, ", ""),
         "name three modules (query, key, value), or one fused, or none",
     ),
+    "one twice": (
+        WHOLE.replace("self_attn.v_proj", "self_attn.k_proj"),
+        "name three different modules (query, key, value), or one fused, or none",
+    ),
     "like": ("name: x\nlike: gtp2\n", "like names no family that is known; there are bert, roberta"),
     "like a list": ("name: x\nlike: [bert]\n", "like names no family that is known"),
-    "a block that is none": ("name: x\nlike: bert\nmlp: 3\n", "mlp = 3: Input should be a valid dictionary"),
+    "a block that is none": (
+        "name: x\nlike: bert\nmlp: 3\n",
+        "mlp = 3: write its fields below it, e.g. module and out",
+    ),
     "list": ("- name\n", "must hold names and values"),
     "empty": ("", "must hold names and values"),
     "not YAML": ("name: [x\n", "is not valid YAML (line 2:"),
     "code": ("name: !!python/object/apply:os.system ['touch hacked']\n", "is not valid YAML (line 1: could not"),
     "deep": ("[" * 20_000, "is not valid YAML"),
-    "itself": ("name: x\nlike: bert\nattention: &a\n  module: *a\n", "attention.module = "),
+    "itself": ("name: x\nlike: bert\nattention: &a\n  module: *a\n", "contains itself"),
+    "a name twice": (WHOLE + "layers: blocks\n", "'layers' a second time"),
+    "a date": ("name: 2024-99-99\n", "embeddings is missing"),
+    "no integer": ("name: !!int ''\n", "is not valid YAML (line 1: a value that is no int)"),
+    "a name as a list": (WHOLE.replace("[score]", "score"), "head = 'score': write a list, e.g. [score]"),
     "number": ("name: x\nlike: bert\n7: x\n", "unknown field '7'; there are name"),
     "large": ("#" * (MAX_BYTES + 1), "is larger than 64 KiB"),
 }

@@ -95,6 +95,14 @@ def test_results_are_wanted_anew_by_force_until_they_are(scene: Scene) -> None:
     assert forced.row(forced=frozenset({NAME})).state == CheckpointState.DONE
 
 
+def test_results_of_what_force_leaves_out_are_there(scene: Scene) -> None:
+    """`analyze --steps 9 --force`: the other checkpoints are done as before."""
+    forced = Scene.at(scene.run.path, force=True)
+    forced.commit("tokens", "layers")
+    row = forced.row(skipped={NAME: "Left out."})
+    assert (row.state, row.done, row.cause) == (CheckpointState.DONE, ("tokens", "layers"), "")
+
+
 def test_described_before_attempts_and_before_a_pin(scene: Scene) -> None:
     scene.facts.description.problem = "Say which class is unsafe."
     scene.fail(*[Failure.ANALYSIS] * MAX_ATTEMPTS)

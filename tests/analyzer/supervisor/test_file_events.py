@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import queue
 import shutil
 import threading
 from pathlib import Path
@@ -16,6 +18,8 @@ from watchdog.events import (
     FileOpenedEvent,
     FileSystemEvent,
 )
+from watchdog.observers.api import ObservedWatch
+from watchdog.observers.inotify import InotifyEmitter
 
 from analyzer.supervisor.file_events import Watcher, _Handler
 
@@ -96,3 +100,12 @@ def test_inotify_limits_are_said_once_and_polling_remains(
         watcher.watch([tmp_path, tmp_path / "a"])
     assert caplog.text.count("inotify watch limit reached") == 1
     assert "midwatch doctor" in caplog.text
+
+
+def test_an_event_while_the_watch_ends_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The emitter's thread may find itself stopped just before it reads."""
+    emitter = InotifyEmitter(queue.Queue(), ObservedWatch(str(tmp_path), recursive=False))  # type: ignore[arg-type]
+    emitter.queue_events(0.1)
+    assert not caplog.records
+    logging.getLogger("watchdog.observers.inotify").error("something else")
+    assert [record.message for record in caplog.records] == ["something else"]

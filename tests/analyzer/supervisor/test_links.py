@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.jobs.messages import Failure
 from analyzer.supervisor.loop import Supervisor
 from analyzer.supervisor.plan import Plan
-from shared.errors import LinkInTheWay, RunError
+from shared.errors import LinkInTheWay, MidwatchError, RunError, disk_sentence
 from shared.files import read_record
 from shared.records import Status
 from shared.run import Run
-from tests.making.fake_engine import FakeEngine
+from tests.making.fake_engine import FakeEngine, failing
 from tests.making.runs import add_checkpoint, describe, judge_template, snapshot
 
 FOLDERS = [
@@ -177,3 +178,23 @@ def test_a_strangers_files_in_our_folders_survive(run: Path) -> None:
         (place / "letter").write_text("dear")
     analyse(run, force=True)
     assert all((place / "letter").read_text() == "dear" for place in strangers)
+
+
+def test_a_link_that_the_worker_meets_gets_its_own_advice(run: Path, template: Path) -> None:
+    add_checkpoint(run, 20, template, 2.0)
+    link = LinkInTheWay(run / "_midwatch" / "results")
+    cause = disk_sentence(link, run)
+    now = time.time()
+    service = Supervisor([run], Plan(once=True), FakeEngine(failing(Failure.STORAGE, cause)), clock=lambda: now)
+    while not service.pause.cause:
+        now += 1
+        service.step(now)
+    with pytest.raises(MidwatchError) as caught:
+        assert service.nothing_left
+    service.close()
+    assert str(caught.value) == (
+        f"{run / '_midwatch' / 'results'} is a symbolic link, which Midwatch does not follow; remove it, or choose "
+        "another place with --out. Results stay."
+    )
+    full = disk_sentence(OSError(28, "No space left on device"), run)
+    assert full == f"{run}: No space left on device; free space, make it writable, or choose another with --out"

@@ -195,7 +195,7 @@ def test_the_last_word(watching: Watching) -> None:
 @pytest.mark.parametrize(
     ("change", "state", "message"),
     [
-        ({"pause": "/run: full", "computations": {}}, "paused", "/run: full. Free space"),
+        ({"pause": "/run: full", "computations": {}}, "paused", "/run: full. Then work goes on"),
         ({"computations": {}}, "starting", "The worker is starting."),
         ({"slot_open": False}, "waiting", "Waiting for its slot: always."),
         ({}, "idle", ""),
