@@ -116,7 +116,7 @@ STEP = {"previous": "epoch 7", "label": "epoch 8", "usual": 0.02, "n": 9, "ratio
         ),
         (
             StepAlert(signal="neurons_with_effect", severity="note", before=100, now=900, **STEP),
-            "The number of neurons that carry the verdict went from 100 to 900 at epoch 8: ",
+            "The number of significant neurons with an effect went from 100 to 900 at epoch 8: ",
         ),
         (
             StepAlert(signal="transfer", severity="note", before=0.9, now=0.1, **STEP),
