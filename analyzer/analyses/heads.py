@@ -66,7 +66,8 @@ def heads(context: Context, settings: HeadsSettings) -> Outcome:
     together = None
     if choices:
         shape = found.heads.plain.shape
-        together = joint_removal(removal, half, choices, shape, settings.controls, context.seed)
+        shown = {unit: alone.told[unit] for unit in top}
+        together = joint_removal(removal, half, choices, shown, shape, settings.controls, context.seed)
     tallies = attention_of(context, top) if top else []
     labels = [probe.label for probe in context.probes]
     result = HeadsResult(
@@ -90,7 +91,11 @@ def heads(context: Context, settings: HeadsSettings) -> Outcome:
         joint=together,
         random_drops=alone.random,
         agreement=alone.agreement,
-        notes=_notes(context, found, choices, together, settings.controls, bool(top) and tallies is None),
+        notes=[
+            *context.judge.anatomy.notes,
+            *found.references.notes,
+            *_notes(removal, choices, together, settings.controls, bool(top) and tallies is None),
+        ],
     )
     tensors = {
         "effect": found.heads.plain,
@@ -115,7 +120,7 @@ def _choices(
     half_of = dict(zip(probes, folds_of([*probes.values()], HALVES), strict=True))
     halves = [np.array([half_of[probe.id] for probe in each.probes]) for each in (removal, compared)]
     if not removal.explained.claimable or not all(
-        each.separation.split_well(half) for each, half in zip((removal, compared), halves, strict=True)
+        each.separation.split_well(half, HALVES) for each, half in zip((removal, compared), halves, strict=True)
     ):
         return [], halves[0]
     chooser = HeadChooser(
@@ -169,15 +174,15 @@ def _row(context: Context, found: GradientPass, unit: Unit, ablation: UnitAblati
 
 
 def _notes(
-    context: Context,
-    found: GradientPass,
-    choices: list[HeadChoice],
-    together: JointAblation | None,
-    wanted: int,
-    blind: bool,
+    removal: Removal, choices: list[HeadChoice], together: JointAblation | None, wanted: int, blind: bool
 ) -> list[str]:
-    notes = [*context.judge.anatomy.notes, *found.references.notes]
-    if choices and together is None:
+    notes = []
+    if removal.explained.claimable and not choices:
+        notes.append(
+            "The prompts whose effects are measured do not fill two halves with both classes, so no heads are chosen "
+            "and none removed: measure more (heads.prompts)."
+        )
+    elif choices and together is None:
         notes.append("No head has any effect on the score on both halves of the prompts, so none are removed.")
     elif together is not None and len(together.control_drops) < wanted:
         notes.append(f"There are other heads for only {len(together.control_drops)} different random draws.")

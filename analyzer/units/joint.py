@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,23 +11,27 @@ from analyzer.units.effects import Unit, random_like
 from analyzer.units.head_choice import HeadChoice
 from analyzer.units.removal import Removal
 from shared.findings.claims import carries
-from shared.findings.units import JointAblation
+from shared.findings.units import JointAblation, UnitAblation
 
 HALVES = 2
+LARGE = 0.5
+"""Share of the joint loss from which on a head that loses it alone is named, whether the set needs it or not."""
 
 
 def joint_removal(
     removal: Removal,
     half: np.ndarray,
     choices: Sequence[HeadChoice],
+    alone: Mapping[Unit, UnitAblation],
     shape: tuple[int, int],
     draws: int,
     seed: int,
 ) -> JointAblation | None:
     """What the needed heads lose together; None where neither half named any.
 
-    `half` (n,) is 0 or 1, `choices` were made on each. Where heads that both halves chose lose nearly all of it,
-    these are what is named, removed, and tested for standing in for each other.
+    `half` (n,) is 0 or 1, `choices` were made on each, `alone` says what the heads shown lose alone.
+    Where heads that both halves chose lose nearly all of it, these are what is named, removed, and tested for
+    standing in for each other.
     """
     sets = [choice.needed for choice in choices]
     if not all(sets):
@@ -43,7 +47,7 @@ def joint_removal(
     drawn = [_sets(random_like(chosen, either, shape, draws, seed)) for chosen in sets]
     count = min(map(len, drawn))
     controls = _crossed(removal, half, [each[:count] for each in drawn])
-    return _told(removal, scores, controls, sets, named)
+    return _told(removal, scores, controls, sets, named, alone)
 
 
 def _crossed(removal: Removal, half: np.ndarray, chosen: Sequence[Sequence[list[Unit]]]) -> np.ndarray:
@@ -56,7 +60,12 @@ def _crossed(removal: Removal, half: np.ndarray, chosen: Sequence[Sequence[list[
 
 
 def _told(
-    removal: Removal, scores: np.ndarray, controls: np.ndarray, sets: Sequence[list[Unit]], named: list[Unit]
+    removal: Removal,
+    scores: np.ndarray,
+    controls: np.ndarray,
+    sets: Sequence[list[Unit]],
+    named: list[Unit],
+    alone: Mapping[Unit, UnitAblation],
 ) -> JointAblation:
     separation = removal.separation
     lost = separation.lost(scores, removal.all)
@@ -69,6 +78,7 @@ def _told(
         sizes=[len(chosen) for chosen in sets],
         named=[head_name(unit) for unit in named],
         redundant=[head_name(unit) for unit in _redundant(removal, named, drop.value)] if carried else [],
+        each=[head_name(unit) for unit in _large(removal, alone, drop.value)] if carried else [],
         drop=drop,
         share=separation.clusters.ratio(lost, separation.signed),
         flips=flips[0],
@@ -87,6 +97,12 @@ def _redundant(removal: Removal, named: Sequence[Unit], joint: float) -> list[Un
     sign = float(np.sign(removal.explained.size.value))
     lost = [sign * float(each) for each in removal.lost(sets, removal.all).mean(-1)]
     return redundant(named, sign * joint, lost[: len(named)], lost[len(named) :])
+
+
+def _large(removal: Removal, alone: Mapping[Unit, UnitAblation], joint: float) -> list[Unit]:
+    """Those that carry the verdict alone and lose a large part of the joint loss, in their order."""
+    sign = float(np.sign(removal.explained.size.value))
+    return [unit for unit, told in alone.items() if told.carries and sign * (told.drop.value - LARGE * joint) >= 0]
 
 
 def _loss(removal: Removal, scores: np.ndarray) -> float:

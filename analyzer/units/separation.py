@@ -62,9 +62,9 @@ class Separation:
         """Whether these prompts are in groups enough for a claim."""
         return len(np.unique(self.groups[rows])) >= FEWEST_GROUPS
 
-    def split_well(self, fold: np.ndarray) -> bool:
-        """Whether each fold has both classes."""
-        return all(self.both_classes(np.flatnonzero(fold == number)) for number in np.unique(fold))
+    def split_well(self, fold: np.ndarray, folds: int) -> bool:
+        """Whether each of so many folds has both classes; one may have none of these prompts."""
+        return all(self.both_classes(np.flatnonzero(fold == number)) for number in range(folds))
 
     def both_classes(self, rows: np.ndarray) -> bool:
         """Whether a separation of these prompts can be told."""

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from shared.figures.kit.layer_axis import hover_names, layer_axis, name_boundary, residual_axis, shade_frozen
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import CLASS_COLOUR, CLASS_DASH, GREEN, GREY, INK, PURPLE, line_style, nice_limit
+from shared.findings.text import counted
 
 if TYPE_CHECKING:
     from shared.findings.layers import LayersResult, LensBand, SampleLayers
@@ -76,7 +77,7 @@ def _draw_band(sheet: Sheet, pane: Pane, band: LensBand, axis: np.ndarray) -> No
         pane,
         x=axis,
         y=np.array([point.value for point in band.score]),
-        name=f"mean of {band.count} {band.label} prompts, 95 % interval",
+        name=f"mean of {counted(band.count, f'{band.label} prompt')}, 95 % interval",
         mode="lines",
         line={"color": colour, "dash": CLASS_DASH[band.label], "width": 1.8},
         text=hover_names(axis),

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.findings.parts import Part, layer_name
-from shared.findings.text import number, percent
+from shared.findings.text import counted, number, percent
 
 
 class Flips(Part):
@@ -45,9 +45,13 @@ class Flips(Part):
     def words(self) -> str:
         """ "12 of 64 verdicts flipped, 9 of them wrong now (McNemar p = 0.15)" """
         if not self.flipped:
-            return f"none of {self.of} verdicts flipped"
+            return f"none of {counted(self.of, 'verdict')} flipped"
         every = self.flipped == self.of
-        many = f"every verdict flipped ({self.of})" if every else f"{self.flipped} of {self.of} verdicts flipped"
+        many = (
+            f"every verdict flipped ({self.of})"
+            if every
+            else f"{self.flipped} of {counted(self.of, 'verdict')} flipped"
+        )
         return f"{many}, {self.wrong or 'none'} of them wrong now (McNemar {p_words(self.p_value)})"
 
 
@@ -79,7 +83,7 @@ class VerdictAlert(Part):
         flips = self.flips
         if self.test == "turned":
             every = flips.flipped == flips.of
-            many = "every verdict" if every else f"{flips.flipped} of {flips.of} verdicts"
+            many = "every verdict" if every else f"{flips.flipped} of {counted(flips.of, 'verdict')}"
             return f"{many} flipped at {self.label}"
         before, now = (percent(count / flips.of) for count in (flips.wrong_before, flips.wrong_now))
         return f"{SHARES[self.signal]} rose from {before} to {now} at {self.label}"
@@ -89,13 +93,15 @@ class VerdictAlert(Part):
         flips, test = self.flips, f"{p_words(self.p_value)}, alarm at {number(self.bar)}"
         if self.test == "turned":
             return _sentence(
-                f"{self.brief}: {flips.wrong} of {flips.of} probe prompts, judged rightly at {self.previous}, are "
-                f"judged wrongly now (exact test that more than half flipped, {flips.turned} of {self.n} groups of "
-                f"prompts: {test})"
+                f"{self.brief}: {flips.wrong} of {counted(flips.of, 'probe prompt')}, judged rightly at "
+                f"{self.previous}, are "
+                f"judged wrongly now (exact test that more than half flipped, {flips.turned} of "
+                f"{counted(self.n, 'group')} of prompts: {test})"
             )
         return _sentence(
-            f"{self.brief}: {flips.wrong} verdicts went wrong since {self.previous} and "
-            f"{flips.flipped - flips.wrong} right (exact McNemar test, {flips.worse} groups of prompts worse and "
+            f"{self.brief}: {counted(flips.wrong, 'verdict')} went wrong since {self.previous} and "
+            f"{flips.flipped - flips.wrong} right (exact McNemar test, {counted(flips.worse, 'group')} of "
+            f"prompts worse and "
             f"{flips.better} better: {test})"
         )
 
@@ -130,7 +136,8 @@ class StepAlert(Part):
     @property
     def sentence(self) -> str:
         return _sentence(
-            f"{self.brief}: {self.ratio:.1f} times the usual step ({number(self.usual)}, over the {self.n} steps "
+            f"{self.brief}: {self.ratio:.1f} times the usual step ({number(self.usual)}, over the "
+            f"{counted(self.n, 'step')} "
             f"up to {self.previous}), {self.severity} from {self.bar:.1f}"
         )
 

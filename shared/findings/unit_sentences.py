@@ -9,7 +9,7 @@ from shared.findings.heads import HeadRow, HeadsResult
 from shared.findings.neurons import NeuronRow, NeuronsResult
 from shared.findings.parts import Interval, interval_cells
 from shared.findings.removal_curve import HalfGone, RemovalCurve
-from shared.findings.text import number, percent
+from shared.findings.text import counted, number, percent
 from shared.findings.units import Agreement, JointAblation, UnitAblation
 
 ONE_CARRIES = 0.5
@@ -34,10 +34,26 @@ def heads_headline(result: HeadsResult) -> str:
         return closed
     joint = result.joint
     if joint is None:
-        return "No head has an effect on the score, so none were removed"
+        return "No heads could be chosen on one half of the prompts and removed on the other"
     if not joint.carries:
-        return _alone(result.explained, result.top) or _not_clear(result.explained, joint)
-    loss = loss_words(result.explained, joint.drop, joint.share)
+        most = [row for row in result.top if carries_most(row.ablation)]
+        first = [row for row in result.top if row.ablation.carries][:1]
+        return _each(result.explained, most or first) or _not_clear(result.explained, joint)
+    each = [row for row in result.top if row.name in joint.each]
+    if len(each) > 1 and {*joint.named} < {*joint.each}:
+        return f"{_each(result.explained, each)}"
+    said = _together(result.explained, joint)
+    told = joint.named if len(joint.named) <= NAMED else []
+    further = [
+        f"{row.name} alone {loss_words(result.explained, row.ablation.drop, row.ablation.share)}"
+        for row in each
+        if row.name not in told
+    ]
+    return "; ".join([said, *further[:NAMED]])
+
+
+def _together(found: ToExplain, joint: JointAblation) -> str:
+    loss = loss_words(found, joint.drop, joint.share)
     if len(joint.named) == 1:
         return f"{joint.named[0]} carries the verdict: {loss}"
     if joint.redundant:
@@ -45,13 +61,17 @@ def heads_headline(result: HeadsResult) -> str:
     if 1 < len(joint.named) <= NAMED:
         return f"{listed(joint.named)} together carry the verdict: {loss}, {flip_words(joint)}"
     random = sum(joint.control_drops) / len(joint.control_drops)
-    return f"{joint.k} heads together carry the verdict: {loss}; as many random ones {number(random)} nats"
+    if max(joint.sizes) == 1:
+        said = "One head carries the verdict, but not the same on both halves"
+        return f"{said}: {loss}; random ones {number(random)} nats"
+    return f"{joint.counted('head')} together carry the verdict: {loss}; as many random ones {number(random)} nats"
 
 
 def _not_clear(found: ToExplain, joint: JointAblation) -> str:
     loss = loss_words(found, joint.drop, joint.share)
     beside = f"; random ones up to {number(max(joint.control_drops))} nats" if joint.control_drops else ""
-    return f"No heads carry the verdict for certain: without the {joint.k} strongest {loss}{beside}"
+    which = "strongest" if max(joint.sizes) == 1 else f"{joint.k} strongest"
+    return f"No heads carry the verdict for certain: without the {which} {loss}{beside}"
 
 
 def _redundant(joint: JointAblation, loss: str) -> str:
@@ -71,17 +91,23 @@ def neurons_headline(result: NeuronsResult) -> str:
     if (closed := nothing_to_explain(result.explained, SEPARATION)) is not None:
         return closed
     most = [row for row in result.top if carries_most(row.ablation)]
-    if (named := _alone(result.explained, most)) is not None:
+    if (named := _each(result.explained, most)) is not None:
         return named
     return "No neuron was removed" if result.curve is None else curve_sentence(result.curve)
 
 
-def _alone(found: ToExplain, rows: Sequence[HeadRow] | Sequence[NeuronRow]) -> str | None:
-    """Of the first one that carries the verdict alone; None where there is none."""
-    for row in rows:
-        if row.ablation.carries:
-            return f"{row.name} carries the verdict: {loss_words(found, row.ablation.drop, row.ablation.share)}"
-    return None
+def _each(found: ToExplain, rows: Sequence[HeadRow] | Sequence[NeuronRow]) -> str | None:
+    """Of units that carry the verdict alone, with what the one loses that loses least; None where there is none."""
+    if not rows:
+        return None
+    names = [row.name for row in rows]
+    least = min((row.ablation for row in rows), key=lambda each: abs(each.drop.value))
+    loss = loss_words(found, least.drop, least.share)
+    if len(names) == 1:
+        return f"{names[0]} carries the verdict: {loss}"
+    which = "either one" if len(names) == 2 else "any one of them"
+    shown = names if len(names) <= NAMED else [*names[:NAMED], f"{len(names) - NAMED} more"]
+    return f"{listed(shown)} each carry the verdict: without {which} at least {loss}"
 
 
 def curve_sentence(curve: RemovalCurve) -> str:
@@ -91,20 +117,29 @@ def curve_sentence(curve: RemovalCurve) -> str:
         return "No neurons could be removed together"
     if curve.half is None:
         return (
-            f"{share_words(last.left)} of the separation is left without the {last.removed:,} strongest of "
-            f"{curve.total:,} neurons{_beside(curve, last.removed)}"
+            f"{share_words(last.left)} of the separation is left without {_strongest(last.removed, curve)}"
+            f"{_beside(curve, last.removed)}"
         )
     return (
-        f"Half of the separation is gone without the {size_words(curve.half)} strongest of {curve.total:,} "
-        f"neurons{_beside(curve, curve.half.at)}"
+        f"Half of the separation is gone without {_strongest(curve.half.at, curve, curve.half)}"
+        f"{_beside(curve, curve.half.at)}"
     )
+
+
+def _strongest(removed: int, curve: RemovalCurve, half: HalfGone | None = None) -> str:
+    """ "the 567 [334, 898] strongest of 9,216 neurons"; of one: "the strongest neuron alone (1 [1, 3] of 128)" """
+    size = f"{removed:,}" if half is None else size_words(half)
+    if removed == 1:
+        return f"the strongest neuron alone ({size} of {curve.total:,})"
+    return f"the {size} strongest of {counted(curve.total, 'neuron')}"
 
 
 def _beside(curve: RemovalCurve, size: int) -> str:
     point = curve.beside(size)
     if point is None or point.random is None or point.left is None:
         return ""
-    leave = f"{point.removed:,} random ones of the same layers leave {share_words(point.random)}"
+    ones = counted(point.removed, "random one")
+    leave = f"{ones} of the same layers {'leaves' if point.removed == 1 else 'leave'} {share_words(point.random)}"
     clear = point.random.low > point.left.high
     return f"; {leave}" if clear else f"; that is not clear of random ones: {leave}"
 

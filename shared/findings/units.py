@@ -34,6 +34,9 @@ class JointAblation(Part):
     redundant: list[str]
     """Of these, units that stand in for each other: alone below a tenth of `drop`, and any of them, given back
     while all others stay removed, restores at least half of it."""
+    each: list[str]
+    """Units of which each alone carries the verdict and loses at least half of `drop`, most first: two that both
+    must work are not needed together, so that `named` holds only one of them."""
     drop: Interval
     share: Interval | None
     flips: int
@@ -48,6 +51,10 @@ class JointAblation(Part):
         """ "6", or "5 to 7" """
         low, high = min(self.sizes), max(self.sizes)
         return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+    def counted(self, noun: str) -> str:
+        """ "1 head", "5 to 7 heads" """
+        return f"{self.k} {noun}{'' if max(self.sizes) == 1 else 's'}"
 
 
 class Agreement(Part):

@@ -52,7 +52,7 @@ class Panel:
     def headline(self) -> str:
         """The sentence above the figure, plain text."""
         title = self.figure.layout.title.text  # type: ignore[union-attr]
-        return html.unescape((title or "").removeprefix("<b>").removesuffix("</b>"))
+        return html.unescape((title or "").removeprefix("<b>").removesuffix("</b>").replace("<br>", " "))
 
 
 @dataclass(frozen=True)

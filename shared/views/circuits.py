@@ -17,6 +17,7 @@ from shared.figures.circuits.words import (
     exact_nats,
     kept,
     noun,
+    of_them,
     power_words,
     separation_words,
     shape_words,
@@ -27,7 +28,7 @@ from shared.findings.badge import badge
 from shared.findings.circuit_document import scored_graph
 from shared.findings.circuits import CircuitEdge, CircuitsResult, Confidence, strongest_edges
 from shared.findings.parts import Interval, typed_result
-from shared.findings.text import percent
+from shared.findings.text import counted, percent
 from shared.views import Panel, View, register
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def drawn_edges(result: CircuitsResult, shown: int) -> list[DrawnEdge]:
 
 def confidence_words(result: CircuitsResult, edge: CircuitEdge) -> str:
     """In how many resamples an edge is chosen, and what that makes it."""
-    words = f"chosen in {percent(edge.chosen)} of {result.resamples} resamples"
+    words = f"chosen in {percent(edge.chosen)} of {counted(result.resamples, 'resample')}"
     return words if result.smallest is None else f"{words}: {edge.confidence}"
 
 
@@ -108,7 +109,8 @@ def _graph_caption(result: CircuitsResult, drawn: int) -> str:
     return (
         f"What it shows: the {drawn} {most} of {result.total_edges:,} {what} A score is how much of the separation "
         "of unsafe and safe is lost, to first order, when one of them alone carries "
-        f"{REFERENCES[result.reference]} (EAP-IG, {result.steps} steps). Below, the first as bars; beside them "
+        f"{REFERENCES[result.reference]} (EAP-IG, {counted(result.steps, 'step')}). Below, the first as bars; "
+        f"beside them "
         f"what "
         "circuits as large as the smallest one keep, really run with everything else corrupted on prompts that "
         "their "
@@ -158,8 +160,9 @@ def _graph_alt(result: CircuitsResult, edges: Sequence[DrawnEdge], finding: str)
     named = ", ".join(f"{edge.source} to {edge.target} {exact_nats(edge.score)}" for edge in edges[:6])
     against = sum(edge.score < 0 for edge in edges)
     return (
-        f"{finding}. {result.layers} layers of {result.heads} heads, {result.frozen_boundary} frozen. Drawn: "
-        f"{len(edges)} {noun(result)}, {against} of them against the right verdict. Largest, in nats: "
+        f"{finding}. {counted(result.layers, 'layer')} of {counted(result.heads, 'head')}, "
+        f"{result.frozen_boundary} frozen. Drawn: "
+        f"{of_them(result, len(edges))}, {against} of them against the right verdict. Largest, in nats: "
         f"{named or 'none'}."
     )
 
@@ -203,7 +206,8 @@ def _curve_caption(result: CircuitsResult) -> str:
         f"{REFERENCES[result.reference]}. Blue: paths in the order of their weakest {word[:-1]}, chosen on other "
         f"prompts than those they are run on ({result.folds} folds), with 95 % intervals over groups of prompts. "
         "Dashed: the plain top n as MIB defines them, also cross-fitted, by score and by |score|, on "
-        f"{result.n_mib} prompts. Grey points are random circuits, another one in each fold; the star is the "
+        f"{counted(result.n_mib, 'prompt')}. Grey points are random circuits, another one in each fold; the star "
+        f"is the "
         f"smallest "
         f"circuit that keeps {kept(result.keep)}, the open diamond what the circuit drawn keeps in-sample.\n"
         f"{_SHARE_WORDS[result.reference]}\n"
@@ -269,11 +273,12 @@ def _random_cells(random: Sequence[float]) -> dict[str, float | None]:
 
 
 def _facts(result: CircuitsResult) -> list[str]:
-    pairs = f" ({result.n_pairs} contrast pairs)" if result.n_pairs else ""
+    pairs = f" ({counted(result.n_pairs, 'contrast pair')})" if result.n_pairs else ""
     checked = f"{result.n_checked} patched one at a time" if result.n_checked else "not checked one at a time"
     return [
         f"n = {result.n}{pairs}; outside the circuit everything carries {REFERENCES[result.reference]}",
-        f"EAP-IG, {result.steps} steps, on {result.n_scored} prompts, over {result.total_edges:,} {noun(result)}, "
+        f"EAP-IG, {counted(result.steps, 'step')}, on {counted(result.n_scored, 'prompt')}, over "
+        f"{of_them(result, result.total_edges)}, "
         f"{checked}",
         f"circuits really run, cross-fitted in {result.folds} folds, bootstrap-t intervals over "
         f"{result.explained.groups:,} {result.explained.unit}, control: a random circuit of each size and fold",

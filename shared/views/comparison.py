@@ -14,6 +14,7 @@ from shared.findings.parts import (
     layer_names,
     typed_result,
 )
+from shared.findings.text import counted
 from shared.views import Panel, View, register
 
 if TYPE_CHECKING:
@@ -47,13 +48,15 @@ def _headline(result: ComparisonResult) -> str:
 
 
 def _subtitle(result: ComparisonResult) -> str:
-    prompts = f"{result.n_safe} safe, {result.n_unsafe} unsafe prompts, {result.n_pairs} contrast pairs"
+    pairs = counted(result.n_pairs, "contrast pair")
+    prompts = f"{result.n_safe} safe, {counted(result.n_unsafe, 'unsafe prompt')}, {pairs}"
     if not result.to_explain.claimable:
         return f"{power(result.to_explain)} · {prompts}"
     last = result.points[-1].auroc
     frozen = f", the first {result.frozen_boundary} frozen" if result.frozen_boundary else ""
     return (
-        f"probe AUROC {last.value:.3f} [{last.low:.3f}, {last.high:.3f}] after the last of {result.layers} layers"
+        f"probe AUROC {last.value:.3f} [{last.low:.3f}, {last.high:.3f}] after the last of "
+        f"{counted(result.layers, 'layer')}"
         f"{frozen} · {prompts}"
     )
 
@@ -63,7 +66,7 @@ def _caption(result: ComparisonResult) -> str:
     return (
         "What it shows: how well a linear probe on the pooled representation tells safe from unsafe after each "
         "layer (cross-validated, folds grouped by contrast pair and template and drawn "
-        f"{result.splits} times; the mean), beside the same probe on shuffled labels. "
+        f"{counted(result.splits, 'time')}; the mean), beside the same probe on shuffled labels. "
         "Below: distance of the class means in pooled standard deviations, less what chance adds to it; contrast "
         "pairs, whose twins share nearly all words; and cosines of the class means and of the pair differences. "
         "Grey layers are frozen.\n"
@@ -81,15 +84,15 @@ def _alt(result: ComparisonResult) -> str:
     first, last = result.points[0], result.points[-1]
     pairs = "no contrast pairs"
     if last.pair_accuracy is not None:
-        pairs = (
-            f"{last.pair_accuracy.value:.0%} of {result.n_pairs} contrast pairs ranked right after the last layer"
-        )
+        of_pairs = counted(result.n_pairs, "contrast pair")
+        pairs = f"{last.pair_accuracy.value:.0%} of {of_pairs} ranked right after the last layer"
     named = "none"
     if result.divergence_layer is not None:
         named = f"{layer_name(result.divergence_layer)}, {agreement(result)}"
     return (
         f"{_headline(result)}. Probe AUROC {first.auroc.value:.3f} at the embeddings, {last.auroc.value:.3f} "
-        f"[{last.auroc.low:.3f}, {last.auroc.high:.3f}] after the last of {result.layers} layers; shuffled-label "
+        f"[{last.auroc.low:.3f}, {last.auroc.high:.3f}] after the last of {counted(result.layers, 'layer')}; "
+        f"shuffled-label "
         f"control's 95th percentile {last.control_p95:.3f}. Divergence layer: "
         f"{named}. d′ {last.distance.value:.2f} after the last layer; {pairs}."
     )
@@ -97,11 +100,12 @@ def _alt(result: ComparisonResult) -> str:
 
 def _facts(result: ComparisonResult) -> list[str]:
     return [
-        f"n = {result.n_safe} safe + {result.n_unsafe} unsafe, {result.n_pairs} contrast pairs",
+        f"n = {result.n_safe} safe + {result.n_unsafe} unsafe, {counted(result.n_pairs, 'contrast pair')}",
         measured(result.to_explain),
-        f"{result.pooling} pooling, logistic probe, {result.folds} grouped folds drawn {result.splits} times",
+        f"{result.pooling} pooling, logistic probe, {result.folds} grouped folds drawn "
+        f"{counted(result.splits, 'time')}",
         "95 % intervals over groups of prompts (AUROC: and over splits; pairs: Wilson), "
-        f"control from {result.shuffles} label shuffles, each in one split",
+        f"control from {counted(result.shuffles, 'label shuffle')}, each in one split",
     ]
 
 

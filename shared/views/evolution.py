@@ -17,7 +17,7 @@ from shared.figures.evolution.words import (
 from shared.findings.badge import badge
 from shared.findings.evolution import EvolutionResult
 from shared.findings.parts import layer_names, typed_result
-from shared.findings.text import escape
+from shared.findings.text import counted, escape
 from shared.views import Panel, View, register
 from shared.views.over_run.evolution import evolution_run_panel
 from shared.views.over_run.run_results import read_results
@@ -99,17 +99,19 @@ def _alt(result: EvolutionResult, finding: str) -> str:
 def _facts(result: EvolutionResult) -> list[str]:
     attributed = sum(row.to_previous is not None for row in result.drift)
     facts = [
-        f"n = {result.n_cka} prompts for CKA, {attributed} for attribution",
+        f"n = {counted(result.n_cka, 'prompt')} for CKA, {attributed} for attribution",
         "unbiased linear CKA; Spearman, 95 % bootstrap intervals",
-        f"{result.seen} earlier checkpoints known",
+        f"{counted(result.seen, 'earlier checkpoint')} known",
         f"frozen check {_CHECK[result.frozen_check]}",
     ]
     if result.previous is None:
-        return ["the first analysed checkpoint", f"n = {result.n_cka} prompts for CKA"]
+        return ["the first analysed checkpoint", f"n = {counted(result.n_cka, 'prompt')} for CKA"]
     if result.n_edges:
-        facts.append(f"the {result.n_edges} strongest {edges_word(result)} compared")
+        facts.append(f"the {counted(result.n_edges, f'strongest {edges_word(result)[:-1]}')} compared")
     if result.transfer is not None:
-        facts.append(f"transfer: circuits really run, control: {len(result.transfer.random)} random ones")
+        facts.append(
+            f"transfer: circuits really run, control: {counted(len(result.transfer.random), 'random one')}"
+        )
     return facts
 
 

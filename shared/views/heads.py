@@ -71,7 +71,8 @@ def _caption(result: HeadsResult) -> str:
     return (
         f"{shown}Beside it, what the judge loses when the chosen heads are set to their means together, against as "
         "many random ones of the same or the nearest layers: chosen on one half of the prompts by both gradients, "
-        f"less those whose return restores little, and removed on the other half.{every} Below, the chosen ones "
+        "less those whose return restores little, and removed on the other half; a head that loses at least half "
+        f"of that alone is named too.{every} Below, the chosen ones "
         "one by one: marker, effect by attribution; bar, what its removal really costs on prompts that it was not "
         "chosen on; lines, 95 % intervals; grey band, random ones, each alone. Habits: share of its attention on "
         "sinks (special and first tokens), on the token itself, on the one before. Then the tokens it looks for: "
@@ -104,7 +105,7 @@ def _facts(result: HeadsResult) -> list[str]:
     removed = f"n = {result.joint.n}, " if result.joint else ""
     return [
         f"effect: n = {result.n_effect}{pairs}, against {REFERENCES[result.reference]}, gradient at the "
-        f"prompt; the integrated one beside it has {result.steps} steps",
+        f"prompt; the integrated one beside it has {counted(result.steps, 'step')}",
         f"separation: {counted_groups(result.explained)}, bootstrap-t intervals",
         f"ablation: {removed}set to the probe-set mean, chosen and measured on different halves{draws}",
         f"attention: n = {result.n_safe} safe + {result.n_unsafe} unsafe, recomputed for the heads shown",

@@ -9,7 +9,7 @@ from shared.findings.badge import badge
 from shared.findings.claims import SEPARATION, measured, nothing_to_explain
 from shared.findings.layers import LayersResult, SampleLayers
 from shared.findings.parts import layer_names, typed_result
-from shared.findings.text import clean, escape, signed
+from shared.findings.text import clean, counted, escape, signed
 from shared.views import Panel, View, register
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _alt(index: int, sample: SampleLayers, result: LayersResult) -> str:
     return (
         f"{_headline(index, sample, result)}. Labelled {sample.label}, score {signed(sample.score)} nats: {lens}. "
         f"Residual norm {norms[0]:.2f} at the embeddings, "
-        f"{norms[-1]:.2f} after the last of {result.layers} layers. {frozen_sentence(result)}"
+        f"{norms[-1]:.2f} after the last of {counted(result.layers, 'layer')}. {frozen_sentence(result)}"
     )
 
 
@@ -83,7 +83,8 @@ def frozen_sentence(result: LayersResult) -> str:
     if result.frozen_from == "unknown":
         return "It is not yet known which layers are frozen."
     evidence = "identical bytes" if result.frozen_from == "bytes" else "as declared"
-    return f"{result.frozen_boundary} of {result.layers} layers are frozen ({evidence})."
+    verb = "is" if result.frozen_boundary == 1 else "are"
+    return f"{result.frozen_boundary} of {counted(result.layers, 'layer')} {verb} frozen ({evidence})."
 
 
 def _facts(result: LayersResult) -> list[str]:

@@ -58,7 +58,10 @@ def _flags(result: NeuronsResult) -> list[str]:
     control = result.shuffled_significant
     mean = sum(control) / len(control) if control else 0.0
     if mean > max(1.0, result.fdr * result.significant):
-        flags.append(f"CONTROL FAILS: with shuffled labels {mean:.0f} neurons are significant on average")
+        flags.append(
+            f"CONTROL FAILS: with shuffled labels {counted(round(mean), 'neuron is', 'neurons are')} significant "
+            f"on average"
+        )
     return flags
 
 
@@ -118,13 +121,17 @@ def _named(neuron: NeuronRow) -> str:
 
 def _facts(result: NeuronsResult) -> list[str]:
     pairs = f" ({counted(result.n_pairs, 'contrast pair')})" if result.n_pairs else ""
-    curve = "" if result.curve is None else f", the curve on n = {result.curve.n} in {result.curve.folds} parts"
+    curve = (
+        ""
+        if result.curve is None
+        else f", the curve on n = {result.curve.n} in {counted(result.curve.folds, 'part')}"
+    )
     return [
         f"selectivity: n = {result.n_safe} safe + {result.n_unsafe} unsafe, {result.reading} over real tokens, "
-        f"Mann-Whitney, FDR {percent(result.fdr)} over {result.tested} neurons ({result.constant} constant ones "
-        "left out)",
+        f"Mann-Whitney, FDR {percent(result.fdr)} over {counted(result.tested, 'neuron')} "
+        f"({counted(result.constant, 'constant one')} left out)",
         f"effect: n = {result.n_effect}{pairs}, against {REFERENCES[result.reference]}, gradient at the "
-        f"prompt; the integrated one beside it has {result.steps} steps",
+        f"prompt; the integrated one beside it has {counted(result.steps, 'step')}",
         f"separation: {counted_groups(result.explained)}, bootstrap-t intervals",
         f"ablation: set to the probe-set mean, chosen and measured on different prompts{curve}",
         f"control: {counted(len(result.shuffled_significant), 'label shuffle')}, "

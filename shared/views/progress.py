@@ -11,7 +11,7 @@ from shared.findings.claims import SEPARATION, nothing_to_explain, power
 from shared.findings.confounds import Confound, goes_with, only_with_labels
 from shared.findings.parts import Interval, interval_cells, typed_result
 from shared.findings.progress import CHANCE_AUC, ProgressResult
-from shared.findings.text import escape, percent
+from shared.findings.text import counted, escape, percent
 from shared.views import Panel, View, register
 from shared.views.over_run.run_results import read_results
 from shared.views.over_run.training_progress import run_panel
@@ -110,9 +110,9 @@ def _verdicts_alt(result: ProgressResult) -> str:
 def _facts(result: ProgressResult) -> list[str]:
     leaks = "leaks not checked: the run does not say what it trained on"
     if result.leak_count is not None:
-        leaks = f"{result.leak_count} probe prompts found in the training data"
+        leaks = f"{counted(result.leak_count, 'probe prompt')} found in the training data"
     return [
-        f"n = {sum(result.confusion.values())} probe prompts",
+        f"n = {counted(sum(result.confusion.values()), 'probe prompt')}",
         "95 % intervals: over groups of prompts (metrics, correlations), Wilson (groups and pairs)",
         leaks,
     ]

@@ -8,7 +8,7 @@ from shared.figures.tokens import MAX_WORDS, RANGE, Scale, words_figure
 from shared.figures.word_cells import WordCell, cells_of, change_cells, check_cells
 from shared.findings.badge import badge
 from shared.findings.parts import interval_cells, typed_result
-from shared.findings.text import clean, escape, percent, signed
+from shared.findings.text import clean, counted, escape, percent, signed
 from shared.findings.tokens import SampleAttribution, TokensResult
 from shared.findings.word_checks import near_ties
 from shared.findings.word_sentences import (
@@ -139,7 +139,11 @@ def _trust(index: int, sample: SampleAttribution, result: TokensResult) -> str:
     return (
         f"{verdict}score {signed(sample.score)} nats, p(unsafe) {sample.probability:.3f} · baseline: "
         f"{compared_with(sample)}, score {signed(sample.baseline_score)} nats · gap {percent(sample.gap, 1)} at "
+<<<<<<< HEAD
         f"{sample.nodes} nodes{'' if verdict else f' · {checked_of(sample)}'}"
+=======
+        f"{counted(sample.nodes, 'node')} · {checked_of(sample)}"
+>>>>>>> i9-units2
     )
 
 
@@ -198,14 +202,14 @@ def _alt(index: int, sample: SampleAttribution, result: TokensResult) -> str:
 def _facts(sample: SampleAttribution, result: TokensResult) -> list[str]:
     facts = [
         f"this prompt, n = 1 of {result.n_prompts} attributed",
-        f"integrated gradients, {sample.nodes} nodes",
+        f"integrated gradients, {counted(sample.nodes, 'node')}",
         f"baseline {compared_with(sample)}",
         f"gap {percent(sample.gap, 1)} (median {percent(result.gap_median, 1)}, worst "
         f"{percent(result.gap_worst, 1)}, "
         f"bound {percent(result.gap_bound, 1)})",
     ]
     facts += [f"Spearman of attribution and replacement, {agreement_of(found)}" for found in result.agreement]
-    facts.append(f"{result.check_rows} prompts with replaced words scored")
+    facts.append(f"{counted(result.check_rows, 'prompt')} with replaced words scored")
     for scored in result.faithfulness:
         drop = scored.comprehensiveness
         name = scored.method.replace("_", " ")

@@ -61,6 +61,7 @@ def fake_heads(
             sizes=[5, 6],
             named=[],
             redundant=[],
+            each=[],
             drop=spread(together, 0.1 * abs(together) + 0.02),
             share=spread(0.6, 0.1),
             flips=int(15 * learnt),

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from analyzer.analyses.neurons import NeuronsSettings, _selectivity
 from analyzer.model.loading import load_judge
 from analyzer.statistics.significance import rank_test
+from analyzer.units.selectivity import selectivity_of
 from shared.records import JudgeRecord, Probe
 from tests.making.judges import context, probe, random_probes
 
@@ -34,7 +34,7 @@ def main(judges: Path, out: Path) -> None:
         judge = load_judge(path, JudgeRecord(max_length=40))
         for batch in BATCHES:
             made = context(judge, probes(), batch_tokens=batch)
-            selectivity = _selectivity(made, NeuronsSettings(shuffles=1))
+            selectivity = selectivity_of(made, fdr=0.05, count_shuffles=1)
             labels = np.array([each.label == "unsafe" for each in made.probes]).astype(int)
             p = np.stack([rank_test(ranks, labels)[1] for ranks, _ in made.readings.ranks()])
             found |= {

@@ -165,4 +165,4 @@ def _said(view: View, panel: Panel, step: int | None, claims: bool) -> Said:
 
 def _plain(text: str | None) -> str:
     """A figure's text without its markup."""
-    return html.unescape(re.sub(r"<[^>]+>", "", text or "").replace("⚠", "")).strip()
+    return html.unescape(re.sub(r"<[^>]+>", "", (text or "").replace("<br>", " ")).replace("⚠", "")).strip()

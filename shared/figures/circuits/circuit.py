@@ -13,13 +13,14 @@ from shared.figures.circuits.edges import width_words
 from shared.figures.circuits.graph import draw_graph
 from shared.figures.circuits.kinds import DrawnEdge, limit_of
 from shared.figures.circuits.layout import Layout
-from shared.figures.circuits.words import kept, noun, span
+from shared.figures.circuits.words import kept, noun, of_them, span
 from shared.figures.kit.flags import draw_flags, flags_height
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.stack import stacked
 from shared.figures.kit.style import GREY, INK, ORANGE
 from shared.figures.units.rows import head, pattern, round_range
 from shared.figures.units.words import nats
+from shared.findings.text import counted
 
 if TYPE_CHECKING:
     from shared.findings.circuits import CircuitsResult
@@ -192,8 +193,8 @@ def _draw_kept(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
         hovertemplate="a random circuit of that size, on one fold: %{x:.1%}<extra></extra>",
     )
     place = {"xref": pane.x, "x": 0, "yref": pane.y, "xanchor": "left", "xshift": 3, "yanchor": "bottom"}
-    sheet.note(f"<b>{circuit.edges:,} {noun(result)}</b>", y=1.53, colour=INK, **place)
-    drawn = f"<b>{len(circuit.random)} random circuits</b> of {circuit.edges:,} {noun(result)}"
+    sheet.note(f"<b>{of_them(result, circuit.edges)}</b>", y=1.53, colour=INK, **place)
+    drawn = f"<b>{counted(len(circuit.random), 'random circuit')}</b> of {of_them(result, circuit.edges)}"
     sheet.note(drawn if circuit.random else "no random circuit was run", y=0.5, colour=INK, **place)
     asked = {"xref": pane.x, "x": result.keep, "xanchor": "right", "xshift": -3, "y": 1, "yanchor": "top"}
     sheet.note(f"asked for: {kept(result.keep)}", pane, size=11, **asked)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shared.figures.units.words import nats
 from shared.findings.circuits import AGREES, NO_CLAIM
 from shared.findings.claims import SEPARATION, nothing_to_explain, power
-from shared.findings.text import number, percent
+from shared.findings.text import counted, number, percent
 
 if TYPE_CHECKING:
     from shared.findings.circuits import CircuitsResult, CurvePoint
@@ -24,6 +24,11 @@ REFERENCES = {"twin": "its value for the contrast twin", "mean": "its mean over 
 def noun(result: CircuitsResult) -> str:
     """ "edges", or "nodes" where edges cannot be told apart."""
     return result.level
+
+
+def of_them(result: CircuitsResult, count: int) -> str:
+    """ "1 edge", "8 edges" """
+    return counted(count, noun(result)[:-1])
 
 
 def small_share(share: float) -> str:
@@ -63,8 +68,10 @@ def circuit_finding(result: CircuitsResult) -> str:
     if result.smallest is None:
         return _no_claim(result)
     circuit = result.smallest
-    size = f"{circuit.edges:,} of {result.total_edges:,} {noun(result)} ({small_share(circuit.fraction)})"
-    words = f"{size} keep {span(circuit.kept)} of the separation on prompts they were not chosen on"
+    one = circuit.edges == 1
+    size = f"{circuit.edges:,} of {of_them(result, result.total_edges)} ({small_share(circuit.fraction)})"
+    verb, they = ("keeps", "it was") if one else ("keep", "they were")
+    words = f"{size} {verb} {span(circuit.kept)} of the separation on prompts {they} not chosen on"
     random = mean_of(circuit.random)
     return words if random is None else f"{words}; random ones {kept(random)}"
 
@@ -98,13 +105,14 @@ def curve_finding(result: CircuitsResult) -> str:
     clear = [point for point in tried if point.beats_random and point.kept.low > 0]
     if not clear:
         return (
-            f"{NO_CLAIM}: at none of {len(tried)} sizes is what the best {noun(result)} keep clear of 0 and of "
+            f"{NO_CLAIM}: at none of {counted(len(tried), 'size')} is what the best {noun(result)} keep clear of "
+            f"0 and of "
             "random ones"
         )
     first = min(clear, key=lambda point: point.edges)
     return (
         f"From {small_share(first.fraction)} of the {noun(result)} on, some of the separation is kept: "
-        f"{span(first.kept)} there, clear of 0 and of random ones at {len(clear)} of {len(tried)} sizes"
+        f"{span(first.kept)} there, clear of 0 and of random ones at {len(clear)} of {counted(len(tried), 'size')}"
     )
 
 
@@ -150,7 +158,7 @@ def power_words(result: CircuitsResult) -> str:
 def shape_words(result: CircuitsResult) -> str:
     """Layers and heads, frozen ones, and how far the scores were checked: for a subtitle."""
     frozen = f", {result.frozen_boundary} frozen" if result.frozen_boundary else ""
-    parts = [f"{_counted(result.layers, 'layer')}{frozen}, {_counted(result.heads, 'head')} each"]
+    parts = [f"{counted(result.layers, 'layer')}{frozen}, {counted(result.heads, 'head')} each"]
     if result.smallest is not None:
         total = result.layers * (result.heads + 1)
         parts.append(f"{result.smallest.nodes:,} of {total:,} heads and MLPs in it")
@@ -170,10 +178,6 @@ def separation_words(result: CircuitsResult) -> str:
         if value is not None
     ]
     return " · ".join([*words, f"of f: {', '.join(areas)}"] if areas else words)
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def _between(found: Interval) -> str:

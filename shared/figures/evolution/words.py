@@ -97,7 +97,7 @@ def _number(value: float) -> str:
 def against_words(result: EvolutionResult) -> str:
     """What is compared with what, and the divergence layer's path: for a subtitle; not escaped."""
     if result.previous is None or result.first is None:
-        return f"{result.layers} layers, {result.frozen_boundary} frozen"
+        return f"{counted(result.layers, 'layer')}, {result.frozen_boundary} frozen"
     if result.same == "judge":
         return "nothing is compared with it"
     others = result.previous.label

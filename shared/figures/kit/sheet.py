@@ -12,9 +12,14 @@ from typing import Any
 import plotly.graph_objects as go
 
 from shared.figures.kit.style import FONT, GREY, GRID, INK, PALE, ribbon_colour
+from shared.figures.kit.text_layout import wrapped
 
 LEFT, RIGHT = 76, 28
 """Margins in pixels."""
+TITLE, SUBTITLE = 17, 13
+"""Font sizes in pixels."""
+WIDTH = 1000
+"""Pixels that title and subtitle may take; longer ones go on in a line below, and the figure grows by it."""
 
 
 @dataclass(frozen=True)
@@ -130,10 +135,20 @@ class Sheet:
         return {"xref": pane.x, "yref": f"{pane.y} domain", "y0": 0, "y1": 1, "layer": "below"}
 
     def _base(self) -> dict[str, Any]:
+        title, subtitle = wrapped(self.title, TITLE, WIDTH), wrapped(self.subtitle, SUBTITLE, WIDTH)
+        more = round(
+            1.3 * (TITLE * (len(title) - 1) + SUBTITLE * (len(subtitle) - 1 - self.subtitle.count("<br>")))
+        )
         return {
-            "height": self.height,
+            "height": self.height + more,
             # without autoexpand: a long legend must not squeeze the plots
-            "margin": {"l": self.left, "r": self.right, "t": self.top, "b": self.bottom, "autoexpand": False},
+            "margin": {
+                "l": self.left,
+                "r": self.right,
+                "t": self.top + more,
+                "b": self.bottom,
+                "autoexpand": False,
+            },
             "font": {"family": FONT, "size": 13, "color": INK},
             "paper_bgcolor": "white",
             "plot_bgcolor": "white",
@@ -143,7 +158,7 @@ class Sheet:
             "annotations": self.notes,
             "shapes": self.shapes,
             "title": {
-                "text": f"<b>{self.title}</b>",
+                "text": f"<b>{'<br>'.join(title)}</b>",
                 "x": 0,
                 "xref": "container",
                 "xanchor": "left",
@@ -151,8 +166,8 @@ class Sheet:
                 "yref": "container",
                 "yanchor": "top",
                 "pad": {"t": 14, "l": 16},
-                "font": {"size": 17},
-                "subtitle": {"text": self.subtitle, "font": {"size": 13, "color": GREY}},
+                "font": {"size": TITLE},
+                "subtitle": {"text": "<br>".join(subtitle), "font": {"size": SUBTITLE, "color": GREY}},
             },
         }
 

@@ -5,9 +5,11 @@ Widths are estimated (no font is loaded), a little too wide rather than too narr
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import unescape
 
 PADDING = 7.0
 """Pixels between a word and each side of its box."""
@@ -15,6 +17,7 @@ MARK_SIZE = 11
 """Font size of the marks below the boxes, pixels."""
 SPACE = 5.0
 """Pixels between two boxes."""
+_TAG = re.compile("</?b>")
 _NARROW, _WIDE = set("iljtfrI.,:;!|'`()[]{}-\"/\\ "), set("mwMW@%&QGOCD—…")
 
 
@@ -43,6 +46,21 @@ def _em(character: str) -> float:
     if character in _WIDE:
         return 0.92
     return 0.7 if character.isupper() or ord(character) > 0x2000 else 0.59
+
+
+def wrapped(text: str, size: float, width: float) -> list[str]:
+    """Lines of escaped `text` (entities, `<b>`, `<br>`) that are at most `width` pixels wide, broken at spaces."""
+    lines = []
+    for part in text.split("<br>"):
+        line = ""
+        for word in part.split(" "):
+            longer = f"{line} {word}" if line else word
+            if line and text_width(unescape(_TAG.sub("", longer)), size) > width:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    return lines
 
 
 def place_words(

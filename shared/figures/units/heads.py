@@ -75,7 +75,7 @@ def _draw_overview(sheet: Sheet, result: HeadsResult, up: tuple[float, float], j
     x, y = joint_axes(result.joint)
     joint = sheet.pane((0.67, 1), (up[1] - joint_height, up[1]), x, y)
     _draw_map(sheet, effects, result)
-    draw_joint(sheet, joint, result.joint, "heads", "none were removed")
+    draw_joint(sheet, joint, result.joint, "head", "none were removed")
     mark_frozen(sheet, (effects,), result.layers, result.frozen_boundary)
     head(sheet, effects, "Effect of each head, by attribution")
     head(sheet, joint, "Removed together")

@@ -38,6 +38,9 @@ def draw_curve(sheet: Sheet, pane: Pane, curve: RemovalCurve | None, missing: st
     random = [(point.removed, point.random) for point in curve.points if point.random is not None]
     if random:
         _draw_line(sheet, pane, random, "as many random", {"color": GREY, "width": 1.5, "dash": "dot"}, "square")
+    bottom, top = pane.up  # inside: above stands the heading, and the lower left is where no curve goes
+    inside = {"orientation": "v", "x": pane.across[0] + 0.005, "y": bottom + 0.15 * (top - bottom)}
+    sheet.layout[f"legend{pane.suffix}"] |= inside | {"font": {"size": 11}, "bgcolor": "rgba(0,0,0,0)"}
     line = {"type": "line", "xref": f"{pane.x} domain", "x0": 0, "x1": 1, "yref": pane.y, "y0": 0.5, "y1": 0.5}
     sheet.shapes.append(line | {"line": {"color": INK, "width": 1, "dash": "dash"}, "layer": "below"})
     if curve.half is not None:

@@ -16,6 +16,7 @@ import numpy as np
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import BLUE, GREY, INK, ORANGE, PALE
 from shared.figures.units.words import nats
+from shared.findings.text import counted
 from shared.findings.unit_sentences import share_words
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def draw_effects(sheet: Sheet, pane: Pane, rows: Sequence[UnitRow], random: Sequ
         chosen = [row for row in rows if row.frozen == frozen]
         _draw_attribution(sheet, pane, chosen, style)
         _draw_ablation(sheet, pane, chosen, style)
-    _draw_legend(sheet, pane, rows, f"{len(random)} random ones, each alone" if random else "")
+    _draw_legend(sheet, pane, rows, f"{counted(len(random), 'random one')}, each alone" if random else "")
 
 
 def _draw_attribution(sheet: Sheet, pane: Pane, rows: Sequence[UnitRow], style: tuple[str, str, str]) -> None:
@@ -161,7 +162,7 @@ def _share(ablation: UnitAblation) -> str:
 
 
 def _flips(ablation: UnitAblation) -> str:
-    return f"{ablation.flips} of {ablation.n} verdicts change, on prompts that it was not chosen on"
+    return f"{ablation.flips} of {counted(ablation.n, 'verdict')} flipped, on prompts that it was not chosen on"
 
 
 def pattern(hatch: str) -> dict[str, Any]:
@@ -245,14 +246,14 @@ def draw_joint(sheet: Sheet, pane: Pane, joint: JointAblation | None, noun: str,
         showlegend=False,
         marker={"color": INK},
         error_x=_error([joint.drop], GREY),
-        hovertemplate=f"{joint.k} {noun}: %{{x:.3g}} nats lost "
+        hovertemplate=f"{joint.counted(noun)}: %{{x:.3g}} nats lost "
         f"[{nats(joint.drop.low)}, {nats(joint.drop.high)}]<extra></extra>",
     )
     draws = np.array(joint.control_drops)
     if not len(draws):
         return
     most = max(joint.control_flips, default=0)
-    sheet.note(f"<b>as many random ones</b>, {len(draws)} draws: ≤ {most} flip", y=0.88, **place)
+    sheet.note(f"<b>as many random ones</b>, {counted(len(draws), 'draw')}: ≤ {most} flip", y=0.88, **place)
     sheet.draw(
         pane,
         x=draws,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared.figures.kit.style import CLASS_COLOUR, GREY
 from shared.figures.kit.text_layout import text_width
-from shared.findings.text import clean, escape, percent, shorten
+from shared.findings.text import clean, counted, escape, percent, shorten
 from shared.findings.unit_sentences import agreement_words, carries_most
 
 if TYPE_CHECKING:
@@ -110,7 +110,10 @@ def unit_flags(units: Units, agreement: Agreement | None, noun: str) -> list[str
         flags.append(f"NO CLEAR LOSS without {len(idle)} of the {len(units)} shown, each alone: {named}")
     disputed = sum(unit.disputed for unit in units)
     if 2 * disputed > len(units):
-        flags.append(f"DISPUTED: plain and integrated gradient disagree on {disputed} of {len(units)} {noun} shown")
+        flags.append(
+            f"DISPUTED: plain and integrated gradient disagree on {disputed} of "
+            f"{counted(len(units), noun[:-1])} shown"
+        )
     if agreement is not None and agreement.spearman.high < LOW_AGREEMENT:
         flags.append(f"ATTRIBUTION AND ABLATION DISAGREE ({agreement_words(agreement)}): believe the bars only")
     return flags
@@ -151,7 +154,7 @@ def _attended_line(each: AttendedToken) -> str:
     sink = ", a sink" if each.sink else ""
     return (
         f"<b>{escape(each.token, 80)}</b>: {percent(each.share, 1)} of attention, {each.lift:.2f} times its even "
-        f"share, in {each.prompts} prompts{sink}"
+        f"share, in {counted(each.prompts, 'prompt')}{sink}"
     )
 
 

@@ -9,7 +9,7 @@ from shared.figures.words_over_prompts import WordRow, words_over_prompts
 from shared.findings.badge import badge
 from shared.findings.claims import power
 from shared.findings.parts import interval_cells
-from shared.findings.text import escape
+from shared.findings.text import counted, escape
 from shared.findings.tokens import TokensResult
 from shared.findings.word_checks import TopWord, WordPair
 from shared.findings.word_sentences import (
@@ -32,7 +32,7 @@ def words_panel(record: ResultRecord, result: TokensResult) -> Panel:
     rows = [*_pair_rows(result), *_word_rows(result)]
     return Panel(
         stem="words",
-        title=f"Words over {result.n_prompts} prompts, {record.label}",
+        title=f"Words over {counted(result.n_prompts, 'prompt')}, {record.label}",
         figure=words_over_prompts(rows, escape(words_headline(result), None), escape(_below(result), None), flags),
         caption=_caption(result),
         alt=_alt(result),
@@ -133,8 +133,8 @@ def _pair_row(pair: WordPair) -> dict[str, Any]:
 def _facts(result: TokensResult) -> list[str]:
     used = ", ".join(f"{count} from {BASELINES[kind]}" for kind, count in result.baselines.items())
     return [
-        f"n = {result.n_prompts} prompts attributed ({used})",
+        f"n = {counted(result.n_prompts, 'prompt')} attributed ({used})",
         "95 % intervals: Student's t over groups of prompts; of the agreement bootstrap",
-        f"{result.check_rows} prompts with replaced words scored",
-        f"{len(result.pairs)} pairs tried",
+        f"{counted(result.check_rows, 'prompt')} with replaced words scored",
+        f"{counted(len(result.pairs), 'pair')} tried",
     ]

@@ -17,7 +17,7 @@ from shared.figures.kit.sheet import Sheet
 from shared.findings.badge import badge
 from shared.findings.circuits import NO_CLAIM, CircuitEdge, CircuitsResult, strongest_edges
 from shared.findings.parts import typed_result
-from shared.findings.text import escape
+from shared.findings.text import counted, escape
 from shared.views import Panel
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ def _finding(
     now, union = counts[KEPT] + counts[NEW], sum(counts.values())
     if not union:
         return f"No scored {noun(result)} to compare with {label}"
-    words = f"{counts[KEPT]} of the {now} strongest {noun(result)} were among the strongest at {label} too"
+    strongest = counted(now, f"strongest {noun(result)[:-1]}")
+    verb = "was" if counts[KEPT] == 1 else "were"
+    words = f"{counts[KEPT]} of the {strongest} {verb} among the strongest at {label} too"
     return f"{words} (Jaccard {counts[KEPT] / union:.2f})"
 
 
@@ -112,7 +114,8 @@ def _figure(result: CircuitsResult, edges: Sequence[DrawnEdge], title: str) -> g
 def _caption(result: CircuitsResult, shown: int, label: str) -> str:
     word = noun(result)
     return (
-        f"What it shows: the {shown} strongest {word} of this checkpoint and of {label}, by |score|: kept ones "
+        f"What it shows: the {counted(shown, f'strongest {word[:-1]}')} of this checkpoint and of {label}, by "
+        f"|score|: kept ones "
         "solid grey, new ones solid blue with ▸, lost ones dotted orange with ×. Width is |score|, of lost "
         "ones what it was.\n"
         f"How to read: point at the middle of a line for both scores. A {word[:-1]} may be lost only because "
@@ -126,7 +129,7 @@ def _caption(result: CircuitsResult, shown: int, label: str) -> str:
 def _named(word: str, edges: Sequence[DrawnEdge], kind: Kind) -> str:
     chosen = [edge for edge in edges if edge.kind == kind]
     named = ", ".join(f"{edge.source} to {edge.target} {exact_nats(edge.score)}" for edge in chosen[:5])
-    return f"{len(chosen)} {word}{': strongest ' + named if named else ''}"
+    return f"{counted(len(chosen), word[:-1])}{': strongest ' + named if named else ''}"
 
 
 def _rows(

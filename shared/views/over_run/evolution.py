@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.figures.run.grid import Curve, Line, Plot, progress_figure
+from shared.findings.text import counted
 from shared.results import checkpoint_label
 from shared.views import Panel
 from shared.views.over_run.run_results import RunResults
@@ -31,7 +32,7 @@ def evolution_run_panel(run: RunResults, records: Sequence[ResultRecord]) -> Pan
     alerts = _alarms(results)
     marks = sorted({run.x(step, run.epochs[step]) for step, _ in alerts})
     x_title = "epoch" if run.x_is_epoch else "optimizer step"
-    count = "1 checkpoint" if len(results) == 1 else f"{len(results)} checkpoints"
+    count = counted(len(results), "checkpoint")
     subtitle = f"{count} · each is compared with the one before it, and with the first"
     unread = f"\nNot readable, left out: {', '.join(run.unreadable)}." if run.unreadable else ""
     return Panel(
@@ -189,7 +190,8 @@ def _badge(records: Sequence[ResultRecord]) -> str:
     probes = {record.probe_digest[:12] for record in records}
     mixed = " · WARNING: probe sets differ between checkpoints; compare with care" if len(probes) > 1 else ""
     return (
-        f"{len(records)} results, newest {newest.checkpoint} ({newest.checkpoint_digest[:12]}) · CKA over "
+        f"{counted(len(records), 'result')}, newest {newest.checkpoint} ({newest.checkpoint_digest[:12]}) · CKA "
+        f"over "
         f"n = {n_cka} prompts · probe set {', '.join(sorted(probes))} · dtype {newest.dtype} · "
         f"seed {newest.seed} · Midwatch {newest.analyzer_version or 'unknown'}{mixed}"
     )

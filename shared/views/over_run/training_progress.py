@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shared.figures.kit.layer_axis import layer_axis
 from shared.figures.run.grid import Curve, Line, Plot, progress_figure
 from shared.findings.parts import Interval, layer_name
-from shared.findings.text import percent
+from shared.findings.text import counted, percent
 from shared.results import ResultRecord, checkpoint_label
 from shared.views import Panel
 from shared.views.over_run.run_results import RunResults, logged_curve
@@ -183,7 +183,7 @@ def _run_title(run: RunResults) -> tuple[str, str]:
 
 
 def _checkpoints(count: int) -> str:
-    return "1 checkpoint" if count == 1 else f"{count} checkpoints"
+    return counted(count, "checkpoint")
 
 
 def _run_caption(run: RunResults) -> str:

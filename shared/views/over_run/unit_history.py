@@ -51,6 +51,7 @@ def history_panel(name: str, moments: Sequence[Moment], shown: int, selective: b
     `selective`: whether AUROCs belong to it (a neuron), or only effects (a head). `moments` are by step.
     """
     known = [each for each in moments if each.effect is not None]
+    verb = "has" if len(known) == 1 else "have"
     return Panel(
         stem=f"history_{name.replace('.', '_')}",
         title=f"{name} over the run",
@@ -58,7 +59,7 @@ def history_panel(name: str, moments: Sequence[Moment], shown: int, selective: b
         caption=_caption(selective),
         alt=f"{_headline(name, moments, shown)}. {_counted(moments)}.",
         rows=[_cells(each, selective) for each in moments],
-        badge=f"{len(known)} of {len(moments)} checkpoints have a result"
+        badge=f"{len(known)} of {counted(len(moments), 'checkpoint')} {verb} a result"
         + (" · 95 % intervals from standard errors over contrast pairs (or prompts)" if selective else ""),
     )
 

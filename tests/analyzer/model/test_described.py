@@ -19,7 +19,6 @@ from transformers import (
     LlamaModel,
 )
 
-from analyzer.analyses.heads import HeadsSettings, heads
 from analyzer.circuits.evaluator import CircuitEvaluator
 from analyzer.commands.family_file import read_family
 from analyzer.model.batches import collate, encode
@@ -31,7 +30,12 @@ from analyzer.model.loading import load_judge
 from analyzer.model.neuron_readings import neuron_readings
 from analyzer.model.selfcheck import TEXTS
 from analyzer.patching.gradient_pass import gradient_pass
+<<<<<<< HEAD
 from shared.figures.units.heads import heads_figure
+=======
+from analyzer.units.removal import Removal
+from shared.errors import FamilyError, JudgeError
+>>>>>>> i9-units2
 from shared.records import JudgeRecord
 from tests.making.by_hand import ByHand
 from tests.making.families import EXAMPLES, SHAPES, described, family_file
@@ -107,19 +111,20 @@ def test_layers_heads_and_neurons_are_those_of_plain_hooks() -> None:
     np.testing.assert_allclose(found.unit_means.heads[0, 0], np.mean(firsts, 0), atol=2e-5, rtol=1e-4)
 
 
-def test_a_switched_off_head_costs_what_it_costs_by_hand() -> None:
+@pytest.mark.parametrize(("layer", "head"), [(0, 1), (1, 3)])
+def test_a_switched_off_head_costs_what_it_costs_by_hand(layer: int, head: int) -> None:
     """Its mean by role (first, last, other tokens) in its place, written into the input of o_proj."""
     judge = stablelm()
     ours = context(judge, random_probes(8, pairs=0, seed=4))
-    result: Any = heads(ours, HeadsSettings(steps=2, top=2, controls=2, prompts=128, ablated=128)).result
+    removal = Removal(ours, range(len(ours.probes)), "heads")
+    told = removal.told(removal.scores([[(layer, head)]], removal.all)[0], removal.all, [])
     means = ours.with_units().unit_means
-    assert means is not None and result.n_effect == len(ours.probes)
-    row = result.top[0]
-    columns = slice(row.head * 8, row.head * 8 + 8)
+    assert means is not None and told.n == len(ours.probes)
+    columns = slice(head * 8, head * 8 + 8)
 
     def mean_of_head(_module: Any, args: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
         values = args[0].clone()
-        by_role = torch.tensor(means.heads[row.layer, :, columns])
+        by_role = torch.tensor(means.heads[layer, :, columns])
         values[:, 1:-1, columns] = by_role[2]
         values[:, 0, columns], values[:, -1, columns] = by_role[0], by_role[1]
         return (values,)
@@ -129,14 +134,14 @@ def test_a_switched_off_head_costs_what_it_costs_by_hand() -> None:
         ids = judge.tokenizer(one.text, return_tensors="pt")["input_ids"]
         with torch.no_grad():
             clean = judge.model(input_ids=ids).logits[0]
-            module = judge.model.model.layers[row.layer].self_attn.o_proj
+            module = judge.model.model.layers[layer].self_attn.o_proj
             hook = module.register_forward_pre_hook(mean_of_head)
             without = judge.model(input_ids=ids).logits[0]
             hook.remove()
         sign = 1 if one.label == "unsafe" else -1
         lost.append(sign * ((clean[1] - clean[0]) - (without[1] - without[0])).item())
     assert abs(float(np.mean(lost))) > 1e-4
-    assert row.ablation.drop.value == pytest.approx(float(np.mean(lost)), abs=1e-4)
+    assert told.drop.value == pytest.approx(float(np.mean(lost)), abs=1e-4)
 
 
 def test_every_edge_is_that_of_exact_patching() -> None:

@@ -18,6 +18,7 @@ from shared.findings.unit_sentences import heads_headline
 from shared.records import Probe
 from shared.results import payload_of
 from shared.views import get
+from tests.making.every_plant import every_plant
 from tests.making.fakes import fake_record
 from tests.making.judges import context, tiny_judge
 from tests.making.planted_heads import BACKUP, HEAD, head_probes, one_head_judge, xor_judge, xor_twins
@@ -141,6 +142,34 @@ def test_few_pairs_claim_nothing_and_say_how_many_are_needed() -> None:
     said = page("heads", headed(made))
     assert said.startswith("<b>Nothing can be claimed from 10 contrast pairs")
     assert "an interval needs 12" in said
+
+
+def test_prompts_that_do_not_fill_both_halves_are_said_to_be_too_few() -> None:
+    """Of two prompts, one pair, one half has none; heads are removed on all the others all the same."""
+    result = headed(ready(one_head_judge(), head_probes()), prompts=2)
+    assert result.explained.claimable and result.joint is None and not result.top
+    assert heads_headline(result) == "No heads could be chosen on one half of the prompts and removed on the other"
+    assert any("do not fill two halves" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("name", ["either_word", "word_after_word"])
+def test_heads_that_must_both_work_are_both_named(name: str) -> None:
+    """Either alone costs everything; given back while the other is removed, it restores nothing."""
+    plant = every_plant(name, 0)
+    made = ready(plant.judge(), plant.probes)
+    result = headed(made, prompts=len(plant.probes), ablated=len(plant.probes))
+    joint = result.joint
+    assert joint is not None and joint.n == len(plant.probes) and len(plant.heads) > 1
+    lost = {
+        f"L{layer}.H{head}": lost_by_hand(made, {layer: [head]})[0]
+        for layer in range(result.layers)
+        for head in range(result.heads)
+    }
+    large = {unit for unit, nats in lost.items() if nats >= 0.5 * joint.drop.value}
+    assert large == {*joint.each} == {f"L{layer}.H{head}" for layer, head in plant.heads}
+    said = heads_headline(result)
+    assert all(unit in said for unit in large) and "each carry the verdict" in said
+    assert f"at least {min(lost[unit] for unit in large):.2f} nats lost [" in said
 
 
 @pytest.mark.parametrize("chosen_on", [0, 1])

@@ -63,4 +63,5 @@ def test_folds_keep_groups_whole_and_do_not_depend_on_the_order() -> None:
 def test_a_fold_without_a_class_is_seen() -> None:
     probes = [probe(f"w{n}", "unsafe" if n == 0 else "safe", id=f"{n}") for n in range(12)]
     found = Separation(probes, np.zeros(12), 0)
-    assert not found.split_well(folds_of(probes, 2)) and found.split_well(np.zeros(12, dtype=int))
+    assert not found.split_well(folds_of(probes, 2), 2) and found.split_well(np.zeros(12, dtype=int), 1)
+    assert not found.split_well(np.zeros(12, dtype=int), 2), "the other half is empty"

@@ -30,6 +30,7 @@ def joint(**changes: Any) -> JointAblation:
         "sizes": [1, 1],
         "named": ["L0.H2"],
         "redundant": [],
+        "each": [],
         "drop": spread(7.6, 0.1),
         "share": spread(0.98, 0.01),
         "flips": 24,
@@ -84,16 +85,24 @@ TRIO = {"sizes": [3, 3], "named": ["L0.H1", "L0.H2", "L0.H3"]}
             f"4 to 6 heads together carry the verdict: {LOSS}; as many random ones 0.20 nats",
         ),
         (
+            joint(sizes=[1, 2], named=[]),
+            f"1 to 2 heads together carry the verdict: {LOSS}; as many random ones 0.20 nats",
+        ),
+        (
+            joint(named=[]),
+            f"One head carries the verdict, but not the same on both halves: {LOSS}; random ones 0.20 nats",
+        ),
+        (
             joint(carries=False, sizes=[3, 3]),
             f"No heads carry the verdict for certain: without the 3 strongest {LOSS}; random ones up to 0.30 nats",
         ),
         (
             joint(carries=False, drop=spread(0.001, 0.01), share=spread(0.001, 0.01), control_drops=[]),
-            "No heads carry the verdict for certain: without the 1 strongest 0.0010 nats lost [−0.0090, 0.011], "
+            "No heads carry the verdict for certain: without the strongest 0.0010 nats lost [−0.0090, 0.011], "
             "less "
             "than 1 % of the separation",
         ),
-        (None, "No head has an effect on the score, so none were removed"),
+        (None, "No heads could be chosen on one half of the prompts and removed on the other"),
     ],
 )
 def test_heads(found: JointAblation | None, said: str) -> None:
@@ -109,6 +118,66 @@ def test_one_head_that_carries_alone_is_named_where_no_set_is_clear() -> None:
     assert said == f"{row.name} carries the verdict: 1.00 nats lost [0.90, 1.10], 50 % of the separation"
 
 
+def with_alone(found: JointAblation, losses: dict[int, float]) -> HeadsResult:
+    """Heads of layer 0 that lose so much alone."""
+    result = heads(found)
+    rows = [
+        result.top[0].model_copy(
+            update={
+                "layer": 0,
+                "head": head,
+                "ablation": UnitAblation(
+                    drop=spread(lost, 0.1), share=spread(0.1 * lost, 0.1), flips=3, n=48, carries=True
+                ),
+            }
+        )
+        for head, lost in losses.items()
+    ]
+    return result.model_copy(update={"top": rows})
+
+
+def each(*which: int, **changes: Any) -> JointAblation:
+    return joint(each=[f"L0.H{head}" for head in which], **changes)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            each(2, 3),
+            "L0.H2 and L0.H3 each carry the verdict: without either one at least 6.00 nats lost [5.90, 6.10], 60 % "
+            "of the separation",
+        ),
+        (
+            each(2, 3, 4, named=[]),
+            "L0.H2, L0.H3 and L0.H4 each carry the verdict: without any one of them at least 5.00 nats lost [4.90, "
+            "5.10], 50 % of the separation",
+        ),
+        (
+            each(2, 3, 4, 5, 6),
+            "L0.H2, L0.H3, L0.H4, L0.H5 and 1 more each carry the verdict: without any one of them at least 4.00 "
+            "nats lost [3.90, 4.10], 40 % of the separation",
+        ),
+        (each(2), f"L0.H2 carries the verdict: {LOSS}"),
+        (each(2, 3, **PAIR), f"L0.H2 and L0.H3 together carry the verdict: {LOSS}, 50 % of the verdicts flip"),
+        (
+            each(4, sizes=[6, 4], named=[]),
+            f"4 to 6 heads together carry the verdict: {LOSS}; as many random ones 0.20 nats; L0.H4 alone 5.00 "
+            "nats lost [4.90, 5.10], 50 % of the separation",
+        ),
+        (
+            each(4, **BACKUPS),
+            f"L0.H2 and L0.H3 together carry the verdict: {LOSS}, 50 % of the verdicts flip; a redundant pair, "
+            "each alone below a tenth of that; L0.H4 alone 5.00 nats lost [4.90, 5.10], 50 % of the separation",
+        ),
+    ],
+)
+def test_every_head_that_alone_loses_most_of_it_is_named(found: JointAblation, said: str) -> None:
+    losses = {2: 7.0, 3: 6.0, 4: 5.0, 5: 4.5, 6: 4.0}
+    losses = {head: lost for head, lost in losses.items() if f"L0.H{head}" in found.each}
+    assert heads_headline(with_alone(found, losses)) == said
+
+
 def test_nothing_to_explain_comes_before_every_other_sentence() -> None:
     nothing = separation(2.0).model_copy(update={"p_value": 0.2})
     mapped, _ = fake_neurons(0.9, 3, 0, SAMPLES)
@@ -116,9 +185,7 @@ def test_nothing_to_explain_comes_before_every_other_sentence() -> None:
         heads_headline(heads(joint(), explained=nothing)),
         neurons_headline(mapped.model_copy(update={"explained": nothing})),
     ):
-        assert said.startswith(
-            "Nothing to explain: scores lie on their label's side of the middle by 2.00 nats [1.70"
-        )
+        assert said.startswith("Nothing to explain: the separation of unsafe and safe is 2.00 nats [1.70")
         assert said.endswith("which may be chance")
 
 
@@ -163,6 +230,15 @@ HALF = HalfGone(at=573, low=394, high=790)
             "random "
             "ones of the same layers leave 95 % [92 %, 98 %]",
         ),
+        (
+            curve((1, 0.3, 1.0), half=HalfGone(at=1, low=1, high=3)),
+            "Half of the separation is gone without the strongest neuron alone (1 [1, 3] of 9,216); 1 random one "
+            "of the same layers leaves 100 % [97 %, 103 %]",
+        ),
+        (
+            curve((1, 0.7, None), half=None),
+            "70 % [65 %, 75 %] of the separation is left without the strongest neuron alone (1 of 9,216)",
+        ),
         (curve(half=None), "No neurons could be removed together"),
     ],
 )
@@ -174,13 +250,15 @@ def test_neurons_name_the_one_that_carries_most_and_no_other() -> None:
     mapped, _ = fake_neurons(0.9, 3, 0, SAMPLES)
     assert isinstance(mapped, NeuronsResult)
 
-    def said(share: float, carries: bool) -> str:
+    def said(share: float, carries: bool, count: int = 1) -> str:
         ablation = UnitAblation(drop=spread(1.0, 0.1), share=spread(share, 0.1), flips=3, n=48, carries=carries)
-        rows = [row.model_copy(update={"ablation": ablation}) for row in mapped.top[2:3]]
+        rows = [row.model_copy(update={"ablation": ablation}) for row in mapped.top[2 : 2 + count]]
         return neurons_headline(mapped.model_copy(update={"top": rows}))
 
     name = mapped.top[2].name
     assert said(0.6, True) == f"{name} carries the verdict: 1.00 nats lost [0.90, 1.10], 60 % of the separation"
+    both = f"{name} and {mapped.top[3].name} each carry the verdict: without either one at least 1.00 nats lost ["
+    assert said(0.6, True, 2).startswith(both)
     assert "Half of the separation" in said(0.5, True) and "Half of the separation" in said(0.6, False)
 
 
