@@ -139,11 +139,7 @@ def _trust(index: int, sample: SampleAttribution, result: TokensResult) -> str:
     return (
         f"{verdict}score {signed(sample.score)} nats, p(unsafe) {sample.probability:.3f} · baseline: "
         f"{compared_with(sample)}, score {signed(sample.baseline_score)} nats · gap {percent(sample.gap, 1)} at "
-<<<<<<< HEAD
-        f"{sample.nodes} nodes{'' if verdict else f' · {checked_of(sample)}'}"
-=======
-        f"{counted(sample.nodes, 'node')} · {checked_of(sample)}"
->>>>>>> i9-units2
+        f"{counted(sample.nodes, 'node')}{'' if verdict else f' · {checked_of(sample)}'}"
     )
 
 

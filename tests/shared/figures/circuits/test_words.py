@@ -62,11 +62,7 @@ def test_no_circuit_is_claimed_and_the_sentence_says_why(kept: Interval, above: 
 def test_where_nothing_is_to_be_explained_nothing_is_ranked() -> None:
     result = nothing_explained(found())
     for words in (circuit_finding(result), curve_finding(result)):
-<<<<<<< HEAD
-        assert words.startswith("Nothing to explain: the separation of unsafe and safe is 0.0040 nats [")
-=======
         assert words.startswith(f"Nothing to explain: {SEPARATION} 0.0040 nats [")
->>>>>>> i9-units2
     assert circuit_flags(result) == []
 
 
