@@ -55,8 +55,9 @@ def typed_result(record: ResultRecord, model: type[Typed]) -> Typed:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise SchemaError(
-            f"The {record.analysis} result of {record.checkpoint} (key {record.key}) is damaged: {where}: "
-            f"{first['msg']}. Analyse the checkpoint again with --force."
+            f"The {record.analysis} result of {record.checkpoint} (key {record.key}) cannot be read: {where}: "
+            f"{first['msg']}. It is damaged, or from another version of Midwatch (analysis v"
+            f"{record.analysis_version}): analyse the checkpoint again, with --force if that computes nothing."
         ) from error
 
 

@@ -39,7 +39,7 @@ def panel(result: NeuronsResult | HeadsResult) -> Panel:
 
 
 def title(drawn: Panel) -> str:
-    return drawn.figure.layout.title.text
+    return drawn.figure.layout.title.text.replace("<br>", " ")
 
 
 def notes(drawn: Panel) -> str:
@@ -71,12 +71,12 @@ def test_neurons_say_first_how_many_it_takes():
 def test_where_there_is_nothing_to_explain_the_page_says_so_and_shows_no_rows():
     for result in (neurons(), heads()):
         drawn = panel(closed(result))
-        assert (
-            "Nothing to explain" in title(drawn) and "48 contrast pairs" in drawn.figure.layout.title.subtitle.text
-        )
+        assert "Nothing to explain" in title(
+            drawn
+        ) and "48 contrast pairs" in drawn.figure.layout.title.subtitle.text.replace("<br>", " ")
         assert "Nothing was removed" in drawn.caption and "Worrying" not in drawn.caption
         assert "was removed" in notes(drawn) and "CARRIES" not in notes(drawn)
-    differ = panel(closed(neurons())).figure.layout.title.subtitle.text
+    differ = panel(closed(neurons())).figure.layout.title.subtitle.text.replace("<br>", " ")
     assert "differ between the classes (FDR 5 %), which says nothing about the verdict" in differ
 
 
@@ -109,7 +109,7 @@ def test_growth_below_a_hundredth_of_the_separation_is_not_counted():
 
     def said(value: float) -> str:
         changed = [removed(rows[0], value), *(removed(row, 0.5) for row in rows[1:])]
-        return panel(heads(top=changed)).figure.layout.title.subtitle.text
+        return panel(heads(top=changed)).figure.layout.title.subtitle.text.replace("<br>", " ")
 
     assert heads().explained.size.value == pytest.approx(2.0)
     assert "without 1 of the 8 shown the separation grows" in said(-0.0201)
