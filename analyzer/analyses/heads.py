@@ -179,8 +179,8 @@ def _notes(
     notes = []
     if removal.explained.claimable and not choices:
         notes.append(
-            "The prompts whose effects are measured do not fill two halves with both classes, so no heads are chosen "
-            "and none removed: measure more (heads.prompts)."
+            "The prompts whose effects are measured do not fill two halves with both classes, so no heads are "
+            "chosen and none removed: measure more (heads.prompts)."
         )
     elif choices and together is None:
         notes.append("No head has any effect on the score on both halves of the prompts, so none are removed.")
