@@ -110,12 +110,9 @@ def _graph_caption(result: CircuitsResult, drawn: int) -> str:
         f"What it shows: the {drawn} {most} of {result.total_edges:,} {what} A score is how much of the separation "
         "of unsafe and safe is lost, to first order, when one of them alone carries "
         f"{REFERENCES[result.reference]} (EAP-IG, {counted(result.steps, 'step')}). Below, the first as bars; "
-        f"beside them "
-        f"what "
-        "circuits as large as the smallest one keep, really run with everything else corrupted on prompts that "
-        "their "
-        f"{word} were not chosen on ({result.folds} folds), and random circuits of their size; the open diamond is "
-        "in-sample, for comparison.\n"
+        "beside them what circuits as large as the smallest one keep, really run with everything else corrupted on "
+        f"prompts that their {word} were not chosen on ({result.folds} folds), and random circuits of their size; "
+        "the open diamond is in-sample, for comparison.\n"
         f"{_SHARE_WORDS[result.reference]}\n"
         f"How to read: {how} Core: chosen in at least 9 of 10 resamples of the prompts; contingent: in at least "
         "half; noise: in fewer. All sizes are in the figure of the curve, the whole scored graph in the JSON "
@@ -207,9 +204,8 @@ def _curve_caption(result: CircuitsResult) -> str:
         f"prompts than those they are run on ({result.folds} folds), with 95 % intervals over groups of prompts. "
         "Dashed: the plain top n as MIB defines them, also cross-fitted, by score and by |score|, on "
         f"{counted(result.n_mib, 'prompt')}. Grey points are random circuits, another one in each fold; the star "
-        f"is the "
-        f"smallest "
-        f"circuit that keeps {kept(result.keep)}, the open diamond what the circuit drawn keeps in-sample.\n"
+        f"is the smallest circuit that keeps {kept(result.keep)}, the open diamond what the circuit drawn keeps "
+        "in-sample.\n"
         f"{_SHARE_WORDS[result.reference]}\n"
         "How to read: the further left and up the blue curve, the fewer parts compute the verdict; in the shaded "
         "part the answer is reversed. CPR is the area under f of the plain top n by score over the share of "
@@ -278,8 +274,7 @@ def _facts(result: CircuitsResult) -> list[str]:
     return [
         f"n = {result.n}{pairs}; outside the circuit everything carries {REFERENCES[result.reference]}",
         f"EAP-IG, {counted(result.steps, 'step')}, on {counted(result.n_scored, 'prompt')}, over "
-        f"{of_them(result, result.total_edges)}, "
-        f"{checked}",
+        f"{of_them(result, result.total_edges)}, {checked}",
         f"circuits really run, cross-fitted in {result.folds} folds, bootstrap-t intervals over "
         f"{result.explained.groups:,} {result.explained.unit}, control: a random circuit of each size and fold",
     ]

@@ -35,6 +35,13 @@ class Wanted:
     """Whether it says something of the judge that a null must not get."""
 
 
+ONE_AS_MANY = re.compile(
+    r"(?<!of )(?<!epoch )(?<!step )(?<!layer )(?<![\d.,−])1 (\w+ )?"
+    r"(ones|heads|neurons|edges|nodes|layers|prompts|pairs|words|groups|draws|steps|folds|verdicts|checkpoints)\b"
+)
+"""One thing called many."""
+
+
 def either_neuron(one: int, other: int) -> str:
     """Pattern of a headline about a pair: one of it is named, or half is gone without one or two neurons."""
     return rf"L1\.N({one}|{other})\b|half.*\b[12]\b"
@@ -127,6 +134,7 @@ def test_the_headline_names_the_mechanism(name: str, seed: int) -> None:
         if wanted.never:
             wrong = [each.above for each in said if re.search(wanted.never, each.above, re.IGNORECASE)]
             missing += [f"{text!r} says {wanted.never!r}" for text in wrong]
+    missing += [each.above for each in found.all if ONE_AS_MANY.search(each.above)]
     assert not missing, "\n".join(missing)
 
 
@@ -146,6 +154,13 @@ def test_what_is_looked_for_is_not_said_of_another_judge(name: str) -> None:
     other = {"copied_trigger": "length_only", "length_only": "copied_trigger"}[name]
     for wanted in WANTED[name]:
         assert not any(meets(wanted, said) for said in pages(other, 0).of(wanted.analysis)), wanted
+
+
+def test_one_thing_called_many_is_seen() -> None:
+    for text in ("1 heads together carry", "neurons; 1 random ones of", "all of the 1 edges"):
+        assert ONE_AS_MANY.search(text), text
+    for text in ("1 head", "1 of 54 edges", "at epoch 1 edges", "0.1 neurons", "11 heads", "1 random one"):
+        assert not ONE_AS_MANY.search(text), text
 
 
 def test_names_are_whole_words() -> None:
