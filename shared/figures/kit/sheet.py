@@ -165,7 +165,7 @@ class Sheet:
                 "y": 1,
                 "yref": "container",
                 "yanchor": "top",
-                "pad": {"t": 14, "l": 16},
+                "pad": {"t": 14 + 10 * (len(title) - 1), "l": 16},  # Plotly lets further lines grow upwards, too
                 "font": {"size": TITLE},
                 "subtitle": {"text": "<br>".join(subtitle), "font": {"size": SUBTITLE, "color": GREY}},
             },
