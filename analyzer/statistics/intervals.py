@@ -31,8 +31,8 @@ Z95 = 1.959963984540054
 FEWEST = 8
 """Groups below which draws repeat each other so often that Student's t stands in for the bootstrap."""
 LITTLE_SPREAD, RARE = 0.1, 0.025
-"""Student's t also stands in where more than `RARE` of the draws have less than `LITTLE_SPREAD` of the usual standard
-error: nearly all of the spread is in a few groups, and a draw without these divides by next to nothing."""
+"""Student's t also stands in where more than `RARE` of the draws have less than `LITTLE_SPREAD` of the usual
+standard error: the spread is in a few groups, and a draw without these divides by next to nothing."""
 HALVINGS = 40
 """Of the way to an end of a ratio's interval."""
 
