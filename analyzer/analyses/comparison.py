@@ -226,7 +226,7 @@ def _pair_accuracy(decision: np.ndarray, pairs: np.ndarray) -> Interval | None:
 
 def _decision_auroc(scores: np.ndarray, design: Design) -> Interval:
     found = auroc(scores, design.labels)
-    rarer = min(design.clusters.holding(design.labels == label) for label in (0, 1))
+    rarer = design.clusters.rarer(design.labels == 1)
     return design.clusters.share(found.value, found.influence, rarer)
 
 

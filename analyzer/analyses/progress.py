@@ -109,7 +109,7 @@ def probe_metrics(scores: np.ndarray, labels: np.ndarray, clusters: Clusters) ->
             found[name] = clusters.share(value, influence, clusters.holding(base > 0))
     ranked = auroc(scores, labels)
     if np.isfinite(ranked.value):
-        rarer = min(clusters.holding(unsafe), clusters.holding(~unsafe))
+        rarer = clusters.rarer(unsafe)
         found["auc"] = clusters.share(ranked.value, ranked.influence, rarer)
     return found
 

@@ -21,7 +21,7 @@ from analyzer.attribution.integrated_gradients import embed
 from analyzer.model.batches import Encoded, collate, packed
 from analyzer.model.hooked_pass import Progress, unwatched
 from analyzer.model.partial_pass import embeddings_replaced
-from analyzer.model.scoring import score
+from analyzer.model.scoring import finite_scores, score
 from analyzer.statistics.ties import largest_first
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def perturbed_scores(
             scores[rows] = score(judge, batch).cpu().numpy()
         done += len(rows)
         progress(done, len(removals))
-    return scores
+    return finite_scores(scores, "prompts without some or all of their words")
 
 
 def _probability(score_: np.ndarray) -> np.ndarray:

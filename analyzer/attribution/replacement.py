@@ -22,7 +22,7 @@ from analyzer.attribution.word_kinds import NeutralWords
 from analyzer.attribution.words import WordSpan
 from analyzer.model.batches import collate, encode, packed
 from analyzer.model.hooked_pass import Progress, unwatched
-from analyzer.model.scoring import score
+from analyzer.model.scoring import finite_scores, score
 from shared.findings.parts import Interval
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def scores_of(judge: Judge, texts: Sequence[str], batch_tokens: int, progress: P
         found[rows] = score(judge, batch).cpu().numpy()
         done += len(rows)
         progress(done, len(prompts))
-    return found
+    return finite_scores(found, "prompts with words replaced")
 
 
 def effect(score_: float, replaced: np.ndarray) -> Interval | None:

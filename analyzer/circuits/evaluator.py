@@ -25,7 +25,7 @@ from analyzer.model.batches import collate
 from analyzer.model.device import working_bytes
 from analyzer.model.judge import known_wiring
 from analyzer.model.partial_pass import module_input, starting_at
-from analyzer.model.scoring import score
+from analyzer.model.scoring import finite_scores, score
 from analyzer.patching.graph import Graph
 from analyzer.patching.references import choose_references, choose_wider, reference_values
 from analyzer.patching.source_values import source_values
@@ -108,7 +108,7 @@ class CircuitEvaluator:
             prompts = [self.encoded[index] for index in chosen.indices[places]]
             batch = collate(prompts, self.judge.anatomy.pad_id, self.judge.device)
             found[places] = score(self.judge, batch).double().cpu().numpy()
-        return found
+        return finite_scores(found, "prompts of further contrast pairs")
 
     @cached_property
     def corrupted(self) -> np.ndarray:
@@ -121,7 +121,8 @@ class CircuitEvaluator:
     @cached_property
     def explained(self) -> ToExplain:
         """m(full), and whether it may be chance."""
-        return to_explain(self.references.sign * self.clean, self.clusters, self.unit)
+        sign = self.references.sign
+        return to_explain(sign * self.clean, self.clusters, self.unit, self.clusters.rarer(sign > 0))
 
     @property
     def full(self) -> float:
@@ -199,7 +200,7 @@ class CircuitEvaluator:
                 found[number][chosen] = scores.double().cpu().numpy()
                 done += len(chosen)
                 self.context.progress(done, len(masks) * references.n)
-        return found
+        return finite_scores(found, "prompts run through circuits")
 
     def _stream_tokens(self, streams: int) -> int:
         """Tokens of a batch under which so many streams, and the heads' writes beside them, fit `STREAM_BYTES`."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from analyzer.model.batches import Batch
-from shared.errors import JudgeError
+from shared.errors import CannotCompute, JudgeError
 
 if TYPE_CHECKING:
     from analyzer.model.anatomy import Anatomy
@@ -51,6 +52,20 @@ def score_of(judge: Judge, logits: Tensor) -> Tensor:
     safe, unsafe = judge.columns
     logits = logits.float()
     return logits[:, unsafe] - logits[:, safe]
+
+
+def finite_scores(scores: np.ndarray, of: str) -> np.ndarray:
+    """Scores of any shape, as they are. Raises CannotCompute where one is NaN or infinite.
+
+    For what is no prompt of the probe set (that is refused by the forward pass): `of` says what, in the plural.
+    """
+    lost = int((~np.isfinite(scores)).sum())
+    if lost:
+        raise CannotCompute(
+            f"The judge's score is not finite (NaN or infinity) on {lost:,} of {scores.size:,} {of}, so nothing "
+            "can be said here; look at an earlier checkpoint."
+        )
+    return scores
 
 
 def pool(anatomy: Anatomy, hidden: Tensor, batch: Batch) -> Tensor:

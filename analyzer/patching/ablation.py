@@ -22,7 +22,7 @@ from analyzer.model.batches import Batch, Encoded, collate, packed
 from analyzer.model.hooked_pass import Progress, unwatched
 from analyzer.model.judge import known_wiring
 from analyzer.model.partial_pass import module_input, starting_at, without_layers
-from analyzer.model.scoring import score
+from analyzer.model.scoring import finite_scores, score
 from analyzer.model.unit_recording import UnitMeans, token_roles
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _scores(
                 found[np.ix_(chosen, rows)] = scores.double().cpu().numpy()
         done += len(rows)
         progress(done, len(encoded))
-    return found
+    return finite_scores(found, "prompts with units changed")
 
 
 def _clean_streams(judge: Judge, batch: Batch, layers: Sequence[int]) -> dict[int, Tensor]:

@@ -23,6 +23,7 @@ from analyzer.model.unit_recording import token_roles
 from analyzer.patching.source_values import SourceValues
 from analyzer.session.probe_choice import spread, twin_of
 from shared.errors import CannotCompute
+from shared.findings.text import counted
 from shared.findings.units import Reference
 
 if TYPE_CHECKING:
@@ -129,9 +130,10 @@ def _chosen(probes: Sequence[Probe], encoded: Sequence[Encoded], order: Sequence
     if len(aligned) < 2 * MIN_PAIRS:
         even = 2 * min(sum(probe.label == label for probe in probes) for label in ("safe", "unsafe"))
         chosen = list(order[: min(even, max(2, prompts))])  # classes in turn: as many of each
+        align = counted(len(aligned) // 2, "contrast pair aligns", "contrast pairs align")
         note = (
-            f"Only {len(aligned) // 2} contrast pairs align token by token, and {MIN_PAIRS} are needed to compare "
-            "twins: units are compared with their mean over the probe set instead."
+            f"Only {align} token by token, and {MIN_PAIRS} are needed to compare twins: units are compared with "
+            "their mean over the probe set instead."
         )
         return _references(probes, "mean", chosen, twin, (note,))
     chosen: list[int] = []

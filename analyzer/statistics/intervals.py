@@ -30,6 +30,9 @@ Z95 = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
 FEWEST = 8
 """Groups below which draws repeat each other so often that Student's t stands in for the bootstrap."""
+LITTLE_SPREAD, RARE = 0.1, 0.025
+"""Student's t also stands in where more than `RARE` of the draws have less than `LITTLE_SPREAD` of the usual
+standard error: the spread is in a few groups, and a draw without these divides by next to nothing."""
 HALVINGS = 40
 """Of the way to an end of a ratio's interval."""
 
@@ -106,6 +109,10 @@ class Clusters:
         """Groups with a prompt of `which` (n,), boolean."""
         return len(np.unique(self.member[which]))
 
+    def rarer(self, which: np.ndarray) -> int:
+        """Groups with a prompt of the rarer of two classes, `which` (n,) or not."""
+        return min(self.holding(which), self.holding(~which))
+
     def share(self, value: float, influence: np.ndarray, groups: int, further: float = 0.0) -> Interval:
         """A statistic between 0 and 1 from the influence (n,) of each prompt on it.
 
@@ -131,10 +138,10 @@ class Clusters:
 
     def _quantiles(self, moments: _Moments, share: float) -> tuple[float, float]:
         """2.5th and 97.5th percentile of (mean* - mean) / se* over the draws."""
-        if self.count < FEWEST:
+        found = None if self.count < FEWEST else moments.studentised(share)
+        if found is None:
             half = float(stdtrit(self.count - 1, 0.975))
             return -half, half
-        found = moments.studentised(share)
         low, high = np.quantile(found, [0.025, 0.975])
         return float(low), float(high)
 
@@ -148,12 +155,14 @@ class _Moments:
         products = [rows[i] * rows[j] for i, j in ((0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2))]
         self.sums = clusters.taken @ np.array([*rows, *products]).T  # (draws, 9)
 
-    def studentised(self, share: float) -> np.ndarray:
-        """(defined draws,) (mean* - mean) / se*; a draw without spread is left out."""
+    def studentised(self, share: float) -> np.ndarray | None:
+        """(defined draws,) (mean* - mean) / se*; a draw without spread is left out, None where many have little."""
         part, whole, size, pp, pw, ww, pn, wn, nn = self.sums.T
         moved = (part - share * whole) / size
         squares = pp - 2 * share * pw + share**2 * ww - 2 * moved * (pn - share * wn) + moved**2 * nn
         error = np.sqrt(np.maximum(self.scale * squares, 0)) / size
+        if np.quantile(error, RARE) < LITTLE_SPREAD * np.median(error):
+            return None
         defined = error > 1e-9 * error.max()
         return moved[defined] / error[defined]
 

@@ -67,7 +67,7 @@ def repeated_probe(
 
     vectors (n, d), labels (n,) in {0, 1}, `c` as in `held_out_decisions`.
     """
-    rarer = min(clusters.holding(labels == label) for label in (0, 1))
+    rarer = clusters.rarer(labels == 1)
     found, decisions, control = [], [], []
     for number, split in enumerate(splits):
         shuffled = split.shuffled[: shuffles // len(splits) + (number < shuffles % len(splits))]

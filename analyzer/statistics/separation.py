@@ -38,15 +38,19 @@ def separation(
     if unsafe.all() or not unsafe.any():
         none = Interval(value=0, low=0, high=0)
         return ToExplain(size=none, p_value=1, groups=0, unit=unit, needed=None)
-    return to_explain(class_signed(scores, unsafe), clusters, unit)
+    return to_explain(class_signed(scores, unsafe), clusters, unit, clusters.rarer(unsafe))
 
 
 def unit_of(prompts: Sequence[Prompt], groups: np.ndarray) -> Unit:
     """What the independent groups of these prompts are."""
-    members: dict[int, list[str | None]] = {}
+    members: dict[int, list[Prompt]] = {}
     for group, prompt in zip(groups.tolist(), prompts, strict=True):
-        members.setdefault(group, []).append(prompt.pair)
-    if all(len(pairs) == 1 for pairs in members.values()):
+        members.setdefault(group, []).append(prompt)
+    if all(len(group) == 1 for group in members.values()):
         return "prompts"
-    twins = all(len(pairs) == 2 and pairs[0] is not None and pairs[0] == pairs[1] for pairs in members.values())
-    return "contrast pairs" if twins else "groups of prompts"
+    return "contrast pairs" if all(_are_twins(group) for group in members.values()) else "groups of prompts"
+
+
+def _are_twins(group: Sequence[Prompt]) -> bool:
+    """One safe and one unsafe prompt of one pair."""
+    return len(group) == 2 and group[0].pair == group[1].pair is not None and group[0].label != group[1].label

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from analyzer.statistics.intervals import Clusters
-from shared.findings.claims import CHANCE, ToExplain, Unit
+from shared.findings.claims import CHANCE, FEWEST_GROUPS, ToExplain, Unit
 
 POWER = 0.8
 """How often the groups that a sentence asks for would tell a size like this from 0."""
@@ -16,13 +16,19 @@ REACH = 100
 """Times as many groups as there are, beyond which no number is named."""
 
 
-def to_explain(values: np.ndarray, clusters: Clusters, unit: Unit) -> ToExplain:
-    """Mean of (n,) class-signed values, nats."""
-    size = clusters.mean(values)
+def to_explain(values: np.ndarray, clusters: Clusters, unit: Unit, rarer: int | None = None) -> ToExplain:
+    """Mean of (n,) class-signed values, nats.
+
+    `rarer`: groups that hold the rarer class. Two unsafe prompts among a hundred safe ones are two, whatever
+    Student's t over all of them says.
+    """
+    size, groups = clusters.mean(values), clusters.count
+    if rarer is not None and rarer < min(groups, FEWEST_GROUPS):
+        groups, unit = rarer, "groups of the rarer class"
     return ToExplain(
         size=size,
         p_value=clusters.p_value(values),
-        groups=clusters.count,
+        groups=groups,
         unit=unit,
         needed=groups_needed(size.value, clusters.error(values), clusters.count),
     )

@@ -47,7 +47,7 @@ class Separation:
 
     def explained(self) -> ToExplain:
         """How large it is, and how sure that is."""
-        return to_explain(self.signed, self.clusters, self.unit)
+        return to_explain(self.signed, self.clusters, self.unit, self.clusters.rarer(self.unsafe))
 
     def lost(self, ablated: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """(..., rows) scores with units removed -> what each prompt loses of the separation of these rows."""

@@ -27,7 +27,7 @@ SEPARATION = "the separation of unsafe and safe is"
 """What most analyses explain, for `nothing_to_explain`: how far a prompt lies, on average, on its label's side
 of the middle between the classes (`analyzer/statistics/separation.py`)."""
 
-Unit = Literal["contrast pairs", "prompts", "groups of prompts"]
+Unit = Literal["contrast pairs", "prompts", "groups of prompts", "groups of the rarer class"]
 
 
 class ToExplain(Part):
@@ -38,7 +38,7 @@ class ToExplain(Part):
     p_value: float
     """Two-sided, Student's t over groups, that the size is 0."""
     groups: int
-    """Independent groups that the interval rests on."""
+    """Independent groups that the interval rests on; those of the rarer class where these are too few."""
     unit: Unit
     """What a group is."""
     needed: int | None
@@ -130,4 +130,5 @@ def _names(unit: Unit) -> tuple[str, str]:
         "contrast pairs": ("contrast pair", "contrast pairs"),
         "prompts": ("prompt", "prompts"),
         "groups of prompts": ("group of prompts", "groups of prompts"),
+        "groups of the rarer class": ("group of the rarer class", "groups of the rarer class"),
     }[unit]

@@ -133,6 +133,7 @@ def read_probes(path: Path, seed: int = 0) -> ProbeSet:
             warnings.append(f"Line {row.number} of {path.name} repeats line {lines[probe.id]}; it is left out.")
     found = [probe for probe in probes.values() if not probe.further]
     _check_classes(found, path)
+    warnings += _no_twins(probes.values(), path)
     pairs = [probe for probe in probes.values() if probe.further]
     return ProbeSet(_keep_or_choose_display(found, path, seed, warnings), warnings, pairs)
 
@@ -172,6 +173,19 @@ def _check_classes(probes: list[Probe], path: Path) -> None:
                 f"The probe set {path} has {sizes[label]} {label} prompts; it needs at least {DISPLAY_PER_CLASS} "
                 "safe and as many unsafe ones."
             )
+
+
+def _no_twins(probes: Iterable[Probe], path: Path) -> list[str]:
+    """A warning where prompts share a pair and are not one safe and one unsafe prompt."""
+    members: dict[str, list[Label]] = defaultdict(list)
+    for probe in probes:
+        if probe.pair:
+            members[probe.pair].append(probe.label)
+    wrong = sum(len(labels) > 1 and sorted(labels) != list(LABELS) for labels in members.values())
+    if not wrong:
+        return []
+    are = "pair is" if wrong == 1 else "pairs are"
+    return [f"{wrong} {are} not one safe and one unsafe prompt each in {path.name}, so no contrast twins."]
 
 
 def _keep_or_choose_display(probes: list[Probe], path: Path, seed: int, warnings: list[str]) -> list[Probe]:

@@ -54,6 +54,8 @@ class Said:
     """The table below the figure."""
     claims: bool
     """Whether the headline claims something of the judge."""
+    badge: str
+    """The line of facts below the figure, with the warnings."""
 
     @property
     def above(self) -> str:
@@ -160,6 +162,7 @@ def _said(view: View, panel: Panel, step: int | None, claims: bool) -> Said:
         caption=panel.caption,
         rows=panel.rows,
         claims=claims,
+        badge=panel.badge,
     )
 
 

@@ -152,3 +152,14 @@ def test_variance_from_elsewhere_widens_a_share() -> None:
 def test_groups_that_hold_some() -> None:
     clusters = Clusters(["a", "a", "b", "c"], 0, 0)
     assert clusters.holding(np.array([True, True, False, True])) == 2
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-6, 1e-3])
+def test_one_group_unlike_the_others_leaves_an_interval(noise: float) -> None:
+    """Two in five draws miss it, and have next to no spread to divide by."""
+    values = np.full(32, 6.9) + noise * np.random.default_rng(0).normal(size=32)
+    values[5] = 0
+    clusters = Clusters(range(32), 1000, 0)
+    found, student = clusters.mean(values), clusters.student(values)
+    assert (found.low, found.high) == pytest.approx((student.low, student.high))
+    assert clusters.ratio(values, values + 1) is not None

@@ -43,6 +43,15 @@ def test_twins_leave_what_their_pair_shares() -> None:
     assert found.p_value == pytest.approx(ttest_1samp(differences, 0).pvalue, rel=1e-6)
 
 
+@pytest.mark.parametrize(("unsafe", "groups"), [(2, 2), (11, 11), (12, 100)])
+def test_too_few_of_one_class_are_too_few(unsafe: int, groups: int) -> None:
+    """However many there are of the other, and however small p is."""
+    labels = np.arange(100) < unsafe
+    found = separation(5.0 * labels + np.linspace(0, 1, 100), labels, Clusters(range(100), 999, 0), "prompts")
+    assert found.p_value < 0.01 and found.groups == groups and found.claimable == (unsafe >= 12)
+    assert found.unit == ("prompts" if found.claimable else "groups of the rarer class")
+
+
 def test_no_separation_is_seldom_claimed() -> None:
     """20 judges that learned nothing, 24 pairs each."""
     random = np.random.default_rng(0)

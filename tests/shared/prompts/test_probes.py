@@ -142,6 +142,21 @@ def test_duplicates_are_dropped_and_long_prompts_cut_with_a_warning(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["safe", "safe"], ["1 pair is not one safe and one unsafe prompt each in p.jsonl"]),
+        (["unsafe", "safe", "unsafe"], ["1 pair is not one safe"]),
+        (["unsafe", "safe"], []),
+        (["safe"], []),
+    ],
+)
+def test_pairs_of_no_twins_are_told(tmp_path: Path, labels: list[str], said: list[str]) -> None:
+    rows = [{"text": f"twin {i}", "label": label, "pair": "p"} for i, label in enumerate(labels)]
+    warnings = read_probes(lines(tmp_path / "p.jsonl", *rows)).warnings
+    assert len(warnings) == len(said) and all(map(str.startswith, warnings, said))
+
+
+@pytest.mark.parametrize(
     ("extra", "said"),
     [
         ({"text": " ", "label": "safe"}, "line 5 has no prompt"),
