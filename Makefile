@@ -41,7 +41,7 @@ test-slow: $(VENV)/.dev-ready ## `make test` and the long forms of its tests, su
 	@$(pytest)
 
 test-numeric: $(VENV)/.dev-ready ## the numeric tests again, as a processor without vector instructions computes
-	@ATEN_CPU_CAPABILITY=default $(pytest) -m numeric tests/analyzer
+	@ATEN_CPU_CAPABILITY=default $(pytest) -m "numeric and not slow" tests/analyzer
 
 lint: $(VENV)/.dev-ready ## format, lint, types and import boundaries, checked
 	@echo "lint: format" && $(BIN)/ruff format --check --quiet .

@@ -15,7 +15,6 @@ from analyzer.evolution.verdicts import BAR, Verdicts
 from analyzer.statistics.flips import at_least, flips_of
 from shared.findings.alerts import Alert, StepAlert
 
-pytestmark = pytest.mark.numeric
 PROMPTS = 64
 """Of each class."""
 UNSAFE = np.repeat([True, False], PROMPTS)

@@ -9,8 +9,6 @@ from scipy.stats import binomtest
 from analyzer.evolution.verdicts import BAR
 from analyzer.statistics.flips import at_least, flips_of
 
-pytestmark = pytest.mark.numeric
-
 
 @pytest.mark.parametrize(("count", "of"), [(0, 0), (0, 5), (1, 1), (5, 5), (9, 12), (12, 12), (3, 64), (64, 64)])
 def test_the_exact_tail_is_scipys(count: int, of: int) -> None:

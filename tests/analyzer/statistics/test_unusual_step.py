@@ -10,7 +10,6 @@ from scipy.stats import t as student
 
 from analyzer.statistics.unusual_step import ALPHA, TAIL, note_bar, unusual_step
 
-pytestmark = pytest.mark.numeric
 TESTS = 100
 
 
