@@ -18,17 +18,60 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+KEYED = frozenset({"kind", "safe_id", "unsafe_id", "template", "max_length"})
+"""Fields of a judge's record that every key holds."""
+
+
 class JudgeRecord(Frozen):
-    """How a verdict is read from the model."""
+    """How a verdict is read from the model.
+
+    score = logsumexp(logits of the unsafe side) - logsumexp(logits of the safe side) - threshold, in nats. A side is
+    one class or token, or several (classes that are all unsafe; spellings of one answer). A side without any counts
+    as 0: of a multi-label judge the unsafe labels' own log-odds are read, of a scalar head its one logit.
+    """
 
     kind: Literal["classifier", "prompted"] = "classifier"
     safe_id: int = 0
-    """Index of the safe logit (prompted: token id of the safe answer)."""
+    """Index of the safe logit (prompted: token id of the safe answer); the first one where there are several."""
     unsafe_id: int = 1
+    safe_ids: tuple[int, ...] | None = None
+    """All logits of the safe side; None means `safe_id` alone, empty means that 0 stands in their place."""
+    unsafe_ids: tuple[int, ...] | None = None
+    """The same of the unsafe side."""
+    threshold: float = 0.0
+    """Nats taken off the score: where a verdict turns, of a judge that does not turn at 0 (reward heads)."""
+    classes: int = 2
+    """Classes of a classifier's head."""
     template: str | None = None
-    """Prompted judges only: the text around `{prompt}`."""
+    """Prompted judges only: the text around `{prompt}`, and `{response}` where a conversation is judged. It ends
+    where the verdict's first token that differs comes."""
+    answers: dict[str, Label] = Field(default_factory=dict)
+    """Prompted judges: what they answer, in words -> the side it counts for."""
+    categories: dict[str, str] = Field(default_factory=dict)
+    """Prompted judges with a taxonomy: code as answered ("S1") -> name ("Violent Crimes")."""
+    category_prefix: str = ""
+    """What the judge writes between the template and a category's code, e.g. "unsafe\\nS"."""
     max_length: int = 128
     """Tokens a prompt is truncated to."""
+    assumed: tuple[str, ...] = ()
+    """Sentences: what nobody said, and was only assumed. Every result repeats them."""
+
+    @property
+    def safe(self) -> tuple[int, ...]:
+        """Logits (or tokens) of the safe side; empty where 0 stands in their place."""
+        return (self.safe_id,) if self.safe_ids is None else self.safe_ids
+
+    @property
+    def unsafe(self) -> tuple[int, ...]:
+        """The same of the unsafe side."""
+        return (self.unsafe_id,) if self.unsafe_ids is None else self.unsafe_ids
+
+    def for_key(self) -> dict[str, Any]:
+        """What of this a result depends on, as JSON: without what is only said, and without what came later and is
+        at its default, so that keys made before stay what they are."""
+        told = self.model_dump(mode="json", exclude={"assumed", "answers"})
+        default = type(self)().model_dump(mode="json")
+        return {name: value for name, value in told.items() if name in KEYED or value != default[name]}
 
 
 class RunRecord(Frozen):
@@ -95,7 +138,11 @@ class Prompt(Frozen):
 
     text: str
     label: Label
+    response: str = ""
+    """What was answered to it, for judges of a conversation; empty where only the prompt is judged."""
     category: str = ""
+    language: str = ""
+    """ISO 639 code; empty where unknown."""
     style: str = ""
     """How it is put, e.g. "direct" or "evasive"; empty where unknown."""
     source: str = ""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def key_settings(computation: Computation, judge: JudgeRecord) -> dict[str, Any]:
     """Everything that was chosen: the analysis's settings, how a verdict is read, what is compared, and the user's
     description of the model family."""
-    settings = {**computation.settings, "judge": judge.model_dump(mode="json")}
+    settings = {**computation.settings, "judge": judge.for_key()}
     if computation.lineage is not None:
         settings["lineage"] = computation.lineage.model_dump(mode="json")
     if computation.family is not None:  # so that keys under our own families stay what they are

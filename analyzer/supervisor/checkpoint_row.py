@@ -196,7 +196,7 @@ class Standing:
 def _identity(candidate: Candidate, facts: RunFacts) -> str:
     """What an attempt is about."""
     known = facts.description
-    judge = known.record.judge.model_dump(mode="json") if known.record else None
+    judge = known.record.judge.for_key() if known.record else None
     wanted = {
         name: computation.model_dump(mode="json", exclude={"family"})
         for name, computation in facts.computations.items()

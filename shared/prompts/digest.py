@@ -28,8 +28,13 @@ def probe_set_digest(probes: Iterable[Probe]) -> str:
     The exact text counts here (a cased tokenizer sees capitals), not its normalised form. The pairs beside the set
     come after it, marked; without any the digest is that of the set alone.
     """
-    unmarked = {"further"}
-    return _sha256("\n".join(p.model_dump_json(exclude=None if p.further else unmarked) for p in probes))
+    return _sha256("\n".join(probe.model_dump_json(exclude=_unmarked(probe)) for probe in probes))
+
+
+def _unmarked(probe: Probe) -> set[str]:
+    """Fields that came later and say nothing of this probe: digests made before stay what they are."""
+    later = {"further": probe.further, "response": probe.response, "language": probe.language}
+    return {name for name, value in later.items() if not value}
 
 
 def _sha256(text: str) -> str:
