@@ -19,6 +19,7 @@ from analyzer.model.judge import Judge
 from analyzer.session.context import Context
 from analyzer.session.frozen_layers import frozen_layers
 from analyzer.session.frozen_prefix import FrozenPrefix
+from analyzer.worker.assumed_threshold import assumed_threshold
 from analyzer.worker.logged_metrics import metrics_until
 from analyzer.worker.provenance import provenance
 from analyzer.worker.warm_judge import WarmJudge
@@ -142,7 +143,7 @@ class JobComputer:
     ) -> ResultRecord:
         judge, context = self.judge, self.context
         assert judge is not None and context is not None  # noqa: S101 (compute has just used them)
-        warnings = [*self.probes.warnings, *outcome.warnings]
+        warnings = [*self.probes.warnings, *assumed_threshold(context), *outcome.warnings]
         if self.device != self.warm.device:
             warnings.append(f"Memory ran out on {self.warm.device}, so this was computed on the CPU.")
         return provenance(
