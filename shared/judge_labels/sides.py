@@ -87,13 +87,15 @@ def _asked(classes: Classes, sides: dict[int, Label | None]) -> str:
     names, few = classes.names, len(classes.names) == 2
     likely = [index for index, name in names.items() if seems_unsafe(name)]
     safe = [index for index, side in sides.items() if side == "safe"]
-    if classes.unnamed:
-        subject = f"Which of {len(names)} classes mean unsafe cannot be told, as they have no names"
+    unclear = {index: names[index] for index, side in sides.items() if side is None} or names
+    if few:
+        subject = f"Which class means unsafe cannot be told from the names {listed(names)}"
+    elif classes.unnamed:
+        subject = f"The model has {len(names)} classes without names, so which of them mean unsafe is not known"
     else:
-        unclear = {index: names[index] for index, side in sides.items() if side is None} or names
-        subject = f"Which class{'' if few else 'es'} mean{'s' if few else ''} unsafe cannot be told from the names "
-        subject += listed(names) if few or unclear == names else f"{listed(names)} (unclear: {listed(unclear)})"
-    ask = "pass it" if few else "pass them, separated by commas"
+        subject = f"The model has {len(names)} classes ({listed(names)}), and not all names tell safe from unsafe"
+        subject += "" if unclear == names else f" (unclear: {listed(unclear)})"
+    ask = "pass it" if few else "pass those that mean unsafe, separated by commas"
     if 0 < len(likely) < len(names):
         return f"{subject}; {ask}, for example --unsafe-label {_flagged(names, likely)}."
     if 0 < len(safe) < len(names):

@@ -126,7 +126,7 @@ def test_the_hint_proposes_the_likeliest_classes(names: list[str], proposed: str
     ("config", "word", "said"),
     [
         (named("ham", "spam"), {}, "0: ham, 1: spam"),
-        ({"num_labels": 3}, {}, "have no names"),
+        ({"num_labels": 3}, {}, "has 3 classes without names"),
         ({"id2label": {"0": "ham", "5": "spam"}}, {}, "does not count them from 0"),
         ({"id2label": {"a": "ham", "b": "spam"}}, {}, "not numbers"),
         ({"id2label": {str(i): f"t{i}" for i in range(1001)}}, {}, "more than 1,000 classes"),
