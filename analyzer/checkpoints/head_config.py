@@ -43,7 +43,7 @@ def head_config(checkpoint: Path, home: Path | None = None) -> dict[str, Any]:
 
 
 def task_of(checkpoint: Path) -> str:
-    """An adapter's `task_type` ("SEQ_CLS", "CAUSAL_LM"); empty where it says none, or the checkpoint is no adapter."""
+    """An adapter's `task_type` ("SEQ_CLS", "CAUSAL_LM"); empty where it says none, and for what is no adapter."""
     if not is_adapter(checkpoint):
         return ""
     try:

@@ -53,7 +53,9 @@ def check_flags_fit(settings: ClassifierSettings, kind: str) -> None:
     given = {name: getattr(settings, name) for name in ("unsafe_label", "safe_label", "threshold", "higher_is")}
     told = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
     if kind == "prompted" and told:
-        raise UsageError(f"{told[0]} is for classifiers; a prompted judge is told with --unsafe-answer and --safe-answer.")
+        raise UsageError(
+            f"{told[0]} is for classifiers; a prompted judge is told with --unsafe-answer and --safe-answer."
+        )
 
 
 def check_task(checkpoint: Path, kind: str) -> None:

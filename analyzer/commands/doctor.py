@@ -192,7 +192,11 @@ def _description(run: Run) -> Finding:
         record, source = describe(run.path / names[-1], run)[0], "from the model's labels"
     told = f"{source}: {sides_sentence(record.judge, _class_names(run, record.judge))}"
     assumed = record.judge.assumed
-    return Finding("warning" if assumed else "good", "description", ". ".join((told, " ".join(assumed)) if assumed else (told,)))
+    return Finding(
+        "warning" if assumed else "good",
+        "description",
+        ". ".join((told, " ".join(assumed)) if assumed else (told,)),
+    )
 
 
 def _class_names(run: Run, judge: JudgeRecord) -> dict[int, str]:

@@ -20,8 +20,7 @@ from analyzer.model.wiring import Wiring, wire
 from shared.findings.neurons import Reading
 
 Head = Callable[[Tensor], Tensor]
-"""(n, d_model) of what the head reads (after the final norm and pooling) -> (n, logits): a classifier's classes, or the
-answers' tokens."""
+"""(n, d_model) of what the head reads (after the final norm and pooling) -> (n, classes or answers) logits."""
 FUNCTIONS: dict[str, Head] = {"relu": torch.relu, "gelu": nn.functional.gelu, "tanh": torch.tanh}
 """Steps of a head that are no modules."""
 

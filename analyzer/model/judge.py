@@ -38,7 +38,8 @@ class Judge:
     layout: dict[str, tuple[str, ...]]
     """What the checkpoint's files hold: tensor name -> dtype and shape. Empty for an adapter."""
     identity: str
-    """Digest of kind, number of classes, config, tokenizer, device, `given`: a warm judge takes over only weights of the same one."""
+    """Digest of kind, classes, config, tokenizer, device and `given`: a warm judge takes over only weights of the
+    same one."""
     held: dict[str, str] = field(default_factory=dict)
     """Tensor name -> digest of the bytes that the model holds of it, where they are known. A warm load takes a name
     out before it writes, and puts it back when all is written and checked: what stands here can be trusted."""

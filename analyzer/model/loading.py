@@ -29,9 +29,9 @@ from analyzer.model.device import is_out_of_memory
 from analyzer.model.judge import Judge, answers_of
 from analyzer.model.refusals import (
     HARMLESS,
+    check_adapter_head,
     check_answers,
     check_complete,
-    check_adapter_head,
     check_kind,
     check_supported,
     check_weights,

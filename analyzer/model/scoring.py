@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def score(judge: Judge, batch: Batch) -> Tensor:
     """(prompts,) score in float32 nats, as `score_of` reads it; differentiable where gradients are on."""
     inputs = inputs_of(batch)
-    if judge.anatomy.prompted and judge.anatomy.head is not None:  # a few logits of one token, not a vocabulary each
+    if (
+        judge.anatomy.prompted and judge.anatomy.head is not None
+    ):  # a few logits of one token, not a vocabulary each
         model: Any = judge.model
         hidden = model.get_submodule(model.base_model_prefix)(**inputs).last_hidden_state
         return score_of(judge, judge.anatomy.head(_last_real(hidden, batch.mask)))

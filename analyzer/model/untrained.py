@@ -30,8 +30,9 @@ def save_untrained(
 ) -> None:
     """Write an untrained copy of the judge at `source` as a whole checkpoint to the new directory `target`.
 
-    The same `seed` gives the same weights; `classes` are those of an adapter's head, which its base does not know. Raises CheckpointRejected for an adapter without a base, and JudgeError
-    where transformers cannot make such a model.
+    The same `seed` gives the same weights; `classes` are those of an adapter's head, which its base does not know.
+    Raises CheckpointRejected for an adapter without a base, and JudgeError where transformers cannot make such a
+    model.
     """
     home = Path(base_of(source)) if is_adapter(source) else source
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}

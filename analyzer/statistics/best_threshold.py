@@ -1,4 +1,4 @@
-"""Where a score would best be cut into verdicts, as balanced accuracy says: mean of both classes' share told right."""
+"""Where a score would best be cut into verdicts, by balanced accuracy: mean of both classes' share told right."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ THRESHOLD_ASSUMED = (
 )
 """Said of outputs that no loss centres on 0: rewards and numbers."""
 DIRECTION_ASSUMED = (
-    "Which way the model's one output points is not known: higher is taken as {side}, {why}. If it is the other way "
-    "round, pass --higher-is {other} to `midwatch init`."
+    "Which way the model's one output points is not known: higher is taken as {side}, {why}. If it is the other "
+    "way round, pass --higher-is {other} to `midwatch init`."
 )
 
 

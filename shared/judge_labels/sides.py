@@ -119,7 +119,7 @@ def _flagged(names: dict[int, str], indices: list[int]) -> str:
 
 
 def chosen_classes(names: dict[int, str], given: str | None, flag: str) -> tuple[int, ...] | None:
-    """The classes that a flag names, in order: one name that may hold a comma, else names or numbers between them."""
+    """The classes that a flag names, in order: one name that may hold a comma, else names or numbers between."""
     if given is None:
         return None
     whole = [index for index, name in names.items() if _same(name, given)]

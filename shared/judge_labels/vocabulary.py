@@ -1,30 +1,38 @@
-"""The words that class names are made of, by language; one name is one entry, `_` stands between its words.
+"""The words that class names are made of, a line or two a language; `_` stands between the words of one name.
 
-Each is written without its accents' help: `words.key` folds case, accents and separators of names and entries alike.
-Left out on purpose is what a judge may mean either way: positive, negative, true, yes, spam, rejected, compliance.
+Case, accents and separators do not count: `words.key` folds names and entries alike. Left out on purpose is what a
+judge may mean either way: positive, negative, true, yes, spam, rejected, compliance.
 """
 
 from __future__ import annotations
 
 UNSAFE = """
-    unsafe insecure harm harms harmful toxic toxicity malicious malign jailbreak jailbreaking jailbroken injection
+    unsafe insecure harm harms harmful toxic toxicity malicious malign jailbreak jailbreaking jailbroken
+    injection
     prompt_injection instruction_injection prompt_attack attack attacks adversarial exploit dangerous danger
     hazardous hazard hate hateful hatred hate_speech offensive offense offence insult insulting insults threat
     threatening threats obscene obscenity profane profanity vulgar slur slurs swearing abusive abuse abused
-    harassment harassing bullying cyberbullying cyber_bullying aggressive aggression hostile derogatory demeaning
+    harassment harassing bullying cyberbullying cyber_bullying aggressive aggression hostile derogatory
+    demeaning
     violation violating violates violative disallowed prohibited forbidden flagged misuse unethical immoral
-    unacceptable inappropriate illegal illicit criminal crime nsfw not_safe_for_work not_for_all_audiences explicit
+    unacceptable inappropriate illegal illicit criminal crime nsfw not_safe_for_work not_for_all_audiences
+    explicit
     sexual sexually_explicit sexual_explicit sexual_minors porn pornographic pornography violence violent
     violence_graphic graphic_violence gore self_harm self_injury suicide suicidal terrorism terrorist extremism
     extremist racist racism sexist sexism misogyny misogynistic misogynous misogynist homophobic homophobia
-    xenophobic identity_attack identity_hate hof hate_and_offensive phishing malware scam fraud fraudulent exfiltration
+    xenophobic identity_attack identity_hate hof hate_and_offensive phishing malware scam fraud fraudulent
+    exfiltration
     data_exfiltration suspicious risky risk high_risk block blocked deny denied csam weapons poison poisoned
     hurtful personal_attack sexual_content sexual_harassment violent_crime violent_crimes non_violent_crime
-    non_violent_crimes sex_crimes sex_related_crimes child_sexual_exploitation child_abuse animal_abuse drug_abuse
-    indiscriminate_weapons hate_crime offensive_speech misinformation disinformation manipulation manipulative evasion
-    schadlich schaedlich gefahrlich gefaehrlich unsicher bedenklich toxisch hassrede hasserfullt hass beleidigung beleidigend anstossig
+    non_violent_crimes sex_crimes sex_related_crimes child_sexual_exploitation child_abuse animal_abuse
+    drug_abuse
+    indiscriminate_weapons hate_crime offensive_speech misinformation disinformation manipulation manipulative
+    evasion
+    schadlich schaedlich gefahrlich gefaehrlich unsicher bedenklich toxisch hassrede hasserfullt hass
+    beleidigung beleidigend anstossig
     bosartig unangemessen hetze bedrohung
-    dangereux dangereuse nuisible nocif nocive toxique haineux haineuse haine discours_haineux offensant injurieux
+    dangereux dangereuse nuisible nocif nocive toxique haineux haineuse haine discours_haineux offensant
+    injurieux
     malveillant inapproprie non_securise non_sur insulte menace violent violente
     inseguro insegura peligroso peligrosa danino danina nocivo nociva perjudicial toxico toxica odio
     discurso_de_odio ofensivo ofensiva malicioso maliciosa inapropiado amenaza insulto violento violenta
@@ -35,16 +43,21 @@ UNSAFE = """
     опасный опасно опасная опасное небезопасный небезопасно вредный вредно вредоносный токсичный токсично
     токсичность оскорбление оскорбительный оскорбительно ненависть угроза вредный_контент неприемлемо
     небезпечний небезпечно шкідливий токсичний опасен
-    不安全 有害 有毒 危险 違規 违规 违法 非法 恶意 攻击 攻击性 冒犯 冒犯性 仇恨 仇恨言论 辱骂 越狱 注入 提示注入 敏感 色情 暴力
+    不安全 有害 有毒 危险 違規 违规 违法 非法 恶意 攻击 攻击性 冒犯 冒犯性 仇恨 仇恨言论 辱骂 越狱 注入
+    提示注入 敏感 色情 暴力
     不合规 风险 有风险 高风险 危險 惡意 攻擊 毒性 歧视 不当
-    危険 安全でない 安全ではない 不適切 攻撃 攻撃的 悪意 悪意のある 有毒性 ヘイト ヘイトスピーチ 差別 暴言 脱獄 問題あり
-    위험 위험한 위험함 유해 유해한 유해함 안전하지_않음 안전하지않은 불안전 불안전한 독성 혐오 혐오표현 공격 공격적 악성 욕설 부적절 비속어 탈옥
+    危険 安全でない 安全ではない 不適切 攻撃 攻撃的 悪意 悪意のある 有毒性 ヘイト ヘイトスピーチ 差別 暴言
+    脱獄 問題あり
+    위험 위험한 위험함 유해 유해한 유해함 안전하지_않음 안전하지않은 불안전 불안전한 독성 혐오 혐오표현 공격
+    공격적 악성 욕설 부적절 비속어 탈옥
     غير_آمن غير_امن ضار مؤذ خطير خطر سام مسيء كراهية خطاب_كراهية خطاب_الكراهية عدواني خبيث
     असुरक्षित हानिकारक खतरनाक विषाक्त विषैला घृणा नफरत नफ़रत अपमानजनक आपत्तिजनक दुर्भावनापूर्ण
     onveilig schadelijk gevaarlijk giftig haatdragend haatspraak haat beledigend kwaadaardig ongepast
-    niebezpieczny niebezpieczna niebezpieczne szkodliwy szkodliwa szkodliwe toksyczny toksyczna toksyczne nienawisc
+    niebezpieczny niebezpieczna niebezpieczne szkodliwy szkodliwa szkodliwe toksyczny toksyczna toksyczne
+    nienawisc
     mowa_nienawisci obrazliwy obrazliwe zlosliwy nieodpowiedni
-    guvensiz guvenli_degil tehlikeli zararli toksik nefret nefret_soylemi saldirgan saldiri kotu_niyetli uygunsuz
+    guvensiz guvenli_degil tehlikeli zararli toksik nefret nefret_soylemi saldirgan saldiri kotu_niyetli
+    uygunsuz
     hakaret
     berbahaya tidak_aman beracun toksik ujaran_kebencian kebencian kasar jahat
     khong_an_toan doc_hai nguy_hiem thu_ghet cong_kich
@@ -67,7 +80,8 @@ SAFE = """
     безопасный безопасно безопасная безопасное безопасен безвредный безвредно безобидный
     приемлемо безпечний безпечно нешкідливий
     安全 无害 無害 合规 正常 无毒 無毒 良性 合法 无风险 低风险 安全的
-    適切 正常な 良性な 問題なし 安全な 有害ではない 有害でない 有毒ではない 攻撃的ではない 攻撃的でない ヘイトではない
+    適切 正常な 良性な 問題なし 安全な 有害ではない 有害でない 有毒ではない 攻撃的ではない 攻撃的でない
+    ヘイトではない
     안전 안전한 안전함 무해 무해한 무해함 유해하지_않음 정상 적절
     آمن امن غير_ضار سليم حميد طبيعي
     सुरक्षित हानिरहित सामान्य उचित
@@ -75,14 +89,17 @@ SAFE = """
     bezpieczny bezpieczna bezpieczne nieszkodliwy nieszkodliwa nieszkodliwe lagodny odpowiedni
     guvenli zararsiz tehlikesiz uygun iyi_huylu
     aman tidak_berbahaya an_toan vo_hai lanh_manh
-    saker ofarlig ufarlig ufarligt sikker turvallinen harmiton bezpecny bezpecne neskodny biztonsagos artalmatlan
+    saker ofarlig ufarlig ufarligt sikker turvallinen harmiton bezpecny bezpecne neskodny biztonsagos
+    artalmatlan
     בטוח امن بی_خطر ปลอดภัย ασφαλες ακινδυνο
 """
 """What it lets through."""
 
 NEUTRAL = """
-    neutral neutre neutro neutrale neutraal neutralny notr neither none nothing other others rest default regular
-    nobody andere sonstige autre otro altro outro 中性 中立 其他 無し なし その他 중립 기타 нейтральный нейтрально другое محايد
+    neutral neutre neutro neutrale neutraal neutralny notr neither none nothing other others rest default
+    regular
+    nobody andere sonstige autre otro altro outro 中性 中立 其他 無し なし その他 중립 기타 нейтральный
+    нейтрально другое محايد
 """
 """What says of a text that it is not what the other classes are: safe beside classes that are all unsafe."""
 
@@ -106,7 +123,8 @@ INTENSIFIERS = """
 
 NEGATORS = """
     not non no never without isnt nicht kein keine ohne pas ne sans sin senza sem nao não не без нет niet
-    geen zonder nie bez brak degil غير لا ليس بدون नहीं गैर 没有 不是 不 非 无 無 아님 없음 לא ไม่ tidak bukan khong ikke inte nem
+    geen zonder nie bez brak degil غير لا ليس بدون नहीं गैर 没有 不是 不 非 无 無 아님 없음 לא ไม่ tidak bukan
+    khong ikke inte nem
 """
 """Words that turn a name round, wherever they stand."""
 

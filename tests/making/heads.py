@@ -1,4 +1,4 @@
-"""Tiny judges with heads of any size, as `midwatch init` describes them, and what plain transformers says of them."""
+"""Tiny judges with heads of any size, as init describes them, and what plain transformers says of them."""
 
 from __future__ import annotations
 

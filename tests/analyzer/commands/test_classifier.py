@@ -21,7 +21,9 @@ from tests.analyzer.commands.test_init import foreign_run, source
 THREE = {"0": "normal", "1": "hate", "2": "offensive"}
 
 
-def judge(tmp_path: Path, names: dict[str, str] | None, config: dict[str, Any] | None = None, **flags: Any) -> JudgeRecord:
+def judge(
+    tmp_path: Path, names: dict[str, str] | None, config: dict[str, Any] | None = None, **flags: Any
+) -> JudgeRecord:
     path = foreign_run(tmp_path / "run", names, **config or {})
     given = {"probes": source(tmp_path / "p.jsonl"), **flags}
     return init_run(InitSettings(run=path, **given)).record.judge  # type: ignore[arg-type]
@@ -45,7 +47,9 @@ def test_several_classes(tmp_path: Path, flags: dict) -> None:
 
 def test_label_values_of_the_data_say_it_of_classes_of_the_same_name(tmp_path: Path) -> None:
     names = {"0": "ham", "1": "spam", "2": "scamming"}
-    rows = [{"prompt": f"{label} {i} {'xyz'[i % 3] * 5}", "label": label} for label in names.values() for i in range(9)]
+    rows: list[dict[str, str]] = [
+        {"prompt": f"{label} {i} {'xyz'[i % 3] * 5}", "label": label} for label in names.values() for i in range(9)
+    ]
     file = tmp_path / "theirs.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = judge(tmp_path, names, probes=str(file), unsafe_labels="spam,scamming", per_class=4)
@@ -71,7 +75,7 @@ def test_what_is_assumed_is_printed_and_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--unsafe-label", "hate,offensive"], 0, "classes 1 (hate) and 2 (offensive) are unsafe, class 0 (normal) is safe"),
+        (["--unsafe-label", "hate,offensive"], 0, "classes 1 (hate) and 2 (offensive) are unsafe, class 0 (normal)"),
         (["--unsafe-label", "sarcasm"], 2, "'sarcasm' is not a class of the model"),
         (["--unsafe-label", "0,1,2"], 2, "names every class"),
         (["--unsafe-label", "1", "--safe-label", "hate"], 2, "same class"),

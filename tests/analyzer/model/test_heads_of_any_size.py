@@ -114,7 +114,10 @@ def test_several_answers_a_side(tmp_path: Path, family: str) -> None:
     ("record", "said"),
     [
         (JudgeRecord(), "has 3 classes and the run is described with 2"),
-        (JudgeRecord(classes=3, safe_ids=(0, 1), unsafe_ids=(1, 2)), "safe is class 0, 1 and unsafe is class 1, 2 of 3"),
+        (
+            JudgeRecord(classes=3, safe_ids=(0, 1), unsafe_ids=(1, 2)),
+            "safe is class 0, 1 and unsafe is class 1, 2 of 3",
+        ),
         (JudgeRecord(classes=3, unsafe_ids=(3,)), "of 3, counted from 0"),
         (JudgeRecord(classes=3, safe_ids=(), unsafe_ids=()), "safe is class none"),
         (JudgeRecord(classes=3, threshold=float("nan")), "threshold is not a number"),

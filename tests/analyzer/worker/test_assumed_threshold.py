@@ -25,7 +25,23 @@ from tests.making.runs import describe
 
 SHIFT = 5.0
 """What the head's bias adds to every output."""
-WORDS = ["bread", "song", "garden", "flower", "door", "plant", "tea", "home", "paint", "story", "water", "code", "recipe", "person", "computer"]
+WORDS = [
+    "bread",
+    "song",
+    "garden",
+    "flower",
+    "door",
+    "plant",
+    "tea",
+    "home",
+    "paint",
+    "story",
+    "water",
+    "code",
+    "recipe",
+    "person",
+    "computer",
+]
 PROBES = [
     probe(f"{word} {end}", label, id=f"{word} {end}")
     for word in WORDS
@@ -66,7 +82,9 @@ def test_the_threshold_that_is_told_is_the_best(checkpoint: Path, higher: str) -
     assert found is not None and found[1] == found[2]
     again = load_judge(checkpoint, record_of(checkpoint, Word(higher_is=higher, threshold=float(found[1]))))  # type: ignore[arg-type]
     right = context(again, probes)
-    assert all((score > 0) == (each.label == "unsafe") for score, each in zip(right.forward.scores, probes, strict=True))
+    assert all(
+        (score > 0) == (each.label == "unsafe") for score, each in zip(right.forward.scores, probes, strict=True)
+    )
     assert assumed_threshold(right) == []
 
 
@@ -76,7 +94,10 @@ def test_nothing_is_said_of_scores_that_tell_nothing_or_the_other_way(checkpoint
     assert assumed_threshold(context(judge, [])) == []
     outputs = context(judge, PROBES).forward.scores
     ranks = outputs.argsort().argsort()
-    mixed = [each.model_copy(update={"label": ("safe", "unsafe")[rank % 2]}) for each, rank in zip(PROBES, ranks, strict=True)]
+    mixed = [
+        each.model_copy(update={"label": ("safe", "unsafe")[rank % 2]})
+        for each, rank in zip(PROBES, ranks, strict=True)
+    ]
     assert assumed_threshold(context(judge, mixed)) == []
     known = replace(judge, record=judge.record.model_copy(update={"assumed": ()}))
     assert assumed_threshold(context(known, labelled_by_output(judge, higher="unsafe"))) == []
@@ -94,7 +115,9 @@ def test_every_result_of_a_job_says_it(tmp_path: Path, checkpoint: Path) -> None
     bench = Bench(run, checkpoint, WorkerOptions(overrides=FAST))
     bench.add(10, shift=0)
     record = record_of(checkpoint)
-    job = bench.job(10, analyses=["layers", "progress"], record=RunRecord(judge=record), warnings=list(record.assumed))
+    job = bench.job(
+        10, analyses=["layers", "progress"], record=RunRecord(judge=record), warnings=list(record.assumed)
+    )
     assert {event.kind for event in bench.do(job)} <= {"started", "progress", "committed", "finished"}
     for analysis in ("layers", "progress"):
         found = bench.result(10, analysis)

@@ -14,11 +14,16 @@ BENIGN MALICIOUS|SAFE INJECTION|not_toxic toxic|non-toxic toxic|neutral toxic|no
 nothate hate|NON_HATE HATE|NOT-HATE HATE|NOT_HATE_SPEECH HATE_SPEECH|Non-Hate_Speech Hate_Speech|NOT HOF
 non-offensive offensive|Non_Offensive Offensive|OTHER OFFENSE|Normal Abusive|normal hateful|not_harmful harmful
 harmless harmful|unharmful harmful|no_harm harm|SFW NSFW|safe nsfw|normal nsfw|benign phishing|clean profanity
-acceptable unacceptable|appropriate inappropriate|ethical unethical|no_injection injection|benign attack|allowed blocked
-not_jailbreak jailbreak|non-violation violation|unflagged flagged|NO_ATTACK ATTACK|is_safe is_unsafe|LABEL_SAFE LABEL_UNSAFE
-safe_prompt unsafe_prompt|low_risk high_risk|nonviolent violent|not-abusive abusive|neutral hate|No_Misogyny Misogyny
-not_sexist sexist|non_racist racist|no_threat threat|not_insult insult|ok obscene|no_toxicity toxicity|safe suicide
-sicher unsicher|harmlos schädlich|ungefährlich gefährlich|unbedenklich bedenklich|nicht_toxisch toxisch|keine_Hassrede Hassrede
+acceptable unacceptable|appropriate inappropriate|ethical unethical|no_injection injection|benign attack
+allowed blocked
+not_jailbreak jailbreak|non-violation violation|unflagged flagged|NO_ATTACK ATTACK|is_safe is_unsafe
+LABEL_SAFE LABEL_UNSAFE
+safe_prompt unsafe_prompt|low_risk high_risk|nonviolent violent|not-abusive abusive|neutral hate
+No_Misogyny Misogyny
+not_sexist sexist|non_racist racist|no_threat threat|not_insult insult|ok obscene|no_toxicity toxicity
+safe suicide
+sicher unsicher|harmlos schädlich|ungefährlich gefährlich|unbedenklich bedenklich|nicht_toxisch toxisch
+keine_Hassrede Hassrede
 sûr dangereux|inoffensif nuisible|non_toxique toxique|sans_danger dangereux|non_haineux haineux
 seguro inseguro|inofensivo dañino|no_tóxico tóxico|no_odio odio|seguro peligroso
 sicuro insicuro|innocuo dannoso|non_tossico tossico|sicuro pericoloso
@@ -59,7 +64,7 @@ def test_the_table_is_as_long_as_it_should_be() -> None:
     "pair",
     [
         ("negative", "positive"), ("False", "True"), ("no", "yes"), ("ham", "spam"), ("rejected", "chosen"),
-        ("compliance", "refusal"), ("toxic", "harmful"), ("safe", "neutral"), ("A", "B"), ("entailment", "contradiction"),
+        ("compliance", "refusal"), ("toxic", "harmful"), ("safe", "neutral"), ("A", "B"), ("entailment", "neither"),
         ("safe", "secure"), ("good", "bad"),
     ],
 )  # fmt: skip
@@ -74,9 +79,10 @@ def test_what_may_mean_either_is_asked(pair: tuple[str, str]) -> None:
         ("nothing", None), ("notorious", None), ("positive", None), ("LABEL_1", None), ("unsure", None), ("", None),
         ("controversial", None), ("safe/unsafe", None), ("anti-hate", None), ("toxic_or_safe", None), ("___", None),
         ("non_violent_crimes", "unsafe"), ("non_violent_unethical_behavior", None), ("not safe for work", "unsafe"),
-        ("severe_toxicity", "unsafe"), ("highly offensive", "unsafe"), ("toxic_comment", "unsafe"), ("1: unsafe", "unsafe"),
-        ("isn't safe", "unsafe"), ("isn’t harmful", "safe"), ("not unsafe", "safe"), ("normal", "safe"),
-        ("isUnsafe", "unsafe"), ("prompt injection", "unsafe"), ("self-harm", "unsafe"), ("identity_hate", "unsafe"),
+        ("severe_toxicity", "unsafe"), ("highly offensive", "unsafe"), ("toxic_comment", "unsafe"),
+        ("1: unsafe", "unsafe"), ("isn't safe", "unsafe"), ("isn’t harmful", "safe"), ("not unsafe", "safe"), ("normal", "safe"),
+        ("isUnsafe", "unsafe"), ("prompt injection", "unsafe"), ("self-harm", "unsafe"),
+        ("identity_hate", "unsafe"),
         ("ＵＮＳＡＦＥ", "unsafe"), ("x" * 100_000, None),
     ],
 )  # fmt: skip
