@@ -75,7 +75,7 @@ def test_what_is_assumed_is_printed_and_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--unsafe-label", "hate,offensive"], 0, "classes 1 (hate) and 2 (offensive) are unsafe, class 0 (normal)"),
+        (["--unsafe-label", "hate,offensive"], 0, "classes 1 (hate) and 2 (offensive) are unsafe, class 0"),
         (["--unsafe-label", "sarcasm"], 2, "'sarcasm' is not a class of the model"),
         (["--unsafe-label", "0,1,2"], 2, "names every class"),
         (["--unsafe-label", "1", "--safe-label", "hate"], 2, "same class"),
