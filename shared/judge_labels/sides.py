@@ -77,7 +77,7 @@ def _completed(classes: Classes, sides: dict[int, Label | None]) -> dict[int, La
         return sides
     neutral = all(is_neutral(classes.names[index]) for index in unclear)
     exclusive = len(sides) == 2 and not classes.own_outputs
-    if neutral and known == {"unsafe"} or exclusive and not (neutral and known == {"safe"}):
+    if (neutral and known == {"unsafe"}) or (exclusive and not (neutral and known == {"safe"})):
         return sides | dict.fromkeys(unclear, OTHER[known.pop()])
     return sides
 

@@ -170,3 +170,10 @@ def test_doctor_warns_of_what_is_assumed(tmp_path: Path) -> None:
     path = foreign_run(tmp_path / "run")
     (found,) = [each for each in findings_of(DoctorSettings(run=path)) if each.what == "description"]
     assert found.state == "warning" and "taking 0 as safe" in found.detail
+
+
+def test_a_head_in_a_file_of_its_own_is_told_where_to_go(tmp_path: Path) -> None:
+    path = adapter_run(tmp_path, TURNED, task_type="CAUSAL_LM")
+    (path / "checkpoint-5" / "value_head.safetensors").touch()
+    with pytest.raises(UsageError, match=r"docs/classifiers\.md"):
+        init_run(InitSettings(run=path, probes=source(tmp_path / "p.jsonl")))
