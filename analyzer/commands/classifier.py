@@ -12,7 +12,7 @@ from shared.prompts.source_settings import SourceSettings
 from shared.records import Label
 
 VALUE_HEAD = "value_head.safetensors"
-"""Where LLaMA-Factory keeps the head of a reward model; the rest is a causal language model, or an adapter of one."""
+"""Where LLaMA-Factory keeps the head of a reward model; the rest is a causal language model or its adapter."""
 TASKS = {"classifier": "SEQ_CLS", "prompted": "CAUSAL_LM"}
 """What PEFT calls the task of an adapter of either kind."""
 
@@ -66,8 +66,8 @@ def check_task(checkpoint: Path, kind: str) -> None:
     task = task_of(checkpoint)
     if kind == "classifier" and (checkpoint / VALUE_HEAD).is_file():
         raise UsageError(
-            f"{checkpoint.name} keeps its reward head in {VALUE_HEAD}, which is not read: make a sequence classifier "
-            "of it as docs/classifiers.md shows, and give its run."
+            f"{checkpoint.name} keeps its reward head in {VALUE_HEAD}, which is not read: make a classifier of "
+            "it as docs/classifiers.md shows, and give its run."
         )
     if kind == "classifier" and task == TASKS["prompted"]:
         raise UsageError(
