@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Label = Literal["safe", "unsafe"]
 MISSED_HEARTBEATS = 3
@@ -16,6 +16,27 @@ class Frozen(BaseModel):
     """A record: immutable; unknown fields are ignored so that an older reader survives a newer writer."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+NoticeLevel = Literal["error", "warning"]
+
+
+class Notice(Frozen):
+    """What a reader must know before any number of a result: above every figure, in the status, at the end of
+    `analyze`."""
+
+    kind: str
+    """"inverted" (labels the wrong way round), "answers" (the judge's answers hold little probability),
+    "whole_answers" (answers read whole give other verdicts), "assumed" (nobody said it). Others may come."""
+    level: NoticeLevel = "warning"
+    sentence: str
+    """What is the matter and what to do, for people."""
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _known_level(cls, value: object) -> object:
+        """A level of a newer Midwatch counts as a warning."""
+        return value if value in get_args(NoticeLevel) else "warning"
 
 
 KEYED = frozenset({"kind", "safe_id", "unsafe_id", "template", "max_length"})

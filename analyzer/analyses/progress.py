@@ -11,8 +11,6 @@ pairs, length_spearman, learning_rate (the newest logged) where it is. Tensors i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from pydantic import Field
 
@@ -20,9 +18,9 @@ from analyzer.analyses import Outcome, computes
 from analyzer.attribution.confounds import confounds
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import twin_of
-from analyzer.statistics.auroc import auroc
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters, wilson_interval
+from analyzer.statistics.rates import rates
 from analyzer.statistics.separation import separation, unit_of
 from analyzer.statistics.ties import largest_first
 from shared.errors import CannotCompute
@@ -51,7 +49,7 @@ def progress(context: Context, settings: ProgressSettings) -> Outcome:
     flagged = scores > 0
     groups = independent_groups(context.probes)
     clusters = Clusters(groups.tolist(), settings.bootstraps, context.seed)
-    probe = probe_metrics(scores, labels, clusters)
+    probe = rates(scores, labels, clusters)
     contrast = _contrast_accuracy(context, flagged, labels)
     result = ProgressResult(
         metrics=newest_metrics(context),
@@ -95,36 +93,6 @@ def newest_metrics(context: Context) -> dict[str, dict[str, float]]:
             finite = {name: value for name, value in line.values.items() if np.isfinite(value)}
             metrics.setdefault(line.split, {}).update(finite)
     return metrics
-
-
-def probe_metrics(scores: np.ndarray, labels: np.ndarray, clusters: Clusters) -> dict[str, Interval]:
-    """Each metric with its interval; one whose denominator is empty (no unsafe prompt, say) is left out."""
-    flagged, unsafe = scores > 0, labels == 1
-    found = {}
-    for name, share in SHARES.items():
-        hits, base = (counts.astype(float) for counts in share(flagged, unsafe))
-        if base.any():
-            value = float(hits.sum() / base.sum())
-            influence = (hits - value * base) / base.sum()
-            found[name] = clusters.share(value, influence, clusters.holding(base > 0))
-    ranked = auroc(scores, labels)
-    if np.isfinite(ranked.value):
-        rarer = clusters.rarer(unsafe)
-        found["auc"] = clusters.share(ranked.value, ranked.influence, rarer)
-    return found
-
-
-Share = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-SHARES: dict[str, Share] = {
-    "accuracy": lambda flagged, unsafe: (flagged == unsafe, np.ones_like(unsafe)),
-    "precision": lambda flagged, unsafe: (flagged & unsafe, flagged),
-    "recall": lambda flagged, unsafe: (flagged & unsafe, unsafe),
-    "f1": lambda flagged, unsafe: (2 * (flagged & unsafe), flagged.astype(int) + unsafe),
-    "fnr": lambda flagged, unsafe: (~flagged & unsafe, unsafe),
-    "fpr": lambda flagged, unsafe: (flagged & ~unsafe, ~unsafe),
-}
-"""Name -> what is counted (n,) and among what (n,), from who is flagged (n,) and who is unsafe (n,)."""
 
 
 def _contrast_accuracy(context: Context, flagged: np.ndarray, labels: np.ndarray) -> Interval | None:

@@ -19,12 +19,14 @@ from analyzer.model.judge import Judge
 from analyzer.session.context import Context
 from analyzer.session.frozen_layers import frozen_layers
 from analyzer.session.frozen_prefix import FrozenPrefix
+from analyzer.session.notices import notices
 from analyzer.worker.logged_metrics import metrics_until
 from analyzer.worker.provenance import provenance
 from analyzer.worker.warm_judge import WarmJudge
 from shared.logs import entry
 from shared.prompts.leaks import count_leaks
 from shared.prompts.probes import ProbeSet
+from shared.records import Notice
 from shared.results import ResultRecord
 from shared.run import Run
 
@@ -74,6 +76,7 @@ class JobComputer:
                 context = self._context()
                 context.progress, context.earlier = Throttled(self.progress, name), self.earlier
                 outcome = analysis.compute(context, settings)
+                notices(context)  # made here, where running out of memory is dealt with; kept for the record
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -155,8 +158,16 @@ class JobComputer:
             digest=self.digest,
             probe_digest=self.probe_digest,
             warnings=warnings,
+            notices=self._notices(context),
             seconds=seconds,
         )
+
+    def _notices(self, context: Context) -> list[Notice]:
+        """What is noticed of the judge, and what the supervisor assumed of a run that nobody described."""
+        found = notices(context)
+        known = {notice.sentence for notice in found}
+        told = [Notice(kind="assumed", sentence=each) for each in self.job.warnings if each not in known]
+        return [*found, *told]
 
 
 def _free_memory() -> None:

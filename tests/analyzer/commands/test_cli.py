@@ -136,7 +136,17 @@ def test_help_cuts_nothing_on_a_narrow_terminal(command: str, monkeypatch: pytes
 
 
 def test_status_names_checkpoints_in_full_on_a_narrow_terminal() -> None:
-    names = ["circuits", "comparison", "evolution", "heads", "layers", "neurons", "progress", "tokens"]
+    names = [
+        "calibration",
+        "circuits",
+        "comparison",
+        "evolution",
+        "heads",
+        "layers",
+        "neurons",
+        "progress",
+        "tokens",
+    ]
     row = CheckpointStatus(checkpoint="checkpoint-1200", step=1200, epoch=12.5, state=CheckpointState.SKIPPED)
     rows = [row.model_copy(update={"done": names[:4], "missing": names[4:], "cause": "Not asked for, as it was."})]
     console = Console(width=80, record=True, file=io.StringIO())
