@@ -1,4 +1,4 @@
-"""Whether a judge that answers in words answers with ours: the probability that its answers hold, and what else does.
+"""Whether a judge that answers in words answers with ours: how probable its answers are, and what else is.
 
 A verdict is read from a few tokens at one place. Where the template ends one line too early, or the answers are
 spelled another way, these tokens hold almost nothing there, and their difference is noise that looks like a score.
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analyzer.model.batches import Encoded
 from analyzer.jobs.messages import BATCH_TOKENS
+from analyzer.model.batches import Encoded
 from analyzer.model.next_tokens import next_tokens
 from shared.records import Label
 

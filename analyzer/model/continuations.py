@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from analyzer.model.batches import Encoded, Side
 from analyzer.jobs.messages import BATCH_TOKENS
+from analyzer.model.batches import Encoded, Side
 from analyzer.model.next_tokens import next_tokens
 from shared.errors import JudgeError
 
