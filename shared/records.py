@@ -66,12 +66,15 @@ class JudgeRecord(Frozen):
     template: str | None = None
     """Prompted judges only: the text around `{prompt}`, and `{response}` where a conversation is judged. It ends
     where the verdict's first token that differs comes."""
+    special_tokens: bool = True
+    """Prompted judges: whether the tokenizer puts its own special tokens around the template; a chat template holds
+    them already."""
     answers: dict[str, Label] = Field(default_factory=dict)
     """Prompted judges: what they answer, in words -> the side it counts for."""
     categories: dict[str, str] = Field(default_factory=dict)
     """Prompted judges with a taxonomy: code as answered ("S1") -> name ("Violent Crimes")."""
     category_prefix: str = ""
-    """What the judge writes between the template and a category's code, e.g. "unsafe\\nS"."""
+    """What the judge writes between the template and a category's code, e.g. "unsafe\\n"."""
     max_length: int = 128
     """Tokens a prompt is truncated to."""
     assumed: tuple[str, ...] = ()

@@ -27,6 +27,8 @@ def check_supported(directory: Path, record: JudgeRecord) -> None:
     if record.kind == "prompted":
         if record.template is not None and record.template.count("{prompt}") != 1:
             raise JudgeError("The run's template must hold {prompt} exactly once: correct run.json.")
+        if record.template is not None and record.template.count("{response}") > 1:
+            raise JudgeError("The run's template must hold {response} once at most: correct run.json.")
         if record.safe_id == record.unsafe_id:
             raise JudgeError("The safe and the unsafe answer are the same token: run `midwatch init` again.")
     elif {record.safe_id, record.unsafe_id} != {0, 1}:

@@ -24,6 +24,7 @@ from analyzer.worker.logged_metrics import metrics_until
 from analyzer.worker.provenance import provenance
 from analyzer.worker.warm_judge import WarmJudge
 from shared.logs import entry
+from shared.prompts.conversation import response_warnings
 from shared.prompts.leaks import count_leaks
 from shared.prompts.probes import ProbeSet
 from shared.records import Notice
@@ -145,7 +146,11 @@ class JobComputer:
     ) -> ResultRecord:
         judge, context = self.judge, self.context
         assert judge is not None and context is not None  # noqa: S101 (compute has just used them)
-        warnings = [*self.probes.warnings, *outcome.warnings]
+        warnings = [
+            *self.probes.warnings,
+            *response_warnings(self.probes.probes, judge.template),
+            *outcome.warnings,
+        ]
         if self.device != self.warm.device:
             warnings.append(f"Memory ran out on {self.warm.device}, so this was computed on the CPU.")
         return provenance(
