@@ -27,7 +27,7 @@ from analyzer.statistics.calibration_error import (
     error_interval,
 )
 from analyzer.statistics.folds import independent_groups
-from analyzer.statistics.intervals import Clusters
+from analyzer.statistics.intervals import Clusters, wilson_interval
 from analyzer.statistics.operating_points import at_most, balanced, balanced_held_out, point, roc
 from analyzer.statistics.rates import auc_of, rates
 from analyzer.statistics.separation import separation, unit_of
@@ -42,6 +42,7 @@ from shared.findings.calibration import (
     Reliability,
     ReliabilityBin,
     SaidAnswer,
+    SaidCategory,
 )
 from shared.findings.parts import Interval
 from shared.settings import Settings
@@ -242,7 +243,16 @@ def _answers(read: ProbeAnswers, unsafe: np.ndarray, clusters: Clusters) -> Answ
         )
         for each in read.top_of_all
     ]
-    return AnswerReading(mass=mass, top=top)
+    categories = [
+        SaidCategory(name=name, on_safe=shares.get("safe"), on_unsafe=shares.get("unsafe"))
+        for name, shares in read.categories.items()
+    ]
+    return AnswerReading(
+        mass=mass,
+        top=top,
+        whole_agree=None if read.agreeing is None else wilson_interval(*read.agreeing),
+        categories=sorted(categories, key=lambda each: -(each.on_unsafe or 0.0)),
+    )
 
 
 def _mean_share(values: np.ndarray, rows: np.ndarray, clusters: Clusters) -> Interval:

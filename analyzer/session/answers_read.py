@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import logsumexp, softmax
 
 from analyzer.model.answer_mass import TOP, TopAnswer, read_answers
+from analyzer.model.answer_tokens import behind, split_by
+from analyzer.model.continuations import continuation_logprobs
 from shared.records import Label
 
 if TYPE_CHECKING:
     from analyzer.session.context import Context
 
+SOME = 32
+"""Prompts of each label of which whole answers and categories are read: each takes passes of its own."""
 LITTLE = 0.5
 """Mean answer mass, of all prompts or of a class, below which most of the probability lies elsewhere."""
 
@@ -28,6 +33,11 @@ class ProbeAnswers:
     """By true label, where there are prompts of it: the most probable tokens, as a mean over its prompts."""
     counts: dict[Label, int]
     """Prompts of each label."""
+    agreeing: tuple[int, int] | None
+    """Of some prompts, how many get the same verdict from whole answers as from the token that is read, and of how
+    many; None where every answer is one token."""
+    categories: dict[str, dict[Label, float]]
+    """Of a judge with a taxonomy: category -> by true label the mean probability of its code among all codes."""
 
     @property
     def top_of_all(self) -> list[TopAnswer]:
@@ -42,7 +52,8 @@ class ProbeAnswers:
 
 
 def probe_answers(context: Context) -> ProbeAnswers | None:
-    """From one pass over the probe set for the whole job, of a prompted judge only; None for others."""
+    """Read once for the whole job, of a prompted judge only; None for others. One pass over the probe set, and some
+    prompts more where answers are of several tokens or there are categories."""
     if context.judge.record.kind != "prompted" or not context.probes:
         return None
     if "probe_answers" not in context.kept:
@@ -59,4 +70,44 @@ def _read(context: Context) -> ProbeAnswers:
         if len(rows):
             found = read_answers(context.judge, [context.encoded[row] for row in rows], context.batch_tokens)
             mass[rows], top[label], counts[label] = found.mass, found.top, len(rows)
-    return ProbeAnswers(mass, top, counts)
+    spread = {label: _spread(np.flatnonzero(chosen)) for label, chosen in sides}
+    return ProbeAnswers(mass, top, counts, _agreeing(context, spread), _categories(context, spread))
+
+
+def _spread(rows: np.ndarray) -> np.ndarray:
+    """At most `SOME` of the rows, evenly."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(SOME, len(rows))).round().astype(int))]
+
+
+def _agreeing(context: Context, spread: dict[Label, np.ndarray]) -> tuple[int, int] | None:
+    """Verdicts by whole answers beside those by the token that is read, on some prompts of each label."""
+    judge = context.judge
+    split = split_by(judge.tokenizer)
+    found = {answer: behind(split, judge.template or "", answer) for answer in judge.record.answers}
+    known = {tokens: judge.record.answers[answer] for answer, tokens in found.items() if tokens}
+    if max((len(tokens) for tokens in known), default=1) < 2 or len(set(known.values())) < 2:
+        return None
+    rows = np.concatenate([*spread.values()])
+    logprobs = continuation_logprobs(
+        judge, [context.encoded[row] for row in rows], list(known), context.batch_tokens
+    )  # (rows, answers)
+    of_unsafe = np.array([side == "unsafe" for side in known.values()])
+    whole = logsumexp(logprobs[:, of_unsafe], axis=1) - logsumexp(logprobs[:, ~of_unsafe], axis=1)
+    whole -= judge.record.threshold
+    return int(((whole > 0) == (context.forward.scores[rows] > 0)).sum()), len(rows)
+
+
+def _categories(context: Context, spread: dict[Label, np.ndarray]) -> dict[str, dict[Label, float]]:
+    """What the judge's codes would be, if it named one, on some prompts of each label."""
+    judge = context.judge
+    split, template, prefix = split_by(judge.tokenizer), judge.template or "", judge.record.category_prefix
+    codes = {code: behind(split, template, prefix + code) for code in judge.record.categories}
+    codes = {code: tokens for code, tokens in codes.items() if tokens}
+    found: dict[str, dict[Label, float]] = {judge.record.categories[code]: {} for code in codes}
+    for label, rows in spread.items() if codes else ():
+        if len(rows):
+            prompts = [context.encoded[row] for row in rows]
+            logprobs = continuation_logprobs(judge, prompts, list(codes.values()), context.batch_tokens)
+            for code, share in zip(codes, softmax(logprobs, axis=1).mean(0), strict=True):
+                found[judge.record.categories[code]][label] = float(share)
+    return found

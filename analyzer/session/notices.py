@@ -19,7 +19,7 @@ import numpy as np
 
 from analyzer.session.answers_read import LITTLE, probe_answers
 from analyzer.statistics.folds import independent_groups
-from analyzer.statistics.intervals import Clusters
+from analyzer.statistics.intervals import Clusters, wilson_interval
 from analyzer.statistics.rates import auc_of
 from analyzer.statistics.reversed_ranking import reversed_p
 from shared.findings.claims import CHANCE, LEAST_NATS
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from shared.findings.parts import Interval
 
 CHANCE_AUC = 0.5
+AGREE = 0.9
+"""Share of verdicts that whole answers must surely confirm less often than this to be told."""
 NAMED = 3
 """Answers that a sentence names."""
 
@@ -39,7 +41,7 @@ NAMED = 3
 def notices(context: Context) -> list[Notice]:
     """Of this job; made once. Raises what a pass over the probe set raises."""
     if "notices" not in context.kept:
-        found = [_inverted(context), _answers(context)] if context.probes else []
+        found = [_inverted(context), _answers(context), _whole_answers(context)] if context.probes else []
         context.kept["notices"] = [each for each in found if each is not None] + assumed(context.run.judge)
     return context.kept["notices"]
 
@@ -79,7 +81,7 @@ def _inverted(context: Context) -> Notice | None:
 def _way_out(context: Context) -> str:
     """What to pass where they are: the flag that fits the kind of judge."""
     judge = context.judge
-    if context.run.writer == "trainer":
+    if context.run.writer == "trainer" and context.run.created_at:  # run.json of our own training
         return "Look at the labels of the training data and of the probe set."
     if judge.record.kind == "prompted":
         return "If so, swap --safe-answer and --unsafe-answer of `midwatch init --force`."
@@ -110,6 +112,24 @@ def _answers(context: Context) -> Notice | None:
             f"read ({of_classes}): the scores say little. The judge's own answers there: "
             f"{named_answers(read.top_of_all)}. Does the template end where the verdict comes (line breaks, role, "
             "end of turn), and are the answers spelled so? Correct it with `midwatch init --force`."
+        ),
+    )
+
+
+def _whole_answers(context: Context) -> Notice | None:
+    """Where whole answers give other verdicts than the token that is read."""
+    read = probe_answers(context)
+    if read is None or read.agreeing is None:
+        return None
+    same, of = read.agreeing
+    if wilson_interval(same, of).high >= AGREE:
+        return None
+    return Notice(
+        kind="whole_answers",
+        sentence=(
+            f"Read whole, the answers give another verdict than their first tokens on {of - same} of {of} probe "
+            "prompts: the answers share their beginning with something else. Give them as the judge writes them "
+            "(`midwatch init --force` with --safe-answer and --unsafe-answer)."
         ),
     )
 

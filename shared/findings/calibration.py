@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from shared.findings.claims import CHANCE, ToExplain
 from shared.findings.parts import Interval, Part
 
@@ -120,6 +122,15 @@ class SaidAnswer(Part):
     on_unsafe: float
 
 
+class SaidCategory(Part):
+    """A category that the judge would name, among all of its taxonomy."""
+
+    name: str
+    on_safe: float | None
+    """Mean probability on some safe prompts; None without any."""
+    on_unsafe: float | None
+
+
 class AnswerReading(Part):
     """Of a judge that answers in words: what stands where its verdict is read."""
 
@@ -127,6 +138,11 @@ class AnswerReading(Part):
     """"all", "safe", "unsafe" (by true label) -> probability that the tokens of both sides hold together."""
     top: list[SaidAnswer]
     """The most probable first."""
+    whole_agree: Interval | None = None
+    """Share of some prompts whose verdict by whole answers is that by the token that is read (Wilson); None where
+    every answer is one token."""
+    categories: list[SaidCategory] = Field(default_factory=list)
+    """Of a judge with a taxonomy, the most probable on unsafe prompts first."""
 
 
 class CalibrationResult(Part):

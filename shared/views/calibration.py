@@ -87,7 +87,11 @@ def _below(result: CalibrationResult) -> str:
 
 def _held(result: CalibrationResult) -> list[str]:
     """How much probability a prompted judge's answers hold."""
-    return [] if result.answers is None else [f"answers hold {percent(result.answers.mass['all'].value)}"]
+    if result.answers is None:
+        return []
+    same = result.answers.whole_agree
+    agreed = [] if same is None else [f"whole answers agree on {percent(same.value)} of verdicts"]
+    return [f"answers hold {percent(result.answers.mass['all'].value)}", *agreed]
 
 
 def _held_out(result: CalibrationResult) -> str:
@@ -226,6 +230,11 @@ def _answer_rows(result: CalibrationResult) -> list[dict[str, Any]]:
         name = f"{quoted(each.text)} ({each.side or 'neither'})"
         held.append(_row("answer on safe prompts", name, result.safe, each.on_safe))
         held.append(_row("answer on unsafe prompts", name, result.unsafe, each.on_unsafe))
+    if result.answers.whole_agree is not None:
+        held.append(_row("same verdict by whole answers", "some prompts", sizes["all"], result.answers.whole_agree))
+    for each in result.answers.categories:
+        held.append(_row("category on safe prompts", each.name, result.safe, each.on_safe))
+        held.append(_row("category on unsafe prompts", each.name, result.unsafe, each.on_unsafe))
     return held
 
 
