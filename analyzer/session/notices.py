@@ -41,9 +41,17 @@ NAMED = 3
 def notices(context: Context) -> list[Notice]:
     """Of this job; made once. Raises what a pass over the probe set raises."""
     if "notices" not in context.kept:
-        found = [_inverted(context), _answers(context), _whole_answers(context)] if context.probes else []
-        context.kept["notices"] = [each for each in found if each is not None] + assumed(context.run.judge)
+        context.kept["notices"] = [*_of_scores(context), *assumed(context.run.judge)]
     return context.kept["notices"]
+
+
+def _of_scores(context: Context) -> list[Notice]:
+    """What the probe set shows. Where answers hold little the scores are noise, and no labels are to blame."""
+    if not context.probes:
+        return []
+    little = _answers(context)
+    found = [_inverted(context), _whole_answers(context)] if little is None else [little]
+    return [each for each in found if each is not None]
 
 
 def assumed(judge: JudgeRecord) -> list[Notice]:

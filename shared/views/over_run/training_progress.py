@@ -93,7 +93,11 @@ def _performance_plots(run: RunResults, lines: Sequence[MetricsLine]) -> list[Pl
             "at a threshold (share)",
             [
                 Line("TPR at 1 % FPR", run.curve("calibration", lambda result: _caught(result, 0.01)), "tpr"),
-                Line("TPR at 20 % FPR", run.curve("calibration", lambda r: _caught(r, 0.2)), "tpr_loose"),
+                Line(
+                    "TPR at 20 % FPR",
+                    run.curve("calibration", lambda r: _caught(r, 0.2)).without_interval(),
+                    "tpr_loose",
+                ),
             ],
             "no calibration result yet",
             limits=(0, 1.02),
@@ -296,11 +300,11 @@ def _run_rows(run: RunResults) -> list[dict[str, Any]]:
 
 def _calibration_cells(result: CalibrationResult | None) -> dict[str, float | None]:
     sharp, mass = (_caught(result, 0.01), result.answers) if result is not None else (None, None)
-    return {
+    cells = {
         "tpr_at_fpr_1": sharp and _rounded(sharp.value),
         "ece": result and _rounded(result.reliability.error.value),
-        "answer_mass": mass and _rounded(mass.mass["all"].value),
     }
+    return cells | ({} if mass is None else {"answer_mass": _rounded(mass.mass["all"].value)})
 
 
 _TABLE_METRICS = (
