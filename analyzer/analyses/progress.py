@@ -5,7 +5,7 @@ whole), Student's t on the logit scale; those of categories and pairs are Wilson
 instead of what is asked, such as length, stands in `analyzer/attribution/confounds.py`.
 
 Summary: probe_accuracy, probe_f1, probe_fnr, probe_fpr, probe_auc where they are defined, contrast_accuracy with
-pairs, length_spearman, learning_rate (the newest logged) where it is. Tensors in probe order: "scores" (n, nats),
+pairs, length_spearman, learning_rate (the newest logged) where it is, answer_mass of judges that answer in words. Tensors in probe order: "scores" (n, nats),
 "labels" (n, 1 for unsafe).
 """
 
@@ -16,6 +16,7 @@ from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
 from analyzer.attribution.confounds import confounds
+from analyzer.session.answers_read import probe_answers
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import twin_of
 from analyzer.statistics.folds import independent_groups
@@ -75,6 +76,9 @@ def progress(context: Context, settings: ProgressSettings) -> Outcome:
     rate = result.metrics.get("train", {}).get("learning_rate")
     if rate is not None:
         summary["learning_rate"] = rate
+    answers = probe_answers(context)
+    if answers is not None:
+        summary["answer_mass"] = float(answers.mass.mean())
     for each in result.confounds:
         if each.kind == "length":
             summary["length_spearman"] = each.spearman.value
