@@ -125,7 +125,7 @@ def answer(name: str, row: Row) -> str:
     return ANSWERS[name][row.label].replace("{code}", CODES.get(row.thing, ""))
 
 
-def save_guard(path: Path, name: str, *, steps: int = 80, chat: bool = True, seed: int = 0) -> Path:
+def save_guard(path: Path, name: str, *, steps: int = 100, chat: bool = True, seed: int = 0) -> Path:
     """Train a guard of that format and save it as `path`/checkpoint-10; returns `path`."""
     tokenizer, model = _trained(name, steps, chat, seed)
     checkpoint = path / "checkpoint-10"
@@ -146,7 +146,7 @@ def _trained(name: str, steps: int, chat: bool, seed: int) -> tuple[PreTrainedTo
         "llama", hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, head_dim=16, vocab_size=len(tokenizer), max_position_embeddings=512,
         pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-        tie_word_embeddings=False,
+        tie_word_embeddings=False, initializer_range=0.1,
     )  # fmt: skip
     model = AutoModelForCausalLM.from_config(config)
     examples = [
@@ -165,10 +165,12 @@ def _example(tokenizer: PreTrainedTokenizerFast, question: str, said: str) -> tu
 
 def _train(model: Any, examples: list[tuple[list[int], int]], steps: int, pick: random.Random) -> None:
     """Only the answer's tokens count."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, steps)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / 8) * max(0.05, 1 - step / steps)
+    )
     for _ in range(steps):
-        batch = pick.sample(examples, 16)
+        batch = pick.sample(examples, 8)
         width = max(len(ids) for ids, _ in batch)
         ids = torch.tensor([ids + [0] * (width - len(ids)) for ids, _ in batch])
         labels = torch.full_like(ids, -100)
