@@ -43,6 +43,8 @@ class Answered(NamedTuple):
 
     template: str
     """Ends where the verdict's first token comes."""
+    lookahead: str
+    """What must follow for the tokenizer to split the template's end as it does before an answer; mostly nothing."""
     moved: str
     """What all answers begin with, and now stands at the template's end."""
     dropped: str
@@ -70,10 +72,18 @@ def filled(template: str) -> str:
     return template
 
 
-def behind(split: Split, template: str, answer: str) -> tuple[int, ...]:
-    """The tokens of `answer` behind `template`; () where the tokenizer joins the two over the border."""
+def head(split: Split, template: str, lookahead: str = "") -> tuple[int, ...]:
+    """The tokens of a filled template, split as they are where `lookahead` follows."""
     context = filled(template)
-    before, whole = split(context).ids, split(context + answer).ids
+    found = split(context + lookahead)
+    if not lookahead:
+        return found.ids
+    return tuple(token for token, end in zip(found.ids, found.ends, strict=True) if end <= len(context))
+
+
+def behind(split: Split, template: str, answer: str, lookahead: str = "") -> tuple[int, ...]:
+    """The tokens of `answer` behind `template`; () where the tokenizer joins the two over the border."""
+    before, whole = head(split, template, lookahead), split(filled(template) + answer).ids
     return whole[len(before) :] if whole[: len(before)] == before else ()
 
 
@@ -112,14 +122,16 @@ def find_answers(
             "can be read: end the template with a line break or a word."
         )
     asked = (template.removesuffix(dropped) if dropped else template) + text[len(context) : end]
-    if split(filled(asked)).ids != whole[any_answer].ids[:place]:
-        raise UsageError(
-            f"The tokenizer splits {text[len(context) - len(dropped) :][:30]!r} otherwise where the answer ends "
-            "there; give answers without what they all begin with, and put that at the template's end."
-        )
     rest = {(context + answer)[end:]: side for answer, side in sides.items()}
-    spelled = _spelled(split, asked, rest, unknown) if spellings else {}
-    return _sides(split, asked, rest, spelled)._replace(moved=text[len(context) : end], dropped=dropped)
+    ahead = "" if split(filled(asked)).ids == whole[any_answer].ids[:place] else next(iter(rest))
+    if head(split, asked, ahead) != whole[any_answer].ids[:place]:
+        raise UsageError(
+            f"The tokenizer does not split {(text[len(context) :] or dropped)[:30]!r} where the answers begin to "
+            "differ; give answers that differ from a word's beginning on."
+        )
+    found = Answered(asked, ahead, text[len(context) : end], dropped, rest, {})
+    spelled = _spelled(split, found, unknown) if spellings else {}
+    return _with_tokens(split, found._replace(answers={**rest, **spelled}))
 
 
 def _check(sides: Mapping[str, Label]) -> None:
@@ -163,27 +175,30 @@ def _common(*sequences: Sequence[int]) -> int:
     return count
 
 
-def _spelled(split: Split, template: str, rest: Mapping[str, Label], unknown: Container[int]) -> dict[str, Label]:
+def _spelled(split: Split, found: Answered, unknown: Container[int]) -> dict[str, Label]:
     """Other spellings of the answers that name their side: their first token is no answer of the other."""
-    owner = {behind(split, template, answer)[0]: side for answer, side in rest.items()}
-    found: dict[str, Label] = {}
-    for answer, side in rest.items():
+    owner = {_tokens(split, found, answer)[0]: side for answer, side in found.answers.items()}
+    spelled: dict[str, Label] = {}
+    for answer, side in found.answers.items():
         for other in _spellings(answer):
-            ids = behind(split, template, other)
-            if other in rest or not ids or ids[0] in unknown or not _tells(split, other, ids):
+            ids = _tokens(split, found, other)
+            if other in found.answers or not ids or ids[0] in unknown or not _tells(split, other, ids):
                 continue
             if owner.setdefault(ids[0], side) == side:
-                found[other] = side
-    return found
+                spelled[other] = side
+    return spelled
 
 
-def _sides(split: Split, template: str, rest: Mapping[str, Label], spelled: Mapping[str, Label]) -> Answered:
-    answers = {**rest, **spelled}
-    first = {answer: behind(split, template, answer)[0] for answer in answers}
+def _with_tokens(split: Split, found: Answered) -> Answered:
     tokens: dict[Label, tuple[int, ...]] = {}
     for side in ("safe", "unsafe"):
-        tokens[side] = tuple(dict.fromkeys(first[answer] for answer in answers if answers[answer] == side))
-    return Answered(template, "", "", answers, tokens)
+        own = [_tokens(split, found, answer)[0] for answer, label in found.answers.items() if label == side]
+        tokens[side] = tuple(dict.fromkeys(own))
+    return found._replace(tokens=tokens)
+
+
+def _tokens(split: Split, found: Answered, answer: str) -> tuple[int, ...]:
+    return behind(split, found.template, answer, found.lookahead)
 
 
 def _spellings(answer: str) -> Iterable[str]:

@@ -66,13 +66,15 @@ def encode(
     template: str | None = None,
     *,
     special_tokens: bool = True,
+    lookahead: str = "",
 ) -> list[Encoded]:
     """Tokenise prompts with the judge's special tokens, each cut to `max_length` tokens.
 
     With a `template` (a prompted judge's text around `{prompt}`), its tokens count as special, and a prompt that is
     too long loses its own end, never the template's. Where the template has `{response}` too, a text is a
     conversation (`shared.prompts.conversation.joined`), whose two sides are put in their places; what is too long
-    loses the end of the longer side. `special_tokens` says whether the tokenizer puts its own around a template.
+    loses the end of the longer side. `special_tokens` says whether the tokenizer puts its own around a template,
+    `lookahead` what follows it while it is split.
 
     Raises JudgeError for a tokenizer without character offsets and for a prompt without any token.
     """
@@ -81,7 +83,7 @@ def encode(
             "The tokenizer gives no character offsets; save the checkpoint with a fast tokenizer (tokenizer.json)."
         )
     if template is not None:
-        return [_in_template(tokenizer, text, max_length, template, special_tokens) for text in texts]
+        return [_in_template(tokenizer, text, max_length, template, special_tokens, lookahead) for text in texts]
     found = []
     for text in texts:
         raw = tokenizer(
@@ -127,19 +129,25 @@ class _Slot(NamedTuple):
 
 
 def _in_template(
-    tokenizer: PreTrainedTokenizerBase, text: str, max_length: int, template: str, special_tokens: bool
+    tokenizer: PreTrainedTokenizerBase,
+    text: str,
+    max_length: int,
+    template: str,
+    special_tokens: bool,
+    lookahead: str,
 ) -> Encoded:
     """One prompt in its template; offsets are those in the prompt."""
     whole, slots = _filled(template, text)
     bos = tokenizer.bos_token
     raw = tokenizer(
-        whole,
+        whole + lookahead,
         add_special_tokens=special_tokens and not (isinstance(bos, str) and whole.startswith(bos)),
         padding=False,
         truncation=False,
         return_offsets_mapping=True,
     )
     offsets = [(int(start), int(end)) for start, end in raw["offset_mapping"]]  # type: ignore[union-attr]
+    offsets = [span for span in offsets if span[1] <= len(whole)]  # without those of what is only looked ahead to
     owner = [next((slot for slot in slots if slot.own(*span)), None) for span in offsets]
     cut = _surplus(owner, len(offsets) - max_length)
     kept = [place for place in range(len(offsets)) if place not in cut]

@@ -72,7 +72,12 @@ class Judge:
         Of a judge of conversations, texts are prompt and response joined (`shared.prompts.conversation`).
         """
         return encode(
-            self.tokenizer, texts, self.max_length, self.template, special_tokens=self.record.special_tokens
+            self.tokenizer,
+            texts,
+            self.max_length,
+            self.template,
+            special_tokens=self.record.special_tokens,
+            lookahead=self.record.lookahead,
         )
 
     def place_of(self, name: str) -> int | Literal["embeddings", "head"]:

@@ -10,7 +10,7 @@ from analyzer.commands.prompted.presets import Guard, Line, find_guard
 from analyzer.commands.prompted.settings import PromptedSettings
 from analyzer.commands.prompted.templates import check_slots, read_template, with_breaks
 from analyzer.commands.prompted.tokenizer import TokenizerFiles
-from analyzer.model.answer_tokens import behind, filled, find_answers
+from analyzer.model.answer_tokens import Answered, behind, filled, find_answers
 from shared.errors import UsageError
 from shared.records import JudgeRecord, Label
 
@@ -51,7 +51,7 @@ def describe_prompted(settings: PromptedSettings, checkpoint: Path, max_length: 
     prefix = with_breaks(prefix) if prefix is not None else opening + guard.category_prefix if guard else ""
     if categories:
         prefix = _after(found.moved, found.dropped, prefix)
-        _check_categories(files, found.template, prefix, categories)
+        _check_categories(files, found, prefix, categories)
     if found.dropped:
         notes = (*notes, _joined(found.dropped))
     return JudgeRecord(
@@ -61,6 +61,7 @@ def describe_prompted(settings: PromptedSettings, checkpoint: Path, max_length: 
         safe_ids=_several(found.tokens["safe"]),
         unsafe_ids=_several(found.tokens["unsafe"]),
         template=found.template,
+        lookahead=found.lookahead,
         special_tokens=asked.special_tokens,
         answers=found.answers,
         categories=categories,
@@ -216,10 +217,10 @@ def _after(moved: str, dropped: str, prefix: str) -> str:
     return dropped + prefix.removeprefix(moved) if prefix.startswith(moved) else dropped + prefix
 
 
-def _check_categories(files: TokenizerFiles, template: str, prefix: str, categories: dict[str, str]) -> None:
+def _check_categories(files: TokenizerFiles, found: Answered, prefix: str, categories: dict[str, str]) -> None:
     tokens: dict[tuple[int, ...], str] = {}
     for code in categories:
-        ids = behind(files.split, template, prefix + code)
+        ids = behind(files.split, found.template, prefix + code, found.lookahead)
         if not ids or any(token in files.unknown for token in ids):
             raise UsageError(
                 f"The tokenizer does not know the category {code!r} after {prefix!r}; check the prefix."
