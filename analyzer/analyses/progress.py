@@ -5,7 +5,8 @@ whole), Student's t on the logit scale; those of categories and pairs are Wilson
 instead of what is asked, such as length, stands in `analyzer/attribution/confounds.py`.
 
 Summary: probe_accuracy, probe_f1, probe_fnr, probe_fpr, probe_auc where they are defined, contrast_accuracy with
-pairs, length_spearman, learning_rate (the newest logged) where it is, answer_mass of judges that answer in words. Tensors in probe order: "scores" (n, nats),
+pairs, length_spearman, learning_rate (the newest logged) where it is, answer_mass of judges that answer in words.
+Tensors in probe order: "scores" (n, nats),
 "labels" (n, 1 for unsafe).
 """
 

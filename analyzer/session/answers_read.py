@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import logsumexp, softmax
 
 from analyzer.model.answer_mass import TOP, TopAnswer, read_answers
-from analyzer.model.answer_tokens import behind, split_by
-from analyzer.model.continuations import continuation_logprobs
+from analyzer.model.whole_answers import categories_named, has_several_tokens, whole_answer_scores
 from shared.records import Label
 
 if TYPE_CHECKING:
@@ -82,32 +80,20 @@ def _spread(rows: np.ndarray) -> np.ndarray:
 def _agreeing(context: Context, spread: dict[Label, np.ndarray]) -> tuple[int, int] | None:
     """Verdicts by whole answers beside those by the token that is read, on some prompts of each label."""
     judge = context.judge
-    split = split_by(judge.tokenizer)
-    found = {answer: behind(split, judge.template or "", answer) for answer in judge.record.answers}
-    known = {tokens: judge.record.answers[answer] for answer, tokens in found.items() if tokens}
-    if max((len(tokens) for tokens in known), default=1) < 2 or len(set(known.values())) < 2:
+    if len(set(judge.record.answers.values())) < 2 or not has_several_tokens(judge):
         return None
     rows = np.concatenate([*spread.values()])
-    logprobs = continuation_logprobs(
-        judge, [context.encoded[row] for row in rows], list(known), context.batch_tokens
-    )  # (rows, answers)
-    of_unsafe = np.array([side == "unsafe" for side in known.values()])
-    whole = logsumexp(logprobs[:, of_unsafe], axis=1) - logsumexp(logprobs[:, ~of_unsafe], axis=1)
-    whole -= judge.record.threshold
+    whole = whole_answer_scores(judge, [context.encoded[row] for row in rows], context.batch_tokens)
     return int(((whole > 0) == (context.forward.scores[rows] > 0)).sum()), len(rows)
 
 
 def _categories(context: Context, spread: dict[Label, np.ndarray]) -> dict[str, dict[Label, float]]:
-    """What the judge's codes would be, if it named one, on some prompts of each label."""
-    judge = context.judge
-    split, template, prefix = split_by(judge.tokenizer), judge.template or "", judge.record.category_prefix
-    codes = {code: behind(split, template, prefix + code) for code in judge.record.categories}
-    codes = {code: tokens for code, tokens in codes.items() if tokens}
-    found: dict[str, dict[Label, float]] = {judge.record.categories[code]: {} for code in codes}
-    for label, rows in spread.items() if codes else ():
+    """What the judge's category would be, if it named one, on some prompts of each label."""
+    found: dict[str, dict[Label, float]] = {}
+    for label, rows in spread.items() if context.judge.record.categories else ():
         if len(rows):
             prompts = [context.encoded[row] for row in rows]
-            logprobs = continuation_logprobs(judge, prompts, list(codes.values()), context.batch_tokens)
-            for code, share in zip(codes, softmax(logprobs, axis=1).mean(0), strict=True):
-                found[judge.record.categories[code]][label] = float(share)
+            named = categories_named(context.judge, prompts, context.batch_tokens)
+            for name, share in zip(named.names, named.shares.mean(0), strict=True):
+                found.setdefault(name, {})[label] = float(share)
     return found

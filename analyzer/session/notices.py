@@ -93,6 +93,9 @@ def _way_out(context: Context) -> str:
         return "Look at the labels of the training data and of the probe set."
     if judge.record.kind == "prompted":
         return "If so, swap --safe-answer and --unsafe-answer of `midwatch init --force`."
+    if judge.record.classes == 1:
+        other = "safe" if judge.record.unsafe else "unsafe"
+        return f"If so, pass --higher-is {other} to `midwatch init --force`."
     names = getattr(judge.model.config, "id2label", None) or {}
     other = judge.record.safe
     if judge.record.classes != 2 or len(other) != 1 or other == judge.record.unsafe:

@@ -41,7 +41,7 @@ def interval(low: float, value: float, high: float) -> dict[str, float]:
     [
         (
             {},
-            "TPR with none of 64 safe prompts refused 0.18 [0.08, 0.28]; overconfident: ECE 0.12 [0.08, 0.16], 0.05",
+            "TPR with none of 64 safe prompts refused 0.18 [0.08, 0.28]; overconfident: ECE 0.12 [0.08,",
         ),
         (points(100), "TPR at 1 % FPR 0.18 [0.08, 0.28]; overconfident"),
         (reliability(p_value=0.3), "; no miscalibration beyond chance: ECE 0.12"),
