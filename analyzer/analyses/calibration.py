@@ -28,7 +28,7 @@ from analyzer.statistics.calibration_error import (
 )
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters, wilson_interval
-from analyzer.statistics.operating_points import at_most, balanced, balanced_held_out, point, roc
+from analyzer.statistics.operating_points import Roc, at_most, balanced, balanced_held_out, points_of, roc
 from analyzer.statistics.rates import auc_of, rates
 from analyzer.statistics.separation import separation, unit_of
 from shared.errors import CannotCompute
@@ -93,7 +93,7 @@ def calibration(context: Context, settings: CalibrationSettings) -> Outcome:
         histogram=_histogram(scores, unsafe),
         roc=[] if curve is None else _thinned(curve.fpr, curve.tpr, curve.thresholds),
         auc=auc_of(scores, unsafe, clusters),
-        points=_points(scores, unsafe, clusters, settings.wanted_fpr) if both else [],
+        points=[] if curve is None else _points(curve, clusters, settings.wanted_fpr),
         balanced_held_out=None if curve is None else balanced_held_out(curve, clusters),
         reliability=_reliability(scores, unsafe, clusters, settings, context.seed),
         cells=list(_cells(context, scores, unsafe, groups, settings.length_bins)),
@@ -145,12 +145,12 @@ def _thinned(fpr: np.ndarray, tpr: np.ndarray, thresholds: np.ndarray) -> list[C
     ]
 
 
-def _points(scores: np.ndarray, unsafe: np.ndarray, clusters: Clusters, wanted: float) -> list[OperatingPoint]:
-    curve, negatives = roc(scores, unsafe), int((~unsafe).sum())
+def _points(curve: Roc, clusters: Clusters, wanted: float) -> list[OperatingPoint]:
     asked = [("fpr", rate) for rate in RATES] + [("wanted", wanted), ("balanced", None)]
-    found = []
-    for kind, rate in asked:
-        at = point(curve, balanced if rate is None else at_most(rate), clusters)
+    choices = [balanced if rate is None else at_most(rate) for _, rate in asked]
+    scores, unsafe = curve.scores, curve.unsafe
+    negatives, found = int((~unsafe).sum()), []
+    for (kind, rate), at in zip(asked, points_of(curve, choices, clusters), strict=True):
         told = {"threshold": at.threshold, "tpr": at.tpr, "fpr": at.fpr}
         found.append(OperatingPoint(kind=kind, rate=rate, negatives=negatives, **told))  # type: ignore[arg-type]
     own = rates(scores, unsafe.astype(int), clusters)

@@ -10,7 +10,7 @@ every draw gives the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,19 +74,27 @@ def balanced(tpr: np.ndarray, fpr: np.ndarray) -> np.ndarray:
     return (np.round(tpr - fpr, 12)).argmax(1)
 
 
-def point(curve: Roc, choose: Choice, clusters: Clusters) -> Point:
-    """The chosen point with its 95 % intervals; `clusters` are those of the curve's prompts."""
+def points_of(curve: Roc, choices: Sequence[Choice], clusters: Clusters) -> list[Point]:
+    """Each chosen point with its 95 % intervals; `clusters` are those of the curve's prompts."""
+    tpr: list[list[np.ndarray]] = [[] for _ in choices]
+    thresholds: list[list[np.ndarray]] = [[] for _ in choices]
+    for true, false, _ in _draws(curve, clusters):
+        for number, choose in enumerate(choices):
+            places = choose(true, false)
+            tpr[number].append(np.take_along_axis(true, places[:, None], 1)[:, 0])
+            thresholds[number].append(curve.thresholds[places])
+    drawn = zip(choices, tpr, thresholds, strict=True)
+    return [_point(curve, choose, clusters, np.concatenate(t), np.concatenate(at)) for choose, t, at in drawn]
+
+
+def _point(curve: Roc, choose: Choice, clusters: Clusters, tpr: np.ndarray, thresholds: np.ndarray) -> Point:
+    """One point, from its (draws,) rates and thresholds."""
     place = int(choose(curve.tpr[None], curve.fpr[None])[0])
     flagged = curve.scores >= curve.thresholds[place]
-    tpr, thresholds = [], []
-    for true, false, _ in _draws(curve, clusters):
-        places = choose(true, false)
-        tpr.append(np.take_along_axis(true, places[:, None], 1)[:, 0])
-        thresholds.append(curve.thresholds[places])
     caught = _share(flagged, curve.unsafe, clusters)
-    varied = percentile_interval(caught.value, np.concatenate(tpr))
+    varied = percentile_interval(caught.value, tpr)
     return Point(
-        threshold=percentile_interval(float(curve.thresholds[place]), np.concatenate(thresholds)),
+        threshold=percentile_interval(float(curve.thresholds[place]), thresholds),
         tpr=Interval(value=caught.value, low=min(caught.low, varied.low), high=max(caught.high, varied.high)),
         fpr=_share(flagged, ~curve.unsafe, clusters),
     )

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.files import write_record
-from shared.records import CheckpointState, CheckpointStatus, Notice, RunningStatus, Status
+from shared.records import (
+    CheckpointState,
+    CheckpointStatus,
+    JudgeRecord,
+    Notice,
+    RunningStatus,
+    RunRecord,
+    Status,
+)
 from shared.results import ResultStore
 from shared.run import Run
 from tests.making.fake_run import ADVANCED, BASIC, fake_status, make_fake_run
@@ -56,6 +64,7 @@ def noticed(run: Run, epoch: int) -> None:
         Notice(kind="assumed", sentence="Class 1 is taken as unsafe."),
     ]
     warnings = [each.sentence for each in said]
+    write_record(run.record, RunRecord(judge=JudgeRecord(assumed=(warnings[1],))))
     newer = {"key": "0" * 20, "notices": said, "warnings": warnings, "created_at": old.created_at + 1}
     store.remove(old.checkpoint, "layers", old.key)
     store.commit(old.model_copy(update=newer))

@@ -8,9 +8,23 @@ from scipy.stats import norm
 from sklearn.metrics import roc_curve
 
 from analyzer.statistics.intervals import Clusters
-from analyzer.statistics.operating_points import at_most, balanced, balanced_held_out, point, roc
+from analyzer.statistics.operating_points import (
+    Choice,
+    Point,
+    Roc,
+    at_most,
+    balanced,
+    balanced_held_out,
+    points_of,
+    roc,
+)
 
 Scored = tuple[np.ndarray, np.ndarray]
+
+
+def point(curve: Roc, choose: Choice, clusters: Clusters) -> Point:
+    (found,) = points_of(curve, [choose], clusters)
+    return found
 
 
 def scored(seed: int, count: int = 300, apart: float = 1.5, ties: bool = False) -> Scored:
