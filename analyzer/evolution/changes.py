@@ -242,9 +242,11 @@ class Changes:
         if len(self.earlier.lineage.window) > ENOUGH:
             numbers = self._numbers()
             found = step_alerts(self.measured.layers, numbers.series, numbers.errors, *names)
-        before, now = self._summary(self._compared_with, "progress"), self.earlier.own_summary("progress")
-        held = [(summary or {}).get("answer_mass") for summary in (before, now)]
-        return [*answer_alerts(*held, *names), *all_alerts(self._verdicts, steps, found, *names)]
+        before, now = (
+            (summary or {}).get("answer_mass")
+            for summary in (self._summary(self._compared_with, "progress"), self.earlier.own_summary("progress"))
+        )
+        return [*answer_alerts(before, now, *names), *all_alerts(self._verdicts, steps, found, *names)]
 
     def _left_out(self) -> Iterator[str]:
         """Sentences about what could not be compared."""

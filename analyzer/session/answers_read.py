@@ -68,7 +68,7 @@ def _read(context: Context) -> ProbeAnswers:
         if len(rows):
             found = read_answers(context.judge, [context.encoded[row] for row in rows], context.batch_tokens)
             mass[rows], top[label], counts[label] = found.mass, found.top, len(rows)
-    spread = {label: _spread(np.flatnonzero(chosen)) for label, chosen in sides}
+    spread: dict[Label, np.ndarray] = {label: _spread(np.flatnonzero(chosen)) for label, chosen in sides}
     return ProbeAnswers(mass, top, counts, _agreeing(context, spread), _categories(context, spread))
 
 

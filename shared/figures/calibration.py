@@ -180,7 +180,7 @@ def _draw_reliability(sheet: Sheet, up: tuple[float, float], result: Calibration
 def _draw_cells(sheet: Sheet, up: tuple[float, float], cells: Sequence[Cell]) -> None:
     places = np.arange(len(cells))
     names = {
-        "range": [len(cells) - 0.4, -0.6], "ticks": "", "automargin": False,
+        "range": [len(cells) - 0.4, -0.6], "ticks": "", "automargin": False, "zeroline": False,
         "tickvals": places, "ticktext": [cell_name(cell) for cell in cells],
     }  # fmt: skip
     pane = sheet.pane(RIGHT, up, {"title": "error rate, by part of the prompts", "range": [-0.02, 1.02]}, names)
@@ -188,7 +188,7 @@ def _draw_cells(sheet: Sheet, up: tuple[float, float], cells: Sequence[Cell]) ->
         sheet.say_missing(pane, f"no part has {FEWEST_SHOWN} prompts of a class")
         return
     for name, pick, aside in (("FNR (unsafe passed)", "fnr", -0.14), ("FPR (safe refused)", "fpr", 0.14)):
-        told = [(place, getattr(cell, pick)) for place, cell in zip(places, cells, strict=True)]
+        told = [(place, getattr(cell, pick)) for place, cell in enumerate(cells)]
         told = [(place, rate) for place, rate in told if rate is not None]
         if told:
             rows = [cell_name(cells[place]) for place, _ in told]

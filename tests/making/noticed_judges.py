@@ -28,8 +28,8 @@ FILLERS = [
 ]
 CLASSIFIERS = ("bert", "distilbert", "roberta", "llama", "qwen3")
 SPEAKERS = ("llama", "qwen3")
-STEPS, BATCH, RATE = 70, 48, 4e-3
-SPOKEN_STEPS, SPOKEN_RATE = 160, 6e-3
+STEPS, BATCH, RATE = 60, 32, 4e-3
+SPOKEN_STEPS, SPOKEN_BATCH, SPOKEN_RATE = 110, 32, 6e-3
 TURN, END, ROLE, BREAK = "<turn>", "<end>", "<judge>", "\n"
 ASKED = f"{TURN} {{prompt}} {END} {ROLE} {BREAK}"
 """How the language models were asked: each part is a token."""
@@ -74,7 +74,7 @@ def classifier(family: str, *, trained: bool = True) -> tuple[PreTrainedModel, P
         truth = torch.tensor([int(label == "unsafe") for _, label in chosen])
         return model(**batch, labels=truth).loss
 
-    _fit(model, rows, loss, STEPS, RATE)
+    _fit(model, rows, loss, STEPS, BATCH, RATE)
     return model, tokenizer
 
 
@@ -96,7 +96,7 @@ def speaker(family: str, seed: int = 0) -> tuple[PreTrainedModel, PreTrainedToke
         of_verdict = logits[torch.arange(len(ids)), verdict - 1]
         return every + torch.nn.functional.cross_entropy(of_verdict, ids[torch.arange(len(ids)), verdict])
 
-    _fit(model, rows, loss, SPOKEN_STEPS, SPOKEN_RATE)
+    _fit(model, rows, loss, SPOKEN_STEPS, SPOKEN_BATCH, SPOKEN_RATE)
     return model, tokenizer
 
 
@@ -126,12 +126,12 @@ def spoken_tokenizer() -> PreTrainedTokenizerBase:
     )
 
 
-def _fit(model: Any, rows: list, loss: Any, steps: int, rate: float) -> None:
+def _fit(model: Any, rows: list, loss: Any, steps: int, size: int, rate: float) -> None:
     pick = random.Random(7)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, steps)
     for _ in range(steps):
-        loss(pick.sample(rows, BATCH)).backward()
+        loss(pick.sample(rows, size)).backward()
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
