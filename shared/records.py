@@ -66,9 +66,9 @@ class JudgeRecord(Frozen):
     template: str | None = None
     """Prompted judges only: the text around `{prompt}`, and `{response}` where a conversation is judged. It ends
     where the verdict's first token that differs comes."""
-    lookahead: str = ""
-    """Prompted judges: put behind the template, so that the tokenizer splits its end as it does where an answer
-    follows ("\\n\\nsafe" may be other tokens than "\\n\\n" and "safe"), and taken off again."""
+    opening_ids: tuple[int, ...] = ()
+    """Prompted judges: tokens behind the template that every answer begins with, where no text would be split into
+    them ("\\n\\nsafe" may be other tokens than "\\n\\n" and "safe"). `answers` and `category_prefix` begin with them."""
     special_tokens: bool = True
     """Prompted judges: whether the tokenizer puts its own special tokens around the template; a chat template holds
     them already."""

@@ -1,12 +1,16 @@
 """The tokens of an answer as they stand behind a template; no torch.
 
-A tokenizer merges across borders ("Answer:" + " Yes", "\\n" + "\\nsafe"), so an answer's tokens are found by
-splitting template and answer together:
+A tokenizer merges across borders, so template and answer are split together and compared with the template alone:
 
-1. What all answers begin with goes to the end of the template: an opening tag, two line breaks, "Safety: ".
-2. The verdict is read at the first token that differs between the sides.
-3. A side is all its answers' tokens at that place, and those of other spellings of them: letter case, and a leading
-   space or none. A spelling of several tokens counts where its first is a word's beginning of two letters or more.
+1. Where the answer leaves the template's tokens as they are, its tokens are those that follow. Where the template
+   ends in spaces that the tokenizer joins with the answer ("Answer: " + "Yes"), the spaces become the answer's, as in
+   a training on whole texts. Where it joins anything else (two line breaks and two more), the judge is asked with the
+   template's own tokens, so the answer is split alone.
+2. What all answers begin with ("\\n\\n", "Safety: ", an opening tag) goes to the end of the template: as text where the
+   tokenizer then splits it as before, else as tokens.
+3. The verdict is read at the first token that differs between the sides. A side is all its answers' tokens there, and
+   those of other spellings: letter case, and a leading space or none. A spelling of several tokens counts where its
+   first holds two letters of it or more.
 """
 
 from __future__ import annotations
@@ -42,13 +46,14 @@ class Answered(NamedTuple):
     """Where and in which tokens a verdict is read."""
 
     template: str
-    """Ends where the verdict's first token comes."""
-    lookahead: str
-    """What must follow for the tokenizer to split the template's end as it does before an answer; mostly nothing."""
+    opening: tuple[int, ...]
+    """Tokens that follow the template's, where no text would be split into them."""
     moved: str
-    """What all answers begin with, and now stands at the template's end."""
+    """Text that all answers begin with and that now ends the template."""
     dropped: str
-    """What was taken off the template's end because the tokenizer joins it with the answer."""
+    """Spaces that the template ended with and that the answers now begin with."""
+    alone: bool
+    """Whether the answers are split alone."""
     answers: dict[str, Label]
     """What may follow the template -> the side it counts for; spellings are among them."""
     tokens: dict[Label, tuple[int, ...]]
@@ -72,19 +77,10 @@ def filled(template: str) -> str:
     return template
 
 
-def head(split: Split, template: str, lookahead: str = "") -> tuple[int, ...]:
-    """The tokens of a filled template, split as they are where `lookahead` follows."""
-    context = filled(template)
-    found = split(context + lookahead)
-    if not lookahead:
-        return found.ids
-    return tuple(token for token, end in zip(found.ids, found.ends, strict=True) if end <= len(context))
-
-
-def behind(split: Split, template: str, answer: str, lookahead: str = "") -> tuple[int, ...]:
-    """The tokens of `answer` behind `template`; () where the tokenizer joins the two over the border."""
-    before, whole = head(split, template, lookahead), split(filled(template) + answer).ids
-    return whole[len(before) :] if whole[: len(before)] == before else ()
+def behind(split: Split, template: str, answer: str, opening: Sequence[int] = ()) -> tuple[int, ...]:
+    """The tokens of `answer` behind the template's and `opening`; () where the answer does not begin with these."""
+    ids = _tail(split, template, answer).ids
+    return ids[len(opening) :] if ids[: len(opening)] == tuple(opening) else ()
 
 
 def find_answers(
@@ -98,40 +94,45 @@ def find_answers(
     """The tokens in which a verdict is read, of `sides`: what the judge may write behind `template` -> its side.
 
     Without `spellings` only the answers themselves count. `unknown` is the token of what the tokenizer does not
-    know. Raises UsageError in one sentence for answers that are empty or unknown or that no token tells apart, and
-    for a template that does not end where a token does.
+    know. Raises UsageError in one sentence for answers that are empty or unknown or that no token tells apart.
     """
     _check(sides)
-    context = filled(template)
-    whole = {answer: split(context + answer) for answer in sides}
-    place = _first_difference(whole, sides)
-    for answer, found in whole.items():
+    stem = template.rstrip(" ")
+    dropped = template[len(stem) :]
+    if dropped and not all(_keeps(split, template, answer) for answer in sides):
+        template, sides = stem, {dropped + answer: side for answer, side in sides.items()}
+    else:
+        dropped = ""
+    tails = {answer: _tail(split, template, answer) for answer in sides}
+    place = _first_difference(tails, sides)
+    for answer, found in tails.items():
         if found.ids[place] in unknown:
             raise UsageError(
                 f"The tokenizer does not know the answer {answer!r}; give --unsafe-answer and --safe-answer words "
                 "that this judge can write."
             )
-    any_answer = next(iter(whole))
-    text, own = context + any_answer, split(context).ids
-    whole_template = place == len(own) and whole[any_answer].ids[:place] == own  # its end may be no token's
-    end = len(context) if whole_template else whole[any_answer].ends[place - 1] if place else 0
-    dropped = context[end:]
-    if dropped and not template.endswith(dropped):
-        raise UsageError(
-            f"The tokenizer joins the template's end {context[-20:]!r} with the answers, so no place between them "
-            "can be read: end the template with a line break or a word."
-        )
-    asked = (template.removesuffix(dropped) if dropped else template) + text[len(context) : end]
-    rest = {(context + answer)[end:]: side for answer, side in sides.items()}
-    ahead = "" if split(filled(asked)).ids == whole[any_answer].ids[:place] else next(iter(rest))
-    if head(split, asked, ahead) != whole[any_answer].ids[:place]:
-        raise UsageError(
-            f"The tokenizer does not split {(text[len(context) :] or dropped)[:30]!r} where the answers begin to "
-            "differ; give answers that differ from a word's beginning on."
-        )
-    found = Answered(asked, ahead, text[len(context) : end], dropped, rest, {})
-    spelled = _spelled(split, found, unknown) if spellings else {}
-    return _with_tokens(split, found._replace(answers={**rest, **spelled}))
+    alone = not all(_keeps(split, template, answer) for answer in sides)
+    found = Answered(template, (), "", dropped, alone, dict(sides), {})
+    found = _opened(split, found, tails, place) if place else found
+    if spellings:
+        found = found._replace(answers={**found.answers, **_spelled(split, found, unknown)})
+    return _with_tokens(split, found)
+
+
+def _keeps(split: Split, template: str, answer: str) -> bool:
+    """Whether the template's tokens stay what they are when the answer follows."""
+    own = split(filled(template)).ids
+    return split(filled(template) + answer).ids[: len(own)] == own
+
+
+def _tail(split: Split, template: str, answer: str) -> Pieces:
+    """The tokens that follow the template's, with their ends in the answer."""
+    context = filled(template)
+    own, whole = split(context).ids, split(context + answer)
+    if whole.ids[: len(own)] != own:
+        return split(answer)
+    ends = tuple(max(end - len(context), 0) for end in whole.ends[len(own) :])
+    return Pieces(whole.ids[len(own) :], ends)
 
 
 def _check(sides: Mapping[str, Label]) -> None:
@@ -144,18 +145,17 @@ def _check(sides: Mapping[str, Label]) -> None:
             raise UsageError(f"No answer means {label}; give it with --{label}-answer.")
 
 
-def _first_difference(whole: Mapping[str, Pieces], sides: Mapping[str, Label]) -> int:
-    """How many tokens all answers share from the beginning, template among them."""
-    place = _common(*(found.ids for found in whole.values()))
-    for answer, found in whole.items():
+def _first_difference(tails: Mapping[str, Pieces], sides: Mapping[str, Label]) -> int:
+    """How many tokens all answers share from the beginning."""
+    place = _common(*(found.ids for found in tails.values()))
+    tokens: dict[int, tuple[str, Label]] = {}
+    for answer, found in tails.items():
         if len(found.ids) <= place:
             other = next(each for each in sides if each != answer)
             raise UsageError(
                 f"The answer {answer!r} is how {other!r} begins, so no token tells them apart; give answers that "
                 "differ before one of them ends."
             )
-    tokens: dict[int, tuple[str, Label]] = {}
-    for answer, found in whole.items():
         earlier = tokens.setdefault(found.ids[place], (answer, sides[answer]))
         if earlier[1] != sides[answer]:
             raise UsageError(
@@ -175,14 +175,27 @@ def _common(*sequences: Sequence[int]) -> int:
     return count
 
 
+def _opened(split: Split, found: Answered, tails: Mapping[str, Pieces], place: int) -> Answered:
+    """With the first `place` tokens of all answers at the template's end: as text where that is the same, else so."""
+    answer, tail = next(iter(tails.items()))
+    opening, end = tail.ids[:place], tail.ends[place - 1]
+    longer = found.template + answer[:end]
+    own = split(filled(found.template)).ids
+    rest = {each[end:]: side for each, side in found.answers.items()}
+    same = all(_tail(split, longer, each[end:]).ids == found_.ids[place:] for each, found_ in tails.items())
+    if not found.alone and same and len(rest) == len(tails) and split(filled(longer)).ids == own + opening:
+        return found._replace(template=longer, moved=answer[:end], answers=rest)
+    return found._replace(opening=opening)
+
+
 def _spelled(split: Split, found: Answered, unknown: Container[int]) -> dict[str, Label]:
     """Other spellings of the answers that name their side: their first token is no answer of the other."""
     owner = {_tokens(split, found, answer)[0]: side for answer, side in found.answers.items()}
     spelled: dict[str, Label] = {}
     for answer, side in found.answers.items():
-        for other in _spellings(answer):
+        for other in _spellings(answer, _shared_text(split, found, answer)):
             ids = _tokens(split, found, other)
-            if other in found.answers or not ids or ids[0] in unknown or not _tells(split, other, ids):
+            if other in found.answers or not ids or ids[0] in unknown or not _tells(split, found, other, ids):
                 continue
             if owner.setdefault(ids[0], side) == side:
                 spelled[other] = side
@@ -198,26 +211,29 @@ def _with_tokens(split: Split, found: Answered) -> Answered:
 
 
 def _tokens(split: Split, found: Answered, answer: str) -> tuple[int, ...]:
-    return behind(split, found.template, answer, found.lookahead)
+    return behind(split, found.template, answer, found.opening)
 
 
-def _spellings(answer: str) -> Iterable[str]:
-    """The answer's first word in other cases, with a leading space and without."""
-    parts = WORD.match(answer)
+def _shared_text(split: Split, found: Answered, answer: str) -> int:
+    """Characters of an answer that are of the opening."""
+    return _tail(split, found.template, answer).ends[len(found.opening) - 1] if found.opening else 0
+
+
+def _spellings(answer: str, shared: int) -> Iterable[str]:
+    """The first word behind the opening in other cases, with a leading space and without."""
+    parts = WORD.match(answer[shared:])
     if parts is None:
         return ()
     space, word, rest = parts.groups()
-    spaces = (space, "" if space else " ")
-    return [lead + each + rest for lead in spaces for each in _cases(word)]
+    return [answer[:shared] + lead + each + rest for lead in (space, "" if space else " ") for each in _cases(word)]
 
 
 def _cases(word: str) -> tuple[str, ...]:
     return word, word.lower(), word.capitalize(), word.upper()
 
 
-def _tells(split: Split, spelling: str, ids: Sequence[int]) -> bool:
+def _tells(split: Split, found: Answered, spelling: str, ids: Sequence[int]) -> bool:
     """Whether a spelling's first token says which word it is: all of it, or two letters of it and more."""
-    parts = WORD.match(spelling)
-    word = parts.group(2) if parts else spelling
-    first_end = split(spelling).ends[0] if split(spelling).ends else 0
-    return len(ids) == 1 or len(spelling[:first_end].strip()) >= min(2, len(word))
+    start = _shared_text(split, found, spelling)
+    end = _tail(split, found.template, spelling).ends[len(found.opening)]
+    return len(ids) == 1 or len(spelling[start:end].strip()) >= 2

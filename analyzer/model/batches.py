@@ -66,7 +66,7 @@ def encode(
     template: str | None = None,
     *,
     special_tokens: bool = True,
-    lookahead: str = "",
+    opening: Sequence[int] = (),
 ) -> list[Encoded]:
     """Tokenise prompts with the judge's special tokens, each cut to `max_length` tokens.
 
@@ -74,7 +74,7 @@ def encode(
     too long loses its own end, never the template's. Where the template has `{response}` too, a text is a
     conversation (`shared.prompts.conversation.joined`), whose two sides are put in their places; what is too long
     loses the end of the longer side. `special_tokens` says whether the tokenizer puts its own around a template,
-    `lookahead` what follows it while it is split.
+    `opening` are tokens that follow it.
 
     Raises JudgeError for a tokenizer without character offsets and for a prompt without any token.
     """
@@ -83,7 +83,9 @@ def encode(
             "The tokenizer gives no character offsets; save the checkpoint with a fast tokenizer (tokenizer.json)."
         )
     if template is not None:
-        return [_in_template(tokenizer, text, max_length, template, special_tokens, lookahead) for text in texts]
+        return [
+            _in_template(tokenizer, text, max_length, template, special_tokens, tuple(opening)) for text in texts
+        ]
     found = []
     for text in texts:
         raw = tokenizer(
@@ -134,20 +136,20 @@ def _in_template(
     max_length: int,
     template: str,
     special_tokens: bool,
-    lookahead: str,
+    opening: tuple[int, ...],
 ) -> Encoded:
     """One prompt in its template; offsets are those in the prompt."""
     whole, slots = _filled(template, text)
     bos = tokenizer.bos_token
     raw = tokenizer(
-        whole + lookahead,
+        whole,
         add_special_tokens=special_tokens and not (isinstance(bos, str) and whole.startswith(bos)),
         padding=False,
         truncation=False,
         return_offsets_mapping=True,
     )
     offsets = [(int(start), int(end)) for start, end in raw["offset_mapping"]]  # type: ignore[union-attr]
-    offsets = [span for span in offsets if span[1] <= len(whole)]  # without those of what is only looked ahead to
+    offsets += [(0, 0)] * len(opening)
     owner = [next((slot for slot in slots if slot.own(*span)), None) for span in offsets]
     cut = _surplus(owner, len(offsets) - max_length)
     kept = [place for place in range(len(offsets)) if place not in cut]
@@ -156,10 +158,10 @@ def _in_template(
             f"The template leaves no room for the prompt {text[:40]!r} in {max_length} tokens; raise max_length "
             "(`midwatch init --max-length`), or shorten the template."
         )
-    ids = raw["input_ids"]
+    ids = [*raw["input_ids"], *opening]  # type: ignore[list-item]
     return Encoded(
         text=text,
-        ids=tuple(int(ids[place]) for place in kept),  # type: ignore[index, arg-type]
+        ids=tuple(int(ids[place]) for place in kept),
         special=tuple(owner[place] is None for place in kept),
         offsets=tuple(
             (0, 0) if slot is None else slot.span(*offsets[place]) for place, slot in ((p, owner[p]) for p in kept)

@@ -77,7 +77,7 @@ class Judge:
             self.max_length,
             self.template,
             special_tokens=self.record.special_tokens,
-            lookahead=self.record.lookahead,
+            opening=self.record.opening_ids,
         )
 
     def place_of(self, name: str) -> int | Literal["embeddings", "head"]:

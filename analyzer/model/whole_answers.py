@@ -39,7 +39,7 @@ def answer_tokens(judge: Judge) -> dict[str, Tokens]:
     """The tokens of each of the judge's answers behind its template; none for a record without answers in words."""
     record, split = judge.record, split_by(judge.tokenizer)
     template = judge.template or ""
-    return {answer: behind(split, template, answer, record.lookahead) for answer in record.answers}
+    return {answer: behind(split, template, answer, record.opening_ids) for answer in record.answers}
 
 
 def whole_answer_scores(judge: Judge, prompts: Sequence[Encoded], batch_tokens: int = BATCH_TOKENS) -> np.ndarray:
@@ -79,7 +79,7 @@ def categories_named(judge: Judge, prompts: Sequence[Encoded], batch_tokens: int
         raise CannotCompute("This judge has no taxonomy: `midwatch init --category` describes one.")
     split, template, prefix = split_by(judge.tokenizer), judge.template or "", record.category_prefix
     codes = tuple(record.categories)
-    tokens = [behind(split, template, prefix + code, record.lookahead) for code in codes]
+    tokens = [behind(split, template, prefix + code, record.opening_ids) for code in codes]
     if not all(tokens):
         raise CannotCompute("The tokenizer joins a category's code with the template: run `midwatch init` again.")
     shared = _shared(tokens)

@@ -56,6 +56,8 @@ ANSWERS = {
     "qwen3guard": {"safe": "Safety: Safe\nCategories: None", "unsafe": "Safety: Unsafe\nCategories: Violent"},
     "nemoguard": {"safe": '{"User Safety": "safe"}', "unsafe": '{"User Safety": "unsafe"}'},
 }
+STEPS = {"nemoguard": 200, "llama-guard-3": 140}
+"""Of the training, where 110 are too few."""
 CODES = {"bomb": "S1", "gun": "S1", "poison": "S2", "virus": "S2"}
 
 
@@ -125,9 +127,9 @@ def answer(name: str, row: Row) -> str:
     return ANSWERS[name][row.label].replace("{code}", CODES.get(row.thing, ""))
 
 
-def save_guard(path: Path, name: str, *, steps: int = 100, chat: bool = True, seed: int = 0) -> Path:
+def save_guard(path: Path, name: str, *, chat: bool = True, seed: int = 0) -> Path:
     """Train a guard of that format and save it as `path`/checkpoint-10; returns `path`."""
-    tokenizer, model = _trained(name, steps, chat, seed)
+    tokenizer, model = _trained(name, STEPS.get(name, 110), chat, seed)
     checkpoint = path / "checkpoint-10"
     model.save_pretrained(checkpoint)
     tokenizer.save_pretrained(checkpoint)

@@ -52,8 +52,7 @@ def describe_prompted(settings: PromptedSettings, checkpoint: Path, max_length: 
     if categories:
         prefix = _after(found.moved, found.dropped, prefix)
         _check_categories(files, found, prefix, categories)
-    if found.dropped:
-        notes = (*notes, _joined(found.dropped))
+    notes = (*notes, *_joined(found))
     return JudgeRecord(
         kind="prompted",
         safe_id=found.tokens["safe"][0],
@@ -61,7 +60,7 @@ def describe_prompted(settings: PromptedSettings, checkpoint: Path, max_length: 
         safe_ids=_several(found.tokens["safe"]),
         unsafe_ids=_several(found.tokens["unsafe"]),
         template=found.template,
-        lookahead=found.lookahead,
+        opening_ids=found.opening,
         special_tokens=asked.special_tokens,
         answers=found.answers,
         categories=categories,
@@ -220,7 +219,7 @@ def _after(moved: str, dropped: str, prefix: str) -> str:
 def _check_categories(files: TokenizerFiles, found: Answered, prefix: str, categories: dict[str, str]) -> None:
     tokens: dict[tuple[int, ...], str] = {}
     for code in categories:
-        ids = behind(files.split, found.template, prefix + code, found.lookahead)
+        ids = behind(files.split, found.template, prefix + code, found.opening)
         if not ids or any(token in files.unknown for token in ids):
             raise UsageError(
                 f"The tokenizer does not know the category {code!r} after {prefix!r}; check the prefix."
@@ -230,11 +229,19 @@ def _check_categories(files: TokenizerFiles, found: Answered, prefix: str, categ
         tokens[ids] = code
 
 
-def _joined(dropped: str) -> str:
-    return (
-        f"The tokenizer joins the template's end {dropped!r} with the answer, so the template ends before it and "
-        "the answer begins with it, as in a training on whole texts."
-    )
+def _joined(found: Answered) -> tuple[str, ...]:
+    """What was done about a border that the tokenizer does not keep."""
+    if found.dropped:
+        return (
+            f"The tokenizer joins the template's end {found.dropped!r} with the answer, so the template ends before "
+            "it and the answer begins with it, as in a training on whole texts.",
+        )
+    if found.alone:
+        return (
+            "The tokenizer would join the template's end with the answer, so the answer is split alone, as a judge "
+            "writes it behind a template.",
+        )
+    return ()
 
 
 def _room(files: TokenizerFiles, template: str, given: int | None) -> int:
