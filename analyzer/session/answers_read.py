@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from analyzer.model.answer_mass import TOP, TopAnswer, read_answers
 from analyzer.model.whole_answers import categories_named, has_several_tokens, whole_answer_scores
+from shared.errors import CannotCompute
 from shared.records import Label
 
 if TYPE_CHECKING:
@@ -55,8 +57,19 @@ def probe_answers(context: Context) -> ProbeAnswers | None:
     if context.judge.record.kind != "prompted" or not context.probes:
         return None
     if "probe_answers" not in context.kept:
-        context.kept["probe_answers"] = _read(context)
+        context.kept["probe_answers"] = _possible(lambda: _read(context))
     return context.kept["probe_answers"]
+
+
+Value = TypeVar("Value")
+
+
+def _possible(read: Callable[[], Value]) -> Value | None:
+    """What `read` gives; None where the judge lacks what it needs, which is no reason to publish nothing else."""
+    try:
+        return read()
+    except CannotCompute:
+        return None
 
 
 def _read(context: Context) -> ProbeAnswers:
@@ -83,7 +96,10 @@ def _agreeing(context: Context, spread: dict[Label, np.ndarray]) -> tuple[int, i
     if len(set(judge.record.answers.values())) < 2 or not has_several_tokens(judge):
         return None
     rows = np.concatenate([*spread.values()])
-    whole = whole_answer_scores(judge, [context.encoded[row] for row in rows], context.batch_tokens)
+    prompts = [context.encoded[row] for row in rows]
+    whole = _possible(lambda: whole_answer_scores(judge, prompts, context.batch_tokens))
+    if whole is None:
+        return None
     return int(((whole > 0) == (context.forward.scores[rows] > 0)).sum()), len(rows)
 
 
@@ -93,7 +109,7 @@ def _categories(context: Context, spread: dict[Label, np.ndarray]) -> dict[str, 
     for label, rows in spread.items() if context.judge.record.categories else ():
         if len(rows):
             prompts = [context.encoded[row] for row in rows]
-            named = categories_named(context.judge, prompts, context.batch_tokens)
-            for name, share in zip(named.names, named.shares.mean(0), strict=True):
+            named = _possible(lambda those=prompts: categories_named(context.judge, those, context.batch_tokens))
+            for name, share in zip(named.names, named.shares.mean(0), strict=True) if named else ():
                 found.setdefault(name, {})[label] = float(share)
     return found

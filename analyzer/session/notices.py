@@ -101,7 +101,8 @@ def _way_out(context: Context) -> str:
     if judge.record.classes != 2 or len(other) != 1 or other == judge.record.unsafe:
         return "If so, say with --unsafe-label of `midwatch init --force` which classes are unsafe."
     name = f" ({names[other[0]]})" if other[0] in names else ""
-    return f"If so, pass --unsafe-label {other[0]}{name} to `midwatch init --force`, or to `watch` and `analyze`."
+    where = "`midwatch init --force`" if context.run.created_at else "`midwatch watch` and `midwatch analyze`"
+    return f"If so, pass --unsafe-label {other[0]}{name} to {where}."
 
 
 def _answers(context: Context) -> Notice | None:
