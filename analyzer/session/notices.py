@@ -94,8 +94,8 @@ def _way_out(context: Context) -> str:
     if judge.record.kind == "prompted":
         return "If so, swap --safe-answer and --unsafe-answer of `midwatch init --force`."
     if judge.record.classes == 1:
-        other = "safe" if judge.record.unsafe else "unsafe"
-        return f"If so, pass --higher-is {other} to `midwatch init --force`."
+        higher = "safe" if judge.record.unsafe else "unsafe"
+        return f"If so, pass --higher-is {higher} to `midwatch init --force`."
     names = getattr(judge.model.config, "id2label", None) or {}
     other = judge.record.safe
     if judge.record.classes != 2 or len(other) != 1 or other == judge.record.unsafe:

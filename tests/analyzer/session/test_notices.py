@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -153,6 +153,10 @@ def test_the_sentence_names_the_flag_and_what_the_judge_says() -> None:
     assert "swap --safe-answer and --unsafe-answer" in swapped.sentence
     (found,) = noticed(spoken("", WRONG["without the line break"], "")[0])
     assert '"\\n" 9' in found.sentence and "hold 0 % of the probability" in found.sentence
+    one = JudgeRecord(classes=1, safe_ids=(), unsafe_ids=(0,), unsafe_id=0)
+    scalar = context(replace(of_classifier("bert", 0)(), record=one), probes(0))
+    scalar._forward = context(of_classifier("bert", 0)(), probes(0)).forward
+    assert "pass --higher-is safe to" in notices(scalar)[0].sentence
     trainer = context(of_classifier("bert", 0)(), probes(0), run=RunRecord(created_at=1.0))
     assert "Look at the labels of the training data" in notices(trainer)[0].sentence
 
