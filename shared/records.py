@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Label = Literal["safe", "unsafe"]
 MISSED_HEARTBEATS = 3
@@ -16,6 +16,27 @@ class Frozen(BaseModel):
     """A record: immutable; unknown fields are ignored so that an older reader survives a newer writer."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+NoticeLevel = Literal["error", "warning"]
+
+
+class Notice(Frozen):
+    """What a reader must know before any number of a result: above every figure, in the status, at the end of
+    `analyze`."""
+
+    kind: str
+    """"inverted" (labels the wrong way round), "answers" (the judge's answers hold little probability),
+    "whole_answers" (answers read whole give other verdicts), "assumed" (nobody said it). Others may come."""
+    level: NoticeLevel = "warning"
+    sentence: str
+    """What is the matter and what to do, for people."""
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _known_level(cls, value: object) -> object:
+        """A level of a newer Midwatch counts as a warning."""
+        return value if value in get_args(NoticeLevel) else "warning"
 
 
 KEYED = frozenset({"kind", "safe_id", "unsafe_id", "template", "max_length"})
@@ -45,12 +66,18 @@ class JudgeRecord(Frozen):
     template: str | None = None
     """Prompted judges only: the text around `{prompt}`, and `{response}` where a conversation is judged. It ends
     where the verdict's first token that differs comes."""
+    opening_ids: tuple[int, ...] = ()
+    """Prompted judges: tokens behind the template that every answer begins with, where no text would be split into
+    them ("\\n\\nsafe" may be other tokens than "\\n\\n" and "safe"). `answers` and `category_prefix` begin with them."""
+    special_tokens: bool = True
+    """Prompted judges: whether the tokenizer puts its own special tokens around the template; a chat template holds
+    them already."""
     answers: dict[str, Label] = Field(default_factory=dict)
     """Prompted judges: what they answer, in words -> the side it counts for."""
     categories: dict[str, str] = Field(default_factory=dict)
     """Prompted judges with a taxonomy: code as answered ("S1") -> name ("Violent Crimes")."""
     category_prefix: str = ""
-    """What the judge writes between the template and a category's code, e.g. "unsafe\\nS"."""
+    """What the judge writes between the template and a category's code, e.g. "unsafe\\n"."""
     max_length: int = 128
     """Tokens a prompt is truncated to."""
     assumed: tuple[str, ...] = ()

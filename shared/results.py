@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from shared.errors import SchemaError
 from shared.files import fsync_directory, read_record, write_json_atomic
 from shared.own_folders import list_directory, make_directory, refuse_links, remove_directory
-from shared.records import Frozen
+from shared.records import Frozen, Notice
 from shared.run import CHECKPOINT_NAME, step_of
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ class ResultRecord(Frozen):
     order_unverified: bool = False
     """Accepted without the proof of completeness that mtime order gives (a copied run)."""
     warnings: list[str] = Field(default_factory=list)
+    """Sentences, those of `notices` among them."""
+    notices: list[Notice] = Field(default_factory=list)
+    """Of the warnings those that every page begins with."""
     summary: dict[str, float] = Field(default_factory=dict)
     """Flat numbers for the curves over training, e.g. {"auroc_last": 0.97}."""
     payload: dict[str, Any] = Field(default_factory=dict)

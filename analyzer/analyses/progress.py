@@ -5,24 +5,24 @@ whole), Student's t on the logit scale; those of categories and pairs are Wilson
 instead of what is asked, such as length, stands in `analyzer/attribution/confounds.py`.
 
 Summary: probe_accuracy, probe_f1, probe_fnr, probe_fpr, probe_auc where they are defined, contrast_accuracy with
-pairs, length_spearman, learning_rate (the newest logged) where it is. Tensors in probe order: "scores" (n, nats),
+pairs, length_spearman, learning_rate (the newest logged) where it is, answer_mass of judges that answer in words.
+Tensors in probe order: "scores" (n, nats),
 "labels" (n, 1 for unsafe).
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
 from analyzer.attribution.confounds import confounds
+from analyzer.session.answers_read import probe_answers
 from analyzer.session.context import Context
 from analyzer.session.probe_choice import twin_of
-from analyzer.statistics.auroc import auroc
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters, wilson_interval
+from analyzer.statistics.rates import rates
 from analyzer.statistics.separation import separation, unit_of
 from analyzer.statistics.ties import largest_first
 from shared.errors import CannotCompute
@@ -51,7 +51,7 @@ def progress(context: Context, settings: ProgressSettings) -> Outcome:
     flagged = scores > 0
     groups = independent_groups(context.probes)
     clusters = Clusters(groups.tolist(), settings.bootstraps, context.seed)
-    probe = probe_metrics(scores, labels, clusters)
+    probe = rates(scores, labels, clusters)
     contrast = _contrast_accuracy(context, flagged, labels)
     result = ProgressResult(
         metrics=newest_metrics(context),
@@ -77,6 +77,9 @@ def progress(context: Context, settings: ProgressSettings) -> Outcome:
     rate = result.metrics.get("train", {}).get("learning_rate")
     if rate is not None:
         summary["learning_rate"] = rate
+    answers = probe_answers(context)
+    if answers is not None:
+        summary["answer_mass"] = float(answers.mass.mean())
     for each in result.confounds:
         if each.kind == "length":
             summary["length_spearman"] = each.spearman.value
@@ -95,36 +98,6 @@ def newest_metrics(context: Context) -> dict[str, dict[str, float]]:
             finite = {name: value for name, value in line.values.items() if np.isfinite(value)}
             metrics.setdefault(line.split, {}).update(finite)
     return metrics
-
-
-def probe_metrics(scores: np.ndarray, labels: np.ndarray, clusters: Clusters) -> dict[str, Interval]:
-    """Each metric with its interval; one whose denominator is empty (no unsafe prompt, say) is left out."""
-    flagged, unsafe = scores > 0, labels == 1
-    found = {}
-    for name, share in SHARES.items():
-        hits, base = (counts.astype(float) for counts in share(flagged, unsafe))
-        if base.any():
-            value = float(hits.sum() / base.sum())
-            influence = (hits - value * base) / base.sum()
-            found[name] = clusters.share(value, influence, clusters.holding(base > 0))
-    ranked = auroc(scores, labels)
-    if np.isfinite(ranked.value):
-        rarer = clusters.rarer(unsafe)
-        found["auc"] = clusters.share(ranked.value, ranked.influence, rarer)
-    return found
-
-
-Share = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-SHARES: dict[str, Share] = {
-    "accuracy": lambda flagged, unsafe: (flagged == unsafe, np.ones_like(unsafe)),
-    "precision": lambda flagged, unsafe: (flagged & unsafe, flagged),
-    "recall": lambda flagged, unsafe: (flagged & unsafe, unsafe),
-    "f1": lambda flagged, unsafe: (2 * (flagged & unsafe), flagged.astype(int) + unsafe),
-    "fnr": lambda flagged, unsafe: (~flagged & unsafe, unsafe),
-    "fpr": lambda flagged, unsafe: (flagged & ~unsafe, ~unsafe),
-}
-"""Name -> what is counted (n,) and among what (n,), from who is flagged (n,) and who is unsafe (n,)."""
 
 
 def _contrast_accuracy(context: Context, flagged: np.ndarray, labels: np.ndarray) -> Interval | None:

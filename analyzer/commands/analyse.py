@@ -26,6 +26,7 @@ from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import Point
 from shared.errors import MidwatchError, RunError
 from shared.logs import as_json, entry, set_up
+from shared.notices import newest_notices
 from shared.own_folders import remove_directory
 from shared.records import CheckpointState
 from shared.run import Run, find_runs, step_of
@@ -136,6 +137,9 @@ def _report(supervisor: Supervisor, plan: Plan, fail_on: Sequence[CheckpointStat
     idle = "nothing to do, " if supervisor.nothing_started and not failed else ""
     for watched in runs:
         typer.echo(f"{watched.run.name}: {idle}figures in {watched.run.visualizations}")
+        for notice in newest_notices(watched.run):
+            extra = entry("noticed", run=watched.run.name, cause=notice.sentence)
+            logger.warning("%s: %s", watched.run.name, notice.sentence, extra=extra)
     if failed:
         done = sum(row.state == CheckpointState.DONE for _, row in found)
         causes = " ".join(f"{row.point.name}: {row.cause}" for row in failed)

@@ -21,12 +21,15 @@ from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.file_names import CONFIG
 from analyzer.checkpoints.head_config import head_config
 from analyzer.checkpoints.trainer_state import planned, trainer_state
-from analyzer.commands.classifier import ClassifierSettings, check_flags_fit, check_task, described_classifier
-from analyzer.commands.prompted import answer_token, read_template
+from analyzer.commands.classifier import ClassifierSettings, check_flags_fit, check_head, described_classifier
+from analyzer.commands.judge_kind import Kind, kind_of
+from analyzer.commands.prompted.describe import describe_prompted
+from analyzer.commands.prompted.settings import PromptedSettings
 from shared.cli import positional
 from shared.errors import RunError, SchemaError, UsageError
 from shared.files import read_json, read_record, write_record
 from shared.judge_labels import sides_sentence
+from shared.prompts.conversation import response_warnings, takes_response
 from shared.prompts.dedupe import deduplicate
 from shared.prompts.groups import held_out
 from shared.prompts.leaks import write_train_digests
@@ -37,7 +40,7 @@ from shared.run import PROBES, RECORD, Run
 from shared.version import __version__
 
 
-class InitSettings(ClassifierSettings):
+class InitSettings(ClassifierSettings, PromptedSettings):
     """What `midwatch init` needs to know about a run it has not trained."""
 
     run: Path = positional()
@@ -47,18 +50,12 @@ class InitSettings(ClassifierSettings):
     word shipped for the prompts that come with Midwatch. None of them should have been trained on."""
     train_data: str | None = None
     """Prompts the judge was trained on, in the same format: kept out of the probe set, and checked for leaks."""
-    kind: Literal["classifier", "prompted"] = "classifier"
-    """How a verdict is read: from a classifier's classes, or from a language model's answer to a prompt."""
-    template: str | None = None
-    """Prompted judges: the text around the prompt, with the word {prompt} in its place; \\n is a line break."""
-    template_file: Path | None = None
-    """Prompted judges: a file that holds the template."""
-    unsafe_answer: str = "True"
-    """Prompted judges: the answer that means unsafe, one token, with its leading space where it has one."""
-    safe_answer: str = "False"
-    """Prompted judges: the answer that means safe."""
+    kind: Literal["classifier", "prompted"] | None = None
+    """How a verdict is read: from a classifier's classes, or from a language model's answer to a prompt. Read from
+    the model's config when not given."""
     max_length: int = Field(128, ge=4, le=131_072)
-    """Tokens a prompt is cut to, as in the training."""
+    """Tokens a prompt is cut to, as in the training; of a prompted judge with its template, and when not given as
+    many more as a long template needs."""
     per_class: int = Field(PER_CLASS, ge=2, le=10_000)
     """Safe probes, and as many unsafe ones."""
     seed: int = 0
@@ -89,11 +86,16 @@ def init_run(settings: InitSettings) -> InitReport:
     run = Run.at(settings.run, settings.out)
     _refuse_overwriting(run, settings.force)
     checkpoint = _newest_checkpoint(run)
-    config = _config(checkpoint, settings.kind)
-    judge, classes = _judge(settings, checkpoint, config)
-    train = load_prompts(settings.train_data, settings) if settings.train_data else None
-    found = _choose(settings, train)
-    probes, warnings = found.probes, found.warnings
+    config = _config(checkpoint)
+    if settings.kind != "prompted":
+        check_head(checkpoint)
+    kind = kind_of(checkpoint, config, settings.kind, settings.like)
+    judge, classes = _judge(settings, kind, checkpoint, config)
+    responses = takes_response(judge.template)
+    train = load_prompts(settings.train_data, settings, responses=responses) if settings.train_data else None
+    found = _choose(settings, train, responses)
+    probes = found.probes
+    warnings = [*judge.assumed, *found.warnings, *response_warnings(probes, judge.template)]
     record = RunRecord(
         judge=judge,
         model=str(config.get("_name_or_path") or ""),
@@ -112,23 +114,25 @@ def init_run(settings: InitSettings) -> InitReport:
         **planned(trainer_state(checkpoint))._asdict(),
     )
     _write(run, record, found.everything, train)
-    return InitReport(run, record, classes, probes, [*judge.assumed, *warnings])
+    return InitReport(run, record, classes, probes, warnings)
 
 
-def _judge(settings: InitSettings, checkpoint: Path, config: dict[str, Any]) -> tuple[JudgeRecord, dict[int, str]]:
+def _judge(
+    settings: InitSettings, kind: Kind, checkpoint: Path, config: dict[str, Any]
+) -> tuple[JudgeRecord, dict[int, str]]:
     """How a verdict is read, and what its classes or answers are called."""
-    check_flags_fit(settings, settings.kind)
-    if settings.kind == "classifier":
+    check_flags_fit(settings, kind)
+    if kind == "classifier":
         own_data = settings.probes != "shipped" or settings.train_data is not None
         return described_classifier(settings, config, settings.max_length, own_data=own_data)
-    template = read_template(settings.template, settings.template_file)
-    ids = [answer_token(checkpoint, answer) for answer in (settings.safe_answer, settings.unsafe_answer)]
-    if ids[0] == ids[1]:
-        raise UsageError("--safe-answer and --unsafe-answer are the same token; give two different ones.")
-    record = JudgeRecord(
-        kind="prompted", safe_id=ids[0], unsafe_id=ids[1], template=template, max_length=settings.max_length
-    )
-    return record, dict(zip(ids, (settings.safe_answer, settings.unsafe_answer), strict=True))
+    given = "max_length" in settings.model_fields_set
+    record = describe_prompted(settings, checkpoint, settings.max_length if given else None)
+    sides = {record.safe_id: "safe", record.unsafe_id: "unsafe"}
+    names = {
+        token: next(text for text, label in record.answers.items() if label == side)
+        for token, side in sides.items()
+    }
+    return record, names
 
 
 def _refuse_overwriting(run: Run, force: bool) -> None:
@@ -160,12 +164,8 @@ def _newest_checkpoint(run: Run) -> Path:
     return run.path / names[-1]
 
 
-def _config(checkpoint: Path, kind: str) -> dict[str, Any]:
-    """The model's config, of an adapter what is known of its classes.
-
-    Raises RunError when it cannot be read, UsageError for another kind of model than asked for.
-    """
-    check_task(checkpoint, kind)
+def _config(checkpoint: Path) -> dict[str, Any]:
+    """The model's config, of an adapter what is known of its classes. Raises RunError when it cannot be read."""
     if is_adapter(checkpoint):
         return head_config(checkpoint)
     try:
@@ -176,22 +176,14 @@ def _config(checkpoint: Path, kind: str) -> dict[str, Any]:
         ) from error
     if not isinstance(config, dict):
         raise RunError(f"{checkpoint / 'config.json'} is not a model's config; save the checkpoint again.")
-    architectures = [str(name) for name in config.get("architectures") or []]
-    wanted = {"classifier": "ForSequenceClassification", "prompted": "ForCausalLM"}[kind]
-    if architectures and not any(name.endswith(wanted) for name in architectures):
-        other = " with --kind prompted, if it answers with a word" if kind == "classifier" else ""
-        raise UsageError(
-            f"{checkpoint.name} is a {architectures[0]}, and a {kind} judge is an AutoModel{wanted}; "
-            f"give a run of one{other}."
-        )
     return config
 
 
-def _choose(settings: InitSettings, train: Sequence[Prompt] | None) -> ProbeSet:
+def _choose(settings: InitSettings, train: Sequence[Prompt] | None, responses: bool = False) -> ProbeSet:
     """The probe set, and what should be known about it."""
     # the flags about columns describe the user's own files, not the set that ships with Midwatch
     source = None if settings.probes == "shipped" else settings
-    cleaned = deduplicate(load_prompts(settings.probes, source))
+    cleaned = deduplicate(load_prompts(settings.probes, source, responses=responses))
     prompts = held_out(cleaned.kept, train) if train is not None else cleaned.kept
     require_both_classes(prompts, f"The probe source {settings.probes}")
     probes = choose_probes(prompts, settings.per_class, settings.seed, max_share=1.0)

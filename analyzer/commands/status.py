@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import typer
@@ -12,7 +13,8 @@ from rich.text import Text
 from analyzer.commands.settings import StatusSettings
 from shared.errors import RunError
 from shared.files import read_record
-from shared.records import CheckpointState, CheckpointStatus, Status
+from shared.notices import newest_notices
+from shared.records import CheckpointState, CheckpointStatus, Notice, Status
 from shared.results import checkpoint_label
 from shared.run import Run, find_runs
 
@@ -41,12 +43,21 @@ def _show_one(run: Run, as_json: bool) -> None:
         raise RunError(
             f"No analyzer has looked at {run.path} yet; start one with `midwatch watch {run.path}`."
         ) from None
+    notices = newest_notices(run)
     if as_json:
-        typer.echo(status.model_dump_json(indent=1))
+        told = status.model_dump(mode="json") | {"notices": [each.model_dump(mode="json") for each in notices]}
+        typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
         return
     console = Console()
     console.print(Text(f"{run.name}: {_headline(status, time.time())}"))
+    for notice in notices:
+        console.print(notice_line(notice))
     console.print(_table(status.checkpoints))
+
+
+def notice_line(notice: Notice) -> Text:
+    """One notice for a terminal; no markup is read in it."""
+    return Text(f"{notice.level}: {notice.sentence}", style="bold red" if notice.level == "error" else "yellow")
 
 
 def _headline(status: Status, now: float) -> str:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from analyzer.evolution.series import Series
 from analyzer.evolution.verdicts import Verdicts
+from analyzer.session.answers_read import LITTLE
 from analyzer.statistics.unusual_step import ENOUGH, unusual_step
-from shared.findings.alerts import Alert, StepAlert
+from shared.findings.alerts import Alert, AnswerAlert, StepAlert
 
 FEWEST_NEURONS = 5
 """A smaller change in the number of neurons with an effect is never flagged."""
+LEAST_FALL = 0.2
+"""Of the answer mass, from a checkpoint to the next."""
 CHECKPOINTS = 30
 """Of the run over which chances are spread; a longer one has that many more by chance."""
 
@@ -67,6 +70,16 @@ def step_alerts(
                 )
             )
     return found
+
+
+def answer_alerts(before: float | None, now: float | None, previous: str, label: str) -> list[AnswerAlert]:
+    """Where the answer mass (None of a judge that does not answer in words) fell below what scores need.
+
+    Nothing here is a sample of labels, so there is no chance to allow for: only a fall that hovers at the bar.
+    """
+    if before is None or now is None or now >= LITTLE or before - now < LEAST_FALL or before < LITTLE:
+        return []
+    return [AnswerAlert(previous=previous, label=label, before=before, now=now)]
 
 
 def all_alerts(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analyzer.circuits.masks import mask_of_first, ranked
-from analyzer.evolution.alerts import all_alerts, step_alerts
+from analyzer.evolution.alerts import all_alerts, answer_alerts, step_alerts
 from analyzer.evolution.drift import TENSORS, Tokens, correlations, drift_rows, mean_correlation
 from analyzer.evolution.frozen_check import first_changed, frozen_check
 from analyzer.evolution.series import Numbers, numbers_of
@@ -242,7 +242,11 @@ class Changes:
         if len(self.earlier.lineage.window) > ENOUGH:
             numbers = self._numbers()
             found = step_alerts(self.measured.layers, numbers.series, numbers.errors, *names)
-        return all_alerts(self._verdicts, steps, found, *names)
+        before, now = (
+            (summary or {}).get("answer_mass")
+            for summary in (self._summary(self._compared_with, "progress"), self.earlier.own_summary("progress"))
+        )
+        return [*answer_alerts(before, now, *names), *all_alerts(self._verdicts, steps, found, *names)]
 
     def _left_out(self) -> Iterator[str]:
         """Sentences about what could not be compared."""

@@ -7,6 +7,7 @@ depends neither on the batch size nor on the padding side (to float rounding of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from shared.errors import JudgeError
+from shared.prompts.conversation import BETWEEN, parted, takes_response
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -25,6 +27,7 @@ SHORTEST = 0.75
 """Share of a batch's longest row below which a row goes into the next batch."""
 WORTH_A_CALL = 512
 """Tokens that a batch may have whatever their padding: smaller ones keep no device busy."""
+SLOTS = re.compile(r"(\{prompt\}|\{response\})")
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,21 @@ class Batch(NamedTuple):
 
 
 def encode(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int, template: str | None = None
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    max_length: int,
+    template: str | None = None,
+    *,
+    special_tokens: bool = True,
+    opening: Sequence[int] = (),
 ) -> list[Encoded]:
     """Tokenise prompts with the judge's special tokens, each cut to `max_length` tokens.
 
     With a `template` (a prompted judge's text around `{prompt}`), its tokens count as special, and a prompt that is
-    too long loses its own end, never the template's.
+    too long loses its own end, never the template's. Where the template has `{response}` too, a text is a
+    conversation (`shared.prompts.conversation.joined`), whose two sides are put in their places; what is too long
+    loses the end of the longer side. `special_tokens` says whether the tokenizer puts its own around a template,
+    `opening` are tokens that follow it.
 
     Raises JudgeError for a tokenizer without character offsets and for a prompt without any token.
     """
@@ -71,7 +83,9 @@ def encode(
             "The tokenizer gives no character offsets; save the checkpoint with a fast tokenizer (tokenizer.json)."
         )
     if template is not None:
-        return [_in_template(tokenizer, text, max_length, template) for text in texts]
+        return [
+            _in_template(tokenizer, text, max_length, template, special_tokens, tuple(opening)) for text in texts
+        ]
     found = []
     for text in texts:
         raw = tokenizer(
@@ -98,39 +112,86 @@ def encode(
     return found
 
 
-def _in_template(tokenizer: PreTrainedTokenizerBase, text: str, max_length: int, template: str) -> Encoded:
+class _Slot(NamedTuple):
+    """What fills one place of a template."""
+
+    start: int
+    end: int
+    """Characters in the whole text."""
+    origin: int
+    """Where it begins in the prompt's own text."""
+
+    def own(self, start: int, end: int) -> bool:
+        """Whether a token of these characters is of this side."""
+        return start < self.end and end > self.start and end > start
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """A token's characters in the prompt's own text."""
+        return self.origin + max(start - self.start, 0), self.origin + min(end, self.end) - self.start
+
+
+def _in_template(
+    tokenizer: PreTrainedTokenizerBase,
+    text: str,
+    max_length: int,
+    template: str,
+    special_tokens: bool,
+    opening: tuple[int, ...],
+) -> Encoded:
     """One prompt in its template; offsets are those in the prompt."""
-    before, _, after = template.partition("{prompt}")
+    whole, slots = _filled(template, text)
     bos = tokenizer.bos_token
     raw = tokenizer(
-        before + text + after,
-        add_special_tokens=not (isinstance(bos, str) and before.startswith(bos)),
+        whole,
+        add_special_tokens=special_tokens and not (isinstance(bos, str) and whole.startswith(bos)),
         padding=False,
         truncation=False,
         return_offsets_mapping=True,
     )
-    first, last = len(before), len(before) + len(text)
     offsets = [(int(start), int(end)) for start, end in raw["offset_mapping"]]  # type: ignore[union-attr]
-    own = [start < last and end > first and end > start for start, end in offsets]
-    surplus = len(offsets) - max_length
-    cut = set([place for place, inside in enumerate(own) if inside][-surplus:]) if surplus > 0 else set()
+    offsets += [(0, 0)] * len(opening)
+    owner = [next((slot for slot in slots if slot.own(*span)), None) for span in offsets]
+    cut = _surplus(owner, len(offsets) - max_length)
     kept = [place for place in range(len(offsets)) if place not in cut]
-    if len(kept) > max_length or not any(own[place] for place in kept):
+    if len(kept) > max_length or not any(owner[place] for place in kept):
         raise JudgeError(
             f"The template leaves no room for the prompt {text[:40]!r} in {max_length} tokens; raise max_length "
             "(`midwatch init --max-length`), or shorten the template."
         )
-    ids = raw["input_ids"]
+    ids = [*raw["input_ids"], *opening]  # type: ignore[list-item]
     return Encoded(
         text=text,
-        ids=tuple(int(ids[place]) for place in kept),  # type: ignore[index, arg-type]
-        special=tuple(not own[place] for place in kept),
+        ids=tuple(int(ids[place]) for place in kept),
+        special=tuple(owner[place] is None for place in kept),
         offsets=tuple(
-            (max(offsets[place][0] - first, 0), min(offsets[place][1], last) - first) if own[place] else (0, 0)
-            for place in kept
+            (0, 0) if slot is None else slot.span(*offsets[place]) for place, slot in ((p, owner[p]) for p in kept)
         ),
         truncated=bool(cut),
     )
+
+
+def _filled(template: str, text: str) -> tuple[str, list[_Slot]]:
+    """A template with prompt and response in their places, and where these are."""
+    prompt, response = parted(text) if takes_response(template) else (text, "")
+    origin = {"{prompt}": 0, "{response}": len(prompt) + len(BETWEEN)}
+    whole, slots = "", []
+    for part in SLOTS.split(template):
+        if part not in origin:
+            whole += part
+            continue
+        said = prompt if part == "{prompt}" else response
+        slots.append(_Slot(len(whole), len(whole) + len(said), origin[part]))
+        whole += said
+    return whole, slots
+
+
+def _surplus(owner: Sequence[_Slot | None], count: int) -> set[int]:
+    """The `count` tokens that are left out: the last ones of the side that still has more of them."""
+    sides = [[place for place, slot in enumerate(owner) if slot == one] for one in dict.fromkeys(owner) if one]
+    cut: set[int] = set()
+    while len(cut) < count and any(sides):
+        cut.add(max(sides, key=len).pop())
+    return cut
 
 
 def packed(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:

@@ -16,11 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from analyzer.jobs.messages import BATCH_TOKENS
-from analyzer.model.batches import Batch, Encoded, Side, collate, encode, packed
+from analyzer.model.batches import Batch, Encoded, Side, collate, packed
 from analyzer.model.partial_pass import hidden_argument, hidden_of
 from analyzer.model.scoring import answers_in, pool, read_early, score, score_of, token_norms
 from analyzer.model.unit_recording import ROLES, UnitMeans, UnitRecording, units_recorded
 from shared.errors import JudgeError
+from shared.prompts.conversation import as_judged
 
 if TYPE_CHECKING:
     from analyzer.model.capture import Capture
@@ -188,7 +189,7 @@ def forward_pass(
     judge without known wiring has not; `progress` gets the prompts done and all prompts after each batch. Raises
     JudgeError when a score or an activation is not finite.
     """
-    encoded = encode(judge.tokenizer, [probe.text for probe in probes], judge.max_length, judge.template)
+    encoded = judge.encode([probe.text for probe in as_judged(probes, judge.template)])
     return record(judge, encoded, batch_tokens, side=side, means=means, progress=progress)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from analyzer.jobs.family import Family
 from analyzer.model.adapter import place_of
 from analyzer.model.anatomy import Anatomy
+from analyzer.model.batches import Encoded, encode
 from shared.errors import CannotCompute
 from shared.judge_labels import side_names
 from shared.records import JudgeRecord
@@ -67,6 +69,20 @@ class Judge:
     def template(self) -> str | None:
         """A prompted judge's text around `{prompt}`."""
         return (self.record.template or PLAIN) if self.answers is not None else None
+
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """Prompts as the judge reads them; raises JudgeError as `analyzer.model.batches.encode` does.
+
+        Of a judge of conversations, texts are prompt and response joined (`shared.prompts.conversation`).
+        """
+        return encode(
+            self.tokenizer,
+            texts,
+            self.max_length,
+            self.template,
+            special_tokens=self.record.special_tokens,
+            opening=self.record.opening_ids,
+        )
 
     def place_of(self, name: str) -> int | Literal["embeddings", "head"]:
         """Where a tensor of the checkpoint acts in the model: layer index, "embeddings" or "head"."""

@@ -29,6 +29,8 @@ def check_supported(directory: Path, record: JudgeRecord) -> None:
     if record.kind == "prompted":
         if record.template is not None and record.template.count("{prompt}") != 1:
             raise JudgeError("The run's template must hold {prompt} exactly once: correct run.json.")
+        if record.template is not None and record.template.count("{response}") > 1:
+            raise JudgeError("The run's template must hold {response} once at most: correct run.json.")
         if not record.safe or not record.unsafe:
             raise JudgeError("The run names no answer that means safe, or none: run `midwatch init` again.")
         if set(record.safe) & set(record.unsafe):

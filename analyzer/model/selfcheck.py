@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from analyzer.model.anatomy import Anatomy, dissect
-from analyzer.model.batches import Batch, collate, encode
+from analyzer.model.batches import Batch, collate
 from analyzer.model.described import check_flow
 from analyzer.model.hooked_pass import record
 from analyzer.model.observed import refuse
@@ -40,7 +40,7 @@ def checked_anatomy(judge: Judge) -> Anatomy:
     if not anatomy.layers:
         return anatomy
     judge = replace(judge, anatomy=anatomy)
-    prompts = encode(judge.tokenizer, TEXTS, judge.max_length, judge.template)
+    prompts = judge.encode(TEXTS)
     batch = collate(prompts, anatomy.pad_id, judge.device)
     if judge.given is not None:
         check_flow(judge, batch)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.jobs.messages import BATCH_TOKENS
-from analyzer.model.batches import Encoded, encode
+from analyzer.model.batches import Encoded
 from analyzer.model.hooked_pass import ForwardPass, Progress, record, unwatched
 from analyzer.model.judge import known_wiring
 from analyzer.model.neuron_readings import Readings, neuron_readings
 from analyzer.session.content_cache import ContentCache
 from shared.errors import CannotCompute
+from shared.prompts.conversation import as_judged
 
 if TYPE_CHECKING:
     from analyzer.checkpoints.digest import ContentDigest
@@ -63,6 +64,11 @@ class Context:
     """What one analysis computed and others of the job use too, under a key of its maker's."""
     _forward: ForwardPass | None = None
 
+    def __post_init__(self) -> None:
+        """From here on the text of a probe is all that the judge reads of it, a response included."""
+        self.probes = as_judged(self.probes, self.judge.template)
+        self.pairs = as_judged(self.pairs, self.judge.template)
+
     @property
     def forward(self) -> ForwardPass:
         """The one hooked forward pass over the probe set, made at first use; it records what the suite needs."""
@@ -91,14 +97,12 @@ class Context:
     @cached_property
     def encoded(self) -> list[Encoded]:
         """The probe set as the judge reads it."""
-        judge = self.judge
-        return encode(judge.tokenizer, [probe.text for probe in self.probes], judge.max_length, judge.template)
+        return self.judge.encode([probe.text for probe in self.probes])
 
     @cached_property
     def encoded_pairs(self) -> list[Encoded]:
         """The further contrast pairs as the judge reads them."""
-        judge = self.judge
-        return encode(judge.tokenizer, [probe.text for probe in self.pairs], judge.max_length, judge.template)
+        return self.judge.encode([probe.text for probe in self.pairs])
 
     def _pass(self, *, means: bool) -> ForwardPass:
         if not self.probes:

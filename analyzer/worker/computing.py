@@ -19,13 +19,16 @@ from analyzer.model.judge import Judge
 from analyzer.session.context import Context
 from analyzer.session.frozen_layers import frozen_layers
 from analyzer.session.frozen_prefix import FrozenPrefix
+from analyzer.session.notices import notices
 from analyzer.worker.assumed_threshold import assumed_threshold
 from analyzer.worker.logged_metrics import metrics_until
 from analyzer.worker.provenance import provenance
 from analyzer.worker.warm_judge import WarmJudge
 from shared.logs import entry
+from shared.prompts.conversation import response_warnings
 from shared.prompts.leaks import count_leaks
 from shared.prompts.probes import ProbeSet
+from shared.records import Notice
 from shared.results import ResultRecord
 from shared.run import Run
 
@@ -75,6 +78,7 @@ class JobComputer:
                 context = self._context()
                 context.progress, context.earlier = Throttled(self.progress, name), self.earlier
                 outcome = analysis.compute(context, settings)
+                notices(context)  # made here, where running out of memory is dealt with; kept for the record
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -143,7 +147,12 @@ class JobComputer:
     ) -> ResultRecord:
         judge, context = self.judge, self.context
         assert judge is not None and context is not None  # noqa: S101 (compute has just used them)
-        warnings = [*self.probes.warnings, *assumed_threshold(context), *outcome.warnings]
+        warnings = [
+            *self.probes.warnings,
+            *response_warnings(self.probes.probes, judge.template),
+            *assumed_threshold(context),
+            *outcome.warnings,
+        ]
         if self.device != self.warm.device:
             warnings.append(f"Memory ran out on {self.warm.device}, so this was computed on the CPU.")
         return provenance(
@@ -156,8 +165,16 @@ class JobComputer:
             digest=self.digest,
             probe_digest=self.probe_digest,
             warnings=warnings,
+            notices=self._notices(context),
             seconds=seconds,
         )
+
+    def _notices(self, context: Context) -> list[Notice]:
+        """What is noticed of the judge, and what the supervisor assumed of a run that nobody described."""
+        found = notices(context)
+        known = {notice.sentence for notice in found}
+        told = [Notice(kind="assumed", sentence=each) for each in self.job.warnings if each not in known]
+        return [*found, *told]
 
 
 def _free_memory() -> None:

@@ -11,6 +11,7 @@ from analyzer.jobs.keys import key_settings
 from analyzer.jobs.messages import Computation, Job
 from analyzer.model.judge import judge_facts
 from analyzer.session.context import Context
+from shared.records import Notice
 from shared.results import ResultRecord, payload_of
 from shared.version import __version__
 
@@ -26,14 +27,16 @@ def provenance(
     digest: ContentDigest,
     probe_digest: str,
     warnings: Sequence[str],
+    notices: Sequence[Notice],
     seconds: float,
 ) -> ResultRecord:
     """The record of one analysis that took `seconds`; `warnings` are those of the probe set and the computation.
 
-    Those of the job and the judge come before them, a leak of probe prompts into the training after them.
+    The sentences of `notices` come first, then those of the job and the judge; a leak of probe prompts into the
+    training comes last.
     """
     judge, leaks = context.judge, context.leak_count
-    told = [*job.warnings, *judge.warnings, *warnings]
+    told = [*(notice.sentence for notice in notices), *job.warnings, *judge.warnings, *warnings]
     if leaks:
         told.append(f"{leaks} of {len(context.probes)} probe prompts were trained on: scores flatter.")
     return ResultRecord(
@@ -55,6 +58,7 @@ def provenance(
         duration_s=seconds,
         order_unverified=job.order_unverified,
         warnings=list(dict.fromkeys(told)),
+        notices=list(notices),
         summary=dict(outcome.summary),
         payload=payload_of(outcome.result),
     )

@@ -60,8 +60,24 @@ def run_alerts(snapshot: Snapshot, now: float) -> Iterator[Alert]:
         yield Alert("warning", f"{plural(len(failed) + len(refused), 'checkpoint')} without results", detail)
 
 
+TITLES = {
+    "inverted": "Labels the wrong way round?",
+    "answers": "The answers hold little probability",
+    "whole_answers": "Whole answers give other verdicts",
+    "assumed": "Only assumed",
+}
+"""By kind of notice."""
+
+
+def notice_alerts(facts: Facts) -> Iterator[Alert]:
+    """What a reader must know before any number of the shown checkpoint."""
+    for found in facts.notices:
+        yield Alert(found.level, TITLES.get(found.kind, "The analyzer warns"), found.sentence)
+
+
 def checkpoint_alerts(facts: Facts) -> Iterator[Alert]:
     """What the results of the shown checkpoint warn about."""
+    yield from notice_alerts(facts)
     yield from _quality(facts)
     yield from _trust(facts)
     for found in facts.evolution.alerts if facts.evolution else []:
@@ -129,5 +145,6 @@ def _trust(facts: Facts) -> Iterator[Alert]:
                 "note", "Checkpoint accepted without proof of completeness", "Its files' times were lost in a copy."
             )
             break
-    for warning in sorted({w for record in facts.records.values() for w in record.warnings}):
+    noticed = {found.sentence for record in facts.records.values() for found in record.notices}
+    for warning in sorted({w for record in facts.records.values() for w in record.warnings} - noticed):
         yield Alert("note", "The analyzer warns", warning)

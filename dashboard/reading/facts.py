@@ -12,6 +12,8 @@ from shared.findings.evolution import EvolutionResult
 from shared.findings.layers import LayersResult
 from shared.findings.progress import ProgressResult
 from shared.findings.tokens import TokensResult
+from shared.notices import standing
+from shared.records import Notice
 from shared.results import ResultRecord
 
 
@@ -31,6 +33,8 @@ class Facts:
     """Analyses whose result exists and cannot be read; their tabs say why."""
     records: dict[str, ResultRecord] = field(default_factory=dict)
     """The readable results by analysis."""
+    notices: tuple[Notice, ...] = ()
+    """What stands of the notices of the checkpoint's newest result."""
 
 
 def gather(snapshot: Snapshot, view: CheckpointView | None) -> Facts:
@@ -43,14 +47,21 @@ def gather(snapshot: Snapshot, view: CheckpointView | None) -> Facts:
     def typed(name: str, of: CheckpointView | None = view):
         return cached.typed(of.results.get(name), name) if of is not None else None
 
+    records = _records(view)
     found = {name: typed(name) for name in ("tokens", "layers", "comparison", "progress", "evolution")}
     return Facts(
         **found,
         unreadable=frozenset(name for name, result in found.items() if result is None and name in view.results),
         first_progress=typed("progress", before),
         first_label=before.label if before else "",
-        records=_records(view),
+        records=records,
+        notices=_notices(snapshot, records),
     )
+
+
+def _notices(snapshot: Snapshot, records: dict[str, ResultRecord]) -> tuple[Notice, ...]:
+    newest = max(records.values(), key=lambda record: record.created_at, default=None)
+    return () if newest is None else tuple(standing(snapshot.run, newest.notices))
 
 
 def _records(view: CheckpointView) -> dict[str, ResultRecord]:

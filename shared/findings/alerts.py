@@ -142,7 +142,33 @@ class StepAlert(Part):
         )
 
 
-Alert = Annotated[VerdictAlert | StepAlert, Field(discriminator="test")]
+class AnswerAlert(Part):
+    """A judge that answers in words says something else now where its verdict is read. Always an alarm."""
+
+    test: Literal["answers"] = "answers"
+    signal: Literal["answer_mass"] = "answer_mass"
+    severity: Literal["alarm"] = "alarm"
+    previous: str
+    label: str
+    before: float
+    """Mean probability that the tokens of both sides hold together."""
+    now: float
+
+    @property
+    def brief(self) -> str:
+        """ "the probability that the answers hold fell from 97 % to 12 % at epoch 3" """
+        held = f"{percent(self.before)} to {percent(self.now)}"
+        return f"the probability that the safe and unsafe answers hold fell from {held} at {self.label}"
+
+    @property
+    def sentence(self) -> str:
+        return _sentence(
+            f"{self.brief}: the judge says something else where its verdict is read, and its scores since "
+            f"{self.previous} say little"
+        )
+
+
+Alert = Annotated[VerdictAlert | StepAlert | AnswerAlert, Field(discriminator="test")]
 
 SHARES = {
     "verdicts": "the share of wrong verdicts",

@@ -60,3 +60,10 @@ def number(value: float) -> str:
 def counted(count: int, one: str, many: str | None = None) -> str:
     """ "1 head", "3 heads"."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def quoted(text: str) -> str:
+    """A token's text in quotes, with line breaks and tabs as they are typed: the template's reader sees them."""
+    for character, typed in (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+        text = text.replace(character, typed)
+    return f'"{text}"'

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +20,7 @@ from shared.pages.table import MAX_CSV_ROWS, csv_json, table_of
 from shared.pages.templates import SCRIPT, SCRIPT_SHA256, STYLE, fill, script_json
 
 if TYPE_CHECKING:
+    from shared.records import Notice
     from shared.views import Panel
 
 PLOTLY_JS = "plotly.min.js"
@@ -35,13 +37,14 @@ CONFIG = {
 """Plotly's settings: no logo, no upload button, no MathJax."""
 
 
-def write_page(path: Path, panel: Panel) -> None:
+def write_page(path: Path, panel: Panel, notices: Sequence[Notice] = ()) -> None:
     """Write one panel as `path` and, beside it, plotly.min.js where this version of it is not there yet.
 
+    The page begins with `notices`.
     Raises OSError when the folder cannot be written. The page is replaced in one step.
     """
     write_plotly_js(path.parent)
-    write_bytes_atomic(path, page_html(panel).encode("utf-8"), durable=False)
+    write_bytes_atomic(path, page_html(panel, notices).encode("utf-8"), durable=False)
 
 
 def write_plotly_js(folder: Path) -> None:
@@ -60,11 +63,12 @@ def _fingerprint(path: Path) -> tuple[int, bytes]:
         return path.stat().st_size, file.read(4096)
 
 
-def page_html(panel: Panel) -> str:
-    """The whole page; every word from data is escaped."""
+def page_html(panel: Panel, notices: Sequence[Notice] = ()) -> str:
+    """The whole page; every word from data is escaped. What stands in `notices` is no warning below the figure."""
     if not _STEM.match(panel.stem):
         raise UsageError(f"{panel.stem!r} is not a file stem; use letters, digits and underscores.")
     method, *warnings = panel.badge.split(" · WARNING: ")
+    said = {notice.sentence for notice in notices}
     return fill(
         "page.html",
         title=panel.title,
@@ -72,7 +76,8 @@ def page_html(panel: Panel) -> str:
         alt=panel.alt,
         paragraphs=[_paragraph(line) for line in panel.caption.split("\n")],
         method=method,
-        warnings=warnings,
+        warnings=[warning for warning in warnings if warning not in said],
+        notices=notices,
         table=table_of(panel.rows),
         max_csv_rows=MAX_CSV_ROWS,
         figure=script_json(str(panel.figure.to_json(validate=False))),
@@ -99,8 +104,9 @@ class Link(NamedTuple):
     words: str
 
 
-def index_html(name: str, folder: Path) -> str:
-    """A page that links every picture in `folder`, newest checkpoint first; other files are left out."""
+def index_html(name: str, folder: Path, notices: Sequence[Notice] = ()) -> str:
+    """A page that links every picture in `folder`, newest checkpoint first; other files are left out. It begins
+    with `notices`, those of the newest checkpoint."""
     groups: dict[tuple[str, int], list[Link]] = {}
     for path in sorted(folder.iterdir()):
         found = _PAGE.match(path.name)
@@ -110,4 +116,4 @@ def index_html(name: str, folder: Path) -> str:
     sections = [("whole run", groups.pop(("", 0), []))]
     for kind, number in sorted(groups, key=lambda key: (key[0] != "epoch", -key[1])):
         sections.append((f"{kind} {number}", groups[kind, number]))
-    return fill("index.html", name=name, sections=sections, style=STYLE)
+    return fill("index.html", name=name, sections=sections, notices=notices, style=STYLE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from shared.findings.calibration import CalibrationResult
 from shared.findings.comparison import ComparisonResult
 from shared.findings.parts import Interval, interval_cells, typed_result
 from shared.findings.progress import ProgressResult
@@ -32,11 +33,15 @@ def checkpoint_metrics(records: Mapping[str, ResultRecord]) -> dict[str, Any]:
     values |= {f"{split}_{name}": None for split in ("train", "val") for name in SPLIT_METRICS}
     if "progress" in records:
         values |= _progress(typed_result(records["progress"], ProgressResult))
+    if "calibration" in records:
+        values |= _calibration(typed_result(records["calibration"], CalibrationResult))
     if "comparison" in records:
         values |= _comparison(typed_result(records["comparison"], ComparisonResult))
     if "tokens" in records:
         values |= _tokens(typed_result(records["tokens"], TokensResult))
     values["warnings"] = sorted({warning for each in records.values() for warning in each.warnings})
+    newest = max(records.values(), key=lambda each: each.created_at)
+    values["notices"] = [notice.model_dump(mode="json") for notice in newest.notices]
     return values
 
 
@@ -57,6 +62,25 @@ def _progress(result: ProgressResult) -> dict[str, Any]:
     pairs = interval_cells("probe_pairs_right", result.contrast_accuracy)
     confusion = {f"probe_{cell}": count for cell, count in result.confusion.items()}
     return logged | probe | pairs | confusion | baselines | {"probe_leaks": result.leak_count}
+
+
+def _calibration(result: CalibrationResult) -> dict[str, Any]:
+    """Operating points by their rate in percent ("tpr_at_fpr_0.1"), the ECE, and what answers in words hold."""
+    values: dict[str, Any] = {}
+    for each in result.points:
+        if each.kind in ("fpr", "wanted"):
+            name = f"fpr_{100 * (each.rate or 0):g}"
+            values |= interval_cells(f"tpr_at_{name}", each.tpr) | {f"{name}_resolved": each.resolved}
+            values |= interval_cells(f"threshold_at_{name}", each.threshold)
+        elif each.kind == "balanced":
+            values |= interval_cells("best_threshold", each.threshold)
+    values["best_balanced_accuracy_held_out"] = result.balanced_held_out
+    told = result.reliability
+    values |= interval_cells("ece", told.error) | {"ece_by_chance": told.by_chance, "ece_p_value": told.p_value}
+    values |= interval_cells("overconfidence", told.overconfidence)
+    for name, mass in result.answers.mass.items() if result.answers else ():
+        values |= interval_cells("answer_mass" if name == "all" else f"answer_mass_{name}", mass)
+    return values
 
 
 def _comparison(result: ComparisonResult) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from shared.errors import SchemaError
 from shared.files import write_bytes_atomic, write_json_atomic
 from shared.metrics import read_metrics
+from shared.notices import newest_notices, standing
 from shared.pages.html import index_html, write_page
 from shared.pages.metrics_json import checkpoint_metrics
 from shared.results import ResultRecord, ResultStore, file_prefix
@@ -49,7 +50,8 @@ def _finish(run: Run, written: list[Path], faults: list[str], names: Collection[
     written += _draw_progress(run, names)
     if written:
         index = run.visualizations / INDEX
-        write_bytes_atomic(index, index_html(run.name, run.visualizations).encode("utf-8"), durable=False)
+        page = index_html(run.name, run.visualizations, newest_notices(run))
+        write_bytes_atomic(index, page.encode("utf-8"), durable=False)
         written.append(index)
     if faults:
         raise SchemaError(f"Everything else is drawn, but: {' '.join(faults)}")
@@ -77,11 +79,11 @@ def _draw_checkpoint(
 
 
 def _draw_view(run: Run, view: View, record: ResultRecord) -> list[Path]:
-    prefix = file_prefix(record.step, record.epoch)
+    prefix, notices = file_prefix(record.step, record.epoch), standing(run, record.notices)
     written = []
     for panel in view.panels(record):
         path = run.visualizations / f"{prefix}_{panel.stem}.html"
-        write_page(path, panel)
+        write_page(path, panel, notices)
         written.append(path)
     return written + _write_exports(run, view, record)
 
@@ -113,6 +115,7 @@ def _draw_progress(run: Run, names: Collection[str] | None = None) -> list[Path]
     written = []
     if not store.checkpoints():
         return written
+    notices = newest_notices(run)
     for view in all_views():
         if names is not None and view.run_reads.isdisjoint(names):
             continue
@@ -120,6 +123,6 @@ def _draw_progress(run: Run, names: Collection[str] | None = None) -> list[Path]
         records = sorted(read, key=lambda record: record.step)
         for panel in view.run_panels(records, lines) if view.run_panels else []:
             path = run.visualizations / f"{panel.stem}.html"
-            write_page(path, panel)
+            write_page(path, panel, notices)
             written.append(path)
     return written

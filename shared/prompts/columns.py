@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TEXT_NAMES = (
     "prompt", "text", "question", "user_input", "goal", "behavior", "forbidden_prompt", "instruction", "query",
-    "request", "sentence", "content", "message", "input",
+    "request", "sentence", "content", "message", "input", "messages", "conversation", "conversations",
 )  # fmt: skip
 """Column names that mean the prompt, the first that occurs wins."""
 LABEL_NAMES = (
@@ -26,6 +26,9 @@ LABEL_NAMES = (
 """Column names that mean the label; two of them in one source are ambiguous."""
 CATEGORY_NAMES = ("category", "subcategory", "semanticcategory", "hazard")
 GROUP_NAMES = ("group", "template")
+RESPONSE_NAMES = ("response", "answer", "completion", "output", "assistant")
+"""Column names that mean what was answered; only looked at where a conversation is judged."""
+LANGUAGE_NAMES = ("language", "lang")
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,29 @@ class Columns:
     split_labels: Mapping[str, Label] = field(default_factory=dict)
     category: str | None = None
     group: str | None = None
+    response: str | None = None
+    language: str | None = None
     skip_unlabelled: bool = False
     note: str = ""
 
 
-def find_columns(rows: Sequence[Row], name: str, settings: SourceSettings, preset: Preset | None) -> Columns:
+def find_columns(
+    rows: Sequence[Row], name: str, settings: SourceSettings, preset: Preset | None, *, responses: bool = False
+) -> Columns:
     """What the user passed, else the preset (or a known header), else names that mean it.
 
-    Raises UsageError naming the columns found when text or label remain unclear.
+    With `responses` a column of responses is looked for too. Raises UsageError naming the columns found when text
+    or label remain unclear.
     """
     names = list(dict.fromkeys(column for row in rows for column in row.values))
     preset = preset or file_preset(set(names))
-    for column in (settings.text_column, settings.label_column, settings.category_column, settings.group_column):
+    for column in (
+        settings.text_column,
+        settings.response_column,
+        settings.label_column,
+        settings.category_column,
+        settings.group_column,
+    ):
         if column is not None and column.partition(".")[0] not in names and column not in names:
             raise UsageError(f"{name} has no column {column!r}; its columns are {_listed(names)}.")
     text = settings.text_column or (preset.text if preset else _first(names, TEXT_NAMES))
@@ -72,6 +86,8 @@ def find_columns(rows: Sequence[Row], name: str, settings: SourceSettings, prese
         split_labels=split_labels,
         category=settings.category_column or (preset.category if preset else None) or _first(names, CATEGORY_NAMES),
         group=settings.group_column or (preset.group if preset else None) or _first(names, GROUP_NAMES),
+        response=settings.response_column or (_first(names, RESPONSE_NAMES) if responses else None),
+        language=_first(names, LANGUAGE_NAMES),
         skip_unlabelled=usual.skip_unlabelled if usual else False,
         note=usual.note if usual else "",
     )

@@ -19,7 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from shared.prompts.digest import normalise, prompt_digest
+from shared.prompts.digest import digest_of, normalise
 from shared.records import Prompt
 
 THRESHOLD = 0.85
@@ -68,7 +68,7 @@ def deduplicate(prompts: Sequence[Prompt], threshold: float = THRESHOLD) -> Dedu
 def _exact(prompts: Sequence[Prompt]) -> tuple[list[Prompt], list[Removal]]:
     same: dict[str, list[int]] = defaultdict(list)
     for index, prompt in enumerate(prompts):
-        same[prompt_digest(prompt.text)].append(index)
+        same[digest_of(prompt)].append(index)
     keep: list[int] = []
     removed: list[Removal] = []
     for indices in same.values():
@@ -88,7 +88,7 @@ def _opponent(prompts: Sequence[Prompt], indices: list[int], index: int) -> Prom
 
 def _near(prompts: Sequence[Prompt], threshold: float) -> dict[int, int]:
     """Index of each near-duplicate -> index of the earlier prompt it repeats."""
-    words = [_words(prompt.text) for prompt in prompts]
+    words = [_words(f"{prompt.text}\n{prompt.response}") for prompt in prompts]
     frequency = Counter(word for each in words for word in each)
     index: dict[tuple[str, Word], list[int]] = defaultdict(list)
     found: dict[int, int] = {}

@@ -6,7 +6,7 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable
 
-from shared.records import Probe
+from shared.records import Probe, Prompt
 
 MAX_PROMPT_CHARS = 20_000
 """Characters of a prompt that are read; what follows is ignored everywhere, in digests too."""
@@ -17,9 +17,19 @@ def normalise(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def prompt_digest(text: str) -> str:
-    """16 hex digits of SHA-256 over the normalised first `MAX_PROMPT_CHARS` characters."""
-    return _sha256(normalise(text[:MAX_PROMPT_CHARS]))[:16]
+def prompt_digest(text: str, response: str = "") -> str:
+    """16 hex digits of SHA-256 over the normalised first `MAX_PROMPT_CHARS` characters.
+
+    One prompt with two responses has two digests; without a response it is that of the prompt alone.
+    """
+    asked = normalise(text[:MAX_PROMPT_CHARS])
+    # no normalised text holds a line break, so no prompt alone has the digest of a conversation
+    return _sha256(f"{asked}\n{normalise(response[:MAX_PROMPT_CHARS])}" if response else asked)[:16]
+
+
+def digest_of(prompt: Prompt) -> str:
+    """`prompt_digest` of a prompt with the response that it got."""
+    return prompt_digest(prompt.text, prompt.response)
 
 
 def probe_set_digest(probes: Iterable[Probe]) -> str:

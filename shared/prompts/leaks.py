@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from shared.files import write_bytes_atomic
-from shared.prompts.digest import prompt_digest
+from shared.prompts.digest import digest_of, prompt_digest
 from shared.records import Probe, Prompt
 from shared.run import TRAIN_DIGESTS, Run
 
 
 def write_train_digests(run_path: Path, prompts: Iterable[Prompt]) -> None:
     """Write `<run>/train_digests.txt`: one digest a line, sorted, each once."""
-    digests = sorted({prompt_digest(prompt.text) for prompt in prompts})
+    digests = sorted({digest_of(prompt) for prompt in prompts})
     write_bytes_atomic(run_path / TRAIN_DIGESTS, "".join(f"{digest}\n" for digest in digests).encode())
 
 
@@ -23,4 +23,4 @@ def count_leaks(run: Run, probes: Iterable[Probe]) -> int | None:
         seen = set(run.train_digests.read_text(encoding="ascii", errors="replace").split())
     except FileNotFoundError:
         return None
-    return sum(prompt_digest(probe.text) in seen for probe in probes)
+    return sum(not seen.isdisjoint((digest_of(probe), prompt_digest(probe.text))) for probe in probes)

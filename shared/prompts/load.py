@@ -15,6 +15,7 @@ from typing import Any
 from shared.errors import UsageError
 from shared.prompts import shipped
 from shared.prompts.columns import Columns, find_columns
+from shared.prompts.conversation import is_chat, last_turns
 from shared.prompts.digest import MAX_PROMPT_CHARS
 from shared.prompts.hub import read_dataset
 from shared.prompts.labels import LabelReader, canonical
@@ -27,15 +28,17 @@ from shared.user_paths import expanded
 log = logging.getLogger(__name__)
 
 
-def load_prompts(source: str, settings: SourceSettings | None = None) -> list[Prompt]:
+def load_prompts(source: str, settings: SourceSettings | None = None, *, responses: bool = False) -> list[Prompt]:
     """The labelled prompts of `source`, in its order; prompts without text are left out, and that is logged.
 
     `source` is "shipped", a preset ("toxicchat"), a .jsonl, .json, .csv, .tsv or .parquet file, a directory that
-    the library datasets reads, or a name on the Hugging Face hub. Raises UsageError in one sentence for anything
-    that cannot be read as labelled prompts.
+    the library datasets reads, or a name on the Hugging Face hub. With `responses`, what was
+    answered to a prompt is read too. Raises UsageError in one sentence for anything that cannot be read as labelled
+    prompts.
     """
     settings = settings or SourceSettings()
     preset = hub_preset(source)
+    responses = responses or settings.response_column is not None
     if source == "shipped":
         rows, name = read_rows(shipped.PATH), "shipped"
     elif preset is not None and not Path(source).exists():
@@ -45,7 +48,7 @@ def load_prompts(source: str, settings: SourceSettings | None = None) -> list[Pr
     else:
         rows, name = _plain_source(source, settings), Path(source).name
         preset = None
-    return _prompts(list(rows), name, settings, preset)
+    return _prompts(list(rows), name, settings, preset, responses)
 
 
 def require_both_classes(prompts: Iterable[Prompt], where: str) -> None:
@@ -68,11 +71,13 @@ def _plain_source(source: str, settings: SourceSettings) -> Iterable[Row]:
     return read_dataset(source, settings.data_subset, splits)
 
 
-def _prompts(rows: list[Row], name: str, settings: SourceSettings, preset: Preset | None) -> list[Prompt]:
+def _prompts(
+    rows: list[Row], name: str, settings: SourceSettings, preset: Preset | None, responses: bool
+) -> list[Prompt]:
     rows = [row for row in rows if any(canonical(value) for value in row.values.values())]
     if not rows:
         raise UsageError(f"{name} holds no prompts; give a source with at least one row.")
-    columns = find_columns(rows, name, settings, preset)
+    columns = find_columns(rows, name, settings, preset, responses=responses)
     if columns.note:
         log.warning(columns.note)
     labels = _labels(rows, name, columns)
@@ -82,7 +87,8 @@ def _prompts(rows: list[Row], name: str, settings: SourceSettings, preset: Prese
         if not text:
             empty.append(row.number)
         elif label is not None:
-            prompts.append(_prompt(row, clean(text), label, name, columns))
+            response = _response(row, columns) if responses else ""
+            prompts.append(_prompt(row, clean(text), label, name, columns, response))
             if len(text) > MAX_PROMPT_CHARS:
                 long.append(row.number)
     if empty:
@@ -114,6 +120,8 @@ def _text(row: Row, name: str, column: str) -> str:
     value = dig(row.values, column)
     if value is None or (isinstance(value, float) and not canonical(value)):
         return ""
+    if is_chat(value):
+        value = last_turns(value).prompt
     if not isinstance(value, str):
         raise UsageError(
             f"{name} row {row.number}: column {column!r} holds {type(value).__name__}, not text; "
@@ -122,12 +130,25 @@ def _text(row: Row, name: str, column: str) -> str:
     return value if value.strip() else ""
 
 
-def _prompt(row: Row, text: str, label: Label, name: str, columns: Columns) -> Prompt:
+def _response(row: Row, columns: Columns) -> str:
+    """What was answered: in a column of its own, or last in the messages that hold the prompt."""
+    value = dig(row.values, columns.response) if columns.response else None
+    chat = dig(row.values, columns.text)
+    if is_chat(value):
+        value = last_turns(value).response
+    elif value is None and is_chat(chat):
+        value = last_turns(chat).response
+    return clean(value) if isinstance(value, str) and value.strip() else ""
+
+
+def _prompt(row: Row, text: str, label: Label, name: str, columns: Columns, response: str) -> Prompt:
     pair = _word(row, "pair") or None
     group = _word(row, columns.group)
     return Prompt(
         text=text,
         label=label,
+        response=response,
+        language=_word(row, columns.language),
         category=_word(row, columns.category),
         style=_word(row, "style"),
         source=_word(row, "source") or name,

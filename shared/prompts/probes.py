@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from shared.errors import UsageError
 from shared.files import write_bytes_atomic
-from shared.prompts.digest import MAX_PROMPT_CHARS, probe_set_digest, prompt_digest
+from shared.prompts.digest import MAX_PROMPT_CHARS, digest_of, probe_set_digest, prompt_digest
 from shared.prompts.groups import components, drawn, held_out
 from shared.prompts.labels import read_label
 from shared.prompts.load import clean
@@ -148,11 +148,12 @@ def _read(row: Row, path: Path, warnings: list[str]) -> Probe:
         raise UsageError(f'{where} has the label {row.values.get("label")!r}; write "safe" or "unsafe".')
     if len(text) > MAX_PROMPT_CHARS:
         warnings.append(f"{where} has {len(text):,} characters; the first {MAX_PROMPT_CHARS:,} are read.")
-    word = {name: _word(row.values.get(name)) for name in ("category", "style", "source", "group")}
-    text = clean(text)
+    word = {name: _word(row.values.get(name)) for name in ("category", "language", "style", "source", "group")}
+    text, response = clean(text), _word(row.values.get("response"))
     return Probe(
-        id=prompt_digest(text),
+        id=prompt_digest(text, response),
         text=text,
+        response=response,
         label=label,
         pair=_word(row.values.get("pair")) or None,
         display=row.values.get("display") is True and row.values.get("further") is not True,
@@ -205,7 +206,7 @@ def _one_of_each(prompts: Sequence[Prompt]) -> list[Prompt]:
     labels: dict[str, set[Label]] = defaultdict(set)
     first: dict[str, Prompt] = {}
     for prompt in prompts:
-        digest = prompt_digest(prompt.text)
+        digest = digest_of(prompt)
         labels[digest].add(prompt.label)
         first.setdefault(digest, prompt)
     return [prompt for digest, prompt in first.items() if len(labels[digest]) == 1]
@@ -235,10 +236,10 @@ def _singles(
     prompts: Sequence[Prompt], pairs: list[tuple[Prompt, Prompt]], wanted: dict[Label, int], seed: int
 ) -> list[Prompt]:
     """What is missing of each class beside the pairs, categories and styles in turn, small groups first."""
-    taken = {prompt_digest(prompt.text) for prompt in chain.from_iterable(pairs)}
+    taken = {digest_of(prompt) for prompt in chain.from_iterable(pairs)}
     group_size = {i: len(c) for c in components(prompts) for i in c}
     order = sorted(range(len(prompts)), key=lambda i: (group_size[i], drawn(seed, prompts[i].text)))
-    free = [prompts[i] for i in order if prompt_digest(prompts[i].text) not in taken]
+    free = [prompts[i] for i in order if digest_of(prompts[i]) not in taken]
     found: list[Prompt] = []
     for label in LABELS:
         # half of a pair is worth less than a prompt of its own, and its twin would be lost for training
@@ -290,4 +291,4 @@ def _readability(text: str) -> int:
 
 
 def _probe(prompt: Prompt) -> Probe:
-    return Probe(**prompt.model_dump(), id=prompt_digest(prompt.text))
+    return Probe(**prompt.model_dump(), id=digest_of(prompt))

@@ -15,6 +15,8 @@ class SourceSettings(Settings):
 
     text_column: str | None = None
     """Column of the prompt; a.b reads field b of column a. Found by its name when not given."""
+    response_column: str | None = None
+    """Column of what was answered to the prompt. Found by its name where a conversation is judged."""
     label_column: str | None = None
     """Column of the label. Found by its name when not given."""
     unsafe_labels: list[str] = Field(default_factory=list)

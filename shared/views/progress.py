@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.figures.verdicts import verdicts_figure
 from shared.findings.badge import badge
+from shared.findings.calibration import CalibrationResult
 from shared.findings.claims import SEPARATION, nothing_to_explain, power
 from shared.findings.confounds import Confound, goes_with, only_with_labels
 from shared.findings.parts import Interval, interval_cells, typed_result
@@ -152,7 +153,8 @@ def _contrast(result: ProgressResult) -> dict[str, Interval]:
 
 def run_panels(records: Sequence[ResultRecord], metrics_lines: Sequence[MetricsLine]) -> list[Panel]:
     """One figure over the whole run: metrics, and the MI summary numbers on the same axis."""
-    return [run_panel(read_results(records, metrics_lines, {"progress": ProgressResult}), records, metrics_lines)]
+    known = {"progress": ProgressResult, "calibration": CalibrationResult}
+    return [run_panel(read_results(records, metrics_lines, known), records, metrics_lines)]
 
 
 register(
@@ -164,6 +166,6 @@ register(
         result=ProgressResult,
         panels=panels,
         run_panels=run_panels,
-        run_reads=frozenset({"tokens", "comparison", "progress"}),
+        run_reads=frozenset({"tokens", "comparison", "progress", "calibration"}),
     )
 )

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.files import write_record
-from shared.records import CheckpointState, CheckpointStatus, RunningStatus, Status
+from shared.records import (
+    CheckpointState,
+    CheckpointStatus,
+    JudgeRecord,
+    Notice,
+    RunningStatus,
+    RunRecord,
+    Status,
+)
 from shared.results import ResultStore
 from shared.run import Run
 from tests.making.fake_run import ADVANCED, BASIC, fake_status, make_fake_run
@@ -44,6 +52,22 @@ def done(folder: Path, epochs: int = 5, name: str = "done") -> Run:
     run = make_fake_run(folder / name, epochs)
     alive(run, epochs)
     return run
+
+
+def noticed(run: Run, epoch: int) -> None:
+    """The newest result of an epoch begins with two notices."""
+    store = ResultStore(run.results)
+    old = store.newest(f"checkpoint-{epoch * STEPS}", "layers")
+    assert old is not None
+    said = [
+        Notice(kind="inverted", level="error", sentence="<b>AUC 0.02</b> ![x](http://evil.invalid/a.png)"),
+        Notice(kind="assumed", sentence="Class 1 is taken as unsafe."),
+    ]
+    warnings = [each.sentence for each in said]
+    write_record(run.record, RunRecord(judge=JudgeRecord(assumed=(warnings[1],))))
+    newer = {"key": "0" * 20, "notices": said, "warnings": warnings, "created_at": old.created_at + 1}
+    store.remove(old.checkpoint, "layers", old.key)
+    store.commit(old.model_copy(update=newer))
 
 
 def advanced(folder: Path, epochs: int = 5, name: str = "advanced") -> Run:

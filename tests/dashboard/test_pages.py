@@ -84,6 +84,17 @@ def test_a_finished_epoch_shows_headlines_and_figures(tmp_path: Path, opened: Op
     assert "How to read" in words(app) and "checkpoint checkpoint-600" in words(app)
 
 
+def test_what_is_noticed_stands_on_top_of_every_page(tmp_path: Path, opened: Opener) -> None:
+    """As an error and a warning, whose sentences are text and are not repeated among the notes."""
+    run = scenes.done(tmp_path, 2)
+    scenes.noticed(run, 2)
+    for page in ("training", "analyzer"):
+        app = opened(page)
+        assert titles(app)[:2] == ["Labels the wrong way round?", "Only assumed"]
+        assert words(app).count("<b>AUC 0.02</b>") == 1 and words(app).count("Class 1 is taken as unsafe.") == 1
+    assert "Labels the wrong way round?" not in titles(opened(epoch="1"))
+
+
 def test_only_the_open_tab_is_drawn(tmp_path: Path, opened: Opener) -> None:
     scenes.done(tmp_path)
     assert "sample 2 (unsafe)" in words(opened(tab="tokens"))
@@ -164,9 +175,9 @@ def test_a_partial_epoch_draws_what_is_finished_and_names_the_rest(tmp_path: Pat
     scenes.busy(tmp_path)
     app = opened(epoch="3", tab="tokens")
     assert figures(app) == 5
-    assert "1 of 5 analyses done; missing: Layers, Circuit comparison, Training progress, What changed." in words(
-        app
-    )
+    assert (
+        "1 of 6 analyses done; missing: Layers, Circuit comparison, Training progress, Calibration, What changed."
+    ) in words(app)
 
 
 def test_damaged_results_are_refused_one_by_one(tmp_path: Path, opened: Opener) -> None:

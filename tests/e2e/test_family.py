@@ -83,6 +83,7 @@ def test_with_it_every_analysis(run: Path) -> None:
         "tokens",
         "comparison",
         "progress",
+        "calibration",
         "neurons",
         "heads",
         "circuits",

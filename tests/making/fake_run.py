@@ -140,7 +140,7 @@ def make_fake_run(
     return run
 
 
-BASIC = ["tokens", "layers", "comparison", "progress", "evolution"]
+BASIC = ["tokens", "layers", "comparison", "progress", "calibration", "evolution"]
 
 ADVANCED = [*BASIC[:-1], "neurons", "heads", "circuits", "evolution"]
 """Names of the analyses that have fakes, by suite, in order."""

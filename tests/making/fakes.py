@@ -17,6 +17,7 @@ from shared.records import (
     Label,
 )
 from shared.results import ResultRecord, payload_of
+from tests.making.fake_calibration import fake_calibration
 from tests.making.fake_circuits import fake_circuits
 from tests.making.fake_comparison import fake_comparison
 from tests.making.fake_evolution import fake_evolution
@@ -107,7 +108,7 @@ def _basic(
     tokens = fake_tokens(samples, learnt, rng)
     layered = fake_layers(samples, learnt, layers, frozen, rng)
     compared = fake_comparison(learnt, layers, frozen, rng)
-    progress = fake_progress(learnt, loss)
+    progress, calibration = fake_progress(learnt, loss), fake_calibration(learnt)
     token_summary = {
         "gap_median": tokens.gap_median,
         "share_converged": tokens.share_converged,
@@ -128,6 +129,7 @@ def _basic(
         ("layers", layered, {"norm_last": 15.0}, {}),
         ("comparison", compared, compared_summary, {}),
         ("progress", progress, {f"probe_{name}": value.value for name, value in progress.probe.items()}, {}),
+        ("calibration", calibration, {"ece": calibration.reliability.error.value}, {}),
     ]
 
 

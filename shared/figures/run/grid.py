@@ -35,6 +35,10 @@ STYLES: dict[str, Style] = {
     "shortcut": (VERMILLION, "dash", "square"),
     "median": (BLUE, "solid", "circle"),
     "worst": (VERMILLION, "dash", "square"),
+    "tpr": (BLUE, "solid", "circle"),
+    "tpr_loose": (GREEN, "dash", "square"),
+    "mass_safe": (BLUE, "solid", "circle"),
+    "mass_unsafe": (VERMILLION, "dash", "square"),
 }
 _ROW, _GAP = 172, 41
 """Pixels of a row; of them, between two rows, where the legend of the lower one stands."""

@@ -14,7 +14,7 @@ from shared.views import Panel
 from shared.views.over_run.run_results import RunResults
 
 if TYPE_CHECKING:
-    from shared.findings.alerts import StepAlert, VerdictAlert
+    from shared.findings.alerts import Alert
     from shared.findings.evolution import EvolutionResult, SetChange
     from shared.findings.parts import Interval
     from shared.results import ResultRecord
@@ -124,7 +124,7 @@ def _headline(run: RunResults, results: dict[int, EvolutionResult]) -> str:
     return f"{len(raised)} alarms; {told}"
 
 
-def _alarms(results: dict[int, EvolutionResult]) -> list[tuple[int, VerdictAlert | StepAlert]]:
+def _alarms(results: dict[int, EvolutionResult]) -> list[tuple[int, Alert]]:
     """By step; notes are none."""
     return [
         (step, alert)

@@ -19,7 +19,7 @@ from shared.findings.tokens import TokensResult
 from shared.records import MetricsLine
 from shared.results import ResultRecord
 
-MAX_POINTS = 150
+MAX_POINTS = 125
 """A longer logged curve is averaged into this many bins of equal count, of a longer run every k-th checkpoint is
 drawn: a page stays small. The table has every checkpoint."""
 
@@ -79,10 +79,10 @@ def read_results(
 
 
 def without_samples(record: ResultRecord) -> ResultRecord:
-    """The record less its display samples: nobody looks at 500 epochs' words, and they are most of the reading."""
-    if not record.payload.get("samples"):
-        return record
-    return record.model_copy(update={"payload": record.payload | {"samples": []}})
+    """The record less its display samples and ROC: nobody looks at those of 500 epochs, and they are most of the
+    reading."""
+    left_out = {name: [] for name in ("samples", "roc") if record.payload.get(name)}
+    return record.model_copy(update={"payload": record.payload | left_out}) if left_out else record
 
 
 def logged_curve(run: RunResults, lines: Sequence[MetricsLine], split: str, name: str) -> Curve:

@@ -14,6 +14,7 @@ from shared.views import Panel
 from shared.views.over_run.run_results import RunResults, logged_curve
 
 if TYPE_CHECKING:
+    from shared.findings.calibration import CalibrationResult
     from shared.findings.tokens import TokensResult
     from shared.records import MetricsLine
 
@@ -89,13 +90,49 @@ def _performance_plots(run: RunResults, lines: Sequence[MetricsLine]) -> list[Pl
             levels=_baseline_levels(run, "contrast_accuracy"),
         ),
         Plot(
+            "at a threshold (share)",
+            [
+                Line("TPR at 1 % FPR", run.curve("calibration", lambda result: _caught(result, 0.01)), "tpr"),
+                Line(
+                    "TPR at 20 % FPR",
+                    run.curve("calibration", lambda r: _caught(r, 0.2)).without_interval(),
+                    "tpr_loose",
+                ),
+            ],
+            "no calibration result yet",
+            limits=(0, 1.02),
+        ),
+        Plot(
             "learning rate",
             [Line("learning rate", logged("train", "learning_rate"), "rate")],
             missing,
             limits=(0, None),
             axis={"tickformat": ".1e"},
         ),
+        *(_mass_plots(run)),
     ]
+
+
+def _mass_plots(run: RunResults) -> list[Plot]:
+    """Of judges that answer in words: what their answers hold where the verdict is read."""
+    if not _answers_in_words(run):
+        return []
+
+    def held(name: str) -> Curve:
+        return run.curve("calibration", lambda result: result.answers and result.answers.mass.get(name))
+
+    lines = [Line(f"{name} prompts", held(name), f"mass_{name}") for name in ("safe", "unsafe")]
+    return [Plot("answer mass (probability)", lines, "no result yet", limits=(0, 1.02))]
+
+
+def _answers_in_words(run: RunResults) -> bool:
+    return any(result.answers is not None for result in run.typed.get("calibration", {}).values())
+
+
+def _caught(result: CalibrationResult, rate: float) -> Interval | None:
+    """TPR at a false-positive rate."""
+    point = result.at(rate)
+    return None if point is None else point.tpr
 
 
 def _inside_plots(run: RunResults) -> list[Plot]:
@@ -149,7 +186,25 @@ def _inside_plots(run: RunResults) -> list[Plot]:
             limits=(0, None),
             levels={"bound": bound[-1]} if bound else {},
         ),
+        *_calibration_plots(run),
     ]
+
+
+def _calibration_plots(run: RunResults) -> list[Plot]:
+    """How far probabilities are off; the sign of it where the left column has one plot more, too."""
+    missing = "no calibration result yet"
+    error = Plot(
+        "calibration error (ECE)",
+        [
+            Line("judge", run.curve("calibration", lambda result: result.reliability.error), "judge"),
+            Line("by chance", run.curve("calibration", lambda result: result.reliability.by_chance), "random"),
+        ],
+        missing,
+        limits=(0, None),
+    )
+    surer = run.curve("calibration", lambda result: result.reliability.overconfidence)
+    sign = Plot("confidence − accuracy", [Line("overconfidence", surer, "worst")], missing)
+    return [error, sign] if _answers_in_words(run) else [error]
 
 
 def _comprehensiveness(result: TokensResult, method: str) -> Interval | None:
@@ -196,12 +251,13 @@ def _run_caption(run: RunResults) -> str:
         "how well a linear probe reads the classes from the last layer, the divergence layer, how much the "
         "attributed "
         "words really carry the verdict (comprehensiveness), how much attribution lies on filler words, and the "
-        "completeness gap. Long logged curves are averaged into bins, and of very "
-        "many checkpoints every k-th is drawn.\n"
+        "completeness gap, what a threshold catches and how far stated probabilities are off (ECE). Long logged "
+        "curves are averaged into bins, and of very many checkpoints every k-th is drawn.\n"
         "How to read: one x axis for all. Blank means there is none: no divergence layer is blank, not 0. Bands "
         "are 95 % intervals (of the error rates only FNR's is drawn, for clarity).\n"
         "Worrying: accuracy up while FNR rises; contrast pairs at the baseline while accuracy is high; "
-        "comprehensiveness no better than random words; a growing shortcut share; a gap above its bound."
+        "comprehensiveness no better than random words; a growing shortcut share; a gap above its bound; answers "
+        "in words that hold less and less probability."
         f"{unread}"
     )
 
@@ -229,6 +285,8 @@ def _run_rows(run: RunResults) -> list[dict[str, Any]]:
             row[f"probe_set_{name}"] = value and _rounded(value.value)
         contrast = progress and progress.contrast_accuracy
         row["probe_set_pairs_right"] = contrast and _rounded(contrast.value)
+        told = run.typed.get("calibration", {}).get(step)
+        row |= _calibration_cells(told)
         row["probe_auroc_last_layer"] = compared and _rounded(compared.points[-1].auroc.value)
         row["divergence_layer"] = compared and compared.divergence_layer
         faithful = tokens and _comprehensiveness(tokens, "integrated_gradients")
@@ -238,6 +296,15 @@ def _run_rows(run: RunResults) -> list[dict[str, Any]]:
         row["gap_worst"] = tokens and _rounded(tokens.gap_worst)
         rows.append(row)
     return rows
+
+
+def _calibration_cells(result: CalibrationResult | None) -> dict[str, float | None]:
+    sharp, mass = (_caught(result, 0.01), result.answers) if result is not None else (None, None)
+    cells = {
+        "tpr_at_fpr_1": sharp and _rounded(sharp.value),
+        "ece": result and _rounded(result.reliability.error.value),
+    }
+    return cells | ({} if mass is None else {"answer_mass": _rounded(mass.mass["all"].value)})
 
 
 _TABLE_METRICS = (

@@ -23,8 +23,10 @@ from analyzer.commands.status import _table
 from midwatch import main
 from shared.errors import UsageError
 from shared.files import write_record
-from shared.records import CheckpointState, CheckpointStatus, Status
+from shared.records import CheckpointState, CheckpointStatus, Notice, Status
+from shared.results import ResultStore
 from shared.settings import build
+from tests.making.fake_run import make_fake_run
 from tests.making.quiet_logging import logging_restored
 from tests.making.runs import describe
 
@@ -136,13 +138,35 @@ def test_help_cuts_nothing_on_a_narrow_terminal(command: str, monkeypatch: pytes
 
 
 def test_status_names_checkpoints_in_full_on_a_narrow_terminal() -> None:
-    names = ["circuits", "comparison", "evolution", "heads", "layers", "neurons", "progress", "tokens"]
+    names = [
+        "calibration",
+        "circuits",
+        "comparison",
+        "evolution",
+        "heads",
+        "layers",
+        "neurons",
+        "progress",
+        "tokens",
+    ]
     row = CheckpointStatus(checkpoint="checkpoint-1200", step=1200, epoch=12.5, state=CheckpointState.SKIPPED)
     rows = [row.model_copy(update={"done": names[:4], "missing": names[4:], "cause": "Not asked for, as it was."})]
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(_table(rows))
     text = console.export_text()
     assert "checkpoint-1200" in text and "skipped" in text and "…" not in text
+
+
+def test_status_says_what_the_newest_results_begin_with(tmp_path: Path) -> None:
+    run = make_fake_run(tmp_path / "run", epochs=1)
+    store = ResultStore(run.results)
+    old = store.newest("checkpoint-120", "progress")
+    assert old is not None
+    told = Notice(kind="inverted", level="error", sentence="AUC [0.00, 0.07]: the wrong way round?")
+    store.commit(old.model_copy(update={"key": "0" * 20, "notices": [told], "created_at": old.created_at + 1}))
+    assert "error: AUC [0.00, 0.07]: the wrong way round?" in midwatch("status", run.path).stdout
+    value = json.loads(midwatch("status", run.path, "--json").stdout)
+    assert value["notices"] == [told.model_dump(mode="json")] and value["state"] == "idle"
 
 
 def test_settings_from_a_config_file(tmp_path: Path) -> None:

@@ -130,7 +130,8 @@ def test_a_read_only_disk_is_told_about_out(tmp_path: Path, monkeypatch: pytest.
     [
         ({"id2label": {"0": "score", "2": "other"}}, "does not count them from 0"),
         ({"id2label": {"0": "a", "1": "b", "2": "c"}}, "has 3 classes"),
-        ({"architectures": ["LlamaForCausalLM"]}, "is a LlamaForCausalLM"),
+        ({"architectures": ["LlamaForCausalLM"]}, "how it is asked is not said"),
+        ({"architectures": ["BertForTokenClassification"]}, "is a BertForTokenClassification"),
     ],
 )
 def test_models_that_are_no_judges_are_refused(tmp_path: Path, config: dict, said: str) -> None:
@@ -198,17 +199,19 @@ def test_a_prompted_judge_is_described_by_its_template_and_answers(tmp_path: Pat
     path = tmp_path / "run"
     save_tiny_judge(path / "checkpoint-10", "llama", causal=True)
     known = {"run": path, "kind": "prompted", "template": "safe ? {prompt}\\n", "per_class": 8}
-    report = init_run(InitSettings(**known, unsafe_answer="true", safe_answer="false"))  # type: ignore[arg-type]
+    report = init_run(InitSettings(**known, unsafe_answer=["true"], safe_answer=["false"]))  # type: ignore[arg-type]
     judge = report.record.judge
     assert judge.kind == "prompted" and judge.template == "safe ? {prompt}\n"
     assert report.classes == {judge.safe_id: "false", judge.unsafe_id: "true"}
     for fields, words in (
-        ({"unsafe_answer": "true false"}, "is 2 tokens"),
-        ({"unsafe_answer": "false"}, "the same token"),
+        ({"unsafe_answer": ["false"]}, "are the same"),
+        ({"unsafe_answer": ["false false"]}, "how 'false false' begins"),
+        ({"unsafe_answer": [""]}, "is empty"),
+        ({"unsafe_answer": ["zebra"]}, "does not know"),
         ({"template": "no place"}, "0 times"),
         ({"template": None}, "--template-file"),
         ({"kind": "classifier"}, "--kind prompted"),
     ):
-        wrong = {**known, "unsafe_answer": "true", "safe_answer": "false", "force": True, **fields}
+        wrong = {**known, "unsafe_answer": ["true"], "safe_answer": ["false"], "force": True, **fields}
         with pytest.raises(UsageError, match=words):
             init_run(InitSettings(**wrong))  # type: ignore[arg-type]

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from analyzer.analyses.progress import probe_metrics
 from analyzer.statistics.auroc import auroc
 from analyzer.statistics.class_geometry import distance, inner_products
 from analyzer.statistics.intervals import Clusters
+from analyzer.statistics.rates import rates
 
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Scores, labels and group of each prompt."""
@@ -68,7 +68,7 @@ def test_rates_and_f1(draw: Callable[..., Sample], skewed: bool) -> None:
 
     def found(groups: int) -> dict:
         scores, labels, member = draw(random, groups, 1.5, skewed)
-        return probe_metrics(scores - threshold, labels, Clusters(member.tolist(), 0, 0))
+        return rates(scores - threshold, labels, Clusters(member.tolist(), 0, 0))
 
     many = [found(800) for _ in range(5)]
     true = {name: np.mean([one[name].value for one in many]) for name in many[0]}

@@ -21,7 +21,7 @@ from analyzer.checkpoints.gate import Candidate
 from analyzer.checkpoints.pins import PinStore
 from analyzer.jobs.messages import Event, Failure, Neighbour, WorkerOptions
 from shared.errors import CannotCompute
-from shared.records import RunRecord
+from shared.records import JudgeRecord, RunRecord
 from shared.views import suite_views
 from tests.making.job_bench import FAST, Bench
 from tests.making.runs import describe, judge_template, snapshot
@@ -64,6 +64,21 @@ def test_the_basic_suite_is_committed_one_by_one_and_drawn(bench: Bench) -> None
     assert snapshot(path) == before
     again = bench.do(bench.job(10, analyses=names))
     assert committed(again) == [], "what is there is not computed again"
+
+
+def test_every_result_begins_with_what_is_noticed(bench: Bench) -> None:
+    """What the record assumes, what the supervisor assumed, and none of it twice."""
+    bench.add(10)
+    record = RunRecord(judge=JudgeRecord(max_length=32, assumed=("Class 1 is taken as unsafe.",)))
+    warnings = ["Class 1 is taken as unsafe.", "The answers are taken as they are."]
+    names = [view.name for view in suite_views("basic")]
+    bench.do(bench.job(10, analyses=names, record=record, warnings=warnings))
+    for name in names:
+        found = bench.result(10, name)
+        assert [(each.kind, each.sentence) for each in found.notices] == [("assumed", text) for text in warnings]
+        assert found.warnings[:2] == warnings and len(set(found.warnings)) == len(found.warnings)
+    page = bench.run / "training_visualizations" / "epoch_1_calibration.html"
+    assert "Class 1 is taken as unsafe." in page.read_text(encoding="utf-8")
 
 
 def test_force_computes_again_and_replaces(bench: Bench) -> None:

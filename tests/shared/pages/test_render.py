@@ -13,6 +13,7 @@ from tests.making.fake_run import make_fake_run
 from tests.making.fakes import fake_records
 
 STEMS = [
+    "calibration.html",
     "circuit_comparison.html",
     "evolution.html",
     "metrics.html",

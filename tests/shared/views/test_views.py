@@ -136,6 +136,7 @@ def test_every_plot_has_titled_axes_with_units():
             hidden = axis.get("visible") is False or axis.get("showticklabels") is False
             named = {
                 "metrics": ("yaxis", "yaxis2"),
+                "calibration": ("yaxis4",),
                 "words": ("yaxis",),
                 "neuron_map": ("yaxis4",),
                 "heads": ("yaxis3",),
@@ -155,6 +156,7 @@ def test_stems_are_the_designs():
         "layers": [f"sample_{kind}_layers" for kind in kinds],
         "comparison": ["circuit_comparison"],
         "progress": ["metrics"],
+        "calibration": ["calibration"],
         "neurons": ["neuron_map"],
         "heads": ["heads"],
         "circuits": ["circuits", "circuit_faithfulness"],
@@ -166,6 +168,7 @@ def test_stems_are_the_designs():
         (20, "basic"),
         (30, "basic"),
         (40, "basic"),
+        (45, "basic"),
         (50, "advanced"),
         (60, "advanced"),
         (70, "advanced"),

@@ -1,0 +1,61 @@
+"""Which kind of judge a checkpoint is: told by its architecture, an adapter's task, or the user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from analyzer.checkpoints.adapter import is_adapter
+from analyzer.checkpoints.file_names import ADAPTER_CONFIG
+from analyzer.commands.prompted.presets import find_guard
+from shared.errors import SchemaError, UsageError
+from shared.files import read_json
+
+Kind = Literal["classifier", "prompted"]
+
+CLASSIFIES = ("ForSequenceClassification", "ForMultiLabelSequenceClassification")
+ANSWERS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForImageTextToText")
+"""Endings of architectures that answer in words; the last two with a text decoder among other parts."""
+TASKS: dict[str, Kind] = {"SEQ_CLS": "classifier", "CAUSAL_LM": "prompted"}
+"""PEFT's task_type."""
+
+
+def kind_of(checkpoint: Path, config: dict[str, Any], given: Kind | None, like: str | None) -> Kind:
+    """The kind that was given, or the one that the checkpoint says; a classifier where it says nothing.
+
+    Raises UsageError where the two contradict each other, and for a model of neither kind.
+    """
+    preset: Kind | None = find_guard(like).kind if like is not None else None
+    if given is not None and preset is not None and given != preset:
+        raise UsageError(f"--like {like} is a {preset}, and --kind says {given}; give one of them.")
+    wanted = given or preset
+    said, what = _said(checkpoint, config)
+    if what and said is None:
+        raise UsageError(
+            f"{checkpoint.name} is a {what}, and a judge is a sequence classifier or a causal language model; "
+            "give a run of one."
+        )
+    if wanted is not None and said is not None and wanted != said:
+        by = "with --kind prompted, if it answers with a word" if said == "prompted" else "with --kind classifier"
+        flag = f"--like {like}" if given is None else f"--kind {given}"
+        raise UsageError(
+            f"{checkpoint.name} is a {what}, which {flag} does not fit; read it {by}, or leave it out."
+        )
+    return wanted or said or "classifier"
+
+
+def _said(checkpoint: Path, config: dict[str, Any]) -> tuple[Kind | None, str]:
+    """(kind, what the checkpoint calls itself); (None, "") where it says nothing."""
+    if is_adapter(checkpoint):
+        try:
+            task = read_json(checkpoint / ADAPTER_CONFIG).get("task_type")
+        except (OSError, SchemaError, AttributeError):
+            task = None
+        return TASKS.get(str(task)), f"{task} adapter" if str(task) in TASKS else ""
+    architectures = [str(name) for name in config.get("architectures") or []]
+    for name in architectures:
+        if name.endswith(CLASSIFIES):
+            return "classifier", name
+        if name.endswith(ANSWERS):
+            return "prompted", name
+    return None, architectures[0] if architectures else ""

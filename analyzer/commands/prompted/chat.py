@@ -1,0 +1,194 @@
+"""A tokenizer's own chat template -> the text around `{prompt}`, rendered as transformers renders it.
+
+Chat templates come from strangers: they run in jinja2's immutable sandbox, with what transformers offers them and
+nothing else. Stand-ins are put where prompt and response go, and looked for in what comes out, so a template that
+drops or rewrites a prompt is noticed, whatever it does inside.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from analyzer.commands.prompted.templates import check_slots
+from analyzer.commands.prompted.tokenizer import TokenizerFiles
+from shared.errors import UsageError
+
+DEFAULT = "default"
+STAND_INS = ("How Do I \"put\" <it> & 'so' Here, No 17?", "What, if <any> & \"all\" Of 'this' Were Other, No 42?")
+"""Two prompts that every common rewriting changes: letter case, quotes, brackets, HTML's and JSON's escapes."""
+REPLIES = ("As \"for\" <that> & 'those': It Is, No 23.", "Only 'some' <of> it & \"more\" Is, No 58.")
+
+Message = dict[str, Any]
+
+
+class _Generation(Extension):
+    """`{% generation %}`, by which trainings mark what the assistant says: its body as it is."""
+
+    tags = {"generation"}  # noqa: RUF012 (as jinja2 declares it)
+
+    def parse(self, parser: Any) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+def chat_templates(files: TokenizerFiles) -> dict[str, str]:
+    """Name -> jinja text of the chat templates saved with a tokenizer: files come before the config's."""
+    said = files.config.get("chat_template")
+    found: dict[str, str] = {}
+    if isinstance(said, str):
+        found[DEFAULT] = said
+    elif isinstance(said, list):
+        pairs = [each for each in said if isinstance(each, dict)]
+        found = {str(each.get("name")): str(each.get("template")) for each in pairs}
+    elif isinstance(said, dict):
+        found = {str(name): str(text) for name, text in said.items()}
+    single = files.home / "chat_template.jinja"
+    if single.is_file():
+        found[DEFAULT] = _read(single)
+    for path in sorted((files.home / "additional_chat_templates").glob("*.jinja")):
+        found[path.stem] = _read(path)
+    return found
+
+
+def template_of_chat(
+    files: TokenizerFiles,
+    *,
+    name: str | None = None,
+    system: str | None = None,
+    message: str = "{prompt}",
+    response: bool = False,
+    options: Mapping[str, Any] | None = None,
+) -> str:
+    """The text that the chat template makes of a conversation, with slots, up to where the assistant answers.
+
+    `message` is what the user says, with `{prompt}` in it (and `{response}`, where a guard is told of both in one
+    message); `response` adds the assistant's own turn, `{response}`; `options` are handed to the template. Raises
+    UsageError where there is no chat template, where it raises, and where the prompt gets lost or changed in it.
+    """
+    text = _chosen(files, name)
+    texts = []
+    for prompt, reply in zip(STAND_INS, REPLIES, strict=True):
+        said = message.replace("{prompt}", prompt).replace("{response}", reply)
+        messages = [{"role": "system", "content": system}] if system is not None else []
+        messages.append({"role": "user", "content": said})
+        messages += [{"role": "assistant", "content": reply}] if response else []
+        rendered = _rendered_with(files, text, messages, prompt, options or {})
+        with_response = response or "{response}" in message
+        texts.append(_with_slots(files.name, rendered, prompt, reply if with_response else None))
+        if system is not None and system not in rendered:
+            raise UsageError(
+                f"The chat template of {files.name} has no place for a system message; leave --system out, or give "
+                "--template."
+            )
+    if texts[0] != texts[1]:
+        raise UsageError(
+            f"The chat template of {files.name} writes other text around other prompts, so it is none; give "
+            "--template."
+        )
+    check_slots(texts[0])
+    return texts[0]
+
+
+def render(template: str, messages: Sequence[Message], **options: Any) -> str:
+    """A chat template's text, as transformers' `apply_chat_template(..., tokenize=False)` makes it.
+
+    Raises jinja2.TemplateError for what the template itself refuses.
+    """
+    return (
+        _environment()
+        .from_string(template)
+        .render(messages=list(messages), tools=None, documents=None, add_generation_prompt=True, **options)
+    )
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    found = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
+    )
+    found.filters["tojson"] = _tojson
+    found.globals["raise_exception"] = _raise
+    found.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+    return found
+
+
+def _tojson(
+    value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
+) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+def _raise(message: str) -> None:
+    raise jinja2.TemplateError(message)
+
+
+def _chosen(files: TokenizerFiles, name: str | None) -> str:
+    found = chat_templates(files)
+    if not found:
+        raise UsageError(
+            f"The tokenizer of {files.name} has no chat template; give --template with {{prompt}} in it instead."
+        )
+    if name is None and (DEFAULT in found or len(found) == 1):
+        return found.get(DEFAULT) or next(iter(found.values()))
+    if name in found:
+        return found[name]
+    which = f"no chat template {name!r}" if name else "several chat templates"
+    raise UsageError(f"{files.name} has {which}; pass --chat-template with one of {', '.join(sorted(found))}.")
+
+
+def _rendered_with(
+    files: TokenizerFiles, text: str, messages: list[Message], prompt: str, options: Mapping[str, Any]
+) -> str:
+    """Messages of plain text; where they are refused or get lost, of parts, as models of pictures take them."""
+    first: Exception | None = None
+    for form in (messages, [_in_parts(each) for each in messages]):
+        try:
+            rendered = render(text, form, **{**files.special, **options})
+        except (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+            first = first or error
+            continue
+        if prompt in rendered or form is not messages:
+            return rendered
+    if first is None:
+        return render(text, messages, **{**files.special, **options})
+    raise UsageError(
+        f"The chat template of {files.name} refuses this conversation ({_one_line(first)}); give --template instead"
+        + (", or try without --system." if messages[0]["role"] == "system" else ".")
+    ) from first
+
+
+def _in_parts(message: Message) -> Message:
+    return {**message, "content": [{"type": "text", "text": message["content"]}]}
+
+
+def _with_slots(name: str, rendered: str, prompt: str, reply: str | None) -> str:
+    for stand_in, slot in ((prompt, "{prompt}"), (reply, "{response}")):
+        if stand_in is None:
+            continue
+        if rendered.count(stand_in) != 1:
+            lost = "leaves out or rewrites" if stand_in not in rendered else "repeats"
+            raise UsageError(
+                f"The chat template of {name} {lost} what stands for {slot}, so it has no one place; give "
+                "--template instead."
+            )
+        rendered = rendered.replace(stand_in, slot)
+    return rendered
+
+
+def _one_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read as text; save the tokenizer again.") from error

@@ -1,0 +1,92 @@
+"""A checkpoint's tokenizer as far as its files tell, by the library tokenizers alone: no torch, no model."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.file_names import VOCABULARY_FILES
+from analyzer.model.answer_tokens import Pieces
+from shared.errors import SchemaError, UsageError
+from shared.files import read_json
+from shared.user_paths import expanded
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+
+
+class TokenizerFiles:
+    """The tokenizer saved with a checkpoint; an adapter's without one of its own is its base's."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.name = checkpoint.name
+        self.home = _home(checkpoint)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """tokenizer_config.json; empty where there is none."""
+        try:
+            found = read_json(self.home / "tokenizer_config.json")
+        except (OSError, SchemaError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Raises UsageError where it is not saved as tokenizer.json."""
+        from tokenizers import Tokenizer
+
+        path = self.home / "tokenizer.json"
+        if not path.is_file():
+            others = [name for name in VOCABULARY_FILES if (self.home / name).is_file()]
+            only = f", only {others[0]}, which has no tokens to look up without loading the model" if others else ""
+            raise UsageError(
+                f"{self.name} has no tokenizer.json{only}; save the tokenizer with the checkpoint by "
+                "AutoTokenizer.from_pretrained(...).save_pretrained(...)."
+            )
+        try:
+            found = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library has no other for whatever is wrong in the file
+            raise UsageError(f"{self.name}/tokenizer.json cannot be read ({error}); save it again.") from error
+        found.no_truncation()
+        found.no_padding()
+        return found
+
+    def split(self, text: str) -> Pieces:
+        found = self.tokenizer.encode(text, add_special_tokens=False)
+        return Pieces(tuple(found.ids), tuple(end for _, end in found.offsets))
+
+    @property
+    def unknown(self) -> frozenset[int]:
+        """The id of what the tokenizer does not know; empty for one that knows every text."""
+        named = self.tokenizer.token_to_id(str(getattr(self.tokenizer.model, "unk_token", "") or ""))
+        numbered = getattr(self.tokenizer.model, "unk_id", None)
+        return frozenset(found for found in (named, numbered) if found is not None)
+
+    def knows(self, token: str) -> bool:
+        """Whether `token` is one token, such as "<|im_start|>"."""
+        return self.tokenizer.token_to_id(token) is not None
+
+    @property
+    def special(self) -> dict[str, str]:
+        """bos_token, eos_token, ...: what a chat template may write."""
+        found = {name: self.config.get(name) for name in SPECIAL}
+        try:
+            more = read_json(self.home / "special_tokens_map.json")
+        except (OSError, SchemaError):
+            more = {}
+        found = {
+            name: value or (more.get(name) if isinstance(more, dict) else None) for name, value in found.items()
+        }
+        texts = {name: value.get("content") if isinstance(value, dict) else value for name, value in found.items()}
+        return {name: text for name, text in texts.items() if isinstance(text, str)}
+
+
+def _home(checkpoint: Path) -> Path:
+    if any((checkpoint / name).is_file() for name in VOCABULARY_FILES) or not is_adapter(checkpoint):
+        return checkpoint
+    return expanded(base_of(checkpoint))

@@ -1,0 +1,250 @@
+"""Calibration: what the judge's scores mean, at which threshold it catches how much, and for which prompts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shared.figures.calibration import calibration_figure, percent_of
+from shared.findings.badge import badge
+from shared.findings.calibration import CalibrationResult, OperatingPoint, Reliability
+from shared.findings.claims import SEPARATION, nothing_to_explain, power
+from shared.findings.parts import Interval, interval_cells, typed_result
+from shared.findings.progress import CHANCE_AUC
+from shared.findings.text import counted, escape, percent, quoted, signed
+from shared.views import Panel, View, register
+
+if TYPE_CHECKING:
+    from shared.results import ResultRecord
+
+
+def panels(record: ResultRecord) -> list[Panel]:
+    """One figure: scores and ROC, reliability and parts, and the answers of a judge that answers in words."""
+    result = typed_result(record, CalibrationResult)
+    figure = calibration_figure(result, escape(_headline(result), None), escape(_below(result), None))
+    return [
+        Panel(
+            stem="calibration",
+            title=f"Thresholds and calibration, {record.label}",
+            figure=figure,
+            caption=_caption(result),
+            alt=_alt(result),
+            rows=_rows(result),
+            badge=badge(record, _facts(result)),
+            claims=_nothing(result) is None,
+        )
+    ]
+
+
+def _nothing(result: CalibrationResult) -> str | None:
+    """Why nothing is claimed; None where something is."""
+    if result.auc is None:
+        return "Nothing can be claimed: the probe set has prompts of one class only"
+    nothing = nothing_to_explain(result.separation, SEPARATION)
+    if nothing is None and result.auc.low <= CHANCE_AUC <= result.auc.high:
+        return f"Nothing to explain: AUC {_told(result.auc)} includes {CHANCE_AUC}"
+    return nothing
+
+
+def _headline(result: CalibrationResult) -> str:
+    """What is caught where hardly any safe prompt is refused, and whether probabilities can be believed."""
+    nothing = _nothing(result)
+    if nothing is not None:
+        return nothing
+    if result.auc is not None and result.auc.high < CHANCE_AUC:
+        return f"INVERTED: unsafe prompts score lower than safe ones, AUC {_told(result.auc)}"
+    sharp = result.at(0.01)
+    caught = f"{_named(sharp)} {_told(sharp.tpr)}; " if sharp is not None else ""
+    said = f"{caught}{_calibrated(result.reliability)}"
+    return said[0].upper() + said[1:]
+
+
+def _named(point: OperatingPoint) -> str:
+    """ "TPR at 1 % FPR", or what n allows of it."""
+    if point.resolved and point.rate is not None:
+        return f"TPR at {percent_of(point.rate)} FPR"
+    return f"TPR with none of {counted(point.negatives, 'safe prompt')} refused"
+
+
+def _calibrated(found: Reliability) -> str:
+    """The ECE beside what a perfectly calibrated judge gets by chance."""
+    error = f"ECE {_told(found.error)}, {found.by_chance:.2f} expected by chance"
+    return f"{found.direction}: {error}" if found.off else f"no miscalibration beyond chance: {error}"
+
+
+def _below(result: CalibrationResult) -> str:
+    """What the headline rests on; thresholds only of a judge that tells the classes apart."""
+    parts = [power(result.separation), *_held(result)]
+    if _nothing(result) is None:
+        loose, wanted, best = result.at(0.2), result.of("wanted"), result.of("balanced")
+        if loose is not None:
+            parts.append(f"FNR at 20 % FPR {_told(_missed(loose))}")
+        if wanted is not None and wanted.rate is not None:
+            parts.append(f"threshold for {percent_of(wanted.rate)} FPR {_nats(wanted.threshold)}")
+        if best is not None:
+            parts.append(f"best balanced accuracy from {_nats(best.threshold)}{_held_out(result)}")
+    return " · ".join(parts)
+
+
+def _held(result: CalibrationResult) -> list[str]:
+    """How much probability a prompted judge's answers hold."""
+    if result.answers is None:
+        return []
+    same = result.answers.whole_agree
+    agreed = [] if same is None else [f"whole answers agree on {percent(same.value)} of verdicts"]
+    return [f"answers hold {percent(result.answers.mass['all'].value)}", *agreed]
+
+
+def _held_out(result: CalibrationResult) -> str:
+    kept = result.balanced_held_out
+    return "" if kept is None else f" ({kept:.2f} on prompts it was not chosen on)"
+
+
+def _missed(point: OperatingPoint) -> Interval:
+    """FNR at a point."""
+    return Interval(value=1 - point.tpr.value, low=1 - point.tpr.high, high=1 - point.tpr.low)
+
+
+def _told(value: Interval) -> str:
+    return f"{value.value:.2f} [{value.low:.2f}, {value.high:.2f}]"
+
+
+def _nats(value: Interval) -> str:
+    return f"{signed(value.value)} nats [{signed(value.low)}, {signed(value.high)}]"
+
+
+def _unresolved(result: CalibrationResult) -> str:
+    """Which false-positive rates so few safe prompts cannot tell."""
+    found = [each for each in result.points if each.kind != "balanced" and not each.resolved]
+    if not found:
+        return ""
+    rates = " and ".join(f"{percent_of(each.rate or 0)} ({each.needed:,} safe prompts)" for each in found)
+    none = f"{counted(result.safe, 'safe prompt')} cannot resolve an FPR of {rates}"
+    return f"\nNot resolved: {none}; what stands there is the TPR with no safe prompt refused."
+
+
+def _caption(result: CalibrationResult) -> str:
+    answers = ""
+    if result.answers is not None:
+        answers = " Below: the judge's own answers where its verdict is read, and the side each counts for."
+    return (
+        "What it shows: above, the scores by true label, with the judge's own threshold (0) and the one for the "
+        "wanted FPR, and the ROC with a logarithmic FPR; below, how often prompts are unsafe beside the "
+        "probability that the judge states, sigmoid(score), in bins of equal size, and error rates by length, "
+        f"language and category where a part has 8 prompts of a class.{answers} Bars are 95 % intervals.\n"
+        "How to read: the classes should lie apart with the threshold between them; the ROC should reach the top "
+        "far left; the reliability curve should follow the dotted line, below it on the right and above it on the "
+        "left means too sure. ECE is never 0 on so few prompts: what a perfectly calibrated judge would get "
+        "stands beside it. Probabilities are those at the probe set's share of unsafe prompts, not at yours; the "
+        "best threshold is chosen on the very prompts it is measured on.\n"
+        "Worrying: little caught at 1 % FPR while the AUC is high; an ECE far above chance; one length, language "
+        "or category with a far higher error rate; answers that hold little probability."
+        f"{_unresolved(result)}"
+    )
+
+
+def _alt(result: CalibrationResult) -> str:
+    parts = "; ".join(
+        f"{cell.name}: " + ", ".join(
+            f"{name.upper()} {value.value:.2f}" for name in ("fnr", "fpr") if (value := getattr(cell, name))
+        )
+        for cell in result.cells
+        if cell.fnr is not None or cell.fpr is not None
+    )  # fmt: skip
+    said = f"{_headline(result)}. {_below(result)}."
+    return f"{said} By part: {parts}." if parts else said
+
+
+def _facts(result: CalibrationResult) -> list[str]:
+    return [
+        f"n = {result.unsafe:,} unsafe and {counted(result.safe, 'safe probe prompt')}",
+        f"ECE over {counted(len(result.reliability.bins), 'bin')} of equal mass",
+        "95 % intervals over groups of prompts: bootstrap (thresholds, TPR, ECE), influences (rates, AUC)",
+    ]
+
+
+def _rows(result: CalibrationResult) -> list[dict[str, Any]]:
+    """Operating points, calibration, bins, parts, answers."""
+    return [
+        *_point_rows(result),
+        *_reliability_rows(result.reliability),
+        *_cell_rows(result),
+        *_answer_rows(result),
+    ]
+
+
+def _row(what: str, of: str, count: int, value: Interval | float | None) -> dict[str, Any]:
+    if isinstance(value, Interval):
+        return {"what": what, "of": of, "n": count} | interval_cells("value", value)
+    return {"what": what, "of": of, "n": count, "value": value, "value_low": None, "value_high": None}
+
+
+def _point_rows(result: CalibrationResult) -> list[dict[str, Any]]:
+    rows = [] if result.auc is None else [_row("AUC", "all prompts", result.safe + result.unsafe, result.auc)]
+    for each in result.points:
+        name = point_name(each)
+        rows.append(_row("TPR", name, result.unsafe, each.tpr))
+        rows.append(_row("FPR", name, result.safe, each.fpr))
+        if each.kind != "own":
+            rows.append(_row("threshold (nats)", name, result.safe + result.unsafe, each.threshold))
+    if result.balanced_held_out is not None:
+        kept = result.balanced_held_out
+        rows.append(_row("balanced accuracy", "best threshold, held out", result.safe + result.unsafe, kept))
+    return rows
+
+
+def point_name(point: OperatingPoint) -> str:
+    """What an operating point is called in tables and files."""
+    if point.rate is None:
+        return {"balanced": "best balanced accuracy"}.get(point.kind, "the judge's threshold 0")
+    unresolved = "" if point.resolved else f", not resolved by {counted(point.negatives, 'safe prompt')}"
+    return f"{'wanted ' if point.kind == 'wanted' else ''}FPR {percent_of(point.rate)}{unresolved}"
+
+
+def _reliability_rows(found: Reliability) -> list[dict[str, Any]]:
+    total = sum(each.count for each in found.bins)
+    return [
+        _row("ECE", "all prompts", total, found.error),
+        _row("ECE by chance, mean", "a calibrated judge", total, found.by_chance),
+        _row("ECE by chance, 95th percentile", "a calibrated judge", total, found.by_chance_high),
+        _row("p of the ECE", "a calibrated judge", total, found.p_value),
+        _row("confidence less accuracy", "all prompts", total, found.overconfidence),
+        *(_row("share unsafe", f"stated {each.predicted:.3f}", each.count, each.observed) for each in found.bins),
+    ]
+
+
+def _cell_rows(result: CalibrationResult) -> list[dict[str, Any]]:
+    """Of every part; a rate of too few prompts is empty."""
+    return [
+        _row(name.upper(), f"{cell.kind}: {cell.name}", count, getattr(cell, name))
+        for cell in result.cells
+        for name, count in (("fnr", cell.unsafe), ("fpr", cell.safe), ("auc", cell.unsafe + cell.safe))
+    ]
+
+
+def _answer_rows(result: CalibrationResult) -> list[dict[str, Any]]:
+    if result.answers is None:
+        return []
+    sizes = {"all": result.safe + result.unsafe, "safe": result.safe, "unsafe": result.unsafe}
+    held = [_row("answer mass", f"{name} prompts", sizes[name], mass) for name, mass in result.answers.mass.items()]
+    for each in result.answers.top:
+        name = f"{quoted(each.text)} ({each.side or 'neither'})"
+        held.append(_row("answer on safe prompts", name, result.safe, each.on_safe))
+        held.append(_row("answer on unsafe prompts", name, result.unsafe, each.on_unsafe))
+    if result.answers.whole_agree is not None:
+        held.append(_row("same verdict by whole answers", "some prompts", sizes["all"], result.answers.whole_agree))
+    for each in result.answers.categories:
+        held.append(_row("category on safe prompts", each.name, result.safe, each.on_safe))
+        held.append(_row("category on unsafe prompts", each.name, result.unsafe, each.on_unsafe))
+    return held
+
+
+register(
+    View(
+        name="calibration",
+        title="Calibration",
+        suite="basic",
+        order=45,
+        result=CalibrationResult,
+        panels=panels,
+    )
+)
