@@ -14,7 +14,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from shared.errors import UsageError
+from shared.errors import UsageError, reason_of
 from shared.user_paths import expanded
 
 ID2LABEL = {0: "safe", 1: "unsafe"}
@@ -85,9 +85,8 @@ def load_judge(name: str, seed: int) -> tuple[PreTrainedModel, PreTrainedTokeniz
             output_loading_info=True,
         )
     except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise UsageError(
-            f"The model {name!r} cannot be loaded ({reason}); give a directory with model and tokenizer, "
+            f"The model {name!r} cannot be loaded ({reason_of(error)}); give a directory with model and tokenizer, "
             "or the name of a model on the Hugging Face Hub."
         ) from error
     _check_weights(model, loaded, name)

@@ -15,13 +15,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from analyzer.checkpoints.head_config import head_config
 from analyzer.checkpoints.soundness import validate
 from analyzer.commands.needed import NEEDED
 from analyzer.commands.settings import DoctorSettings
 from analyzer.supervisor.disk_pause import can_write
 from analyzer.supervisor.run_description import describe, needs_probes, run_record
 from shared.errors import MidwatchError, UsageError
+from shared.judge_labels import class_names, sides_sentence
 from shared.prompts.probes import read_probes
+from shared.records import JudgeRecord
 from shared.run import Run
 
 PACKAGES = (*NEEDED, "safetensors", "plotly")
@@ -182,15 +185,29 @@ def _links(run: Run) -> Finding:
 
 
 def _description(run: Run) -> Finding:
-    record = run_record(run)
-    if record is not None:
-        return Finding("good", "description", f"run.json: class {record.judge.unsafe_id} is unsafe")
+    record, names, source = run_record(run), run.checkpoints(), "run.json"
+    if record is None:
+        if not names:
+            return Finding("warning", "description", "no run.json and no checkpoint yet")
+        record, source = describe(run.path / names[-1], run)[0], "from the model's labels"
+    told = f"{source}: {sides_sentence(record.judge, _class_names(run, record.judge))}"
+    assumed = record.judge.assumed
+    return Finding(
+        "warning" if assumed else "good",
+        "description",
+        ". ".join((told, " ".join(assumed)) if assumed else (told,)),
+    )
+
+
+def _class_names(run: Run, judge: JudgeRecord) -> dict[int, str]:
+    """What the newest checkpoint calls its classes; nothing where it does not say it, or there are no such."""
     names = run.checkpoints()
-    if not names:
-        return Finding("warning", "description", "no run.json and no checkpoint yet")
-    record, warnings = describe(run.path / names[-1], run)
-    detail = f"from the model's labels: class {record.judge.unsafe_id} is unsafe. {' '.join(warnings)}"
-    return Finding("warning" if warnings else "good", "description", detail.strip())
+    if not names or judge.kind == "prompted":
+        return {}
+    try:
+        return class_names(head_config(run.path / names[-1]))
+    except (OSError, MidwatchError):
+        return {}
 
 
 def _probes(run: Run) -> Finding:

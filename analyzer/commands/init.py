@@ -1,6 +1,6 @@
 """`midwatch init RUN`: tells Midwatch about a run that plain transformers wrote (run.json and probes.jsonl).
 
-1. Read the newest checkpoint's config: two classes, and which of them is unsafe.
+1. Read the newest checkpoint's config: its classes, and which of them are unsafe.
 2. Load the probe source, leave out what the training is known to have seen, choose the probe set.
 3. Write both files into the run, or into `out` beside a read-only one.
 """
@@ -17,16 +17,18 @@ from typing import Any, Literal, NamedTuple
 import typer
 from pydantic import Field
 
-from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.file_names import CONFIG
+from analyzer.checkpoints.head_config import head_config
 from analyzer.checkpoints.trainer_state import planned, trainer_state
-from analyzer.commands.judge_kind import kind_of
+from analyzer.commands.classifier import ClassifierSettings, check_flags_fit, check_task, described_classifier
+from analyzer.commands.judge_kind import kind_of, told_by_preset
 from analyzer.commands.prompted.describe import describe_prompted
 from analyzer.commands.prompted.settings import PromptedSettings
 from shared.cli import positional
 from shared.errors import RunError, SchemaError, UsageError
 from shared.files import read_json, read_record, write_record
-from shared.judge_labels import class_names, labels_warning, resolve_labels
+from shared.judge_labels import sides_sentence
 from shared.prompts.conversation import response_warnings, takes_response
 from shared.prompts.dedupe import deduplicate
 from shared.prompts.groups import held_out
@@ -38,7 +40,7 @@ from shared.run import PROBES, RECORD, Run
 from shared.version import __version__
 
 
-class InitSettings(PromptedSettings):
+class InitSettings(ClassifierSettings, PromptedSettings):
     """What `midwatch init` needs to know about a run it has not trained."""
 
     run: Path = positional()
@@ -48,10 +50,6 @@ class InitSettings(PromptedSettings):
     word shipped for the prompts that come with Midwatch. None of them should have been trained on."""
     train_data: str | None = None
     """Prompts the judge was trained on, in the same format: kept out of the probe set, and checked for leaks."""
-    unsafe_label: str | None = None
-    """Name or index of the model's class that means unsafe. Read from its config when not given."""
-    safe_label: str | None = None
-    """Name or index of the model's class that means safe. Read from its config when not given."""
     kind: Literal["classifier", "prompted"] | None = None
     """How a verdict is read: from a classifier's classes, or from a language model's answer to a prompt. Read from
     the model's config when not given."""
@@ -74,7 +72,7 @@ class InitReport(NamedTuple):
     run: Run
     record: RunRecord
     classes: dict[int, str]
-    """Class index -> name in the model's config."""
+    """Class index -> name in the model's config; of a prompted judge token -> answer."""
     probes: list[Probe]
     warnings: list[str]
 
@@ -88,6 +86,8 @@ def init_run(settings: InitSettings) -> InitReport:
     run = Run.at(settings.run, settings.out)
     _refuse_overwriting(run, settings.force)
     checkpoint = _newest_checkpoint(run)
+    if settings.kind is not None:
+        check_task(checkpoint, settings.kind)
     config = _config(checkpoint)
     kind = kind_of(checkpoint, config, settings.kind, settings.like)
     judge, classes = _judge(settings, kind, checkpoint, config)
@@ -114,20 +114,18 @@ def init_run(settings: InitSettings) -> InitReport:
         **planned(trainer_state(checkpoint))._asdict(),
     )
     _write(run, record, found.everything, train)
-    assumed = labels_warning(config, settings.safe_label, settings.unsafe_label)
-    if assumed and kind == "classifier":
-        warnings = [assumed, *warnings]
     return InitReport(run, record, classes, probes, warnings)
 
 
 def _judge(
     settings: InitSettings, kind: str, checkpoint: Path, config: dict[str, Any]
 ) -> tuple[JudgeRecord, dict[int, str]]:
-    """How a verdict is read, and what the two classes or answers are called."""
+    """How a verdict is read, and what its classes or answers are called."""
+    check_flags_fit(settings, kind)
     if kind == "classifier":
-        safe_id, unsafe_id = resolve_labels(config, settings.safe_label, settings.unsafe_label)
-        record = JudgeRecord(safe_id=safe_id, unsafe_id=unsafe_id, max_length=settings.max_length)
-        return record, class_names(config)
+        own_data = settings.probes != "shipped" or settings.train_data is not None
+        told = told_by_preset(settings, config)
+        return described_classifier(told, config, settings.max_length, own_data=own_data)
     given = "max_length" in settings.model_fields_set
     record = describe_prompted(settings, checkpoint, settings.max_length if given else None)
     sides = {record.safe_id: "safe", record.unsafe_id: "unsafe"}
@@ -168,9 +166,9 @@ def _newest_checkpoint(run: Run) -> Path:
 
 
 def _config(checkpoint: Path) -> dict[str, Any]:
-    """The model's config, an adapter's without classes of its own. Raises RunError when it cannot be read."""
+    """The model's config, of an adapter what is known of its classes. Raises RunError when it cannot be read."""
     if is_adapter(checkpoint):
-        return {"_name_or_path": base_of(checkpoint)}
+        return head_config(checkpoint)
     try:
         config = read_json(checkpoint / CONFIG)
     except (OSError, SchemaError) as error:
@@ -234,12 +232,8 @@ def _write(run: Run, record: RunRecord, probes: list[Probe], train: Sequence[Pro
 def show_init(settings: InitSettings) -> None:
     """Describe a foreign run, and print what was written and what to do next."""
     report = init_run(settings)
-    judge = report.record.judge
-    what = "answer" if judge.kind == "prompted" else "class"
-    typer.echo(
-        f"{report.run.name}: {what} {judge.unsafe_id} ({report.classes.get(judge.unsafe_id)}) is unsafe, "
-        f"{what} {judge.safe_id} ({report.classes.get(judge.safe_id)}) is safe; {len(report.probes)} probes."
-    )
+    sides = sides_sentence(report.record.judge, report.classes)
+    typer.echo(f"{report.run.name}: {sides}; {len(report.probes)} probes.")
     for warning in report.warnings:
         typer.echo(f"warning: {warning}", err=True)
     where: Path = report.run.out

@@ -52,7 +52,9 @@ def prepare(run: Run, point: Point, seed: int, safe: str | None, unsafe: str | N
     write_record(place / "run.json", record.model_copy(update={"frozen_layers": None, "baselines": {}}))
     if run.probes.is_file():
         shutil.copyfile(run.probes, place / "probes.jsonl")
-    save_untrained(source, place / point.name, record.judge.kind, seed, point.step, point.epoch)
+    save_untrained(
+        source, place / point.name, record.judge.kind, seed, point.step, point.epoch, record.judge.classes
+    )
     return Run.at(place)
 
 

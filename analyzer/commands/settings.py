@@ -59,9 +59,9 @@ class ComputeSettings(Settings):
     probes: Path | None = None
     """Probe set to analyse on, a JSONL file with text and label, instead of the run's probes.jsonl."""
     safe_label: str | None = None
-    """Name or index of the class that means safe, for a run without run.json."""
+    """Name or index of the class that means safe, several separated by commas, for a run without run.json."""
     unsafe_label: str | None = None
-    """Name or index of the class that means unsafe, for a run without run.json."""
+    """Name or index of the class that means unsafe, several separated by commas, for a run without run.json."""
     family: list[Path] = Field([])
     """YAML file that says where the parts of a model family are that Midwatch does not know, see docs/families.md;
     repeatable."""

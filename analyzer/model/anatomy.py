@@ -20,7 +20,7 @@ from analyzer.model.wiring import Wiring, wire
 from shared.findings.neurons import Reading
 
 Head = Callable[[Tensor], Tensor]
-"""(n, d_model) of what the head reads (after the final norm and pooling) -> (n, 2) logits."""
+"""(n, d_model) of what the head reads (after the final norm and pooling) -> (n, classes or answers) logits."""
 FUNCTIONS: dict[str, Head] = {"relu": torch.relu, "gelu": nn.functional.gelu, "tanh": torch.tanh}
 """Steps of a head that are no modules."""
 
@@ -74,8 +74,8 @@ class Anatomy:
         return 0
 
 
-def answer_head(model: nn.Module, answers: tuple[int, int]) -> Head:
-    """The head of a causal LM that answers with one of two tokens (safe, unsafe): these two logits alone."""
+def answer_head(model: nn.Module, answers: tuple[int, ...]) -> Head:
+    """The head of a causal LM that answers with one of these tokens: their logits alone, in this order."""
     unembedding = model.get_output_embeddings()  # type: ignore[operator]
     cap = getattr(model.config, "final_logit_softcapping", None)
     rows = list(answers)
@@ -102,11 +102,11 @@ def head_of(model: nn.Module, family: Family) -> Head | None:
 
 
 def dissect(
-    model: nn.Module, pad_id: int, answers: tuple[int, int] | None = None, given: Family | None = None
+    model: nn.Module, pad_id: int, answers: tuple[int, ...] | None = None, given: Family | None = None
 ) -> Anatomy:
     """Find the parts of a judge. An unknown family gets embeddings only, and a note.
 
-    `answers` are the token ids of the safe and the unsafe answer of a prompted judge; None for a classifier.
+    `answers` are the token ids of a prompted judge's answers; None for a classifier.
     `given` is a user's description of the family, which comes before ours.
     """
     family_name = str(getattr(model.config, "model_type", "unknown"))

@@ -60,7 +60,7 @@ class ForwardPass:
 
     encoded: list[Encoded]
     scores: np.ndarray
-    """(n,) logit(unsafe) - logit(safe), nats."""
+    """(n,) as `scoring.score_of` reads it, nats."""
     pooled: np.ndarray
     """(points, n, d_model) residual stream as the head pools it, before the final norm."""
     norms: np.ndarray

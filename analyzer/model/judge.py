@@ -11,6 +11,7 @@ from analyzer.model.adapter import place_of
 from analyzer.model.anatomy import Anatomy
 from analyzer.model.batches import Encoded, encode
 from shared.errors import CannotCompute
+from shared.judge_labels import side_names
 from shared.records import JudgeRecord
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Judge:
     layout: dict[str, tuple[str, ...]]
     """What the checkpoint's files hold: tensor name -> dtype and shape. Empty for an adapter."""
     identity: str
-    """Digest of kind, config, tokenizer, device, `given`: a warm judge takes over only weights of the same one."""
+    """Digest of kind, classes, config, tokenizer, device and `given`: a warm judge takes over only weights of the
+    same one."""
     held: dict[str, str] = field(default_factory=dict)
     """Tensor name -> digest of the bytes that the model holds of it, where they are known. A warm load takes a name
     out before it writes, and puts it back when all is written and checked: what stands here can be trusted."""
@@ -51,15 +53,17 @@ class Judge:
     """What every result on this judge should say."""
 
     @property
-    def answers(self) -> tuple[int, int] | None:
-        """Token ids of the safe and the unsafe answer of a prompted judge; None for a classifier."""
-        prompted = self.record.kind == "prompted"
-        return (self.record.safe_id, self.record.unsafe_id) if prompted else None
+    def answers(self) -> tuple[int, ...] | None:
+        """Token ids of a prompted judge's answers, the safe ones first, each once; None for a classifier."""
+        return answers_of(self.record)
 
     @property
-    def columns(self) -> tuple[int, int]:
-        """Columns of the safe and the unsafe logit among the two."""
-        return (0, 1) if self.answers is not None else (self.record.safe_id, self.record.unsafe_id)
+    def columns(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Columns of the safe and of the unsafe logits among those that are read; a side may have none."""
+        safe, unsafe = _once(self.record.safe), _once(self.record.unsafe)
+        if self.answers is None:
+            return safe, unsafe
+        return tuple(range(len(safe))), tuple(range(len(safe), len(safe) + len(unsafe)))
 
     @property
     def template(self) -> str | None:
@@ -88,6 +92,16 @@ class Judge:
         return place_of(name, self.anatomy, tied)
 
 
+def answers_of(record: JudgeRecord) -> tuple[int, ...] | None:
+    """Token ids of a prompted judge's answers, the safe ones first, each once; None for a classifier."""
+    return None if record.kind == "classifier" else (*_once(record.safe), *_once(record.unsafe))
+
+
+def _once(ids: tuple[int, ...]) -> tuple[int, ...]:
+    """Each id once: two spellings that are the same token are one answer, not two."""
+    return tuple(dict.fromkeys(ids))
+
+
 def judge_facts(judge: Judge) -> dict[str, Any]:
     """What a result says about the judge it was computed on."""
     config = judge.model.config
@@ -98,10 +112,18 @@ def judge_facts(judge: Judge) -> dict[str, Any]:
         "hidden_size": int(getattr(config, "hidden_size", 0)),
         "norm_position": judge.anatomy.norm_position,
         "pooling": judge.anatomy.pooling,
-        "labels": {"safe": judge.record.safe_id, "unsafe": judge.record.unsafe_id},
+        "labels": side_names(judge.record, _names(judge)),
         "parameters": sum(parameter.numel() for parameter in judge.model.parameters()),
         "max_length": judge.max_length,
     }
+
+
+def _names(judge: Judge) -> dict[int, str]:
+    """What its classes are called by index, or its answers by token."""
+    if judge.answers is None:
+        return {int(index): str(name) for index, name in (judge.model.config.id2label or {}).items()}
+    told: list[str] = judge.tokenizer.convert_ids_to_tokens(list(judge.answers))
+    return dict(zip(judge.answers, map(str, told), strict=True))
 
 
 def known_wiring(judge: Judge) -> Wiring:

@@ -26,9 +26,10 @@ from analyzer.model.adapter import merged
 from analyzer.model.anatomy import dissect
 from analyzer.model.described import check_paths
 from analyzer.model.device import is_out_of_memory
-from analyzer.model.judge import Judge
+from analyzer.model.judge import Judge, answers_of
 from analyzer.model.refusals import (
     HARMLESS,
+    check_adapter_head,
     check_answers,
     check_complete,
     check_kind,
@@ -36,7 +37,7 @@ from analyzer.model.refusals import (
     check_weights,
 )
 from analyzer.model.selfcheck import checked_anatomy
-from shared.errors import CheckpointRejected, JudgeError
+from shared.errors import CheckpointRejected, JudgeError, reason_of
 from shared.records import JudgeRecord
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def load_judge(
     tensors = {} if tensors is None else tensors
     try:
         if warm is not None and warm.identity == identity and _fits(warm, directory):
+            if record.kind == "prompted":  # a record that was corrected meanwhile; the model is the same
+                check_answers(warm.model, record, directory.name)
             changed = _take_over(warm, directory, tensors)
             judge = replace(
                 warm, record=record, max_length=_max_length(warm.model, warm.tokenizer, record), warnings=()
@@ -83,7 +86,7 @@ def load_judge(
 
 
 def _identity(directory: Path, device: str, record: JudgeRecord, family: Family | None) -> str:
-    digest = hashlib.sha256(f"{record.kind} {device} {family and family.digest}".encode())
+    digest = hashlib.sha256(f"{record.kind} {record.classes} {device} {family and family.digest}".encode())
     for name in (CONFIG, *TOKENIZER_FILES):
         path = directory / name
         digest.update(name.encode() + (path.read_bytes() if path.is_file() else b"-"))
@@ -99,9 +102,11 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str, fami
         adapter, prompted = is_adapter(directory), record.kind == "prompted"
         home = base_of(directory) if adapter else directory
         config = AutoConfig.from_pretrained(
-            home, **options | ({} if prompted or not adapter else {"num_labels": 2})
+            home, **options | ({} if prompted or not adapter else {"num_labels": record.classes})
         )
-        check_kind(config, prompted, directory.name, family)
+        check_kind(config, record, directory.name, family)
+        if adapter and not prompted:
+            check_adapter_head(directory, record)
         precision = torch.float32 if device == "cpu" else "auto"
         auto: Any = AutoModelForCausalLM if prompted else AutoModelForSequenceClassification
         options |= {"config": config, "dtype": precision, "use_safetensors": True}
@@ -119,14 +124,13 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str, fami
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
         if is_out_of_memory(error):
             raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         what = "causal language model" if record.kind == "prompted" else "sequence classifier"
-        raise JudgeError(f"{directory.name} cannot be loaded as a {what}: {reason}") from error
+        raise JudgeError(f"{directory.name} cannot be loaded as a {what}: {reason_of(error)}") from error
     check_complete(config, info, directory.name)
     model = _detached(model, device)
-    answers = (record.safe_id, record.unsafe_id) if prompted else None
-    if answers is not None:
-        check_answers(model, answers, directory.name)
+    answers = answers_of(record)
+    if prompted:
+        check_answers(model, record, directory.name)
     if family is not None:
         check_paths(model, family, prompted=prompted)
     anatomy = dissect(model, _set_pad_id(model, tokenizer), answers, family)

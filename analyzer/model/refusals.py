@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import torch
 
 from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.file_names import VOCABULARY_FILES
+from analyzer.checkpoints.head_config import adapter_classes
 from analyzer.jobs.family import Family
 from analyzer.model.families import FAMILIES
 from shared.errors import CheckpointChanged, CheckpointRejected, JudgeError
@@ -29,13 +31,14 @@ def check_supported(directory: Path, record: JudgeRecord) -> None:
             raise JudgeError("The run's template must hold {prompt} exactly once: correct run.json.")
         if record.template is not None and record.template.count("{response}") > 1:
             raise JudgeError("The run's template must hold {response} once at most: correct run.json.")
-        if record.safe_id == record.unsafe_id:
+        if not record.safe or not record.unsafe:
+            raise JudgeError("The run names no answer that means safe, or none: run `midwatch init` again.")
+        if set(record.safe) & set(record.unsafe):
             raise JudgeError("The safe and the unsafe answer are the same token: run `midwatch init` again.")
-    elif {record.safe_id, record.unsafe_id} != {0, 1}:
-        raise JudgeError(
-            f"The run says safe is class {record.safe_id} and unsafe is class {record.unsafe_id}; a classifier's "
-            "two classes are 0 and 1: correct run.json, or run `midwatch init` again."
-        )
+    else:
+        _check_sides(record)
+    if not math.isfinite(record.threshold):
+        raise JudgeError("The run's threshold is not a number: run `midwatch init` again.")
     if not directory.is_dir():
         raise CheckpointChanged(f"{directory} vanished before it could be loaded.")
     if not is_adapter(directory) and not any((directory / name).is_file() for name in VOCABULARY_FILES):
@@ -45,8 +48,23 @@ def check_supported(directory: Path, record: JudgeRecord) -> None:
         )
 
 
-def check_kind(config: Any, prompted: bool, name: str, given: Family | None) -> None:
-    """Two classes for a classifier; a decoder for a judge that answers; the family that was described."""
+def _check_sides(record: JudgeRecord) -> None:
+    """Classes that exist, one side each, and one that is read at least."""
+    safe, unsafe = set(record.safe), set(record.unsafe)
+    if safe & unsafe or not safe | unsafe or not safe | unsafe <= set(range(record.classes)):
+        raise JudgeError(
+            f"The run says safe is class {_numbers(record.safe)} and unsafe is class {_numbers(record.unsafe)} of "
+            f"{record.classes}, counted from 0: correct run.json, or run `midwatch init` again."
+        )
+
+
+def _numbers(ids: tuple[int, ...]) -> str:
+    return ", ".join(map(str, ids[:8])) + (", ..." if len(ids) > 8 else "") if ids else "none"
+
+
+def check_kind(config: Any, record: JudgeRecord, name: str, given: Family | None) -> None:
+    """The classes that were described; a decoder for a judge that answers; the family that was described."""
+    prompted = record.kind == "prompted"
     if given is not None and given.name != config.model_type:
         raise JudgeError(f"{name} is a {config.model_type} in a run of a {given.name}: analyse it as another run.")
     family = given or FAMILIES.get(str(config.model_type))
@@ -55,20 +73,34 @@ def check_kind(config: Any, prompted: bool, name: str, given: Family | None) -> 
             f"{name} is a {config.model_type}, which reads a prompt and does not answer it: a prompted judge is a "
             "causal language model."
         )
-    if not prompted and config.num_labels != 2:
-        classes = "1 class" if config.num_labels == 1 else f"{config.num_labels} classes"
-        raise JudgeError(
-            f"{name} has {classes}; a judge has exactly two, safe and unsafe: train with num_labels=2."
-        )
+    if not prompted and config.num_labels != record.classes:
+        raise JudgeError(wrong_classes(name, config.num_labels, record))
 
 
-def check_answers(model: PreTrainedModel, answers: tuple[int, int], name: str) -> None:
+def check_adapter_head(directory: Path, record: JudgeRecord) -> None:
+    """The head that an adapter carries has the classes that were described; its base's config does not tell."""
+    found = adapter_classes(directory)
+    if found is not None and found != record.classes:
+        raise JudgeError(wrong_classes(directory.name, found, record))
+
+
+def wrong_classes(name: str, found: int, record: JudgeRecord) -> str:
+    """What to do about a head that is not as the run's record describes it."""
+    classes = "1 class" if found == 1 else f"{found} classes"
+    return (
+        f"{name} has {classes} and the run is described with {record.classes}: run `midwatch init` again with "
+        "--force, or give it a run of its own."
+    )
+
+
+def check_answers(model: PreTrainedModel, record: JudgeRecord, name: str) -> None:
+    """A prompted judge's answers are tokens of its model."""
     unembedding = model.get_output_embeddings()
     rows = 0 if unembedding is None else int(unembedding.weight.shape[0])  # type: ignore[arg-type, union-attr]
-    if not all(0 <= answer < rows for answer in answers):
+    if not all(0 <= answer < rows for answer in (*record.safe, *record.unsafe)):
         raise JudgeError(
-            f"{name} has {rows} tokens, and the run's answers are tokens {answers[0]} (safe) and {answers[1]} "
-            "(unsafe): run `midwatch init` again with the answers of this model."
+            f"{name} has {rows} tokens, and the run's answers are tokens {_numbers(record.safe)} (safe) and "
+            f"{_numbers(record.unsafe)} (unsafe): run `midwatch init` again with the answers of this model."
         )
 
 
@@ -87,7 +119,7 @@ def check_complete(config: Any, info: dict[str, Any], name: str) -> None:
         raise CheckpointRejected(
             "missing_keys",
             f"{name} does not fit its config (saved as {saved_as}): {'; '.join(found)}. Save it as what "
-            "it is judged as: a two-class sequence classifier, or a causal language model (kind: prompted).",
+            "it is judged as: a sequence classifier, or a causal language model (kind: prompted).",
         )
 
 

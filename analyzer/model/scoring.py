@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 
 def score(judge: Judge, batch: Batch) -> Tensor:
-    """(prompts,) logit(unsafe) - logit(safe) in float32; differentiable where gradients are on."""
+    """(prompts,) score in float32 nats, as `score_of` reads it; differentiable where gradients are on."""
     inputs = inputs_of(batch)
-    if judge.anatomy.prompted and judge.anatomy.head is not None:  # two logits of one token, not a vocabulary each
+    if (
+        judge.anatomy.prompted and judge.anatomy.head is not None
+    ):  # a few logits of one token, not a vocabulary each
         model: Any = judge.model
         hidden = model.get_submodule(model.base_model_prefix)(**inputs).last_hidden_state
         return score_of(judge, judge.anatomy.head(_last_real(hidden, batch.mask)))
@@ -35,7 +37,7 @@ def inputs_of(batch: Batch) -> dict[str, Any]:
 
 
 def answers_in(judge: Judge, logits: Tensor, batch: Batch) -> Tensor:
-    """The model's logits -> (n, 2): a classifier's as they are, of a prompted judge those of its two answers."""
+    """The model's logits -> (n, logits): a classifier's as they are, of a prompted judge those of its answers."""
     if judge.answers is None:
         return logits
     return _last_real(logits, batch.mask)[:, list(judge.answers)]
@@ -48,10 +50,24 @@ def _last_real(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def score_of(judge: Judge, logits: Tensor) -> Tensor:
-    """(n, 2) logits -> (n,) score in float32."""
+    """(n, logits) -> (n,) score in float32 nats: logsumexp of the unsafe side - that of the safe side - threshold.
+
+    Under a softmax it is the log-odds of the unsafe classes together. 0 stands for a side without any: of labels
+    with an output each it is the logarithm of the sum of the unsafe ones' odds, of a single output that output.
+    """
     safe, unsafe = judge.columns
     logits = logits.float()
-    return logits[:, unsafe] - logits[:, safe]
+    score = _together(logits, unsafe)
+    if safe:
+        score = score - _together(logits, safe) if unsafe else -_together(logits, safe)
+    return score - judge.record.threshold if judge.record.threshold else score
+
+
+def _together(logits: Tensor, columns: tuple[int, ...]) -> Tensor:
+    """(n, logits) -> (n,) logsumexp of some columns; of one column its very value, of none 0."""
+    if len(columns) == 1:
+        return logits[:, columns[0]]
+    return logits[:, list(columns)].logsumexp(1) if columns else logits.new_zeros(len(logits))
 
 
 def finite_scores(scores: np.ndarray, of: str) -> np.ndarray:

@@ -16,21 +16,28 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceC
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
 from analyzer.checkpoints.file_names import TOKENIZER_FILES, TRAINER_STATE, VOCABULARY_FILES
-from shared.errors import JudgeError
+from shared.errors import JudgeError, reason_of
 
 
 def save_untrained(
-    source: Path, target: Path, kind: Literal["classifier", "prompted"], seed: int, step: int, epoch: float | None
+    source: Path,
+    target: Path,
+    kind: Literal["classifier", "prompted"],
+    seed: int,
+    step: int,
+    epoch: float | None,
+    classes: int = 2,
 ) -> None:
     """Write an untrained copy of the judge at `source` as a whole checkpoint to the new directory `target`.
 
-    The same `seed` gives the same weights. Raises CheckpointRejected for an adapter without a base, and JudgeError
-    where transformers cannot make such a model.
+    The same `seed` gives the same weights; `classes` are those of an adapter's head, which its base does not know.
+    Raises CheckpointRejected for an adapter without a base, and JudgeError where transformers cannot make such a
+    model.
     """
     home = Path(base_of(source)) if is_adapter(source) else source
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     auto: Any = AutoModelForCausalLM if kind == "prompted" else AutoModelForSequenceClassification
-    labels = {"num_labels": 2} if is_adapter(source) and kind == "classifier" else {}
+    labels = {"num_labels": classes} if is_adapter(source) and kind == "classifier" else {}
     try:
         config = AutoConfig.from_pretrained(home, **options, **labels)
         with torch.random.fork_rng(devices=[]):
@@ -39,8 +46,7 @@ def save_untrained(
         model.save_pretrained(target)
         _copy_tokenizer(source, home, target, options)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise JudgeError(f"No untrained copy of {source.name} can be made: {reason}") from error
+        raise JudgeError(f"No untrained copy of {source.name} can be made: {reason_of(error)}") from error
     (target / TRAINER_STATE).write_text(json.dumps({"global_step": step, "epoch": epoch, "log_history": []}))
 
 

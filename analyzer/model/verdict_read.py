@@ -14,6 +14,7 @@ from analyzer.model.norms import is_norm
 from analyzer.model.observed import described_family, disturbed, refuse
 from analyzer.model.partial_pass import starting_at
 from analyzer.model.scoring import pool, score
+from shared.errors import reason_of
 
 if TYPE_CHECKING:
     from analyzer.jobs.family import Family
@@ -38,7 +39,7 @@ def check_verdict_read(judge: Judge, batch: Batch, same: Comparison, seen: Obser
 
 
 def _check_head(judge: Judge, family: Family, hidden: Tensor) -> None:
-    """The head takes one pooled state a prompt and gives two logits."""
+    """The head takes one pooled state a prompt and gives a logit a class."""
     head = head_of(judge.model, family)
     if head is None:
         return
@@ -47,10 +48,11 @@ def _check_head(judge: Judge, family: Family, hidden: Tensor) -> None:
     except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
         if is_out_of_memory(error):
             raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        refuse(family, f"head = {list(family.head)} cannot be run on a pooled state ({reason.rstrip('.')})")
-    if not isinstance(logits, Tensor) or logits.shape != (len(hidden), 2):
-        refuse(family, f"head = {list(family.head)} does not give two logits a prompt")
+        reason = reason_of(error).rstrip(".")
+        refuse(family, f"head = {list(family.head)} cannot be run on a pooled state ({reason})")
+    if not isinstance(logits, Tensor) or logits.shape != (len(hidden), judge.record.classes):
+        wanted = {1: "one logit", 2: "two logits"}.get(judge.record.classes, f"{judge.record.classes} logits")
+        refuse(family, f"head = {list(family.head)} does not give {wanted} a prompt")
 
 
 def _check_final_norm(judge: Judge, batch: Batch, same: Comparison, read: Any, last: Tensor) -> None:

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analyzer.checkpoints.adapter import model_type
-from analyzer.checkpoints.file_names import CONFIG
+from analyzer.checkpoints.adapter import is_adapter, model_type
 from analyzer.checkpoints.fingerprint import FileStat
 from analyzer.checkpoints.gate import Candidate
+from analyzer.checkpoints.head_config import head_config, task_of
 from analyzer.checkpoints.pins import PinStore
 from analyzer.checkpoints.trainer_state import planned, trainer_state
 from analyzer.supervisor.plan import Plan
-from shared.errors import SchemaError, UsageError
-from shared.files import read_json, read_record
-from shared.judge_labels import labels_warning, resolve_labels
+from shared.errors import CheckpointRejected, SchemaError, UsageError
+from shared.files import read_record
+from shared.judge_labels import Word, read_classifier
 from shared.logs import entry
 from shared.prompts.probes import read_probes
-from shared.records import JudgeRecord, RunRecord
+from shared.records import RunRecord
 from shared.run import Run, step_of
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Description:
             self._choose_family(candidates, pins)
         try:
             self.record = run_record(self.run) or self._describe(candidates, pins)
+            self.warnings = list(self.record.judge.assumed)
             self._read_probes()
         except (SchemaError, UsageError) as error:
             self.problem = str(error)
@@ -68,8 +69,7 @@ class Description:
     def _describe(self, candidates: list[Candidate], pins: PinStore) -> RunRecord:
         """A foreign run's record, from its newest complete checkpoint. Raises UsageError."""
         place = _newest(candidates, pins)
-        record, self.warnings = describe(place, self.run, self.plan.safe_label, self.plan.unsafe_label)
-        return record
+        return describe(place, self.run, self.plan.safe_label, self.plan.unsafe_label)[0]
 
     def _choose_family(self, candidates: list[Candidate], pins: PinStore) -> None:
         """The user's description of this run's family, by its newest complete checkpoint; said once if none is."""
@@ -114,31 +114,30 @@ def describe(
 ) -> tuple[RunRecord, list[str]]:
     """A record for a run without run.json, from a checkpoint's own config and the user's word about labels.
 
-    Also returns what has to be said about it. Raises UsageError when the classes are not two, or which of them is
-    unsafe cannot be told.
+    Also returns what has to be said about it, which the judge's record keeps as `assumed`. Raises UsageError when
+    which of the classes are unsafe cannot be told.
     """
     try:
-        config = read_json(checkpoint / CONFIG)
-    except (OSError, SchemaError) as error:
+        config = head_config(checkpoint)
+    except (OSError, SchemaError, CheckpointRejected) as error:
         raise UsageError(
             f"{run.name} does not say what its classes are; describe it with `midwatch init {run.path}`."
         ) from error
-    config = config if isinstance(config, dict) else {}
-    if any(str(name).endswith("ForCausalLM") for name in config.get("architectures") or []):
+    saved_as = () if is_adapter(checkpoint) else config.get("architectures") or ()
+    if any(str(name).endswith("ForCausalLM") for name in saved_as) or task_of(checkpoint) == "CAUSAL_LM":
         raise UsageError(
             f"{run.name} is a causal language model: say how it answers with `midwatch init {run.path} "
             "--kind prompted --template ... --unsafe-answer ... --safe-answer ...`."
         )
-    safe_id, unsafe_id = resolve_labels(config, safe, unsafe)
-    assumed = labels_warning(config, safe, unsafe)
+    judge = read_classifier(config, Word(safe, unsafe)).record
     plan = planned(trainer_state(checkpoint))
     record = RunRecord(
-        judge=JudgeRecord(safe_id=safe_id, unsafe_id=unsafe_id),
+        judge=judge,
         model=str(config.get("_name_or_path") or ""),
         epochs=plan.epochs,
         steps=plan.steps,
     )
-    return record, [assumed] if assumed else []
+    return record, list(judge.assumed)
 
 
 def training_over(

@@ -19,6 +19,7 @@ from analyzer.model.judge import Judge
 from analyzer.session.context import Context
 from analyzer.session.frozen_layers import frozen_layers
 from analyzer.session.frozen_prefix import FrozenPrefix
+from analyzer.worker.assumed_threshold import assumed_threshold
 from analyzer.worker.logged_metrics import metrics_until
 from analyzer.worker.provenance import provenance
 from analyzer.worker.warm_judge import WarmJudge
@@ -146,6 +147,7 @@ class JobComputer:
         warnings = [
             *self.probes.warnings,
             *response_warnings(self.probes.probes, judge.template),
+            *assumed_threshold(context),
             *outcome.warnings,
         ]
         if self.device != self.warm.device:

@@ -42,7 +42,7 @@ class SampleAttribution(Part):
     label: Label
     category: str = ""
     score: float
-    """logit(unsafe) - logit(safe), nats."""
+    """Positive means unsafe, nats; see `shared.records.JudgeRecord`."""
     probability: float
     """sigmoid(score): of unsafe."""
     baseline: Baseline

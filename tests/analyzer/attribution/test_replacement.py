@@ -26,7 +26,7 @@ def exactly(judge, text: str) -> float:
     """Score of one prompt by the model alone, without our batches."""
     with torch.no_grad():
         logits = judge.model(**judge.tokenizer([text], return_tensors="pt")).logits[0]
-    safe, unsafe = judge.columns
+    ((safe,), (unsafe,)) = judge.columns
     return float(logits[unsafe] - logits[safe])
 
 

@@ -128,7 +128,7 @@ def test_a_read_only_disk_is_told_about_out(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"id2label": {"0": "score"}}, "has 1 class"),
+        ({"id2label": {"0": "score", "2": "other"}}, "does not count them from 0"),
         ({"id2label": {"0": "a", "1": "b", "2": "c"}}, "has 3 classes"),
         ({"architectures": ["LlamaForCausalLM"]}, "how it is asked is not said"),
         ({"architectures": ["BertForTokenClassification"]}, "is a BertForTokenClassification"),

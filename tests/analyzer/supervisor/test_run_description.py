@@ -73,7 +73,7 @@ def test_assumed_labels_are_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [{"id2label": {"0": "a"}}, {"id2label": {"0": "a", "1": "b", "2": "c"}}, {"id2label": {"0": "x", "1": "y"}}],
+    [{"id2label": {"1": "a"}}, {"id2label": {"0": "a", "1": "b", "2": "c"}}, {"id2label": {"0": "x", "1": "y"}}],
 )
 def test_labels_that_cannot_be_told(tmp_path: Path, config: dict) -> None:
     with pytest.raises(UsageError):

@@ -1,0 +1,97 @@
+"""What a checkpoint's files say of its classes: its own config, or of an adapter its base model's and its head."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.file_names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CONFIG
+from analyzer.checkpoints.safetensors_header import read_header
+from shared.errors import CheckpointRejected, SchemaError
+from shared.files import read_json
+
+HEAD = re.compile(
+    r"base_model\.model\.(?:score|classifier|classification_head|logits_proj|classifier\.out_proj"
+    r"|classification_head\.out_proj)\.(?:modules_to_save\.(?:\w+\.)?)?(?:weight|lora_B(?:\.\w+)?\.weight)"
+)
+"""An adapter's tensors whose first dimension is the number of classes."""
+OF_CLASSES = ("id2label", "label2id", "num_labels", "problem_type")
+"""What a config says of its classes."""
+
+
+def head_config(checkpoint: Path, home: Path | None = None) -> dict[str, Any]:
+    """A classifier's config as far as classes go. `home` is an adapter's base model, where it is known.
+
+    Of an adapter: its own config.json where one lies beside it and says it, else its base's; and never more or
+    fewer classes than its head has, whose names the base then does not know. Raises OSError or SchemaError where a
+    whole model's config cannot be read, CheckpointRejected ("bad_config") for an adapter without a base.
+    """
+    if not is_adapter(checkpoint):
+        return _read(checkpoint / CONFIG)
+    found = _base_config(checkpoint, home)
+    if (checkpoint / CONFIG).is_file():
+        own = _read(checkpoint / CONFIG)
+        if own.get("id2label") or own.get("num_labels"):
+            found = {name: value for name, value in found.items() if name not in OF_CLASSES} | own
+    count = adapter_classes(checkpoint)
+    if count is not None and count != _count(found):
+        found = {name: value for name, value in found.items() if name not in OF_CLASSES} | {"num_labels": count}
+    return found
+
+
+def task_of(checkpoint: Path) -> str:
+    """An adapter's `task_type` ("SEQ_CLS", "CAUSAL_LM"); empty where it says none, and for what is no adapter."""
+    if not is_adapter(checkpoint):
+        return ""
+    try:
+        return str(_read(checkpoint / ADAPTER_CONFIG).get("task_type") or "")
+    except (OSError, SchemaError):
+        return ""
+
+
+def adapter_classes(checkpoint: Path) -> int | None:
+    """Classes of the head that an adapter carries; None where it carries none."""
+    try:
+        header = read_header(checkpoint / ADAPTER_WEIGHTS)
+    except (OSError, CheckpointRejected):
+        return None  # said where the checkpoint is looked at as a whole
+    heads = [span.shape[0] for name, span in header.items() if HEAD.fullmatch(name) and span.shape]
+    return heads[-1] if heads else None
+
+
+def _base_config(checkpoint: Path, home: Path | None) -> dict[str, Any]:
+    """The base model's; nothing where it is not on this machine, which is said where the checkpoint is loaded."""
+    base = base_of(checkpoint)
+    place = home or next((path for path in _places(base) if (path / CONFIG).is_file()), None)
+    try:
+        return {"_name_or_path": base} | ({} if place is None else _read(place / CONFIG) | {"_name_or_path": base})
+    except (OSError, SchemaError):
+        return {"_name_or_path": base}
+
+
+def _places(base: str) -> list[Path]:
+    """Where a base model may lie: a directory, or the newest in the Hugging Face cache."""
+    home = os.environ.get("HF_HOME") or str(Path.home() / ".cache" / "huggingface")
+    hub = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
+    cached = hub / f"models--{base.replace('/', '--')}" / "snapshots"
+    found = sorted(cached.glob("*"), key=lambda path: path.stat().st_mtime_ns) if cached.is_dir() else []
+    return [Path(base), *reversed(found)]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise SchemaError(f"{path} is not a model's config; save the checkpoint again.")
+    return value
+
+
+def _count(config: dict[str, Any]) -> int:
+    """How many classes transformers gives such a config."""
+    names = config.get("id2label")
+    if isinstance(names, dict) and names:
+        return len(names)
+    count = config.get("num_labels")
+    return count if isinstance(count, int) else 2

@@ -1,0 +1,73 @@
+"""What `midwatch init` is told of a classifier, and the record that this makes of its config; no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from analyzer.checkpoints.head_config import task_of
+from shared.errors import UsageError
+from shared.judge_labels import ClassifierRead, Word, class_names, read_classifier
+from shared.prompts.source_settings import SourceSettings
+from shared.records import Label
+
+TASKS = {"classifier": "SEQ_CLS", "prompted": "CAUSAL_LM"}
+"""What PEFT calls the task of an adapter of either kind."""
+
+
+class ClassifierSettings(SourceSettings):
+    """How a classifier's verdict is read. What its config's class names say need not be said."""
+
+    unsafe_label: str | None = None
+    """Name or index of the model's class that means unsafe, several separated by commas. Read from its config when
+    not given."""
+    safe_label: str | None = None
+    """Name or index of the model's class that means safe, several separated by commas. Read from its config when
+    not given."""
+    threshold: float | None = None
+    """Where the verdict turns, on the scale of the head's output: of a reward model the reward, of labels with an
+    output each the logit, of classes the log-odds of unsafe. 0 when not given."""
+    higher_is: Literal["safe", "unsafe"] | None = None
+    """Heads with one output (reward models): what a high output means."""
+
+
+def described_classifier(
+    settings: ClassifierSettings, config: dict[str, Any], max_length: int, *, own_data: bool
+) -> ClassifierRead:
+    """The judge's record and the names of its classes. Raises UsageError as `read_classifier` does.
+
+    --unsafe-labels says which values of a data set's labels are unsafe. Where no data set of the user's is read
+    (`own_data`), or where all of them are names of classes, it says it of the model's classes, too.
+    """
+    higher: Label | None = settings.higher_is
+    word = Word(settings.safe_label, settings.unsafe_label, settings.threshold, higher)
+    if word.safe is None and word.unsafe is None and settings.unsafe_labels:
+        names = {name.strip().casefold() for name in class_names(config).values()}
+        if not own_data or all(label.casefold() in names for label in settings.unsafe_labels):
+            word = word._replace(unsafe=",".join(settings.unsafe_labels))
+    return read_classifier(config, word, max_length)
+
+
+def check_flags_fit(settings: ClassifierSettings, kind: str) -> None:
+    """Raises UsageError for a classifier's flag beside --kind prompted."""
+    given = {name: getattr(settings, name) for name in ("unsafe_label", "safe_label", "threshold", "higher_is")}
+    told = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+    if kind == "prompted" and told:
+        raise UsageError(
+            f"{told[0]} is for classifiers; a prompted judge is told with --unsafe-answer and --safe-answer."
+        )
+
+
+def check_task(checkpoint: Path, kind: str) -> None:
+    """Raises UsageError for an adapter of the other kind of model, as its config says (`task_type`)."""
+    task = task_of(checkpoint)
+    if kind == "classifier" and task == TASKS["prompted"]:
+        raise UsageError(
+            f"{checkpoint.name} is an adapter of a causal language model (task_type {task}), which answers with a "
+            "word: pass --kind prompted, with its template and answers."
+        )
+    if kind == "prompted" and task == TASKS["classifier"]:
+        raise UsageError(
+            f"{checkpoint.name} is an adapter of a sequence classifier (task_type {task}), which gives a verdict "
+            "without an answer: leave --kind prompted out."
+        )
