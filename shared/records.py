@@ -46,9 +46,9 @@ KEYED = frozenset({"kind", "safe_id", "unsafe_id", "template", "max_length"})
 class JudgeRecord(Frozen):
     """How a verdict is read from the model.
 
-    score = logsumexp(logits of the unsafe side) - logsumexp(logits of the safe side) - threshold, in nats. A side is
-    one class or token, or several (classes that are all unsafe; spellings of one answer). A side without any counts
-    as 0: of a multi-label judge the unsafe labels' own log-odds are read, of a scalar head its one logit.
+    score = logsumexp(logits of the unsafe side) - logsumexp(logits of the safe side) - threshold, in nats. A side
+    is one class or token, or several (classes that are all unsafe; spellings of one answer). A side without any
+    counts as 0: of a multi-label judge the unsafe labels' own log-odds are read, of a scalar head its one logit.
     """
 
     kind: Literal["classifier", "prompted"] = "classifier"
@@ -68,7 +68,7 @@ class JudgeRecord(Frozen):
     where the verdict's first token that differs comes."""
     opening_ids: tuple[int, ...] = ()
     """Prompted judges: tokens behind the template that every answer begins with, where no text would be split into
-    them ("\\n\\nsafe" may be other tokens than "\\n\\n" and "safe"). `answers` and `category_prefix` begin with them."""
+    them ("\\n\\nsafe" may be other tokens than "\\n\\n" and "safe"). Answers begin with them."""
     special_tokens: bool = True
     """Prompted judges: whether the tokenizer puts its own special tokens around the template; a chat template holds
     them already."""

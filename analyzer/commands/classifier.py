@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from analyzer.checkpoints.head_config import task_of
 from shared.errors import UsageError
 from shared.judge_labels import ClassifierRead, Word, class_names, read_classifier
 from shared.prompts.source_settings import SourceSettings
 from shared.records import Label
 
-VALUE_HEAD = "value_head.safetensors"
-"""Where LLaMA-Factory keeps the head of a reward model; the rest is a causal language model or its adapter."""
+TASKS = {"classifier": "SEQ_CLS", "prompted": "CAUSAL_LM"}
+"""What PEFT calls the task of an adapter of either kind."""
 
 
 class ClassifierSettings(SourceSettings):
@@ -57,10 +58,16 @@ def check_flags_fit(settings: ClassifierSettings, kind: str) -> None:
         )
 
 
-def check_head(checkpoint: Path) -> None:
-    """Raises UsageError for a head that lies in a file of its own."""
-    if (checkpoint / VALUE_HEAD).is_file():
+def check_task(checkpoint: Path, kind: str) -> None:
+    """Raises UsageError for an adapter of the other kind of model, as its config says (`task_type`)."""
+    task = task_of(checkpoint)
+    if kind == "classifier" and task == TASKS["prompted"]:
         raise UsageError(
-            f"{checkpoint.name} keeps its reward head in {VALUE_HEAD}, which is not read: make a classifier of "
-            "it as docs/classifiers.md shows, and give its run."
+            f"{checkpoint.name} is an adapter of a causal language model (task_type {task}), which answers with a "
+            "word: pass --kind prompted, with its template and answers."
+        )
+    if kind == "prompted" and task == TASKS["classifier"]:
+        raise UsageError(
+            f"{checkpoint.name} is an adapter of a sequence classifier (task_type {task}), which gives a verdict "
+            "without an answer: leave --kind prompted out."
         )

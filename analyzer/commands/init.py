@@ -21,8 +21,8 @@ from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.file_names import CONFIG
 from analyzer.checkpoints.head_config import head_config
 from analyzer.checkpoints.trainer_state import planned, trainer_state
-from analyzer.commands.classifier import ClassifierSettings, check_flags_fit, check_head, described_classifier
-from analyzer.commands.judge_kind import Kind, kind_of
+from analyzer.commands.classifier import ClassifierSettings, check_flags_fit, check_task, described_classifier
+from analyzer.commands.judge_kind import kind_of, told_by_preset
 from analyzer.commands.prompted.describe import describe_prompted
 from analyzer.commands.prompted.settings import PromptedSettings
 from shared.cli import positional
@@ -86,9 +86,9 @@ def init_run(settings: InitSettings) -> InitReport:
     run = Run.at(settings.run, settings.out)
     _refuse_overwriting(run, settings.force)
     checkpoint = _newest_checkpoint(run)
+    if settings.kind is not None:
+        check_task(checkpoint, settings.kind)
     config = _config(checkpoint)
-    if settings.kind != "prompted":
-        check_head(checkpoint)
     kind = kind_of(checkpoint, config, settings.kind, settings.like)
     judge, classes = _judge(settings, kind, checkpoint, config)
     responses = takes_response(judge.template)
@@ -118,13 +118,14 @@ def init_run(settings: InitSettings) -> InitReport:
 
 
 def _judge(
-    settings: InitSettings, kind: Kind, checkpoint: Path, config: dict[str, Any]
+    settings: InitSettings, kind: str, checkpoint: Path, config: dict[str, Any]
 ) -> tuple[JudgeRecord, dict[int, str]]:
     """How a verdict is read, and what its classes or answers are called."""
     check_flags_fit(settings, kind)
     if kind == "classifier":
         own_data = settings.probes != "shipped" or settings.train_data is not None
-        return described_classifier(settings, config, settings.max_length, own_data=own_data)
+        told = told_by_preset(settings, config)
+        return described_classifier(told, config, settings.max_length, own_data=own_data)
     given = "max_length" in settings.model_fields_set
     record = describe_prompted(settings, checkpoint, settings.max_length if given else None)
     sides = {record.safe_id: "safe", record.unsafe_id: "unsafe"}

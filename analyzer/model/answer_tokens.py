@@ -3,14 +3,14 @@
 A tokenizer merges across borders, so template and answer are split together and compared with the template alone:
 
 1. Where the answer leaves the template's tokens as they are, its tokens are those that follow. Where the template
-   ends in spaces that the tokenizer joins with the answer ("Answer: " + "Yes"), the spaces become the answer's, as in
-   a training on whole texts. Where it joins anything else (two line breaks and two more), the judge is asked with the
-   template's own tokens, so the answer is split alone.
-2. What all answers begin with ("\\n\\n", "Safety: ", an opening tag) goes to the end of the template: as text where the
-   tokenizer then splits it as before, else as tokens.
-3. The verdict is read at the first token that differs between the sides. A side is all its answers' tokens there, and
-   those of other spellings: letter case, and a leading space or none. A spelling of several tokens counts where its
-   first holds two letters of it or more.
+   ends in spaces that the tokenizer joins with the answer ("Answer: " + "Yes"), the spaces become the answer's, as
+   in a training on whole texts. Where it joins anything else (two line breaks and two more), the judge is asked
+   with the template's own tokens, so the answer is split alone.
+2. What all answers begin with ("\\n\\n", "Safety: ", an opening tag) goes to the end of the template: as text where
+   the tokenizer then splits it as before, else as tokens.
+3. The verdict is read at the first token that differs between the sides. A side is all its answers' tokens there,
+   and those of other spellings: letter case, and a leading space or none. A spelling of several tokens counts where
+   its first holds two letters of it or more.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def _common(*sequences: Sequence[int]) -> int:
 
 
 def _opened(split: Split, found: Answered, tails: Mapping[str, Pieces], place: int) -> Answered:
-    """With the first `place` tokens of all answers at the template's end: as text where that is the same, else so."""
+    """With the first `place` tokens of all answers at the template's end, as text if that is the same."""
     answer, tail = next(iter(tails.items()))
     opening, end = tail.ids[:place], tail.ends[place - 1]
     longer = found.template + answer[:end]

@@ -56,7 +56,8 @@ def whole_answer_scores(judge: Judge, prompts: Sequence[Encoded], batch_tokens: 
             columns[sides[answer]].append(unique.index(ids))
     if not columns["safe"] or not columns["unsafe"]:
         raise CannotCompute(
-            "The run's record has no answers in words, so whole answers cannot be scored: run `midwatch init` again."
+            "The run's record has no answers in words, so whole answers cannot be scored: run `midwatch init` "
+            "again."
         )
     found = continuation_logprobs(judge, prompts, unique, batch_tokens)
     unsafe, safe = (logsumexp(found[:, columns[side]], axis=1) for side in ("unsafe", "safe"))

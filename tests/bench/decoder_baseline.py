@@ -28,7 +28,8 @@ from analyzer.attribution.integrated_gradients import (
     path_to,
 )
 from analyzer.attribution.quadrature import Rule, concentrated, legendre
-from analyzer.commands.prompted import answer_token
+from analyzer.commands.prompted.tokenizer import TokenizerFiles
+from analyzer.model.answer_tokens import behind
 from analyzer.model.batches import Encoded, collate, encode, fits
 from analyzer.model.judge import Judge
 from analyzer.model.loading import load_judge
@@ -93,7 +94,8 @@ def classifier_of(run: Path) -> Judge:
 
 def prompted_of(run: Path, answers: dict[str, str]) -> Judge:
     """The last checkpoint of docs/prompted_judge.py."""
-    unsafe, safe = (answer_token(_last(run), answers[label]) for label in ("unsafe", "safe"))
+    split = TokenizerFiles(_last(run)).split
+    unsafe, safe = (behind(split, TEMPLATE, answers[label])[0] for label in ("unsafe", "safe"))
     return load_judge(_last(run), JudgeRecord(kind="prompted", safe_id=safe, unsafe_id=unsafe, template=TEMPLATE))
 
 

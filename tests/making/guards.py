@@ -1,7 +1,7 @@
 """Tiny guards that really answer as the well-known ones do, trained in seconds: in their layout, token by token.
 
 A request is unsafe when it names a dangerous thing. Each guard's chat template, where the real one has its policy
-there, is a small one of the same shape; what it is trained on is written by transformers' own `apply_chat_template`,
+there, is a small one of the same shape; what it is trained on is written by transformers' `apply_chat_template`,
 never by what `midwatch init` makes of it.
 """
 
@@ -27,13 +27,12 @@ ROLE_TOKENS = (
     "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|im_start|>", "<|im_end|>", "<start_of_turn>",
     "<end_of_turn>", "<|start_of_role|>", "<|end_of_role|>",
 )  # fmt: skip
-OPEN = "{{ bos_token }}{% for message in messages %}"
-LAST = "{% endfor %}"
+SPECIAL: dict[str, Any] = {"bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>"}
 CHAT = {
     "llama-guard-3": "{{ bos_token }}{% if messages|length % 2 == 0 %}{% set who = 'Agent' %}{% else %}"
-    "{% set who = 'User' %}{% endif %}<|start_header_id|>user<|end_header_id|>\n\nPolicy for {{ who }}: S1 Weapons, "
-    "S2 Poisons.\n\n{% for message in messages %}{{ message['role'] | capitalize }}: {{ message['content'] | trim }}"
-    "\n\n{% endfor %}Answer.<|eot_id|><|start_header_id|>assistant<|end_header_id|>",
+    "{% set who = 'User' %}{% endif %}<|start_header_id|>user<|end_header_id|>\n\nPolicy for {{ who }}: S1 Weapons"
+    ", S2 Poisons.\n\n{% for message in messages %}{{ message['role'] | capitalize }}: "
+    "{{ message['content'] | trim }}\n\n{% endfor %}Answer.<|eot_id|><|start_header_id|>assistant<|end_header_id|>",
     "shieldgemma": "{% if not guideline is defined %}{{ raise_exception('A guideline is needed.') }}{% endif %}"
     "{{ bos_token }}Policy expert.\n\n<start_of_turn>\n{% for message in messages %}Human Question: "
     "{{ message['content'] | trim }}\n{% endfor %}<end_of_turn>\n\nPrinciple: {{ guideline }}\n\nYes or No?\n",
@@ -104,7 +103,7 @@ def bpe_tokenizer(texts: list[str], bos: str = "<bos>", **extra: Any) -> PreTrai
     raw.train_from_iterator([text for text in texts for _ in range(4)], trainer)
     raw.add_special_tokens([AddedToken(token, special=True) for token in ROLE_TOKENS])
     return PreTrainedTokenizerFast(
-        tokenizer_object=raw, bos_token=bos, eos_token="<eos>", pad_token="<pad>", model_max_length=512, **extra
+        tokenizer_object=raw, model_max_length=512, **{**SPECIAL, "bos_token": bos}, **extra
     )
 
 
@@ -147,7 +146,8 @@ def _trained(name: str, steps: int, chat: bool, seed: int) -> tuple[PreTrainedTo
     config = AutoConfig.for_model(
         "llama", hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, head_dim=16, vocab_size=len(tokenizer), max_position_embeddings=512,
-        pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
         tie_word_embeddings=False, initializer_range=0.1,
     )  # fmt: skip
     model = AutoModelForCausalLM.from_config(config)

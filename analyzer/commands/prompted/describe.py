@@ -233,8 +233,8 @@ def _joined(found: Answered) -> tuple[str, ...]:
     """What was done about a border that the tokenizer does not keep."""
     if found.dropped:
         return (
-            f"The tokenizer joins the template's end {found.dropped!r} with the answer, so the template ends before "
-            "it and the answer begins with it, as in a training on whole texts.",
+            f"The tokenizer joins the template's end {found.dropped!r} with the answer, so the template ends "
+            "before it and the answer begins with it, as in a training on whole texts.",
         )
     if found.alone:
         return (

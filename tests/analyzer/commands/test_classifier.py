@@ -143,7 +143,8 @@ def test_an_adapter_whose_base_is_elsewhere_has_unnamed_classes(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("task", "flags", "said"),
     [
-        ("CAUSAL_LM", {}, "pass --kind prompted"),
+        ("CAUSAL_LM", {}, "how it is asked is not said"),
+        ("CAUSAL_LM", {"kind": "classifier"}, "pass --kind prompted"),
         ("SEQ_CLS", {"kind": "prompted", "template": "{prompt}"}, "leave --kind prompted out"),
     ],
 )
