@@ -18,11 +18,12 @@ import typer
 from pydantic import Field
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.architectures import Kind, check_kind_is
 from analyzer.checkpoints.file_names import CONFIG
 from analyzer.checkpoints.trainer_state import planned, trainer_state
 from analyzer.commands.prompted import answer_token, read_template
 from shared.cli import positional
-from shared.errors import RunError, SchemaError, UsageError
+from shared.errors import CheckpointRejected, RunError, SchemaError, UsageError
 from shared.files import read_json, read_record, write_record
 from shared.judge_labels import class_names, labels_warning, resolve_labels
 from shared.prompts.dedupe import deduplicate
@@ -166,7 +167,7 @@ def _newest_checkpoint(run: Run) -> Path:
     return run.path / names[-1]
 
 
-def _config(checkpoint: Path, kind: str) -> dict[str, Any]:
+def _config(checkpoint: Path, kind: Kind) -> dict[str, Any]:
     """The model's config, an adapter's without classes of its own.
 
     Raises RunError when it cannot be read, UsageError for another kind of model than asked for.
@@ -181,14 +182,10 @@ def _config(checkpoint: Path, kind: str) -> dict[str, Any]:
         ) from error
     if not isinstance(config, dict):
         raise RunError(f"{checkpoint / 'config.json'} is not a model's config; save the checkpoint again.")
-    architectures = [str(name) for name in config.get("architectures") or []]
-    wanted = {"classifier": "ForSequenceClassification", "prompted": "ForCausalLM"}[kind]
-    if architectures and not any(name.endswith(wanted) for name in architectures):
-        other = " with --kind prompted, if it answers with a word" if kind == "classifier" else ""
-        raise UsageError(
-            f"{checkpoint.name} is a {architectures[0]}, and a {kind} judge is an AutoModel{wanted}; "
-            f"give a run of one{other}."
-        )
+    try:
+        check_kind_is(config, kind, checkpoint.name)
+    except CheckpointRejected as error:
+        raise UsageError(str(error)) from error
     return config
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzer.checkpoints.adapter import model_type
+from analyzer.checkpoints.architectures import kind_of
 from analyzer.checkpoints.file_names import CONFIG
 from analyzer.checkpoints.fingerprint import FileStat
 from analyzer.checkpoints.gate import Candidate
 from analyzer.checkpoints.pins import PinStore
 from analyzer.checkpoints.trainer_state import planned, trainer_state
 from analyzer.supervisor.plan import Plan
-from shared.errors import SchemaError, UsageError
+from shared.errors import CheckpointRejected, SchemaError, UsageError
 from shared.files import read_json, read_record
 from shared.judge_labels import labels_warning, resolve_labels
 from shared.logs import entry
@@ -124,7 +125,11 @@ def describe(
             f"{run.name} does not say what its classes are; describe it with `midwatch init {run.path}`."
         ) from error
     config = config if isinstance(config, dict) else {}
-    if any(str(name).endswith("ForCausalLM") for name in config.get("architectures") or []):
+    try:
+        kind = kind_of(config, checkpoint.name)
+    except CheckpointRejected as error:
+        raise UsageError(str(error)) from error
+    if kind == "prompted":
         raise UsageError(
             f"{run.name} is a causal language model: say how it answers with `midwatch init {run.path} "
             "--kind prompted --template ... --unsafe-answer ... --safe-answer ...`."
