@@ -7,7 +7,7 @@ depends neither on the batch size nor on the padding side (to float rounding of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -133,13 +133,23 @@ def _in_template(tokenizer: PreTrainedTokenizerBase, text: str, max_length: int,
     )
 
 
-def packed(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+def packed(
+    lengths: Sequence[int], batch_tokens: int, alike: Sequence[Hashable] | None = None
+) -> Iterator[list[int]]:
     """Indices in batches of similar length: the longest first, so that memory runs out early or never.
 
     A batch holds as many as fit `batch_tokens` (rows x longest row), at least one; and once it is worth a call of
-    the model, none that is much shorter than its longest, so that padding stays a small part of the work.
+    the model, none that is much shorter than its longest, so that padding stays a small part of the work. With
+    `alike` only rows for which it is equal come into one batch.
     """
-    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    groups: dict[Hashable, list[int]] = {}
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        groups.setdefault(None if alike is None else alike[index], []).append(index)
+    for order in groups.values():
+        yield from _in_batches(order, lengths, batch_tokens)
+
+
+def _in_batches(order: list[int], lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
     start = 0
     while start < len(order):
         longest = max(1, lengths[order[start]])

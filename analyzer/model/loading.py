@@ -15,18 +15,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from safetensors import safe_open
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
 from transformers.utils import logging as transformers_logging
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.architectures import is_multimodal
 from analyzer.checkpoints.file_names import CONFIG, INDEX, TOKENIZER_FILES, VOCABULARY_FILES, WEIGHTS
 from analyzer.jobs.family import Family
 from analyzer.model.adapter import merged
 from analyzer.model.anatomy import dissect
 from analyzer.model.described import check_paths
-from analyzer.model.device import is_out_of_memory
 from analyzer.model.judge import Judge
+from analyzer.model.load_errors import in_one_sentence
 from analyzer.model.refusals import (
     HARMLESS,
     check_answers,
@@ -35,8 +42,8 @@ from analyzer.model.refusals import (
     check_supported,
     check_weights,
 )
-from analyzer.model.selfcheck import checked_anatomy
-from shared.errors import CheckpointRejected, JudgeError
+from analyzer.model.selfcheck import checked
+from shared.errors import JudgeError
 from shared.records import JudgeRecord
 
 if TYPE_CHECKING:
@@ -64,7 +71,8 @@ def load_judge(
     check_supported(directory, record)
     identity = _identity(directory, device, record, family)
     tensors = {} if tensors is None else tensors
-    try:
+    what = "causal language model" if record.kind == "prompted" else "sequence classifier"
+    with in_one_sentence(directory.name, f"cannot be loaded as a {what}"):
         if warm is not None and warm.identity == identity and _fits(warm, directory):
             changed = _take_over(warm, directory, tensors)
             judge = replace(
@@ -73,13 +81,10 @@ def load_judge(
         else:
             judge = _load(directory, record, device, identity, family)
             changed = None
-    except SafetensorError as error:
-        raise CheckpointRejected(
-            "damaged", f"{directory.name}: its safetensors file is damaged ({error})."
-        ) from error
     check_weights(judge.model, directory.name, changed)
     judge.held.update({name: tensors[name] for name in judge.layout if name in tensors})
-    return replace(judge, anatomy=checked_anatomy(judge))
+    with in_one_sentence(directory.name, f"is a {judge.anatomy.family}, which cannot be run on a prompt here"):
+        return checked(judge)
 
 
 def _identity(directory: Path, device: str, record: JudgeRecord, family: Family | None) -> str:
@@ -91,37 +96,28 @@ def _identity(directory: Path, device: str, record: JudgeRecord, family: Family 
 
 
 def _load(directory: Path, record: JudgeRecord, device: str, identity: str, family: Family | None) -> Judge:
-    """Everything anew. Failures of transformers become one sentence; running out of memory stays what it is."""
+    """Everything anew. Raises whatever transformers raises."""
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        adapter, prompted = is_adapter(directory), record.kind == "prompted"
-        home = base_of(directory) if adapter else directory
-        config = AutoConfig.from_pretrained(
-            home, **options | ({} if prompted or not adapter else {"num_labels": 2})
-        )
-        check_kind(config, prompted, directory.name, family)
-        precision = torch.float32 if device == "cpu" else "auto"
-        auto: Any = AutoModelForCausalLM if prompted else AutoModelForSequenceClassification
-        options |= {"config": config, "dtype": precision, "use_safetensors": True}
-        options |= {"ignore_mismatched_sizes": True}  # reported in `info` instead of an exception without names
-        if adapter:
-            model, warnings = merged(directory, auto, **options)
-            info = {"missing_keys": [], "mismatched_keys": [], "unexpected_keys": []}
-        else:
-            model, info = auto.from_pretrained(directory, output_loading_info=True, **options)
-            warnings = ()
-        own = any((directory / name).is_file() for name in VOCABULARY_FILES)
-        tokenizer = AutoTokenizer.from_pretrained(
-            directory if own else home, local_files_only=True, trust_remote_code=False
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
-        if is_out_of_memory(error):
-            raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        what = "causal language model" if record.kind == "prompted" else "sequence classifier"
-        raise JudgeError(f"{directory.name} cannot be loaded as a {what}: {reason}") from error
+    adapter, prompted = is_adapter(directory), record.kind == "prompted"
+    home = base_of(directory) if adapter else directory
+    config = AutoConfig.from_pretrained(home, **options | ({} if prompted or not adapter else {"num_labels": 2}))
+    check_kind(config, prompted, directory.name, family)
+    precision = torch.float32 if device == "cpu" else "auto"
+    auto = _auto_class(config, prompted)
+    options |= {"config": config, "dtype": precision, "use_safetensors": True}
+    options |= {"ignore_mismatched_sizes": True}  # reported in `info` instead of an exception without names
+    if adapter:
+        model, warnings = merged(directory, auto, **options)
+        info = {"missing_keys": [], "mismatched_keys": [], "unexpected_keys": []}
+    else:
+        model, info = auto.from_pretrained(directory, output_loading_info=True, **options)
+        warnings = ()
+    own = any((directory / name).is_file() for name in VOCABULARY_FILES)
+    tokenizer = AutoTokenizer.from_pretrained(
+        directory if own else home, local_files_only=True, trust_remote_code=False
+    )
     check_complete(config, info, directory.name)
     model = _detached(model, device)
     answers = (record.safe_id, record.unsafe_id) if prompted else None
@@ -146,6 +142,13 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str, fami
     )
 
 
+def _auto_class(config: Any, prompted: bool) -> Any:
+    """What loads it: a decoder that can read images, too, is loaded as it was saved, and given text alone."""
+    if not prompted:
+        return AutoModelForSequenceClassification
+    return AutoModelForImageTextToText if is_multimodal(config.to_dict()) else AutoModelForCausalLM
+
+
 def _detached(model: PreTrainedModel, device: str) -> PreTrainedModel:
     """In eval mode, without gradients, and in memory of its own (see the module's docstring)."""
     model.eval().requires_grad_(False)
@@ -160,8 +163,9 @@ def _detached(model: PreTrainedModel, device: str) -> PreTrainedModel:
 def _set_pad_id(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """The id that pads batches; told to the model, which needs it to find each prompt's last token."""
     config: Any = model.config.get_text_config()
+    rows = getattr(config, "vocab_size", None) or _rows(model)
     for pad_id in (config.pad_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id):
-        if isinstance(pad_id, int) and 0 <= pad_id < config.vocab_size:
+        if isinstance(pad_id, int) and 0 <= pad_id < rows:
             config.pad_token_id = pad_id
             return pad_id
     raise JudgeError(
@@ -169,11 +173,14 @@ def _set_pad_id(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> i
     )
 
 
+def _rows(model: PreTrainedModel) -> int:
+    """Words that the model has embeddings of; 1 where it hashes characters instead."""
+    return int(getattr(model.get_input_embeddings(), "num_embeddings", 1))
+
+
 def _max_length(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, record: JudgeRecord) -> int:
-    config = model.config
-    positions = getattr(config, "max_position_embeddings", None) or record.max_length
-    if "roberta" in str(config.model_type):
-        positions -= (config.pad_token_id or 0) + 1  # RoBERTa counts positions from behind its padding id
+    """What the record, the tokenizer and the config allow; whether there are as many positions, the self-check sees."""
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None) or record.max_length
     return max(1, min(record.max_length, positions, tokenizer.model_max_length))
 
 
