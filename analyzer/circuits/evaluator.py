@@ -104,9 +104,7 @@ class CircuitEvaluator:
     def _plain_scores(self, positions: np.ndarray) -> np.ndarray:
         """(positions,) scores of prompts that the shared forward pass has not seen."""
         chosen, found = self.references.part(positions), np.zeros(len(positions))
-        for places in chosen.batches(
-            self.encoded, self.context.batch_tokens, alike=self.judge.alike(self.encoded)
-        ):
+        for places in chosen.batches(self.encoded, self.context.batch_tokens, alike=self.judge.alike(self.encoded)):
             prompts = [self.encoded[index] for index in chosen.indices[places]]
             batch = collate(prompts, self.judge.anatomy.pad_id, self.judge.device)
             found[places] = score(self.judge, batch).double().cpu().numpy()

@@ -164,7 +164,7 @@ def _pass_one(recording: _Recording) -> Tensor:
         with _recorded(recording):
             return score(judge, batch)
     output = judge.model(**inputs_of(batch), output_hidden_states=True)
-    for point, hidden in enumerate(reported_states(judge, output)):
+    for point, hidden in enumerate(reported_states(judge, output, batch.ids)):
         recording.residual(point, hidden)
     return score_of(judge, answers_in(judge, output.logits, batch))
 

@@ -78,7 +78,10 @@ class Judge:
         end = self.anatomy.read_at
         if not self.apart and end is None:
             return None
-        return [(len(prompt.ids) if self.apart else 0, prompt.ids.count(end) if end is not None else 0) for prompt in prompts]
+        return [
+            (len(prompt.ids) if self.apart else 0, prompt.ids.count(end) if end is not None else 0)
+            for prompt in prompts
+        ]
 
     @property
     def template(self) -> str | None:

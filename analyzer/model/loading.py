@@ -16,21 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import safe_open
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForImageTextToText,
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-)
+from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
-from analyzer.checkpoints.architectures import is_multimodal
 from analyzer.checkpoints.file_names import CONFIG, INDEX, TOKENIZER_FILES, VOCABULARY_FILES, WEIGHTS
 from analyzer.jobs.family import Family
 from analyzer.model.adapter import merged
 from analyzer.model.anatomy import dissect
+from analyzer.model.auto_class import auto_class
 from analyzer.model.described import check_paths
 from analyzer.model.judge import Judge
 from analyzer.model.load_errors import in_one_sentence
@@ -105,7 +99,7 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str, fami
     config = AutoConfig.from_pretrained(home, **options | ({} if prompted or not adapter else {"num_labels": 2}))
     check_kind(config, prompted, directory.name, family)
     precision = torch.float32 if device == "cpu" else "auto"
-    auto = _auto_class(config, prompted)
+    auto = auto_class(config, prompted)
     options |= {"config": config, "dtype": precision, "use_safetensors": True}
     options |= {"ignore_mismatched_sizes": True}  # reported in `info` instead of an exception without names
     if adapter:
@@ -142,17 +136,11 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str, fami
     )
 
 
-def _auto_class(config: Any, prompted: bool) -> Any:
-    """What loads it: a decoder that can read images, too, is loaded as it was saved, and given text alone."""
-    if not prompted:
-        return AutoModelForSequenceClassification
-    return AutoModelForImageTextToText if is_multimodal(config.to_dict()) else AutoModelForCausalLM
-
-
 def _detached(model: PreTrainedModel, device: str) -> PreTrainedModel:
     """In eval mode, without gradients, and in memory of its own (see the module's docstring)."""
     model.eval().requires_grad_(False)
-    model.config.use_cache = False
+    for config in (model.config, model.config.get_text_config()):
+        config.use_cache = False
     if device != "cpu":
         return model.to(device)  # type: ignore[arg-type]
     for tensor in [*model.parameters(), *model.buffers()]:
@@ -174,13 +162,17 @@ def _set_pad_id(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> i
 
 
 def _rows(model: PreTrainedModel) -> int:
-    """Words that the model has embeddings of; 1 where it hashes characters instead."""
-    return int(getattr(model.get_input_embeddings(), "num_embeddings", 1))
+    """Words that the model has embeddings of; without a table (CANINE hashes characters) any id will do."""
+    try:
+        return int(getattr(model.get_input_embeddings(), "num_embeddings", 2**31))
+    except NotImplementedError:
+        return 2**31
 
 
 def _max_length(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, record: JudgeRecord) -> int:
     """What the record, the tokenizer and the config allow; whether there are as many positions, the self-check sees."""
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None) or record.max_length
+    told = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    positions = told if isinstance(told, int) and told > 0 else record.max_length  # XLNet says -1 for no limit
     return max(1, min(record.max_length, positions, tokenizer.model_max_length))
 
 

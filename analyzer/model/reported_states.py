@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from analyzer.model.judge import Judge
 
 
-def reported_states(judge: Judge, output: Any) -> list[Tensor]:
+def reported_states(judge: Judge, output: Any, ids: Tensor) -> list[Tensor]:
     """(prompts, tokens, width) of each point; those of the encoder where there is a decoder, too.
+
+    `ids` (prompts, tokens) are what the model was called with. Streams side by side (Gemma 3n) are averaged.
 
     Raises JudgeError where the model reports none, or where its points cannot be compared with each other.
     """
     states = getattr(output, "hidden_states", None) or getattr(output, "encoder_hidden_states", None) or ()
-    found = [state for state in states if isinstance(state, Tensor) and state.ndim == 3]
+    found = [one for state in states if isinstance(state, Tensor) and (one := _stream(state, ids)) is not None]
     if not found:
         raise JudgeError(
             f"The model family {judge.anatomy.family!r} reports no hidden states, so there is nothing to look at; "
@@ -32,6 +34,14 @@ def reported_states(judge: Judge, output: Any) -> list[Tensor]:
             "compared; describe the family in a file and give it with --family (docs/families.md)."
         )
     return found
+
+
+def _stream(state: Tensor, ids: Tensor) -> Tensor | None:
+    if state.ndim == 4 and state.shape[:2] == ids.shape:
+        return state.mean(2)
+    if state.ndim == 4 and state.shape[1:3] == ids.shape:
+        return state.mean(0)
+    return state if state.ndim == 3 else None
 
 
 def over_its_tokens(batch: Batch, hidden: Tensor) -> Batch:

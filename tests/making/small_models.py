@@ -24,11 +24,14 @@ SMALL: dict[str, int] = {
     **dict.fromkeys(("moe_intermediate_size", "shared_expert_intermediate_size", "expert_dim"), 16),
     **dict.fromkeys(("q_lora_rank", "kv_lora_rank", "attention_window"), 16),
     **dict.fromkeys(("rotary_dim", "linear_num_value_heads"), 4),
-    **dict.fromkeys(("linear_num_key_heads",), 2),
-    **dict.fromkeys(("linear_key_head_dim", "linear_value_head_dim", "num_latents", "state_size"), 8),
+    **dict.fromkeys(("linear_num_key_heads", "linear_num_heads"), 2),
+    **dict.fromkeys(
+        ("linear_key_head_dim", "linear_value_head_dim", "linear_head_dim", "num_latents", "state_size"), 8
+    ),
     **dict.fromkeys(("ssm_state_size", "mamba_d_state"), 8),
     **dict.fromkeys(("mamba_chunk_size", "chunk_size"), 16),
     **dict.fromkeys(("d_latents",), 32),
+    **dict.fromkeys(("n_group", "topk_group"), 1),
 }
 """Field of a config -> its value in a tiny model, wherever the family has such a field."""
 
@@ -44,6 +47,7 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "dots1": {"n_shared_experts": 1, "n_group": 1, "topk_group": 1, "first_k_dense_replace": 1},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
     "gemma3n_text": {"num_kv_shared_layers": 0},
+    "mistral4": {"head_dim": 16, "qk_nope_head_dim": 8, "qk_rope_head_dim": 8},
     "zaya": {"num_experts_per_tok": 1},
     "reformer": {"axial_pos_embds_dim": [16, 16], "axial_pos_shape": [8, 12], "is_decoder": True},
 }
@@ -51,7 +55,7 @@ OTHERWISE: dict[str, dict[str, Any]] = {
 
 
 def small_config(model_type: str, vocabulary: int, **extra: Any) -> PreTrainedConfig:
-    """The config of a tiny model of `model_type` with `vocabulary` tokens: 0 pads, 2 begins, 3 ends a prompt."""
+    """The config of a tiny model of `model_type` with `vocabulary` tokens: 0 begins, 1 pads, 2 ends a prompt."""
     plain = AutoConfig.for_model(model_type)
     return type(plain)(**_shrunk(plain, vocabulary) | OTHERWISE.get(model_type, {}) | extra)
 
@@ -73,5 +77,5 @@ def _shrunk(config: Any, vocabulary: int) -> dict[str, Any]:
     if "kv_lora_rank" in fields and "num_key_value_heads" in found:  # latent attention: each head has its own
         found["num_key_value_heads"] = SMALL["num_attention_heads"]
     if getattr(config, "is_encoder_decoder", False):
-        found["decoder_start_token_id"] = 0
-    return found | {"pad_token_id": 0, "eos_token_id": 3, "bos_token_id": 2}
+        found["decoder_start_token_id"] = 1
+    return found | {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
