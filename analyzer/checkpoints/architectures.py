@@ -2,8 +2,8 @@
 
 transformers writes the class of a saved model into its config (`architectures`). Classifiers all end in
 ForSequenceClassification; causal language models in ForCausalLM, or bear one of the names that are older than that
-one. A ...ForConditionalGeneration is one of two things: an encoder-decoder (T5, BART), which writes its answer after
-another start than the prompt's end, or a decoder that can read images, too, and answers prompts as any other does.
+one. A ...ForConditionalGeneration is one of two things: an encoder-decoder (T5, BART), which writes its answer
+after another start than the prompt's end, or a decoder that can read images, too, and answers prompts as any other.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def kind_of(config: Mapping[str, Any], name: str) -> Kind | None:
     if config.get("is_encoder_decoder") is True:
         raise CheckpointRejected(
             NO_JUDGE,
-            f"{name} is a {saved_as}, an encoder-decoder that writes its answer; Midwatch reads the verdict of a "
-            f"sequence classifier or of a causal language model: train it as {_classifier_of(saved_as)}.",
+            f"{name} is a {saved_as}, an encoder-decoder that writes its answer; Midwatch reads the verdict of "
+            f"a sequence classifier or of a causal language model: train it as {_classifier_of(saved_as)}.",
         )
     if saved_as.endswith(CAUSAL) or is_multimodal(config):
         return "prompted"

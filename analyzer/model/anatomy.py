@@ -174,8 +174,8 @@ def _unknown(model: nn.Module, name: str, pad_id: int) -> Anatomy:
     if not getattr(model.config, "is_encoder_decoder", False):
         return found
     note = (
-        f"{name!r} is an encoder-decoder: layers, norms and comparisons are those of its encoder; what the decoder "
-        "makes of them is not shown layer by layer. The pooled representation is the mean over tokens, and there is "
+        f"{name!r} is an encoder-decoder: layers, norms and comparisons are those of its encoder; what the "
+        "decoder makes of them is not shown layer by layer. The pooled representation is the mean over tokens, and there is "
         "no logit lens."
     )
     return replace(

@@ -14,7 +14,7 @@ ALL_SORTS = "AutoModelForMultimodalLM"
 
 
 def auto_class(config: Any, prompted: bool) -> Any:
-    """For a model with this config; a decoder that can read images, too, is one of those, and is given text alone."""
+    """For a model with this config; a decoder that can read images, too, is loaded whole, and given text."""
     if not prompted:
         return AutoModelForSequenceClassification
     if not is_multimodal(config.to_dict()):

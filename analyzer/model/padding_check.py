@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from analyzer.model.judge import Judge
 
 APART = (
-    "Padding changes the scores of this {family} ({together:.4f} beside a longer prompt, {alone:.4f} alone), so only "
-    "prompts of one length run together, which is slower."
+    "Padding changes the scores of this {family} ({together:.4f} beside a longer prompt, {alone:.4f} alone), so "
+    "only prompts of one length run together, which is slower."
 )
 
 
 def differs_with_padding(judge: Judge, prompts: list[Encoded], plain: Tensor) -> str:
     """What to say where padding changes scores; empty where it does not.
 
-    `plain` (prompts,) are the scores of the prompts in one batch. Raises JudgeError for a judge that gives one prompt
-    another score each time.
+    `plain` (prompts,) are the scores of the prompts in one batch. Raises JudgeError for a judge that gives one
+    prompt another score each time.
     """
     shortest = min(range(len(prompts)), key=lambda index: len(prompts[index].ids))
     alone, together = _alone(judge, prompts[shortest]), float(plain[shortest])

@@ -112,9 +112,9 @@ def layer_input(judge: Judge, take: Callable[[Tensor], Any]) -> Any:
 def embeddings_replaced(judge: Judge, embeddings: Tensor) -> Iterator[Tensor]:
     """Let the model read these word embeddings (batch, tokens, d_model) for whatever ids it is given.
 
-    The ids still say which positions, types and pooled token apply, so that only the words change. The decoder of an
-    encoder-decoder reads the same words one place later, behind a start that stays what it is; what a model itself
-    adds behind the prompt (padding to a multiple of its window) stays, too.
+    The ids still say which positions, types and pooled token apply, so that only the words change. The decoder of
+    an encoder-decoder reads the same words one place later, behind a start that stays what it is; what a model
+    itself adds behind the prompt (padding to a multiple of its window) stays, too.
     """
     anatomy = judge.anatomy
     calls: list[None] = []

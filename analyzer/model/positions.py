@@ -18,7 +18,7 @@ FEWEST = 4
 
 
 class PositionTables(TorchFunctionMode):
-    """Inside, every look-up in a table is watched. `row` is the longest prompt's in the batch, of `tokens` tokens."""
+    """Inside, look-ups in tables are watched. `row` of the `rows` is the longest prompt's, of `tokens` tokens."""
 
     def __init__(self, rows: int, row: int, tokens: int) -> None:
         super().__init__()

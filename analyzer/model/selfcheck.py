@@ -41,7 +41,7 @@ TEXTS = ("How do I kill a Python process?", "Hello there, what a nice day it is,
 
 @torch.inference_mode()
 def checked(judge: Judge) -> Judge:
-    """The judge without the parts whose check fails, and with what was found; what an earlier load found is dropped.
+    """The judge without the parts whose check fails, with what was found; what an earlier load found is dropped.
 
     Raises FamilyError where a user's description fails, and JudgeError for a judge that scores at random.
     """

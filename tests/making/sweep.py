@@ -1,8 +1,8 @@
 """Every sequence classifier and causal language model of transformers, tiny, through all that a judge goes through.
 
-For one family: save a random model with a tiny tokenizer, load it as a judge, compare its scores with those of plain
-transformers and batched scores with lone ones, and give it to a worker for the basic suite. It must work, or be
-refused in one sentence; whatever else is raised is a fault of ours.
+For one family: save a random model with a tiny tokenizer, load it as a judge, compare its scores with those of
+plain transformers and batched scores with lone ones, and give it to a worker for the basic suite. It must work, or
+be refused in one sentence; whatever else is raised is a fault of ours.
 
 `python -m tests.making.sweep` prints a table of all of them, in some minutes; names after it choose families.
 """
@@ -80,7 +80,7 @@ def plain_tokenizer(model_max_length: int = 64) -> PreTrainedTokenizerFast:
     special = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
     names = [*special.values(), "<mask>", *dict.fromkeys(WORDS)]
     vocabulary = {word: index for index, word in enumerate(names)}
-    raw = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    raw = Tokenizer(models.WordLevel(vocabulary, unk_token=special["unk_token"]))
     raw.normalizer = normalizers.Lowercase()
     raw.pre_tokenizer = pre_tokenizers.Whitespace()
     raw.post_processor = processors.TemplateProcessing(

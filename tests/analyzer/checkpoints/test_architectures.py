@@ -49,7 +49,7 @@ def test_a_decoder_that_can_read_images_answers_and_an_encoder_decoder_does_not(
 def test_the_kind_must_be_the_runs() -> None:
     check_kind_is(config("GPT2LMHeadModel"), "prompted", "checkpoint-3")
     check_kind_is({}, "prompted", "checkpoint-3")  # nothing said: the weights will tell
-    with pytest.raises(CheckpointRejected, match="checkpoint-3 is a GPT2LMHeadModel.*--kind prompted"):
+    with pytest.raises(CheckpointRejected, match=r"checkpoint-3 is a GPT2LMHeadModel.*--kind prompted"):
         check_kind_is(config("GPT2LMHeadModel"), "classifier", "checkpoint-3")
     with pytest.raises(CheckpointRejected, match="without --kind prompted"):
         check_kind_is(config("BertForSequenceClassification"), "prompted", "checkpoint-3")

@@ -1,4 +1,4 @@
-"""Prompts are cut at the positions that a model has, wherever its tables begin, and however long its tokenizer says."""
+"""Prompts are cut at the positions that a model has, wherever its tables begin, whatever its tokenizer says."""
 
 from __future__ import annotations
 
