@@ -57,8 +57,8 @@ def kind_of(config: Mapping[str, Any], name: str) -> Kind | None:
         return "prompted"
     raise CheckpointRejected(
         NO_JUDGE,
-        f"{name} is a {saved_as}, and a judge is {WANTED['classifier']} or {WANTED['prompted']}; train it as one of "
-        "them, so that its head is saved with it.",
+        f"{name} is a {saved_as}, and a judge is {WANTED['classifier']} or {WANTED['prompted']}; train it as one "
+        "of them, so that its head is saved with it.",
     )
 
 

@@ -175,8 +175,8 @@ def _unknown(model: nn.Module, name: str, pad_id: int) -> Anatomy:
         return found
     note = (
         f"{name!r} is an encoder-decoder: layers, norms and comparisons are those of its encoder; what the "
-        "decoder makes of them is not shown layer by layer. The pooled representation is the mean over tokens, and there is "
-        "no logit lens."
+        "decoder makes of them is not shown layer by layer. The pooled representation is the mean over "
+        "tokens, and there is no logit lens."
     )
     return replace(
         found,

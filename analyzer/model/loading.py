@@ -170,7 +170,7 @@ def _rows(model: PreTrainedModel) -> int:
 
 
 def _max_length(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, record: JudgeRecord) -> int:
-    """What the record, the tokenizer and the config allow. The self-check sees whether there are as many positions."""
+    """What the record, the tokenizer and the config allow. The self-check sees how many there really are."""
     told = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     positions = told if isinstance(told, int) and told > 0 else record.max_length  # XLNet says -1 for no limit
     return max(1, min(record.max_length, positions, tokenizer.model_max_length))
