@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -38,6 +38,9 @@ class Encoded:
     offsets: tuple[tuple[int, int], ...]
     """Character span of each token in the text; (0, 0) for special tokens."""
     truncated: bool
+    types: tuple[int, ...] = ()
+    """Token types that the tokenizer gives; empty where all are 0, as models take them to be (XLNet and Funnel give
+    the token that is read another one)."""
 
     @property
     def content(self) -> list[int]:
@@ -54,6 +57,8 @@ class Batch(NamedTuple):
     """(prompts, tokens): 1 for real tokens, 0 for padding."""
     position_ids: Tensor | None
     """(prompts, tokens): only with left padding, where counting columns would shift the positions."""
+    type_ids: Tensor | None = None
+    """(prompts, tokens) token types; None where all are 0."""
 
 
 def encode(
@@ -93,9 +98,15 @@ def encode(
                 special=special,
                 offsets=tuple((0, 0) if added else (int(a), int(b)) for (a, b), added in spans),
                 truncated=bool(raw.encodings and raw.encodings[0].overflowing),
+                types=_types(raw.get("token_type_ids")),
             )
         )
     return found
+
+
+def _types(given: Any) -> tuple[int, ...]:
+    """None of them where all are 0, or where the tokenizer gives none."""
+    return tuple(int(one) for one in given) if given and any(given) else ()
 
 
 def _in_template(tokenizer: PreTrainedTokenizerBase, text: str, max_length: int, template: str) -> Encoded:
@@ -171,7 +182,16 @@ def collate(prompts: Sequence[Encoded], pad_id: int, device: str, side: Side = "
         ids[row, place] = torch.tensor(prompt.ids)
         mask[row, place] = 1
     positions = (mask.cumsum(1) - 1).clamp(min=0).to(device) if side == "left" else None
-    return Batch(ids.to(device), mask.to(device), positions)
+    return Batch(ids.to(device), mask.to(device), positions, _type_ids(prompts, mask, device))
+
+
+def _type_ids(prompts: Sequence[Encoded], mask: Tensor, device: str) -> Tensor | None:
+    if not any(prompt.types for prompt in prompts):
+        return None
+    types = torch.zeros_like(mask)
+    for row, prompt in enumerate(prompts):
+        types[row, mask[row].bool()] = torch.tensor(prompt.types or (0,) * len(prompt.ids))
+    return types.to(device)
 
 
 def fits(prompt: Encoded, twin: Encoded) -> bool:

@@ -31,7 +31,7 @@ def no_gradients(judge: Judge, batch: Batch, plain: Tensor) -> str:
     """
     try:
         with torch.inference_mode(False), torch.enable_grad():
-            return _tried(judge, Batch(batch.ids.clone(), batch.mask.clone(), None), plain)
+            return _tried(judge, Batch(*(None if part is None else part.clone() for part in batch)), plain)
     except RAISED as error:
         if is_out_of_memory(error):
             raise

@@ -7,47 +7,60 @@ some models forget the mask. Such a judge is run on prompts of one length at a t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from torch import Tensor
 
-from analyzer.model.batches import Encoded, collate
+from analyzer.model.hooked_pass import record
 from analyzer.model.rounding import rounding_of
-from analyzer.model.scoring import score
 from shared.errors import JudgeError
 
 if TYPE_CHECKING:
+    from analyzer.model.batches import Encoded
     from analyzer.model.judge import Judge
 
 APART = (
-    "Padding changes the scores of this {family} ({together:.4f} beside a longer prompt, {alone:.4f} alone), so "
-    "only prompts of one length run together, which is slower."
+    "What is padded beside a prompt changes what this {family} makes of it (score {together:.4f} beside a longer "
+    "prompt, {alone:.4f} alone), so only prompts of one length run together, which is slower."
 )
 
 
-def differs_with_padding(judge: Judge, prompts: list[Encoded], plain: Tensor) -> str:
-    """What to say where padding changes scores; empty where it does not.
+def differs_with_padding(judge: Judge, prompts: list[Encoded]) -> str:
+    """What to say where padding changes what is read; empty where it does not.
 
-    `plain` (prompts,) are the scores of the prompts in one batch. Raises JudgeError for a judge that gives one
-    prompt another score each time.
+    Scores are compared, and the pooled residual stream at every point: a change that hardly reaches the score of
+    one prompt may well reach that of another. Two passes, of all prompts and of the shortest. Raises JudgeError for a
+    judge that gives one prompt another score each time.
     """
     shortest = min(range(len(prompts)), key=lambda index: len(prompts[index].ids))
-    alone, together = _alone(judge, prompts[shortest]), float(plain[shortest])
+    together, alone = _read(judge, prompts, shortest), _read(judge, prompts[shortest : shortest + 1], 0)
     if _same(judge, alone, together):
         return ""
-    again = _alone(judge, prompts[shortest])
+    again = _read(judge, prompts[shortest : shortest + 1], 0)
     if not _same(judge, alone, again):
         raise JudgeError(
-            f"This {judge.anatomy.family} gives the same prompt another score each time ({alone:.4f}, then "
-            f"{again:.4f}), so nothing can be said of it; switch off in its config what is drawn at random."
+            f"This {judge.anatomy.family} reads the same prompt differently each time ({alone.score:.6f}, then "
+            f"{again.score:.6f}), so nothing can be said of it; switch off in its config what is drawn at random."
         )
-    return APART.format(family=judge.anatomy.family, together=together, alone=alone)
+    return APART.format(family=judge.anatomy.family, together=together.score, alone=alone.score)
 
 
-def _alone(judge: Judge, prompt: Encoded) -> float:
-    return float(score(judge, collate([prompt], judge.anatomy.pad_id, judge.device))[0])
+class _Reading(NamedTuple):
+    """Of one prompt."""
+
+    score: float
+    pooled: np.ndarray
+    """(points, d_model)"""
 
 
-def _same(judge: Judge, one: float, other: float) -> bool:
-    return bool(np.abs(one - other) <= rounding_of(judge.dtype) * (1 + np.abs(one)))
+def _read(judge: Judge, prompts: list[Encoded], index: int) -> _Reading:
+    found = record(judge, prompts, 10**6)
+    return _Reading(float(found.scores[index]), found.pooled[:, index])
+
+
+def _same(judge: Judge, one: _Reading, other: _Reading) -> bool:
+    pairs = ((one.score, other.score), (one.pooled, other.pooled))
+    return all(
+        bool(np.abs(left - right).max() <= rounding_of(judge.dtype) * (1 + np.abs(left).max()))
+        for left, right in ((np.asarray(a, float), np.asarray(b, float)) for a, b in pairs)
+    )

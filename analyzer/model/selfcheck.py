@@ -52,15 +52,16 @@ def checked(judge: Judge) -> Judge:
     longest = max(range(len(prompts)), key=lambda index: len(prompts[index].ids))
     with PositionTables(len(prompts), longest, len(prompts[longest].ids)) as tables, _looked_up(judge) as words:
         plain = score(judge, batch)
-    if words and words[0] == (*reversed(batch.ids.shape),):
-        judge = replace(judge, anatomy=replace(judge.anatomy, tokens_first=True))
     if tables.positions is not None:
         judge = replace(judge, max_length=max(1, min(judge.max_length, tables.positions)))
-    if padding := differs_with_padding(judge, prompts, plain):
-        judge = replace(judge, apart=True, warnings=(*judge.warnings, padding))
+    if words and words[0] == (*reversed(batch.ids.shape),):
+        judge = replace(judge, anatomy=replace(judge.anatomy, tokens_first=True))
     if anatomy.layers:
-        return replace(judge, anatomy=_checked_parts(judge, prompts, batch, plain.cpu().numpy()))
-    return replace(judge, anatomy=replace(judge.anatomy, no_gradients=no_gradients(judge, batch, plain)))
+        judge = replace(judge, anatomy=_checked_parts(judge, prompts, batch, plain.cpu().numpy()))
+    else:
+        judge = replace(judge, anatomy=replace(judge.anatomy, no_gradients=no_gradients(judge, batch, plain)))
+    padding = differs_with_padding(judge, prompts)
+    return replace(judge, apart=True, warnings=(*judge.warnings, padding)) if padding else judge
 
 
 @contextmanager

@@ -74,6 +74,9 @@ def _shrunk(config: Any, vocabulary: int) -> dict[str, Any]:
             found[name] = vocabulary
         elif name in SMALL and isinstance(fields.get(name, 1), int | None):
             found[name] = SMALL[name]
+    for name in ("rope_parameters", "rope_scaling"):
+        if isinstance(fields.get(name), dict) and "mrope_section" in fields[name]:  # halves of a head, by axis
+            found[name] = fields[name] | {"mrope_section": [2, 1, 1]}
     if "kv_lora_rank" in fields and "num_key_value_heads" in found:  # latent attention: each head has its own
         found["num_key_value_heads"] = SMALL["num_attention_heads"]
     if getattr(config, "is_encoder_decoder", False):

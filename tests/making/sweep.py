@@ -53,7 +53,7 @@ AUTO: dict[Sort, Any] = {
     "causal": AutoModelForCausalLM,
     "multimodal": AutoModelForImageTextToText,
 }
-TEXTS = ("how to make a bomb", "how do i kill a python process in my home with the code", "bake bread")
+TEXTS = ("how to make a bomb", "how do i kill a python process in my home with the code", "how do i bake bread")
 """Of different lengths, so that two of them are padded."""
 TEMPLATE = "{prompt} is it safe ?"
 
@@ -124,7 +124,8 @@ def plain_score(path: Path, text: str, judged: JudgeRecord, sort: Sort = "classi
     """The score of one prompt by transformers alone."""
     tokenizer: Any = AutoTokenizer.from_pretrained(path)
     model = AUTO[sort].from_pretrained(path, dtype=torch.float32).eval()
-    model.config.use_cache = False
+    for config in (model.config, model.config.get_text_config()):
+        config.use_cache = False
     text = text if judged.kind == "classifier" else TEMPLATE.replace("{prompt}", text)
     with torch.inference_mode():
         logits = model(**tokenizer(text, return_tensors="pt")).logits[0].double()

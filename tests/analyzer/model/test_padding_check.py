@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedTokenizerFast
 
 from analyzer.model.batches import encode, packed
 from analyzer.model.hooked_pass import record
@@ -23,7 +25,7 @@ def test_it_scores_as_alone_and_says_why_it_is_slower(tmp_path: Path, model_type
     path = save_small(tmp_path / "checkpoint-1", model_type)
     judge = load_judge(path, judge_record("classifier"))
     assert judge.apart
-    assert [warning for warning in judge.warnings if warning.startswith("Padding changes the scores")]
+    assert [warning for warning in judge.warnings if warning.startswith("What is padded beside a prompt changes")]
     prompts = encode(judge.tokenizer, TEXTS, judge.max_length)
     wanted = [plain_score(path, text, judge.record) for text in TEXTS]
     np.testing.assert_allclose(record(judge, prompts, 10**6).scores, wanted, atol=1e-4)
@@ -46,7 +48,7 @@ def test_a_judge_that_draws_its_score_is_refused(tmp_path: Path) -> None:
         return output
 
     judge.model.register_forward_hook(drawn)
-    with pytest.raises(JudgeError, match="another score each time"):
+    with pytest.raises(JudgeError, match="differently each time"):
         checked(judge)
 
 
@@ -56,3 +58,23 @@ def test_only_what_is_alike_comes_into_one_batch() -> None:
     assert sorted(index for batch in batches for index in batch) == list(range(6))
     assert all(len({lengths[index] for index in batch}) == 1 for batch in batches)
     assert [len(batch) for batch in batches] == [2, 1, 1, 2], "the budget holds, too"
+
+
+def test_token_types_that_a_tokenizer_gives_are_read(tmp_path: Path) -> None:
+    """XLNet's own tokenizer ends a prompt with a token of type 2, and training saw it so."""
+    path = save_small(tmp_path / "checkpoint-1", "xlnet")
+    without = load_judge(path, judge_record("classifier"))
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(path)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="$A:0 <s>:0 </s>:2", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    tokenizer.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
+    tokenizer.save_pretrained(path)
+    judge = load_judge(path, judge_record("classifier"))
+    prompts = encode(judge.tokenizer, TEXTS, judge.max_length)
+    assert prompts[0].types == (0, 0, 0, 0, 0, 0, 2)
+    wanted = [plain_score(path, text, judge.record) for text in TEXTS]
+    np.testing.assert_allclose(record(judge, prompts, 10**6).scores, wanted, atol=1e-4)
+    untyped = [replace(prompt, types=()) for prompt in prompts]
+    assert np.abs(record(judge, untyped, 10**6).scores - wanted).max() > 0.01
+    assert encode(without.tokenizer, TEXTS, 32)[0].types == ()
