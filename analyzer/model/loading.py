@@ -27,6 +27,7 @@ from analyzer.model.anatomy import dissect
 from analyzer.model.auto_class import auto_class
 from analyzer.model.described import check_paths
 from analyzer.model.judge import Judge
+from analyzer.model.load_checks import checked
 from analyzer.model.load_errors import in_one_sentence
 from analyzer.model.refusals import (
     HARMLESS,
@@ -36,7 +37,6 @@ from analyzer.model.refusals import (
     check_supported,
     check_weights,
 )
-from analyzer.model.selfcheck import checked
 from shared.errors import JudgeError
 from shared.records import JudgeRecord
 

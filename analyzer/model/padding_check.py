@@ -17,6 +17,7 @@ from shared.errors import JudgeError
 
 if TYPE_CHECKING:
     from analyzer.model.batches import Encoded
+    from analyzer.model.hooked_pass import ForwardPass
     from analyzer.model.judge import Judge
 
 APART = (
@@ -25,24 +26,24 @@ APART = (
 )
 
 
-def differs_with_padding(judge: Judge, prompts: list[Encoded]) -> str:
+def differs_with_padding(judge: Judge, prompts: list[Encoded], together: ForwardPass) -> str:
     """What to say where padding changes what is read; empty where it does not.
 
-    Scores are compared, and the pooled residual stream at every point: a change that hardly reaches the score of
-    one prompt may well reach that of another. Two passes, of all prompts and of the shortest. Raises JudgeError for a
-    judge that gives one prompt another score each time.
+    `together` is a pass over the prompts in one batch, beside which the shortest is read alone. Scores are
+    compared, and the pooled residual stream at every point: a change that hardly reaches the score of one prompt may
+    well reach that of another. Raises JudgeError for a judge that reads one prompt differently each time.
     """
     shortest = min(range(len(prompts)), key=lambda index: len(prompts[index].ids))
-    together, alone = _read(judge, prompts, shortest), _read(judge, prompts[shortest : shortest + 1], 0)
-    if _same(judge, alone, together):
+    padded, alone = _of(together, shortest), _alone(judge, prompts[shortest])
+    if _same(judge, alone, padded):
         return ""
-    again = _read(judge, prompts[shortest : shortest + 1], 0)
+    again = _alone(judge, prompts[shortest])
     if not _same(judge, alone, again):
         raise JudgeError(
             f"This {judge.anatomy.family} reads the same prompt differently each time ({alone.score:.6f}, then "
             f"{again.score:.6f}), so nothing can be said of it; switch off in its config what is drawn at random."
         )
-    return APART.format(family=judge.anatomy.family, together=together.score, alone=alone.score)
+    return APART.format(family=judge.anatomy.family, together=padded.score, alone=alone.score)
 
 
 class _Reading(NamedTuple):
@@ -53,9 +54,12 @@ class _Reading(NamedTuple):
     """(points, d_model)"""
 
 
-def _read(judge: Judge, prompts: list[Encoded], index: int) -> _Reading:
-    found = record(judge, prompts, 10**6)
+def _of(found: ForwardPass, index: int) -> _Reading:
     return _Reading(float(found.scores[index]), found.pooled[:, index])
+
+
+def _alone(judge: Judge, prompt: Encoded) -> _Reading:
+    return _of(record(judge, [prompt], 10**6), 0)
 
 
 def _same(judge: Judge, one: _Reading, other: _Reading) -> bool:

@@ -1,10 +1,8 @@
-"""Checks a judge against itself, on two short prompts, at every load.
+"""Checks the anatomy of a judge against the judge itself, on two short prompts, at every load.
 
-0. How many positions it has, and whether what is padded beside a prompt changes its score.
 1. Hooked scores equal plain scores.
 2. The logit lens after the last layer equals the score.
 3. In models without a norm on the residual stream, embeddings + the sum of all writes = the final residual.
-4. Of an unknown family: whether its score can be differentiated by its word embeddings.
 
 What fails is switched off, with a note, rather than published. Where a user described the family, more is checked
 (`described.py`), and what fails raises FamilyError: it can be corrected.
@@ -12,87 +10,41 @@ What fails is switched off, with a note, rather than published. Where a user des
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from analyzer.model.anatomy import Anatomy, dissect
-from analyzer.model.batches import Batch, Encoded, collate, encode
+from analyzer.model.batches import Batch, collate, encode
 from analyzer.model.described import check_flow
-from analyzer.model.embedding_check import no_gradients
 from analyzer.model.hooked_pass import record
 from analyzer.model.observed import refuse
-from analyzer.model.padding_check import differs_with_padding
 from analyzer.model.partial_pass import hidden_argument, hidden_of
-from analyzer.model.positions import PositionTables
 from analyzer.model.rounding import rounding_of
 from analyzer.model.scoring import score
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
 
-TEXTS = ("How do I kill a Python process?", "Hello there, what a nice day it is, and what shall we do with it?")
+TEXTS = ("How do I kill a Python process?", "Hello there, what a nice day it is.")
 
 
 @torch.inference_mode()
-def checked(judge: Judge) -> Judge:
-    """The judge without the parts whose check fails, with what was found; what an earlier load found is dropped.
-
-    Raises FamilyError where a user's description fails, and JudgeError for a judge that scores at random.
-    """
+def checked_anatomy(judge: Judge) -> Anatomy:
+    """The judge's anatomy without the parts whose check fails; the notes of an earlier load are dropped."""
     anatomy = dissect(judge.model, judge.anatomy.pad_id, judge.answers, judge.given)
-    judge = replace(judge, anatomy=anatomy, apart=False)
+    if not anatomy.layers:
+        return anatomy
+    judge = replace(judge, anatomy=anatomy)
     prompts = encode(judge.tokenizer, TEXTS, judge.max_length, judge.template)
     batch = collate(prompts, anatomy.pad_id, judge.device)
-    longest = max(range(len(prompts)), key=lambda index: len(prompts[index].ids))
-    with PositionTables(len(prompts), longest, len(prompts[longest].ids)) as tables, _looked_up(judge) as words:
-        plain = score(judge, batch)
-    if tables.positions is not None:
-        judge = replace(judge, max_length=max(1, min(judge.max_length, tables.positions)))
-    if words and words[0] == (*reversed(batch.ids.shape),):
-        judge = replace(judge, anatomy=replace(judge.anatomy, tokens_first=True))
-    if anatomy.layers:
-        judge = replace(judge, anatomy=_checked_parts(judge, prompts, batch, plain.cpu().numpy()))
-    else:
-        judge = replace(judge, anatomy=replace(judge.anatomy, no_gradients=no_gradients(judge, batch, plain)))
-    padding = differs_with_padding(judge, prompts)
-    return replace(judge, apart=True, warnings=(*judge.warnings, padding)) if padding else judge
-
-
-@contextmanager
-def _looked_up(judge: Judge) -> Iterator[list[tuple[int, ...]]]:
-    """Inside, the shapes of the ids that words are looked up by."""
-    found: list[tuple[int, ...]] = []
-    module = judge.anatomy.embeddings
-    if not isinstance(module, nn.Module):  # a parameter, as Perceiver has for characters
-        yield found
-        return
-
-    def keep(_module: nn.Module, args: tuple[Any, ...]) -> None:
-        found.extend(tuple(given.shape) for given in args[:1] if isinstance(given, Tensor))
-
-    handle = module.register_forward_pre_hook(keep)
-    try:
-        yield found
-    finally:
-        handle.remove()
-
-
-def checked_anatomy(judge: Judge) -> Anatomy:
-    """The judge's anatomy as `checked` finds it."""
-    return checked(judge).anatomy
-
-
-def _checked_parts(judge: Judge, prompts: list[Encoded], batch: Batch, plain: np.ndarray) -> Anatomy:
-    """Of a known family. `plain` (prompts,) are the scores of the batch."""
-    anatomy = judge.anatomy
     if judge.given is not None:
         check_flow(judge, batch)
+    plain = score(judge, batch).cpu().numpy()
     hooked = record(judge, prompts, batch_tokens=10**6)
     if not _equal(judge, hooked.scores, plain):
         note = _failed(judge, "Hooks change this judge's scores", "its layers, writes and logit lens are not read")

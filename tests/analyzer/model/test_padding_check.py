@@ -14,8 +14,8 @@ from transformers import PreTrainedTokenizerFast
 
 from analyzer.model.batches import encode, packed
 from analyzer.model.hooked_pass import record
+from analyzer.model.load_checks import checked
 from analyzer.model.loading import load_judge
-from analyzer.model.selfcheck import checked
 from shared.errors import JudgeError
 from tests.making.sweep import TEXTS, judge_record, plain_score, save_small
 
