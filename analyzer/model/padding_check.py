@@ -30,8 +30,8 @@ def differs_with_padding(judge: Judge, prompts: list[Encoded], together: Forward
     """What to say where padding changes what is read; empty where it does not.
 
     `together` is a pass over the prompts in one batch, beside which the shortest is read alone. Scores are
-    compared, and the pooled residual stream at every point: a change that hardly reaches the score of one prompt may
-    well reach that of another. Raises JudgeError for a judge that reads one prompt differently each time.
+    compared, and the pooled residual stream at every point: what hardly reaches the score of one prompt may well
+    reach that of another. Raises JudgeError for a judge that reads one prompt differently each time.
     """
     shortest = min(range(len(prompts)), key=lambda index: len(prompts[index].ids))
     padded, alone = _of(together, shortest), _alone(judge, prompts[shortest])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from transformers import AutoConfig, PreTrainedConfig
@@ -74,9 +75,8 @@ def _shrunk(config: Any, vocabulary: int) -> dict[str, Any]:
             found[name] = vocabulary
         elif name in SMALL and isinstance(fields.get(name, 1), int | None):
             found[name] = SMALL[name]
-    for name in ("rope_parameters", "rope_scaling"):
-        if isinstance(fields.get(name), dict) and "mrope_section" in fields[name]:  # halves of a head, by axis
-            found[name] = fields[name] | {"mrope_section": [2, 1, 1]}
+    if config.model_type.endswith("_text") and re.search("vl|glm|ocr", config.model_type):
+        found["rope_parameters"] = {**(config.rope_parameters or {}), "mrope_section": [2, 1, 1]}  # half a head
     if "kv_lora_rank" in fields and "num_key_value_heads" in found:  # latent attention: each head has its own
         found["num_key_value_heads"] = SMALL["num_attention_heads"]
     if getattr(config, "is_encoder_decoder", False):
