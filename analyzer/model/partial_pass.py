@@ -129,6 +129,9 @@ def embeddings_replaced(judge: Judge, embeddings: Tensor) -> Iterator[Tensor]:
         return torch.cat([output[:, :shift], given, output[:, shift + given.shape[1] :]], 1)[:, : output.shape[1]]
 
     with ExitStack() as stack:
-        for module in {anatomy.embeddings, anatomy.decoder_embeddings} - {None}:
+        for module in {
+            anatomy.embeddings,
+            anatomy.decoder_embeddings or anatomy.embeddings,
+        }:  # often one and the same
             stack.callback(module.register_forward_hook(replaced).remove)
         yield embeddings
