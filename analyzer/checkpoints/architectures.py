@@ -23,8 +23,6 @@ MULTIMODAL = ("ForConditionalGeneration", "ForVisionText2Text")
 TEXT_PARTS = ("text_config", "llm_config", "thinker_config", "language_config")
 """Where such a model's config describes the decoder inside."""
 
-NO_JUDGE = "no_judge"
-"""Code of this refusal."""
 WANTED = {
     "classifier": "a sequence classifier (AutoModelForSequenceClassification)",
     "prompted": "a causal language model (AutoModelForCausalLM)",
@@ -49,14 +47,14 @@ def kind_of(config: Mapping[str, Any], name: str) -> Kind | None:
         return "classifier"
     if config.get("is_encoder_decoder") is True:
         raise CheckpointRejected(
-            NO_JUDGE,
+            "no_judge",
             f"{name} is a {saved_as}, an encoder-decoder that writes its answer; Midwatch reads the verdict of "
             f"a sequence classifier or of a causal language model: train it as {_classifier_of(saved_as)}.",
         )
     if saved_as.endswith(CAUSAL) or is_multimodal(config):
         return "prompted"
     raise CheckpointRejected(
-        NO_JUDGE,
+        "no_judge",
         f"{name} is a {saved_as}, and a judge is {WANTED['classifier']} or {WANTED['prompted']}; train it as one "
         "of them, so that its head is saved with it.",
     )
@@ -79,7 +77,8 @@ def check_kind_is(config: Mapping[str, Any], wanted: Kind, name: str) -> None:
         else "say how it answers with `midwatch init --kind prompted`"
     )
     raise CheckpointRejected(
-        NO_JUDGE, f"{name} is a {architecture(config)}, and the run's {wanted} judge is {WANTED[wanted]}; {advice}."
+        "no_judge",
+        f"{name} is a {architecture(config)}, and the run's {wanted} judge is {WANTED[wanted]}; {advice}.",
     )
 
 

@@ -21,7 +21,7 @@ def test_an_encoder_decoder_gets_the_basic_suite(tmp_path: Path) -> None:
     assert all(found.values()), done.stderr
     layers = found["layers"]
     assert layers is not None and layers.judge["family"] == "t5"
-    assert "those of its encoder" in " ".join(layers.warnings)
+    assert "those of its encoder" in " ".join(layers.payload["notes"])
 
 
 def test_what_can_be_no_judge_is_rejected_before_an_attempt(tmp_path: Path) -> None:
