@@ -63,17 +63,6 @@ def disk_sentence(error: OSError, place: Path) -> str:
     )
 
 
-def reason_of(error: BaseException) -> str:
-    """What a library's exception says, in one line: its first one, and where that only announces the cause
-    ("Error(s) in loading state_dict for X:") the next ones too; its kind where it says nothing."""
-    told = ""
-    for line in str(error).split("\n"):
-        told = f"{told} {line.strip()}".strip()
-        if told and not told.endswith(":"):
-            break
-    return told[:400] or type(error).__name__
-
-
 class CheckpointRejected(MidwatchError):
     """A checkpoint is refused: unsound, or no judge. `code` is stable and short, e.g. "truncated"."""
 

@@ -80,6 +80,11 @@ class TokensSettings(Settings):
 @computes("tokens", TokensSettings, version=3)
 def tokens(context: Context, settings: TokensSettings) -> Outcome:
     """Attribute the display samples and `extra_prompts` further probes."""
+    if why := context.judge.anatomy.no_gradients:
+        raise CannotCompute(
+            f"The words of this {context.judge.anatomy.family} cannot be attributed: {why}. The other analyses do "
+            "not need that."
+        )
     shown = display_indices(context.probes)
     chosen = shown + spread(context.probes, settings.extra_prompts, shown)
     if not chosen:

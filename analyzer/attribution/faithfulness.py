@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from analyzer.attribution.integrated_gradients import embed
-from analyzer.model.batches import Encoded, collate, packed
+from analyzer.model.batches import Encoded, collate
 from analyzer.model.hooked_pass import Progress, unwatched
 from analyzer.model.partial_pass import embeddings_replaced
 from analyzer.model.scoring import finite_scores, score
@@ -96,7 +96,7 @@ def perturbed_scores(
     """(removals,) score of a prompt (by index) with the tokens at these positions replaced by `neutral`."""
     scores, done = np.zeros(len(removals)), 0
     own = {prompt: embed(judge, prompts[prompt].ids) for prompt, _ in removals}
-    for rows in packed([len(prompts[removals[row][0]].ids) for row in range(len(removals))], batch_tokens):
+    for rows in judge.batches([prompts[prompt] for prompt, _ in removals], batch_tokens):
         batch = collate([prompts[removals[row][0]] for row in rows], judge.anatomy.pad_id, judge.device)
         words = torch.zeros((*batch.ids.shape, neutral.shape[0]), device=judge.device, dtype=neutral.dtype)
         gone = torch.zeros(batch.ids.shape, dtype=torch.bool)

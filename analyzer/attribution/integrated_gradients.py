@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from analyzer.attribution.quadrature import Rule, concentrated, refined
-from analyzer.model.batches import Encoded, collate, fits, packed
+from analyzer.model.batches import Encoded, collate, fits
 from analyzer.model.hooked_pass import Progress, unwatched
 from analyzer.model.partial_pass import embeddings_replaced
 from analyzer.model.scoring import score
@@ -203,7 +203,7 @@ def _integrate(
     ]
     rows += [_Row(index, None, 1.0) for index in range(len(paths) if slope else 0)]
     done = 0
-    for chosen in packed([len(paths[row.path].encoded.ids) for row in rows], batch_tokens):
+    for chosen in judge.batches([paths[row.path].encoded for row in rows], batch_tokens):
         batch = [rows[i] for i in chosen]
         products, scores = _products(judge, paths, batch)
         for row, product, score_ in zip(batch, products, scores, strict=True):

@@ -20,7 +20,7 @@ from scipy.special import stdtrit
 
 from analyzer.attribution.word_kinds import NeutralWords
 from analyzer.attribution.words import WordSpan
-from analyzer.model.batches import collate, packed
+from analyzer.model.batches import collate
 from analyzer.model.hooked_pass import Progress, unwatched
 from analyzer.model.scoring import finite_scores, score
 from shared.findings.parts import Interval
@@ -53,7 +53,7 @@ def scores_of(judge: Judge, texts: Sequence[str], batch_tokens: int, progress: P
     """(texts,) score of each text, float64."""
     prompts = judge.encode(texts)
     found, done = np.zeros(len(texts)), 0
-    for rows in packed([len(prompt.ids) for prompt in prompts], batch_tokens):
+    for rows in judge.batches(prompts, batch_tokens):
         batch = collate([prompts[row] for row in rows], judge.anatomy.pad_id, judge.device)
         found[rows] = score(judge, batch).cpu().numpy()
         done += len(rows)

@@ -10,8 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analyzer.checkpoints.adapter import base_of
-from analyzer.checkpoints.file_names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CONFIG, INDEX, PICKLES, WEIGHTS
+from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.architectures import Kind, check_kind_is
+from analyzer.checkpoints.file_names import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    CONFIG,
+    INDEX,
+    PICKLES,
+    VOCABULARY_FILES,
+    WEIGHTS,
+)
 from analyzer.checkpoints.safetensors_header import TensorSpan, read_header
 from shared.errors import CheckpointRejected, SchemaError
 from shared.files import read_json
@@ -61,6 +70,24 @@ def read_config(directory: Path, file: str, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CheckpointRejected("bad_config", f"{name}/{file} is not a JSON object; save it again.")
     return value
+
+
+def check_serves(directory: Path, kind: Kind, source: Path | None = None) -> None:
+    """Whether a sound checkpoint can be a run's judge at all, as far as its files tell: its kind, its tokenizer.
+
+    Raises CheckpointRejected ("no_judge", "no_tokenizer"). What an adapter is rests with its base, and is seen when
+    it is loaded.
+    """
+    if is_adapter(directory):
+        return
+    name = (source or directory).name
+    check_kind_is(read_config(directory, CONFIG, name), kind, name)
+    if not any((directory / file).is_file() for file in VOCABULARY_FILES):
+        raise CheckpointRejected(
+            "no_tokenizer",
+            f"{name} has no tokenizer; give the Trainer `processing_class=tokenizer` so that it is saved with each "
+            "checkpoint, or copy tokenizer.json and tokenizer_config.json into it.",
+        )
 
 
 def is_plain_name(name: object) -> bool:

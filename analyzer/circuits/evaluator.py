@@ -104,7 +104,7 @@ class CircuitEvaluator:
     def _plain_scores(self, positions: np.ndarray) -> np.ndarray:
         """(positions,) scores of prompts that the shared forward pass has not seen."""
         chosen, found = self.references.part(positions), np.zeros(len(positions))
-        for places in chosen.batches(self.encoded, self.context.batch_tokens):
+        for places in chosen.batches(self.encoded, self.context.batch_tokens, alike=self.judge.alike(self.encoded)):
             prompts = [self.encoded[index] for index in chosen.indices[places]]
             batch = collate(prompts, self.judge.anatomy.pad_id, self.judge.device)
             found[places] = score(self.judge, batch).double().cpu().numpy()
@@ -189,7 +189,7 @@ class CircuitEvaluator:
             budget = min(budget, self._stream_tokens(max(circuit.most for circuit in circuits)))
         found = np.zeros((len(masks), references.n))
         done = 0
-        for chosen in references.batches(self.encoded, budget):
+        for chosen in references.batches(self.encoded, budget, alike=self.judge.alike(self.encoded)):
             prompts = [self.encoded[index] for index in references.indices[chosen]]
             batch = collate(prompts, self.judge.anatomy.pad_id, self.judge.device)
             clean = source_values(self.judge, batch)

@@ -24,7 +24,7 @@ from analyzer.commands.settings import (
 )
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import Point
-from shared.errors import MidwatchError, RunError
+from shared.errors import MidwatchError, RunError, UsageError
 from shared.logs import as_json, entry, set_up
 from shared.notices import newest_notices
 from shared.own_folders import remove_directory
@@ -120,7 +120,7 @@ def _serve(
 
 
 def _report(supervisor: Supervisor, plan: Plan, fail_on: Sequence[CheckpointState]) -> None:
-    """Where the figures are. Raises MidwatchError naming what could not be analysed, and why."""
+    """Where the figures are. Raises MidwatchError (UsageError if nothing could be tried) that says what failed."""
     runs = supervisor.runs.values()
     found = [(watched.run.name, row) for watched in runs for row in watched.rows]
     if plan.selected is not None:
@@ -143,7 +143,9 @@ def _report(supervisor: Supervisor, plan: Plan, fail_on: Sequence[CheckpointStat
     if failed:
         done = sum(row.state == CheckpointState.DONE for _, row in found)
         causes = " ".join(f"{row.point.name}: {row.cause}" for row in failed)
-        raise MidwatchError(f"{done} analysed, {len(failed)} not. {causes}")
+        # what was refused by its files, before anything was tried, is the user's choice of run
+        refused = not done and all(row.state == CheckpointState.REJECTED and not row.attempts for row in failed)
+        raise (UsageError if refused else MidwatchError)(f"{done} analysed, {len(failed)} not. {causes}")
 
 
 @contextmanager

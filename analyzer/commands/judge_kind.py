@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from analyzer.checkpoints import architectures
 from analyzer.checkpoints.adapter import is_adapter
-from analyzer.checkpoints.file_names import ADAPTER_CONFIG
+from analyzer.checkpoints.architectures import Kind
+from analyzer.checkpoints.head_config import task_of
 from analyzer.commands.prompted.presets import find_guard
-from shared.errors import SchemaError, UsageError
-from shared.files import read_json
+from shared.errors import CheckpointRejected, UsageError
 from shared.judge_labels import class_names
 
 if TYPE_CHECKING:
     from analyzer.commands.init import InitSettings
 
 Told = TypeVar("Told", bound="InitSettings")
-Kind = Literal["classifier", "prompted"]
-
-CLASSIFIES = ("ForSequenceClassification", "ForMultiLabelSequenceClassification")
-ANSWERS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForImageTextToText")
-"""Endings of architectures that answer in words; the last two with a text decoder among other parts."""
 TASKS: dict[str, Kind] = {"SEQ_CLS": "classifier", "CAUSAL_LM": "prompted"}
 """PEFT's task_type."""
 
@@ -61,17 +57,11 @@ def told_by_preset(settings: Told, config: dict[str, Any]) -> Told:
 
 
 def _said(checkpoint: Path, config: dict[str, Any]) -> tuple[Kind | None, str]:
-    """(kind, what the checkpoint calls itself); (None, "") where it says nothing."""
+    """(kind, what the checkpoint calls itself); (None, "") where it says nothing. Raises UsageError."""
     if is_adapter(checkpoint):
-        try:
-            task = read_json(checkpoint / ADAPTER_CONFIG).get("task_type")
-        except (OSError, SchemaError, AttributeError):
-            task = None
-        return TASKS.get(str(task)), f"{task} adapter" if str(task) in TASKS else ""
-    architectures = [str(name) for name in config.get("architectures") or []]
-    for name in architectures:
-        if name.endswith(CLASSIFIES):
-            return "classifier", name
-        if name.endswith(ANSWERS):
-            return "prompted", name
-    return None, architectures[0] if architectures else ""
+        task = task_of(checkpoint)
+        return TASKS.get(task), f"{task} adapter" if task in TASKS else ""
+    try:
+        return architectures.kind_of(config, checkpoint.name), architectures.architecture(config)
+    except CheckpointRejected as error:
+        raise UsageError(str(error)) from error

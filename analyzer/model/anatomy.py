@@ -53,6 +53,14 @@ class Anatomy:
     layers_return_pairs: bool = False
     """Whether a layer returns (hidden states, ...), rather than the hidden states alone."""
     notes: tuple[str, ...] = ()
+    decoder_embeddings: nn.Module | None = None
+    """Encoder-decoders: what gives the decoder its word embeddings, which may be `embeddings` itself."""
+    read_at: int | None = None
+    """Encoder-decoders: id of the token in whose place, the last time it comes, the decoder's state is read."""
+    tokens_first: bool = False
+    """Whether `embeddings` are looked up as (tokens, prompts) rather than (prompts, tokens), as XLNet does."""
+    no_gradients: str = ""
+    """Why the score cannot be differentiated by the word embeddings; empty where it can."""
 
     @property
     def depth(self) -> int:
@@ -160,5 +168,28 @@ def _unknown(model: nn.Module, name: str, pad_id: int) -> Anatomy:
         "reports, the pooled representation is the mean over tokens, and there is no logit lens; describe the "
         "family in a file and give it with --family to have all of it (docs/families.md)."
     )
-    embeddings = model.get_input_embeddings()  # type: ignore[operator]
-    return Anatomy(name, embeddings, (), None, None, None, "unknown", "unknown", None, pad_id, notes=(note,))
+    found = Anatomy(
+        name, _embeddings(model), (), None, None, None, "unknown", "unknown", None, pad_id, notes=(note,)
+    )
+    if not getattr(model.config, "is_encoder_decoder", False):
+        return found
+    note = (
+        f"{name!r} is an encoder-decoder: layers, norms and comparisons are those of its encoder; what the "
+        "decoder makes of them is not shown layer by layer. The pooled representation is the mean over "
+        "tokens, and there is no logit lens."
+    )
+    return replace(
+        found,
+        embeddings=_embeddings(model.get_encoder()),  # type: ignore[operator]
+        decoder_embeddings=_embeddings(model.get_decoder()),  # type: ignore[operator]
+        read_at=model.config.get_text_config().eos_token_id,  # type: ignore[union-attr, operator]
+        notes=(note,),
+    )
+
+
+def _embeddings(model: Any) -> nn.Module:
+    """What gives word embeddings; a stand-in that is never called where the model has none (CANINE hashes)."""
+    try:
+        return model.get_input_embeddings()
+    except NotImplementedError:
+        return nn.Identity()

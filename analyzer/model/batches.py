@@ -8,9 +8,9 @@ depends neither on the batch size nor on the padding side (to float rounding of 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -41,6 +41,9 @@ class Encoded:
     offsets: tuple[tuple[int, int], ...]
     """Character span of each token in the text; (0, 0) for special tokens."""
     truncated: bool
+    types: tuple[int, ...] = ()
+    """Token types that the tokenizer gives; empty where all are 0, as models take them to be (XLNet and Funnel give
+    the token that is read another one)."""
 
     @property
     def content(self) -> list[int]:
@@ -57,6 +60,8 @@ class Batch(NamedTuple):
     """(prompts, tokens): 1 for real tokens, 0 for padding."""
     position_ids: Tensor | None
     """(prompts, tokens): only with left padding, where counting columns would shift the positions."""
+    type_ids: Tensor | None = None
+    """(prompts, tokens) token types; None where all are 0."""
 
 
 def encode(
@@ -107,9 +112,15 @@ def encode(
                 special=special,
                 offsets=tuple((0, 0) if added else (int(a), int(b)) for (a, b), added in spans),
                 truncated=bool(raw.encodings and raw.encodings[0].overflowing),
+                types=_types(raw.get("token_type_ids")),
             )
         )
     return found
+
+
+def _types(given: Any) -> tuple[int, ...]:
+    """None of them where all are 0, or where the tokenizer gives none."""
+    return tuple(int(one) for one in given) if given and any(given) else ()
 
 
 class _Slot(NamedTuple):
@@ -194,13 +205,23 @@ def _surplus(owner: Sequence[_Slot | None], count: int) -> set[int]:
     return cut
 
 
-def packed(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+def packed(
+    lengths: Sequence[int], batch_tokens: int, alike: Sequence[Hashable] | None = None
+) -> Iterator[list[int]]:
     """Indices in batches of similar length: the longest first, so that memory runs out early or never.
 
     A batch holds as many as fit `batch_tokens` (rows x longest row), at least one; and once it is worth a call of
-    the model, none that is much shorter than its longest, so that padding stays a small part of the work.
+    the model, none that is much shorter than its longest, so that padding stays a small part of the work. With
+    `alike` only rows for which it is equal come into one batch.
     """
-    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    groups: dict[Hashable, list[int]] = {}
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        groups.setdefault(None if alike is None else alike[index], []).append(index)
+    for order in groups.values():
+        yield from _in_batches(order, lengths, batch_tokens)
+
+
+def _in_batches(order: list[int], lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
     start = 0
     while start < len(order):
         longest = max(1, lengths[order[start]])
@@ -222,7 +243,16 @@ def collate(prompts: Sequence[Encoded], pad_id: int, device: str, side: Side = "
         ids[row, place] = torch.tensor(prompt.ids)
         mask[row, place] = 1
     positions = (mask.cumsum(1) - 1).clamp(min=0).to(device) if side == "left" else None
-    return Batch(ids.to(device), mask.to(device), positions)
+    return Batch(ids.to(device), mask.to(device), positions, _type_ids(prompts, mask, device))
+
+
+def _type_ids(prompts: Sequence[Encoded], mask: Tensor, device: str) -> Tensor | None:
+    if not any(prompt.types for prompt in prompts):
+        return None
+    types = torch.zeros_like(mask)
+    for row, prompt in enumerate(prompts):
+        types[row, mask[row].bool()] = torch.tensor(prompt.types or (0,) * len(prompt.ids))
+    return types.to(device)
 
 
 def fits(prompt: Encoded, twin: Encoded) -> bool:

@@ -46,6 +46,14 @@ def working_bytes(device: str, on_cpu: int) -> int:
     return max(on_cpu, int(free * GPU_SHARE))
 
 
+def is_device_fault(error: BaseException) -> bool:
+    """Whether the GPU or its driver failed, which says nothing of the model."""
+    faults = getattr(torch, "AcceleratorError", ())
+    return isinstance(error, faults) or (
+        isinstance(error, RuntimeError) and any(word in str(error) for word in ("CUDA error", "CUBLAS", "cuDNN"))
+    )
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether the device or the process ran out of memory, so that a smaller batch can help."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):

@@ -16,9 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from analyzer.jobs.messages import BATCH_TOKENS
-from analyzer.model.batches import Batch, Encoded, Side, collate, packed
+from analyzer.model.batches import Batch, Encoded, Side, collate
+from analyzer.model.load_errors import in_one_sentence
 from analyzer.model.partial_pass import hidden_argument, hidden_of
-from analyzer.model.scoring import answers_in, pool, read_early, score, score_of, token_norms
+from analyzer.model.reported_states import over_its_tokens, reported_states
+from analyzer.model.scoring import answers_in, inputs_of, pool, read_early, score, score_of, token_norms
 from analyzer.model.unit_recording import ROLES, UnitMeans, UnitRecording, units_recorded
 from shared.errors import JudgeError
 from shared.prompts.conversation import as_judged
@@ -98,8 +100,9 @@ class _Recording:
     mlp: list[Tensor] = field(default_factory=list)
 
     def residual(self, point: int, hidden: Tensor) -> None:
-        self.pooled.append(pool(self.judge.anatomy, hidden, self.batch))
-        self.norms.append(token_norms(hidden, self.batch.mask))
+        batch = over_its_tokens(self.batch, hidden)
+        self.pooled.append(pool(self.judge.anatomy, hidden, batch))
+        self.norms.append(token_norms(hidden, batch.mask))
         if self.judge.anatomy.head is not None:
             self.lens.append(read_early(self.judge, hidden, self.batch))
         if self.units is not None and point == 0:
@@ -161,14 +164,8 @@ def _pass_one(recording: _Recording) -> Tensor:
     if judge.anatomy.layers:
         with _recorded(recording):
             return score(judge, batch)
-    inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}
-    output = judge.model(**inputs, output_hidden_states=True)
-    if not output.hidden_states:
-        raise JudgeError(
-            f"The model family {judge.anatomy.family!r} reports no hidden states, so there is nothing to look at; "
-            "describe the family in a file and give it with --family (docs/families.md)."
-        )
-    for point, hidden in enumerate(output.hidden_states):
+    output = judge.model(**inputs_of(batch), output_hidden_states=True)
+    for point, hidden in enumerate(reported_states(judge, output, batch.ids)):
         recording.residual(point, hidden)
     return score_of(judge, answers_in(judge, output.logits, batch))
 
@@ -213,7 +210,7 @@ def record(
     total = _Total(len(encoded))
     means = means and judge.anatomy.wiring is not None
     done = 0
-    for rows in packed([len(prompt.ids) for prompt in encoded], batch_tokens):
+    for rows in judge.batches(encoded, batch_tokens):
         batch = collate([encoded[row] for row in rows], judge.anatomy.pad_id, judge.device, side)
         recording = _Recording(judge, batch, capture=capture, rows=rows)
         if means:
@@ -222,7 +219,10 @@ def record(
             if prefix is not None:
                 recording.first_point, recording.first_layer = prefix.boundary + 1, prefix.boundary
                 stack.enter_context(prefix.fed(judge, rows, batch))
-            scores = _pass_one(recording)
+            lengths = sorted(len(encoded[row].ids) for row in rows)
+            cannot = f"cannot be run on prompts of {lengths[0]} to {lengths[-1]} tokens"
+            with in_one_sentence(f"This {judge.anatomy.family}", cannot):
+                scores = _pass_one(recording)
         total.add(rows, recording, scores)
         done += len(rows)
         progress(done, len(encoded))

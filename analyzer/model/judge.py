@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from analyzer.jobs.family import Family
 from analyzer.model.adapter import place_of
 from analyzer.model.anatomy import Anatomy
-from analyzer.model.batches import Encoded, encode
+from analyzer.model.batches import Encoded, encode, packed
 from shared.errors import CannotCompute
 from shared.judge_labels import side_names
 from shared.records import JudgeRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from analyzer.model.batches import Encoded
     from analyzer.model.wiring import Wiring
 
 
@@ -51,6 +54,8 @@ class Judge:
     """Whether the checkpoint is an adapter, merged into its base here."""
     warnings: tuple[str, ...] = ()
     """What every result on this judge should say."""
+    apart: bool = False
+    """Whether padding changes its scores, so that only prompts of one length run together."""
 
     @property
     def answers(self) -> tuple[int, ...] | None:
@@ -64,6 +69,24 @@ class Judge:
         if self.answers is None:
             return safe, unsafe
         return tuple(range(len(safe))), tuple(range(len(safe), len(safe) + len(unsafe)))
+
+    def batches(self, prompts: Sequence[Encoded], batch_tokens: int) -> Iterator[list[int]]:
+        """Indices of the prompts in batches under a token budget, the longest first (`batches.packed`)."""
+        return packed([len(prompt.ids) for prompt in prompts], batch_tokens, self.alike(prompts))
+
+    def alike(self, prompts: Sequence[Encoded]) -> list[tuple[int, int]] | None:
+        """What must be equal of prompts that run in one batch; None where nothing must.
+
+        (tokens, ends): the length where padding counts, and of an encoder-decoder how often the end-of-text token
+        is there, as transformers reads its verdict at the last of them and wants as many in each row.
+        """
+        end = self.anatomy.read_at
+        if not self.apart and end is None:
+            return None
+        return [
+            (len(prompt.ids) if self.apart else 0, prompt.ids.count(end) if end is not None else 0)
+            for prompt in prompts
+        ]
 
     @property
     def template(self) -> str | None:

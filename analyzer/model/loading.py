@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from safetensors import safe_open
+from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
@@ -24,9 +24,11 @@ from analyzer.checkpoints.file_names import CONFIG, INDEX, TOKENIZER_FILES, VOCA
 from analyzer.jobs.family import Family
 from analyzer.model.adapter import merged
 from analyzer.model.anatomy import dissect
+from analyzer.model.auto_class import auto_class
 from analyzer.model.described import check_paths
-from analyzer.model.device import is_out_of_memory
 from analyzer.model.judge import Judge, answers_of
+from analyzer.model.load_checks import checked
+from analyzer.model.load_errors import in_one_sentence
 from analyzer.model.refusals import (
     HARMLESS,
     check_adapter_head,
@@ -36,8 +38,7 @@ from analyzer.model.refusals import (
     check_supported,
     check_weights,
 )
-from analyzer.model.selfcheck import checked_anatomy
-from shared.errors import CheckpointRejected, JudgeError, reason_of
+from shared.errors import JudgeError
 from shared.records import JudgeRecord
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def load_judge(
     check_supported(directory, record)
     identity = _identity(directory, device, record, family)
     tensors = {} if tensors is None else tensors
-    try:
+    what = "causal language model" if record.kind == "prompted" else "sequence classifier"
+    with in_one_sentence(directory.name, f"cannot be loaded as a {what}"):
         if warm is not None and warm.identity == identity and _fits(warm, directory):
             if record.kind == "prompted":  # a record that was corrected meanwhile; the model is the same
                 check_answers(warm.model, record, directory.name)
@@ -76,13 +78,10 @@ def load_judge(
         else:
             judge = _load(directory, record, device, identity, family)
             changed = None
-    except SafetensorError as error:
-        raise CheckpointRejected(
-            "damaged", f"{directory.name}: its safetensors file is damaged ({error})."
-        ) from error
     check_weights(judge.model, directory.name, changed)
     judge.held.update({name: tensors[name] for name in judge.layout if name in tensors})
-    return replace(judge, anatomy=checked_anatomy(judge))
+    with in_one_sentence(directory.name, f"is a {judge.anatomy.family}, which cannot be run on a prompt here"):
+        return checked(judge)
 
 
 def _identity(directory: Path, device: str, record: JudgeRecord, family: Family | None) -> str:
@@ -94,38 +93,31 @@ def _identity(directory: Path, device: str, record: JudgeRecord, family: Family 
 
 
 def _load(directory: Path, record: JudgeRecord, device: str, identity: str, family: Family | None) -> Judge:
-    """Everything anew. Failures of transformers become one sentence; running out of memory stays what it is."""
+    """Everything anew. Raises whatever transformers raises."""
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        adapter, prompted = is_adapter(directory), record.kind == "prompted"
-        home = base_of(directory) if adapter else directory
-        config = AutoConfig.from_pretrained(
-            home, **options | ({} if prompted or not adapter else {"num_labels": record.classes})
-        )
-        check_kind(config, record, directory.name, family)
-        if adapter and not prompted:
-            check_adapter_head(directory, record)
-        precision = torch.float32 if device == "cpu" else "auto"
-        auto: Any = AutoModelForCausalLM if prompted else AutoModelForSequenceClassification
-        options |= {"config": config, "dtype": precision, "use_safetensors": True}
-        options |= {"ignore_mismatched_sizes": True}  # reported in `info` instead of an exception without names
-        if adapter:
-            model, warnings = merged(directory, auto, **options)
-            info = {"missing_keys": [], "mismatched_keys": [], "unexpected_keys": []}
-        else:
-            model, info = auto.from_pretrained(directory, output_loading_info=True, **options)
-            warnings = ()
-        own = any((directory / name).is_file() for name in VOCABULARY_FILES)
-        tokenizer = AutoTokenizer.from_pretrained(
-            directory if own else home, local_files_only=True, trust_remote_code=False
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
-        if is_out_of_memory(error):
-            raise
-        what = "causal language model" if record.kind == "prompted" else "sequence classifier"
-        raise JudgeError(f"{directory.name} cannot be loaded as a {what}: {reason_of(error)}") from error
+    adapter, prompted = is_adapter(directory), record.kind == "prompted"
+    home = base_of(directory) if adapter else directory
+    labels = {} if prompted or not adapter else {"num_labels": record.classes}
+    config = AutoConfig.from_pretrained(home, **options | labels)
+    check_kind(config, record, directory.name, family)
+    if adapter and not prompted:
+        check_adapter_head(directory, record)
+    precision = torch.float32 if device == "cpu" else "auto"
+    auto = auto_class(config, prompted)
+    options |= {"config": config, "dtype": precision, "use_safetensors": True}
+    options |= {"ignore_mismatched_sizes": True}  # reported in `info` instead of an exception without names
+    if adapter:
+        model, warnings = merged(directory, auto, **options)
+        info = {"missing_keys": [], "mismatched_keys": [], "unexpected_keys": []}
+    else:
+        model, info = auto.from_pretrained(directory, output_loading_info=True, **options)
+        warnings = ()
+    own = any((directory / name).is_file() for name in VOCABULARY_FILES)
+    tokenizer = AutoTokenizer.from_pretrained(
+        directory if own else home, local_files_only=True, trust_remote_code=False
+    )
     check_complete(config, info, directory.name)
     model = _detached(model, device)
     answers = answers_of(record)
@@ -153,7 +145,8 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str, fami
 def _detached(model: PreTrainedModel, device: str) -> PreTrainedModel:
     """In eval mode, without gradients, and in memory of its own (see the module's docstring)."""
     model.eval().requires_grad_(False)
-    model.config.use_cache = False
+    for config in (model.config, model.config.get_text_config()):
+        config.use_cache = False
     if device != "cpu":
         return model.to(device)  # type: ignore[arg-type]
     for tensor in [*model.parameters(), *model.buffers()]:
@@ -164,8 +157,9 @@ def _detached(model: PreTrainedModel, device: str) -> PreTrainedModel:
 def _set_pad_id(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """The id that pads batches; told to the model, which needs it to find each prompt's last token."""
     config: Any = model.config.get_text_config()
+    rows = getattr(config, "vocab_size", None) or _rows(model)
     for pad_id in (config.pad_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id):
-        if isinstance(pad_id, int) and 0 <= pad_id < config.vocab_size:
+        if isinstance(pad_id, int) and 0 <= pad_id < rows:
             config.pad_token_id = pad_id
             return pad_id
     raise JudgeError(
@@ -173,11 +167,18 @@ def _set_pad_id(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> i
     )
 
 
+def _rows(model: PreTrainedModel) -> int:
+    """Words that the model has embeddings of; without a table (CANINE hashes characters) any id will do."""
+    try:
+        return int(getattr(model.get_input_embeddings(), "num_embeddings", 2**31))
+    except NotImplementedError:
+        return 2**31
+
+
 def _max_length(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, record: JudgeRecord) -> int:
-    config = model.config
-    positions = getattr(config, "max_position_embeddings", None) or record.max_length
-    if "roberta" in str(config.model_type):
-        positions -= (config.pad_token_id or 0) + 1  # RoBERTa counts positions from behind its padding id
+    """What the record, the tokenizer and the config allow. The self-check sees how many there really are."""
+    told = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    positions = told if isinstance(told, int) and told > 0 else record.max_length  # XLNet says -1 for no limit
     return max(1, min(record.max_length, positions, tokenizer.model_max_length))
 
 

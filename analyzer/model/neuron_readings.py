@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analyzer.model.batches import Batch, Encoded, collate, packed
+from analyzer.model.batches import Batch, Encoded, collate
 from analyzer.model.hooked_pass import Progress, unwatched
 from analyzer.model.judge import known_wiring
 from analyzer.model.precision import ComputedIn
@@ -72,7 +72,7 @@ def neuron_readings(
     values = np.empty((len(wiring.layers), len(encoded), wiring.neurons), precision)
     done = 0
     # a token takes twice the memory that it takes in the other passes, so half as many go together
-    for rows in packed([len(prompt.ids) for prompt in encoded], max(1, batch_tokens // 2)):
+    for rows in judge.batches(encoded, max(1, batch_tokens // 2)):
         batch = collate([encoded[row] for row in rows], judge.anatomy.pad_id, judge.device)
         with _read(judge, batch, reading) as found, ComputedIn(getattr(torch, precision)):
             score(judge, batch)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -111,10 +112,26 @@ def layer_input(judge: Judge, take: Callable[[Tensor], Any]) -> Any:
 def embeddings_replaced(judge: Judge, embeddings: Tensor) -> Iterator[Tensor]:
     """Let the model read these word embeddings (batch, tokens, d_model) for whatever ids it is given.
 
-    The ids still say which positions, types and pooled token apply, so that only the words change.
+    The ids still say which positions, types and pooled token apply, so that only the words change. The decoder of
+    an encoder-decoder reads the same words one place later, behind a start that stays what it is; what a model
+    itself adds behind the prompt (padding to a multiple of its window) stays, too.
     """
-    hook = judge.anatomy.embeddings.register_forward_hook(lambda *_: embeddings)
-    try:
+    anatomy = judge.anatomy
+    calls: list[None] = []
+
+    def replaced(_module: nn.Module, _args: Any, output: Tensor) -> Tensor:
+        given = embeddings.transpose(0, 1) if anatomy.tokens_first else embeddings
+        given = given.clone()  # some models scale what they looked up in place
+        shift = int(anatomy.decoder_embeddings is not None and bool(calls))
+        calls.append(None)
+        if output.shape == given.shape and not shift:
+            return given
+        return torch.cat([output[:, :shift], given, output[:, shift + given.shape[1] :]], 1)[:, : output.shape[1]]
+
+    with ExitStack() as stack:
+        for module in {
+            anatomy.embeddings,
+            anatomy.decoder_embeddings or anatomy.embeddings,
+        }:  # often one and the same
+            stack.callback(module.register_forward_hook(replaced).remove)
         yield embeddings
-    finally:
-        hook.remove()

@@ -33,6 +33,8 @@ def inputs_of(batch: Batch) -> dict[str, Any]:
     inputs: dict[str, Any] = {"input_ids": batch.ids, "attention_mask": batch.mask}
     if batch.position_ids is not None:
         inputs["position_ids"] = batch.position_ids
+    if batch.type_ids is not None:
+        inputs["token_type_ids"] = batch.type_ids
     return inputs
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
 from analyzer.checkpoints.file_names import TOKENIZER_FILES, TRAINER_STATE, VOCABULARY_FILES
-from shared.errors import JudgeError, reason_of
+from analyzer.model.auto_class import auto_class
+from analyzer.model.load_errors import in_one_sentence
 
 
 def save_untrained(
@@ -36,17 +37,14 @@ def save_untrained(
     """
     home = Path(base_of(source)) if is_adapter(source) else source
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    auto: Any = AutoModelForCausalLM if kind == "prompted" else AutoModelForSequenceClassification
     labels = {"num_labels": classes} if is_adapter(source) and kind == "classifier" else {}
-    try:
+    with in_one_sentence(source.name, "has no untrained copy, as none can be made"):
         config = AutoConfig.from_pretrained(home, **options, **labels)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = auto.from_config(config, trust_remote_code=False)
+            model = auto_class(config, kind == "prompted").from_config(config, trust_remote_code=False)
         model.save_pretrained(target)
         _copy_tokenizer(source, home, target, options)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise JudgeError(f"No untrained copy of {source.name} can be made: {reason_of(error)}") from error
     (target / TRAINER_STATE).write_text(json.dumps({"global_step": step, "epoch": epoch, "log_history": []}))
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analyzer.model.batches import Batch, Encoded, collate, packed
+from analyzer.model.batches import Batch, Encoded, collate
 from analyzer.model.hooked_pass import Progress, unwatched
 from analyzer.model.judge import known_wiring
 from analyzer.model.partial_pass import module_input, starting_at, without_layers
@@ -54,7 +54,7 @@ def ablated_scores(
     progress: Progress = unwatched,
 ) -> np.ndarray:
     """(ablations, n) scores, nats. `means` are taken by token role; a batch holds at most `batch_tokens` tokens."""
-    batches = packed([len(prompt.ids) for prompt in encoded], batch_tokens)
+    batches = judge.batches(encoded, batch_tokens)
     return _scores(judge, encoded, batches, means, ablations, batch_tokens, progress)
 
 
@@ -73,7 +73,7 @@ def patched_scores(
     """
     if any(len({*ablation.neurons, *ablation.heads}) != 1 for ablation in ablations):
         raise ValueError("only units of one layer can take their twin's value")
-    pairs = packed([len(prompt.ids) for prompt in encoded[::2]], max(1, batch_tokens // 2))
+    pairs = judge.batches(encoded[::2], max(1, batch_tokens // 2))
     batches = ([row for pair in chosen for row in (2 * pair, 2 * pair + 1)] for chosen in pairs)
     return _scores(judge, encoded, batches, None, ablations, batch_tokens, progress)
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analyzer.model.batches import Batch, collate, packed
+from analyzer.model.batches import Batch, collate
 from analyzer.model.judge import known_wiring
 from analyzer.model.scoring import score
 from analyzer.model.unit_recording import PADDING, token_roles
@@ -59,7 +59,7 @@ def mean_effects(
     prompts = [context.encoded[index] for index in indices]
     at_once = min(context.batch_tokens, CPU_TOKENS) if judge.device == "cpu" else context.batch_tokens
     done = 0
-    for rows in packed([len(prompt.ids) for prompt in prompts], at_once):
+    for rows in judge.batches(prompts, at_once):
         batch = collate([prompts[row] for row in rows], judge.anatomy.pad_id, judge.device)
         _add(judge, batch, means, rows, signs[rows], part[rows], found)
         done += len(rows)

@@ -10,7 +10,7 @@ Twins are not independent, so a pair is one group: kept together in a batch, and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -69,23 +69,37 @@ class References:
             groups=self.groups[chosen],
         )
 
-    def batches(self, encoded: Sequence[Encoded], batch_tokens: int, rows_each: int = 1) -> Iterator[list[int]]:
+    def batches(
+        self,
+        encoded: Sequence[Encoded],
+        batch_tokens: int,
+        rows_each: int = 1,
+        alike: Sequence[Hashable] | None = None,
+    ) -> Iterator[list[int]]:
         """Positions in `indices`, in batches of similar length: the longest first, groups kept whole.
 
         Each prompt takes `rows_each` rows of a batch; at least one group is in a batch, whatever the budget.
-        `encoded` is the whole probe set.
+        `encoded` is the whole probe set. With `alike`, of each of it, only prompts for which it is equal come into
+        one batch (`Judge.alike`); raises CannotCompute where the prompts of a group are not.
         """
         lengths = [len(encoded[index].ids) for index in self.indices]
         members: dict[int, list[int]] = {}
         for position, group in enumerate(self.groups.tolist()):
             members.setdefault(group, []).append(position)
+        kinds = [None if alike is None else alike[index] for index in self.indices]
+        if any(kinds[i] != kinds[group[0]] for group in members.values() for i in group):
+            raise CannotCompute(
+                "Padding changes this judge's scores, and the two prompts of a contrast pair are not equally long; "
+                "give pairs that align token by token."
+            )
         batch: list[int] = []
         width = 0
-        for group in sorted(members.values(), key=lambda group: -max(lengths[i] for i in group)):
+        order = sorted(members.values(), key=lambda group: -max(lengths[i] for i in group))
+        for group in sorted(order, key=lambda group: str(kinds[group[0]])):
             longest = max(lengths[i] for i in group)
             full = (len(batch) + len(group)) * rows_each * width > batch_tokens
             much_shorter = longest < SHORTEST * width and len(batch) * rows_each * width >= WORTH_A_CALL
-            if batch and (full or much_shorter):
+            if batch and (full or much_shorter or kinds[group[0]] != kinds[batch[0]]):
                 yield batch
                 batch = []
             if not batch:

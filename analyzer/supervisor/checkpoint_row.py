@@ -16,7 +16,7 @@ from analyzer.checkpoints.digest import read_digest
 from analyzer.checkpoints.fingerprint import Fingerprint, fingerprint_digest
 from analyzer.checkpoints.gate import Candidate, Verdict
 from analyzer.checkpoints.pins import PinStore
-from analyzer.checkpoints.soundness import validate
+from analyzer.checkpoints.soundness import check_serves, validate
 from analyzer.jobs.keys import drawn_keys
 from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation
@@ -92,8 +92,8 @@ class Standing:
     ledger: Ledger
     index: StoreIndex
     _digests: dict[str, tuple[Fingerprint, str]] = field(default_factory=dict)
-    _sound: dict[str, tuple[Fingerprint, str]] = field(default_factory=dict)
-    """Name -> the files that were validated, and why they are refused."""
+    _sound: dict[str, tuple[tuple[Fingerprint, str | None], str]] = field(default_factory=dict)
+    """Name -> the files that were validated and the run's kind of judge, and why they are refused."""
     _reported: set[str] = field(default_factory=set)
 
     def row(self, point: Point, verdict: Verdict | None, facts: RunFacts) -> Row | None:
@@ -179,17 +179,22 @@ class Standing:
     def _sound_or_not(self, row: Row, candidate: Candidate, facts: RunFacts) -> Row:
         """Pin, then validate the pin; once for the same files. Raises OSError when the pin cannot be written."""
         known = self._sound.get(candidate.name)
-        if known is None or known[0] != candidate.files:
+        record = facts.description.record
+        looked_at = (candidate.files, record and record.judge.kind)
+        if known is None or known[0] != looked_at:
             try:
                 pin = None if facts.training_over else self.pins.pin(candidate)
-                validate(pin.directory if pin else candidate.source, candidate.source)
+                place = pin.directory if pin else candidate.source
+                validate(place, candidate.source)
+                if record is not None:
+                    check_serves(place, record.judge.kind, candidate.source)
                 refusal = ""
             except (CheckpointChanged, FileNotFoundError):
                 cause = f"{candidate.name} is changing."
                 return replace(row, state=CheckpointState.INCOMPLETE, cause=cause, settles_at=facts.now)
             except CheckpointRejected as error:
                 refusal = f"{error} [{error.code}]"
-            known = self._sound[candidate.name] = (candidate.files, refusal)
+            known = self._sound[candidate.name] = (looked_at, refusal)
         return replace(row, state=CheckpointState.REJECTED, cause=known[1]) if known[1] else row
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzer.checkpoints.adapter import is_adapter, model_type
+from analyzer.checkpoints.architectures import kind_of
 from analyzer.checkpoints.fingerprint import FileStat
 from analyzer.checkpoints.gate import Candidate
 from analyzer.checkpoints.head_config import head_config, task_of
@@ -123,8 +124,11 @@ def describe(
         raise UsageError(
             f"{run.name} does not say what its classes are; describe it with `midwatch init {run.path}`."
         ) from error
-    saved_as = () if is_adapter(checkpoint) else config.get("architectures") or ()
-    if any(str(name).endswith("ForCausalLM") for name in saved_as) or task_of(checkpoint) == "CAUSAL_LM":
+    try:
+        kind = kind_of(config, checkpoint.name) if not is_adapter(checkpoint) else task_of(checkpoint)
+    except CheckpointRejected as error:
+        raise UsageError(str(error)) from error
+    if kind in ("prompted", "CAUSAL_LM"):
         raise UsageError(
             f"{run.name} is a causal language model: say how it answers with `midwatch init {run.path} "
             "--kind prompted --template ... --unsafe-answer ... --safe-answer ...`."

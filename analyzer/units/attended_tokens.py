@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from analyzer.model.attention_weights import eager
-from analyzer.model.batches import Encoded, collate, packed, token_names
+from analyzer.model.batches import Encoded, collate, token_names
 from analyzer.model.judge import known_wiring
 from analyzer.model.scoring import score
 from analyzer.statistics.ties import largest_first
@@ -52,7 +52,7 @@ def attention_of(context: Context, heads: Sequence[tuple[int, int]]) -> list[Tal
     judge, encoded = context.judge, context.encoded
     tallies = [Tally() for _ in heads]
     with eager(judge):
-        for rows in packed([len(prompt.ids) for prompt in encoded], context.batch_tokens):
+        for rows in judge.batches(encoded, context.batch_tokens):
             batch = collate([encoded[row] for row in rows], judge.anatomy.pad_id, judge.device)
             with _weights(judge, sorted({layer for layer, _ in heads})) as found:
                 score(judge, batch)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analyzer.model.batches import collate, packed, token_names
+from analyzer.model.batches import collate, token_names
 from analyzer.model.judge import known_wiring
 from analyzer.model.partial_pass import module_input
 from analyzer.model.scoring import score
@@ -34,7 +34,7 @@ def strongest_tokens(
     wiring = known_wiring(judge)
     peak = np.full((len(chosen), len(encoded)), -np.inf)
     place = np.zeros((len(chosen), len(encoded)), dtype=int)
-    for rows in packed([len(prompt.ids) for prompt in encoded], context.batch_tokens):
+    for rows in judge.batches(encoded, context.batch_tokens):
         batch = collate([encoded[row] for row in rows], judge.anatomy.pad_id, judge.device)
         readable = _readable([encoded[row] for row in rows], batch.mask)
         with ExitStack() as stack:

@@ -10,12 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from analyzer.commands.init import InitSettings, init_run
+from analyzer.model.loading import load_judge
 from shared.errors import CheckpointRejected, RunError, UsageError
 from shared.files import read_record, write_record
 from shared.prompts.leaks import count_leaks
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, RunRecord
 from shared.run import Run
+from tests.making.sweep import Sort, save_small
 from tests.making.tiny import save_tiny_judge
 
 
@@ -131,7 +133,11 @@ def test_a_read_only_disk_is_told_about_out(tmp_path: Path, monkeypatch: pytest.
         ({"id2label": {"0": "score", "2": "other"}}, "does not count them from 0"),
         ({"id2label": {"0": "a", "1": "b", "2": "c"}}, "has 3 classes"),
         ({"architectures": ["LlamaForCausalLM"]}, "how it is asked is not said"),
-        ({"architectures": ["BertForTokenClassification"]}, "is a BertForTokenClassification"),
+        ({"architectures": ["BertForMaskedLM"]}, "is a BertForMaskedLM, and a judge is a sequence classifier"),
+        (
+            {"architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True},
+            "train it as T5ForSequenceClassification",
+        ),
     ],
 )
 def test_models_that_are_no_judges_are_refused(tmp_path: Path, config: dict, said: str) -> None:
@@ -193,6 +199,23 @@ def test_a_config_as_transformers_saves_it_is_read(tmp_path: Path) -> None:
     three.save_pretrained(path / "checkpoint-100")
     with pytest.raises(UsageError, match="has 3 classes"):
         init_run(given.model_copy(update={"force": True}))
+
+
+@pytest.mark.parametrize(
+    ("model_type", "sort", "saved_as"),
+    [("gpt2", "causal", "GPT2LMHeadModel"), ("llama4", "multimodal", "Llama4ForConditionalGeneration")],
+)
+def test_every_model_that_answers_can_be_a_prompted_judge(
+    tmp_path: Path, model_type: str, sort: Sort, saved_as: str
+) -> None:
+    checkpoint = save_small(tmp_path / "run" / "checkpoint-10", model_type, sort)
+    assert json.loads((checkpoint / "config.json").read_text())["architectures"] == [saved_as]
+    probes = source(tmp_path / "p.jsonl")
+    with pytest.raises(UsageError, match=f"checkpoint-10 is a {saved_as}, .*--kind prompted"):
+        init_run(InitSettings(run=tmp_path / "run", probes=probes))
+    given = {"kind": "prompted", "template": "{prompt} safe ?", "unsafe_answer": "true", "safe_answer": "false"}
+    judge = init_run(InitSettings(run=tmp_path / "run", probes=probes, per_class=8, **given)).record.judge  # type: ignore[arg-type]
+    assert load_judge(checkpoint, judge).answers == (judge.safe_id, judge.unsafe_id)
 
 
 def test_a_prompted_judge_is_described_by_its_template_and_answers(tmp_path: Path) -> None:

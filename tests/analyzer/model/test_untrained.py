@@ -73,5 +73,5 @@ def test_what_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     source = save_tiny_judge(tmp_path / "checkpoint-120", "bert")
     config = source / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"model_type": "unheard-of"}))
-    with pytest.raises(JudgeError, match="No untrained copy of checkpoint-120 can be made"):
+    with pytest.raises(JudgeError, match="checkpoint-120 has no untrained copy, as none can be made"):
         copy_of(source, tmp_path / "copy")

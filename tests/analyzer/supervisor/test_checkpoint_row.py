@@ -25,6 +25,7 @@ def scene(tmp_path: Path) -> Scene:
     checkpoint = tmp_path / "run" / NAME
     checkpoint.mkdir(parents=True)
     (checkpoint / "config.json").write_text("{}")
+    (checkpoint / "tokenizer.json").write_text("{}")
     save_file({"a": np.ones(4, np.float32)}, checkpoint / "model.safetensors")
     return Scene.at(tmp_path / "run")
 
@@ -195,6 +196,31 @@ def test_sound_is_asked_once_for_the_same_files(scene: Scene, monkeypatch: pytes
     (scene.run.path / NAME / "config.json").write_text('{"a": 1}')
     scene.row()
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "code"),
+    [
+        ("config.json", '{"architectures": ["BertForMaskedLM"]}', "no_judge"),
+        ("config.json", '{"architectures": ["GPT2LMHeadModel"]}', "no_judge"),
+        ("tokenizer.json", None, "no_tokenizer"),
+    ],
+)
+def test_what_can_be_no_judge_is_refused_before_an_attempt(
+    scene: Scene, file: str, text: str | None, code: str
+) -> None:
+    path = scene.run.path / NAME / file
+    path.unlink() if text is None else path.write_text(text)
+    row = scene.row()
+    assert (row.state, row.attempts) == (CheckpointState.REJECTED, 0)
+    assert row.cause.endswith(f"[{code}]")
+
+
+def test_what_the_runs_kind_refuses_is_asked_again_under_another_kind(scene: Scene) -> None:
+    (scene.run.path / NAME / "config.json").write_text('{"architectures": ["GPT2LMHeadModel"]}')
+    assert scene.row().state == CheckpointState.REJECTED
+    prompted = RunRecord(judge=JudgeRecord(kind="prompted", safe_id=1, unsafe_id=2))
+    assert scene.row(description=replace(scene.facts.description, record=prompted)).state == CheckpointState.QUEUED
 
 
 def test_sound_is_asked_of_the_checkpoint_itself_when_the_training_is_over(scene: Scene) -> None:

@@ -83,6 +83,7 @@ def test_a_pin_of_files_that_are_no_longer_there_is_let_go(watched: WatchedRun) 
     source = watched.run.path / "checkpoint-10"
     source.mkdir()
     (source / "config.json").write_text("{}")
+    (source / "tokenizer.json").write_text("{}")
     found = Candidate("checkpoint-10", 10, None, source, fingerprint(source), complete_at=NOW)
     assert watched.pins.pin(found) is not None
     watched.rows = [replace(row(10), candidate=found)]

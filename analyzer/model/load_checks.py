@@ -1,0 +1,72 @@
+"""What is seen of a judge at every load, on two short prompts, before anything is computed with it.
+
+1. Its anatomy is held against itself (`selfcheck`).
+2. One pass tells how many positions it has (`positions`), and how its words are looked up.
+3. The shorter prompt alone tells whether padding changes what is read (`padding_check`).
+4. Of an unknown family: whether its score can be differentiated by its word embeddings (`embedding_check`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from analyzer.model.batches import collate, encode
+from analyzer.model.embedding_check import no_gradients
+from analyzer.model.hooked_pass import record
+from analyzer.model.padding_check import differs_with_padding
+from analyzer.model.positions import PositionTables
+from analyzer.model.selfcheck import checked_anatomy
+
+if TYPE_CHECKING:
+    from analyzer.model.judge import Judge
+
+TEXTS = ("How do I kill a Python process?", "Hello there, what a nice day it is, and what shall we do with it?")
+"""Of different lengths, so that one of them is padded."""
+
+
+@torch.inference_mode()
+def checked(judge: Judge) -> Judge:
+    """The judge with what was found, without the parts whose check fails; what an earlier load found is dropped.
+
+    Raises FamilyError where a user's description fails, and JudgeError for a judge that scores at random.
+    """
+    judge = replace(judge, anatomy=checked_anatomy(judge), apart=False)
+    prompts = encode(judge.tokenizer, TEXTS, judge.max_length, judge.template)
+    longest = max(range(len(prompts)), key=lambda index: len(prompts[index].ids))
+    with PositionTables(len(prompts), longest, len(prompts[longest].ids)) as tables, _looked_up(judge) as words:
+        together = record(judge, prompts, 10**6)
+    batch = collate(prompts, judge.anatomy.pad_id, judge.device)
+    if tables.positions is not None:
+        judge = replace(judge, max_length=max(1, min(judge.max_length, tables.positions)))
+    if words and words[0] == (*reversed(batch.ids.shape),):
+        judge = replace(judge, anatomy=replace(judge.anatomy, tokens_first=True))
+    if not judge.anatomy.layers:
+        why = no_gradients(judge, batch, torch.from_numpy(together.scores).to(judge.device))
+        judge = replace(judge, anatomy=replace(judge.anatomy, no_gradients=why))
+    padding = differs_with_padding(judge, prompts, together)
+    return replace(judge, apart=True, warnings=(*judge.warnings, padding)) if padding else judge
+
+
+@contextmanager
+def _looked_up(judge: Judge) -> Iterator[list[tuple[int, ...]]]:
+    """Inside, the shapes of the ids that words are looked up by."""
+    found: list[tuple[int, ...]] = []
+    module = judge.anatomy.embeddings
+    if not isinstance(module, nn.Module):  # a parameter, as Perceiver has for characters
+        yield found
+        return
+
+    def keep(_module: nn.Module, args: tuple[Any, ...]) -> None:
+        found.extend(tuple(given.shape) for given in args[:1] if isinstance(given, Tensor))
+
+    handle = module.register_forward_pre_hook(keep)
+    try:
+        yield found
+    finally:
+        handle.remove()

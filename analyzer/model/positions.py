@@ -1,0 +1,43 @@
+"""How many positions a judge has, seen in a pass: rows of the tables that it looks positions up in.
+
+A table of positions is known by how it is read: one row after another along a prompt. Where its first row is not
+that of the first token (RoBERTa and its like count from behind the padding id, OPT and BART from 2), there are as
+many positions fewer. Rotary, relative and ALiBi positions have no table; for them the config's word counts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+FEWEST = 4
+"""Tokens a prompt must have for its rows to be told from word ids that happen to follow one another."""
+
+
+class PositionTables(TorchFunctionMode):
+    """Inside, look-ups in tables are watched. `row` of the `rows` is the longest prompt's, of `tokens` tokens."""
+
+    def __init__(self, rows: int, row: int, tokens: int) -> None:
+        super().__init__()
+        self._rows, self._row, self._tokens = rows, row, tokens
+        self.positions: int | None = None
+        """Positions of the smallest table that was seen; None where there is none."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.nn.functional.embedding and len(args) > 1:
+            self._look(args[0], args[1])
+        return func(*args, **(kwargs or {}))
+
+    def _look(self, ids: Tensor, table: Tensor) -> None:
+        if self._tokens < FEWEST or ids.ndim not in (1, 2) or ids.shape[-1] < self._tokens:
+            return
+        if ids.ndim == 2 and ids.shape[0] not in (1, self._rows):
+            return
+        ids = ids if ids.ndim == 1 else ids[self._row if ids.shape[0] == self._rows else 0]
+        first, *rest = ids[: self._tokens].tolist()
+        if rest == list(range(first + 1, first + self._tokens)):
+            found = int(table.shape[0]) - first
+            self.positions = found if self.positions is None else min(found, self.positions)

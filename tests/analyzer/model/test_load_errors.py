@@ -1,0 +1,67 @@
+"""What a model's own code raises becomes one sentence; what says nothing of the checkpoint passes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+
+from analyzer.model.load_errors import LONGEST, in_one_sentence, reason_of
+from analyzer.model.loading import load_judge
+from shared.errors import CannotCompute, JudgeError
+from tests.making.sweep import judge_record, save_small
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("no such model\nat all"), "no such model"),
+        (
+            ValueError("Class validation error:\n    ValueError: heads must divide"),
+            "Class validation error: ValueError: heads must divide",
+        ),
+        (KeyError("rope"), "KeyError: 'rope'"),
+        (AssertionError(), "AssertionError"),
+        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+        (ValueError("x" * 1000), "x" * (LONGEST - 3) + "..."),
+    ],
+)
+def test_the_reason_is_the_line_that_says_something(error: Exception, said: str) -> None:
+    assert reason_of(error) == said
+    with pytest.raises(JudgeError) as caught, in_one_sentence("checkpoint-1", "cannot be run"):
+        raise error
+    assert str(caught.value) == f"checkpoint-1 cannot be run: {said}"
+
+
+@pytest.mark.parametrize(
+    "error", [CannotCompute("ours"), MemoryError(), torch.OutOfMemoryError("full"), RuntimeError("CUDA error: x")]
+)
+def test_what_is_no_fault_of_the_model_passes(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, in_one_sentence("checkpoint-1", "cannot be run"):
+        raise error
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"num_attention_heads": 5}, "cannot be loaded as a sequence classifier: "),
+        ({"model_type": "made-up"}, "cannot be loaded as a sequence classifier: "),
+        ({"hidden_act": "made-up"}, "cannot be loaded as a sequence classifier: "),
+        ({"chunk_size_feed_forward": 3}, "is a bert, which cannot be run on a prompt here: "),
+    ],
+)
+def test_a_config_that_transformers_chokes_on(
+    tmp_path: Path, changes: dict[str, object], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = save_small(tmp_path / "checkpoint-1", "bert")
+    config = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps(config | changes))
+    with caplog.at_level(logging.DEBUG, "analyzer"), pytest.raises(JudgeError) as caught:
+        load_judge(path, judge_record("classifier"))
+    assert str(caught.value).startswith(f"checkpoint-1 {said}")
+    assert "\n" not in str(caught.value)
+    assert [entry.__dict__.get("event") for entry in caplog.records] == ["unloadable"]

@@ -1,0 +1,58 @@
+"""Prompts are cut at the positions that a model has, wherever its tables begin, whatever its tokenizer says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from analyzer.model.batches import encode
+from analyzer.model.hooked_pass import record
+from analyzer.model.loading import load_judge
+from shared.records import JudgeRecord
+from tests.making.sweep import save_small
+
+LONG = " ".join(["how do i kill a python process"] * 300)
+ENDLESS = int(1e30)
+"""What tokenizers say that know no limit."""
+
+
+def save(path: Path, model_type: str) -> Path:
+    """A judge whose tokenizer knows no limit."""
+    save_small(path, model_type)
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    tokenizer.model_max_length = ENDLESS
+    tokenizer.save_pretrained(path)
+    return path
+
+
+@pytest.mark.parametrize("model_type", ["camembert", "mpnet", "longformer", "opt", "bart", "bert", "nystromformer"])
+def test_a_long_prompt_is_cut_at_the_last_position(tmp_path: Path, model_type: str) -> None:
+    path = save(tmp_path / "checkpoint-1", model_type)
+    judge = load_judge(path, JudgeRecord(max_length=100_000))
+    (prompt,) = encode(judge.tokenizer, [LONG], judge.max_length)
+    assert prompt.truncated
+    assert len(prompt.ids) == judge.max_length
+    found = record(judge, [prompt], 10**6).scores[0]
+    model = AutoModelForSequenceClassification.from_pretrained(path).eval()
+    with torch.no_grad():
+        logits = model(input_ids=torch.tensor([prompt.ids])).logits[0]
+        assert found == pytest.approx(float(logits[1] - logits[0]), abs=1e-4)
+        longer = torch.tensor([[*prompt.ids[:-1], *[9] * 20, prompt.ids[-1]]])
+        if longer.shape[1] <= judge.model.config.max_position_embeddings:
+            pytest.fail("cut more than needed")
+        if model_type not in ("opt", "bart", "nystromformer"):  # they have spare rows, or a buffer that says it
+            with pytest.raises((IndexError, RuntimeError)):
+                model(input_ids=longer)
+
+
+@pytest.mark.parametrize(("model_type", "wanted"), [("t5", 300), ("llama", 96), ("xlnet", 300)])
+def test_where_there_is_no_table_the_config_or_the_run_says(tmp_path: Path, model_type: str, wanted: int) -> None:
+    judge = load_judge(save(tmp_path / "checkpoint-1", model_type), JudgeRecord(max_length=300))
+    assert judge.max_length == wanted
+
+
+def test_the_runs_own_limit_stays(tmp_path: Path) -> None:
+    assert load_judge(save(tmp_path / "checkpoint-1", "camembert"), JudgeRecord(max_length=32)).max_length == 32
