@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from analyzer.model.batches import Batch
+from analyzer.model.trunk import trunk_of
 from shared.errors import CannotCompute, JudgeError
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ def score(judge: Judge, batch: Batch) -> Tensor:
     """(prompts,) logit(unsafe) - logit(safe) in float32; differentiable where gradients are on."""
     inputs = inputs_of(batch)
     if judge.anatomy.prompted and judge.anatomy.head is not None:  # two logits of one token, not a vocabulary each
-        model: Any = judge.model
-        hidden = model.get_submodule(model.base_model_prefix)(**inputs).last_hidden_state
+        hidden = trunk_of(judge.model)(**inputs).last_hidden_state
         return score_of(judge, judge.anatomy.head(_last_real(hidden, batch.mask)))
     return score_of(judge, answers_in(judge, judge.model(**inputs).logits, batch))
 
