@@ -24,6 +24,7 @@ from shared.findings.neurons import Reading
 
 Head = Callable[[Tensor], Tensor]
 """(n, d_model) of what the head reads (after the final norm and pooling) -> (n, 2) logits."""
+LATE = "late"
 FUNCTIONS: dict[str, Head] = {"relu": torch.relu, "gelu": nn.functional.gelu, "tanh": torch.tanh}
 """Steps of a head that are no modules."""
 
@@ -55,6 +56,8 @@ class Anatomy:
     """How neurons are read."""
     layers_return_pairs: bool = False
     """Whether a layer returns (hidden states, ...), rather than the hidden states alone."""
+    pools_logits: bool = False
+    """Whether the head reads every token, and their logits are averaged (EuroBERT's "late" pooling)."""
     residual_scale: float = 1.0
     """By what a write is multiplied before it is added to the residual stream."""
     described: Family | None = None
@@ -165,6 +168,7 @@ def _known(model: nn.Module, family: Family, base: str, pad_id: int) -> Anatomy:
         mlp_writes=_writes(layers, family.mlp),
         final_norm=trunk.get_submodule(family.final_norm) if family.final_norm else None,
         pooling=_pooling(family, config),
+        pools_logits=bool(family.pooling_option) and getattr(config, family.pooling_option, None) == LATE,
         norm_position=family.norm_position,
         head=None,
         pad_id=pad_id,
@@ -183,7 +187,7 @@ def _writes(layers: Sequence[nn.Module], paths: BlockPaths | None) -> list[nn.Mo
 
 def _pooling(family: Family, config: Any) -> Pooling:
     said = getattr(config, family.pooling_option, None) if family.pooling_option else None
-    said = {"bos": "cls", "late": "mean"}.get(str(said), said)  # EuroBERT's words
+    said = {"bos": "cls", LATE: "mean"}.get(str(said), said)  # EuroBERT's words
     return cast(Pooling, said) if said in get_args(Pooling) else family.pooling
 
 

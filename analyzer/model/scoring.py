@@ -88,6 +88,8 @@ def read_early(judge: Judge, hidden: Tensor, batch: Batch) -> Tensor:
         raise JudgeError("This judge's head is not known, so it cannot be read early.")
     if anatomy.final_norm is not None and anatomy.pooling == "mean":
         # the mean of normed tokens is not the norm of their mean
+        if anatomy.pools_logits:
+            return score_of(judge, pool(anatomy, anatomy.head(anatomy.final_norm(hidden)), batch))
         state = pool(anatomy, anatomy.final_norm(hidden), batch)
         return score_of(judge, anatomy.head(state.to(hidden.dtype)))
     return read_pooled(judge, pool(anatomy, hidden, batch).to(hidden.dtype))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from analyzer.model.judge import known_wiring
+from analyzer.model.linear_maps import is_linear
 from analyzer.model.partial_pass import hidden_of, starting_at
 from analyzer.model.projections import Projections, places
 
@@ -94,11 +95,26 @@ def keys_unshared(layer: Layer, wiring: Wiring) -> Iterator[None]:
     before = {name: getattr(attention, name) for name in own if hasattr(attention, name)}
     for name in before:
         setattr(attention, name, own[name])
+    gains = {module: module._parameters["weight"] for module in attention.modules() if _each_key(module, wiring)}
+    for module, gain in gains.items():
+        module._parameters["weight"] = nn.Parameter(_repeated(gain, wiring), requires_grad=False)
     try:
         yield
     finally:
         for name, value in before.items():
             setattr(attention, name, value)
+        for module, gain in gains.items():
+            module._parameters["weight"] = gain
+
+
+def _each_key(module: nn.Module, wiring: Wiring) -> bool:
+    """Whether a module norms keys with a gain of its own for each of them (Cohere)."""
+    gain = module._parameters.get("weight")
+    return gain is not None and not is_linear(module) and gain.shape == (wiring.kv_heads, wiring.head_size)
+
+
+def _repeated(gain: Any, wiring: Wiring) -> Tensor:
+    return gain.detach().repeat_interleave(wiring.heads // wiring.kv_heads, 0)
 
 
 def _own_copy(kept: list[Tensor], projected: Projections, place: int | None) -> Any:
