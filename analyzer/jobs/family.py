@@ -73,8 +73,6 @@ class Family(Described):
 
     name: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$", max_length=100)]
     """The config's `model_type`."""
-    needs: dict[ConfigField, bool | int | str] = Field(default_factory=dict)
-    """What the model's config must say for this description to hold, field by field."""
     embeddings: ModulePath
     """The module whose output is the word embeddings."""
     embedding_block: ModulePath | None = None
@@ -112,6 +110,8 @@ class Family(Described):
     mlp: MlpPaths | None = None
     no_edges: str = Field("", max_length=200)
     """Why `projections` are not named, as the end of a sentence ("... because <no_edges>")."""
+    needs: dict[ConfigField, bool | int | str] = Field(default_factory=dict)
+    """What the model's config must say for this description to hold, field by field."""
     heads: str = "num_attention_heads"
     """Field of the model's config with the number of heads."""
     kv_heads: str = "num_key_value_heads"

@@ -192,10 +192,12 @@ def _pooling(family: Family, config: Any) -> Pooling:
 
 
 def _unknown(model: nn.Module, name: str, pad_id: int) -> Anatomy:
+    known = "is laid out in another way than the one that is known" if name in FAMILIES else "is not known"
     note = (
-        f"The model family {name!r} is not known: residual norms are the hidden states that the model itself "
-        "reports, the pooled representation is the mean over tokens, and there is no logit lens; describe the "
-        "family in a file and give it with --family to have all of it (docs/families.md)."
+        f"The model family {name!r} {known}: scores, words and the comparison of classes are computed (residual "
+        "norms are the hidden states that the model itself reports, the pooled representation is the mean over "
+        "tokens), and logit lens, writes, heads, neurons and circuits are not; describe the family in a file and "
+        "give it with --family to have all of it (docs/families.md)."
     )
     embeddings = model.get_input_embeddings()  # type: ignore[operator]
     return Anatomy(name, embeddings, (), None, None, None, "unknown", "unknown", None, pad_id, notes=(note,))

@@ -89,6 +89,8 @@ def _check_pooling(judge: Judge, batch: Batch, same: Comparison, last: Tensor) -
     family, anatomy = described_family(judge), judge.anatomy
     real = batch.mask.bool()
     noise = disturbed(last)
+    if anatomy.pools_logits:
+        return
     if anatomy.pooling == "mean":
         wanted = _score_from(judge, batch, noise)
         with _evened(judge, real):
