@@ -36,7 +36,7 @@ from shared.figures.units.heads import heads_figure
 from shared.findings.claims import ToExplain
 from shared.records import JudgeRecord
 from tests.making.by_hand import ByHand
-from tests.making.every_family import FURTHER_ONCE, Form, judge_of
+from tests.making.known_families import FURTHER_ONCE, Form, judge_of
 from tests.making.families import EXAMPLES, SHAPES, described, family_file
 from tests.making.judges import context, random_probes, tiny_judge
 from tests.making.tiny import FAMILIES as KNOWN

@@ -21,7 +21,7 @@ from analyzer.patching.ablation import Ablation, ablated_scores
 from analyzer.patching.gradient_pass import gradient_pass
 from analyzer.patching.source_values import head_writes, mlp_write, source_values
 from tests.making.by_hand import ByHand
-from tests.making.every_family import FURTHER_FORMS, FURTHER_ONCE, Form, judge_of, plain_model, plain_score
+from tests.making.known_families import FURTHER_FORMS, FURTHER_ONCE, Form, judge_of, plain_model, plain_score
 from tests.making.judges import context, random_probes
 from tests.making.trained import rule_probes
 
