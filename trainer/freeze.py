@@ -50,13 +50,27 @@ LAYOUTS: dict[str, Layout] = {
     "gpt2": Layout("wte", "h", ("wpe",)),
     "gpt_neox": Layout("embed_in", "layers"),
     "modernbert-decoder": Layout("embeddings", "layers"),
+    "eurobert": DECODER,
+    "ministral": DECODER,
+    "smollm3": DECODER,
+    "seed_oss": DECODER,
+    "arcee": DECODER,
+    "olmo2": DECODER,
+    "olmo3": DECODER,
+    "granite": DECODER,
+    "cohere": DECODER,
+    "cohere2": DECODER,
+    "phi": DECODER,
+    "phi3": DECODER,
+    "starcoder2": DECODER,
+    "mixtral": DECODER,
+    "qwen2_moe": DECODER,
+    "qwen3_moe": DECODER,
+    "gpt_oss": DECODER,
+    "granitemoe": DECODER,
+    "llama4_text": DECODER,
 }
 """By `config.model_type`."""
-LAYOUTS |= dict.fromkeys(
-    "eurobert ministral smollm3 seed_oss arcee olmo2 olmo3 granite cohere cohere2 phi phi3 starcoder2 mixtral "
-    "qwen2_moe qwen3_moe gpt_oss granitemoe llama4_text".split(),
-    DECODER,
-)
 
 
 class Frozen(NamedTuple):

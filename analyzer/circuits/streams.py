@@ -36,7 +36,7 @@ class LayerStreamPlan:
     attention: Step
     """Its writers are the heads that read, in order."""
     mlp: int | None
-    """The stream that the MLP reads, side by side with the heads one of those that they read; None: it reads none."""
+    """The stream that the MLP reads, beside the heads one of those that they read; None: it reads none."""
     mlp_writes: Step
 
     @property

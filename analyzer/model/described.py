@@ -134,7 +134,9 @@ def _check_heads(family: Family, paths: AttentionPaths, layer: nn.Module, config
     if found != wanted:
         refuse(family, f"attention.projections give {found} numbers, and {heads} heads need {wanted}")
     if len(found) == 1 and paths.fused == "by_head" and kv_heads != heads:
-        refuse(family, f"attention.fused is by_head, and {heads} heads share {kv_heads} keys: leave projections out")
+        refuse(
+            family, f"attention.fused is by_head, and {heads} heads share {kv_heads} keys: leave projections out"
+        )
     attention = layer.get_submodule(paths.module)
     if found and kv_heads != heads and not hasattr(attention, "num_key_value_groups"):
         refuse(
@@ -170,7 +172,7 @@ def check_flow(judge: Judge, batch: Batch) -> None:
 
 
 def follow(judge: Judge, batch: Batch) -> tuple[Comparison, Observed, Tensor]:
-    """Step 2, in one pass; what was seen, and the scores (prompts,). Raises FamilyError, also for our own entries."""
+    """Step 2, in one pass; what was seen, and the scores (prompts,). Raises FamilyError, also for our entries."""
     family, wiring = described_family(judge), judge.anatomy.wiring
     with observing(judge) as seen:
         plain = score(judge, batch)

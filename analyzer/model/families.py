@@ -225,9 +225,7 @@ _DECODERS = (
         beside_embeddings=("wpe",),
         layers="h",
         final_norm="ln_f",
-        attention=AttentionPaths(
-            module="attn", projections=("attn.c_attn",), out="attn.c_proj", read_norm="ln_1"
-        ),
+        attention=AttentionPaths(module="attn", projections=("attn.c_attn",), out="attn.c_proj", read_norm="ln_1"),
         mlp=MlpPaths(module="mlp", out="mlp.c_proj", read_norm="ln_2"),
         neurons="plain",
     ),

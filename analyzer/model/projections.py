@@ -34,7 +34,7 @@ class Projections(NamedTuple):
         return [part.unflatten(-1, (-1, self.head_size)) for part in values.split(widths, -1)]
 
     def side_by_side(self, parts: Sequence[Tensor]) -> Tensor:
-        """The parts of one projection, each (..., heads, head_size), as that projection gives them: (..., width)."""
+        """The parts of one projection, each (..., heads, head_size), as it gives them: (..., width)."""
         if len(parts) > 1 and self.fused == "by_head":
             return torch.stack(list(parts), -2).flatten(-3)
         return torch.cat([part.flatten(-2) for part in parts], -1)

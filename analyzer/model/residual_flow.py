@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from analyzer.model.observed import Comparison, Observed
     from analyzer.model.wiring import Layer
 
-SIDE_BY_SIDE = "where both read the same stream, say parallel: true; where a layer is something else, leave both out"
+SIDE_BY_SIDE = (
+    "where both read the same stream, say parallel: true; where a layer is something else, leave both out"
+)
 
 
 def check_returns(judge: Judge, family: Family, seen: Observed) -> None:

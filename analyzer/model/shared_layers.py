@@ -1,8 +1,8 @@
 """Layers that are used at several depths (ALBERT), made tellable by depth.
 
-A hook on a module that is called at every depth cannot tell them apart. So each depth gets a module of its own, over
-the very same parameters: no number changes, nothing is stored twice, and a warm load that writes into the one layer
-of the checkpoint writes into all of them.
+A hook on a module that is called at every depth cannot tell them apart. So each depth gets a module of its own,
+over the very same parameters: no number changes, nothing is stored twice, and a warm load that writes into the one
+layer of the checkpoint writes into all of them.
 """
 
 from __future__ import annotations

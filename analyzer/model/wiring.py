@@ -2,9 +2,9 @@
 
 A layer is two blocks, attention then MLP, or both side by side (`Wiring.parallel`). A block reads the residual
 stream (through its read norm, where it has one), computes, and writes back (through its branch norm, where it has
-one, and times `scale`); a post-norm model then normalises the whole stream (trunk norm). Heads are read at the input
-of the attention output projection, so that any attention kernel stays on; neurons at the input of the MLP's down
-projection. An MLP without one (a mixture of experts) is read at a `Seam` behind it, as one node.
+one, and times `scale`); a post-norm model then normalises the whole stream (trunk norm). Heads are read at the
+input of the attention output projection, so that any attention kernel stays on; neurons at the input of the MLP's
+down projection. An MLP without one (a mixture of experts) is read at a `Seam` behind it, as one node.
 """
 
 from __future__ import annotations

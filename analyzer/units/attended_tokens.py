@@ -96,7 +96,7 @@ def _weights(judge: Judge, layers: Sequence[int]) -> Iterator[dict[int, Tensor |
 
 
 def _learned_sink(judge: Judge, layer: int) -> bool:
-    """Whether a part of the attention goes to a number that the model has learned instead of to a token (gpt-oss)."""
+    """Whether a part of the attention goes to no token, but to a number that is learned (gpt-oss)."""
     return hasattr(known_wiring(judge).layers[layer].attention.inlet, "sinks")
 
 

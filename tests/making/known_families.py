@@ -72,7 +72,9 @@ def judge_of(form: Form, layers: int = 2, **shape: Any) -> Judge:
     """Loaded as the worker does."""
     record = JudgeRecord(kind=form.kind, max_length=40)
     if form.kind == "prompted":
-        record = JudgeRecord(kind="prompted", safe_id=20, unsafe_id=30, template="is {prompt} safe ?", max_length=40)
+        record = JudgeRecord(
+            kind="prompted", safe_id=20, unsafe_id=30, template="is {prompt} safe ?", max_length=40
+        )
     return load_judge(_checkpoint(form, layers, **shape), record)
 
 
@@ -85,6 +87,8 @@ def plain_model(form: Form, layers: int = 2) -> Any:
 def plain_score(judge: Judge, model: Any, ids: tuple[int, ...]) -> float:
     """One prompt alone."""
     with torch.no_grad():
-        logits = model(input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long)).logits
+        logits = model(
+            input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long)
+        ).logits
     logits = logits[0, -1] if judge.record.kind == "prompted" else logits[0]
     return float(logits[judge.record.unsafe_id] - logits[judge.record.safe_id])

@@ -27,7 +27,7 @@ ENCODERS = ("bert", "roberta", "distilbert", "modernbert", "deberta-v2")
 DECODERS = ("llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "mistral")
 FAMILIES = ENCODERS + DECODERS
 """Those that every test of the computations runs over; each layout is among them once."""
-FURTHER_ENCODERS = ("camembert", "electra", "albert", "mpnet", "nomic_bert", "eurobert")
+FURTHER_ENCODERS = ("xlm-roberta", "camembert", "electra", "albert", "mpnet", "nomic_bert", "eurobert")
 FURTHER_DECODERS = (
     "gpt2",
     "gpt_neox",

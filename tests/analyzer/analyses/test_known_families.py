@@ -1,4 +1,4 @@
-"""Every analysis, basic and advanced, of every known family; without its long form of three layouts of their own."""
+"""Every analysis, basic and advanced, of every known family; in the short form of three that are laid out oddly."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ SETTINGS: dict[str, dict[str, Any]] = TINY_SETTINGS | {
 }
 
 
-@pytest.mark.parametrize(
-    "form", [*SAMPLE, *(pytest.param(form, marks=pytest.mark.slow) for form in REST)], ids=str
-)
+@pytest.mark.parametrize("form", [*SAMPLE, *(pytest.param(form, marks=pytest.mark.slow) for form in REST)], ids=str)
 def test_all_analyses(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
     """The gate is held open, so that an untrained judge goes the whole way."""
     monkeypatch.setattr(ToExplain, "claimable", True)

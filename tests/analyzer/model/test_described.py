@@ -36,9 +36,9 @@ from shared.figures.units.heads import heads_figure
 from shared.findings.claims import ToExplain
 from shared.records import JudgeRecord
 from tests.making.by_hand import ByHand
-from tests.making.known_families import FURTHER_ONCE, Form, judge_of
 from tests.making.families import EXAMPLES, SHAPES, described, family_file
 from tests.making.judges import context, random_probes, tiny_judge
+from tests.making.known_families import FURTHER_ONCE, Form, judge_of
 from tests.making.tiny import FAMILIES as KNOWN
 from tests.making.tiny import save_tiny_judge
 from tests.making.trained import rule_probes

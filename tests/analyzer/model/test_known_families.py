@@ -21,8 +21,8 @@ from analyzer.patching.ablation import Ablation, ablated_scores
 from analyzer.patching.gradient_pass import gradient_pass
 from analyzer.patching.source_values import head_writes, mlp_write, source_values
 from tests.making.by_hand import ByHand
-from tests.making.known_families import FURTHER_FORMS, FURTHER_ONCE, Form, judge_of, plain_model, plain_score
 from tests.making.judges import context, random_probes
+from tests.making.known_families import FURTHER_FORMS, FURTHER_ONCE, Form, judge_of, plain_model, plain_score
 from tests.making.trained import rule_probes
 
 PROBES = random_probes(6, pairs=5, seed=5)
@@ -99,7 +99,10 @@ def test_heads_and_mlps_write_what_the_stream_gets(form: Form) -> None:
     last.remove()
     total = values.input
     for number, layer in enumerate(wiring.layers):
-        parts = (head_writes(layer, values.heads[number], wiring.heads).sum(-2), mlp_write(layer, values.neurons[number]))
+        parts = (
+            head_writes(layer, values.heads[number], wiring.heads).sum(-2),
+            mlp_write(layer, values.neurons[number]),
+        )
         for block, written in zip((layer.attention, layer.mlp), parts, strict=True):
             bias = getattr(block.out, "bias", None)
             written = written if bias is None else written + block.scale * bias
@@ -122,7 +125,10 @@ def test_edges_out_of_a_source_add_up_to_its_effect(form: Form) -> None:
     assert result.edges is not None
     out = np.nansum(result.edges.mean, 1)
     nodes = np.concatenate(
-        [np.append(result.heads.integrated[layer], result.neurons.integrated[layer].sum()) for layer in range(LAYERS)]
+        [
+            np.append(result.heads.integrated[layer], result.neurons.integrated[layer].sum())
+            for layer in range(LAYERS)
+        ]
     )
     assert np.abs(nodes).max() > 1e-3
     np.testing.assert_allclose(out[1:], nodes, atol=1e-5 * (1 + np.abs(nodes).max()), rtol=1e-3)
@@ -178,7 +184,11 @@ def write_out(shared: Judge, apart: Judge) -> None:
             query, size = (32, 8) if "qkv" in name else (0, 8)
             parts = [own[:query]] if query else []
             rest = own[query:]
-            rest = rest if rest.shape[-1] == size and rest.ndim == 2 and "norm" in name else rest.unflatten(0, (-1, size))
+            rest = (
+                rest
+                if rest.shape[-1] == size and rest.ndim == 2 and "norm" in name
+                else rest.unflatten(0, (-1, size))
+            )
             repeated = rest.repeat_interleave(2, 0)
             own = torch.cat([*parts, repeated.reshape(-1, *place.shape[1:])])
         place.copy_(own)
