@@ -6,23 +6,32 @@ ours; edges against exact patching by plain hooks.
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForSequenceClassification
 
 from analyzer.circuits.evaluator import CircuitEvaluator
+from analyzer.model.batches import Batch
 from analyzer.model.families import FAMILIES
 from analyzer.model.hooked_pass import forward_pass
 from analyzer.model.judge import Judge
+from analyzer.model.loading import load_judge
+from analyzer.model.selfcheck import checked_anatomy
 from analyzer.model.trunk import trunk_of
 from analyzer.patching.ablation import Ablation, ablated_scores
 from analyzer.patching.gradient_pass import gradient_pass
 from analyzer.patching.source_values import head_writes, mlp_write, source_values
+from shared.records import JudgeRecord
 from tests.making.by_hand import ByHand
 from tests.making.judges import context, random_probes
 from tests.making.known_families import FURTHER_FORMS, FURTHER_ONCE, Form, judge_of, plain_model, plain_score
+from tests.making.tiny import save_tiny_judge
 from tests.making.trained import rule_probes
 
 PROBES = random_probes(6, pairs=5, seed=5)
@@ -90,7 +99,7 @@ def test_heads_and_mlps_write_what_the_stream_gets(form: Form) -> None:
     judge = judge_of(form, LAYERS)
     wiring: Any = judge.anatomy.wiring
     made = context(judge, PROBES[:1])
-    batch = batch_of(judge, made.encoded[0].ids)
+    batch = batch_of(made.encoded[0].ids)
     stream: list[torch.Tensor] = []
     last = judge.anatomy.layers[-1].register_forward_hook(
         lambda _m, _a, output: stream.append(output[0] if isinstance(output, tuple) else output)
@@ -112,9 +121,7 @@ def test_heads_and_mlps_write_what_the_stream_gets(form: Form) -> None:
     torch.testing.assert_close(total, stream[0], atol=2e-5, rtol=1e-4)
 
 
-def batch_of(judge: Judge, ids: tuple[int, ...]) -> Any:
-    from analyzer.model.batches import Batch
-
+def batch_of(ids: tuple[int, ...]) -> Batch:
     return Batch(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long), None)
 
 
@@ -192,3 +199,48 @@ def write_out(shared: Judge, apart: Judge) -> None:
             repeated = rest.repeat_interleave(2, 0)
             own = torch.cat([*parts, repeated.reshape(-1, *place.shape[1:])])
         place.copy_(own)
+
+
+def test_a_warm_load_of_shared_layers_writes_into_every_depth(tmp_path: Path) -> None:
+    record = JudgeRecord(max_length=40)
+    one, two = (save_tiny_judge(tmp_path / f"checkpoint-{seed}", "albert", layers=3, seed=seed) for seed in (1, 2))
+    warm = load_judge(one, record)
+    model = warm.model
+    warm = load_judge(two, record, warm=warm)
+    assert warm.model is model and warm.place_of("albert.encoder.albert_layer_groups.0.x") == 0
+    found, wanted = forward_pass(warm, PROBES), forward_pass(load_judge(two, record), PROBES)
+    for name in NAMES:
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name), err_msg=name)
+
+
+@pytest.mark.parametrize("shape", [{"inner_group_num": 2}, {"num_hidden_groups": 2}])
+def test_layers_that_are_shared_in_another_way_are_not_told_apart(tmp_path: Path, shape: dict[str, Any]) -> None:
+    path = save_tiny_judge(tmp_path / "checkpoint-1", "albert", layers=4, initializer_range=0.3, **shape)
+    judge = load_judge(path, JudgeRecord(max_length=40))
+    assert judge.anatomy.wiring is None and not judge.anatomy.layers
+    assert "'albert' is laid out in another way" in judge.anatomy.notes[0] and "--family" in judge.anatomy.notes[0]
+    found = forward_pass(judge, PROBES)
+    model = AutoModelForSequenceClassification.from_pretrained(path).eval()
+    wanted = [plain_score(judge, model, prompt.ids) for prompt in found.encoded]
+    np.testing.assert_allclose(found.scores, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_a_known_family_that_flows_otherwise_loses_its_parts_and_says_so() -> None:
+    """A layer that halves what it returns: nothing of writes, heads and neurons would be true."""
+    judge = judge_of(Form("smollm3", "classifier"), 2)
+    model: Any = copy.deepcopy(judge.model)
+    model.model.layers[1].register_forward_hook(lambda _m, _a, output: output / 2)
+    anatomy = checked_anatomy(replace(judge, model=model))
+    assert anatomy.wiring is None and anatomy.attention_writes is None and anatomy.head is not None
+    assert len(anatomy.notes) == 1 and "layer 1 does not return its input plus what" in anatomy.notes[0]
+
+
+def test_a_factor_on_logits_that_no_entry_knows_is_read_from_the_whole_model() -> None:
+    judge = judge_of(Form("llama4_text", "prompted"), 2)
+    model: Any = copy.deepcopy(judge.model)
+    model.lm_head.register_forward_hook(lambda _m, _a, output: output / 3)
+    other = replace(judge, model=model)
+    other = replace(other, anatomy=checked_anatomy(other))
+    assert other.anatomy.head is None and "taken alone, are not those of the whole model" in other.anatomy.notes[0]
+    found, before = forward_pass(other, PROBES), forward_pass(judge, PROBES)
+    np.testing.assert_allclose(found.scores, before.scores / 3, atol=1e-5)
