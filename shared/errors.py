@@ -35,6 +35,11 @@ class UsageError(MidwatchError):
 class FamilyError(UsageError):
     """A user's description of a model family (`--family`) does not fit the model; nothing is analysed with it."""
 
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
+        """What does not fit, without whose description it is."""
+
 
 class RunError(MidwatchError):
     """A run directory is missing, empty or unreadable."""

@@ -136,6 +136,10 @@ def test_the_reference_is_up_to_date() -> None:
     assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == written_by("commands")
 
 
+def test_what_is_said_of_families_is_what_trying_them_finds() -> None:
+    assert (ROOT / "docs" / "judges.md").read_text(encoding="utf-8") == written_by("judges")
+
+
 def test_the_picture_of_the_floors_is_that_of_the_contracts() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert text == written_by("floors")

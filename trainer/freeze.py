@@ -20,6 +20,8 @@ class Layout(NamedTuple):
 
     embeddings: str
     layers: str
+    beside: tuple[str, ...] = ()
+    """Other modules that act before the first layer; one that a model does without may be missing."""
 
 
 ENCODER = Layout("embeddings", "encoder.layer")
@@ -39,6 +41,34 @@ LAYOUTS: dict[str, Layout] = {
     "gemma": DECODER,
     "gemma2": DECODER,
     "gemma3_text": DECODER,
+    "gemma3": Layout("language_model.embed_tokens", "language_model.layers"),
+    "camembert": ENCODER,
+    "electra": Layout("embeddings", "encoder.layer", ("embeddings_project",)),
+    "albert": Layout("embeddings", "encoder.albert_layer_groups", ("encoder.embedding_hidden_mapping_in",)),
+    "mpnet": ENCODER,
+    "nomic_bert": Layout("embeddings", "layers"),
+    "gpt2": Layout("wte", "h", ("wpe",)),
+    "gpt_neox": Layout("embed_in", "layers"),
+    "modernbert-decoder": Layout("embeddings", "layers"),
+    "eurobert": DECODER,
+    "ministral": DECODER,
+    "smollm3": DECODER,
+    "seed_oss": DECODER,
+    "arcee": DECODER,
+    "olmo2": DECODER,
+    "olmo3": DECODER,
+    "granite": DECODER,
+    "cohere": DECODER,
+    "cohere2": DECODER,
+    "phi": DECODER,
+    "phi3": DECODER,
+    "starcoder2": DECODER,
+    "mixtral": DECODER,
+    "qwen2_moe": DECODER,
+    "qwen3_moe": DECODER,
+    "gpt_oss": DECODER,
+    "granitemoe": DECODER,
+    "llama4_text": DECODER,
 }
 """By `config.model_type`."""
 
@@ -79,12 +109,19 @@ def freeze(model: PreTrainedModel, layers: int) -> Frozen:
                 f"use --freeze-layers 0, or a model of type {known}."
             )
         return Frozen(0, 0, 0, _count(model))
-    stack = model.base_model.get_submodule(layout.layers)
+    base = model.base_model
+    if base is model and hasattr(model, "model"):  # a causal model that is part of a larger one (Llama 4)
+        base = model.model
+    stack = base.get_submodule(layout.layers)
     total = len(list(stack.children()))
     if layers > total:
         raise UsageError(f"--freeze-layers {layers} is more than the model's {total} layers; use 0 to {total}.")
     if layers:
-        model.base_model.get_submodule(layout.embeddings).requires_grad_(False)
+        base.get_submodule(layout.embeddings).requires_grad_(False)
+        there = dict(base.named_modules())
+        for path in layout.beside:
+            if path in there:
+                there[path].requires_grad_(False)
         for layer in list(stack.children())[:layers]:
             layer.requires_grad_(False)
     return Frozen(layers, total, _count(model, frozen=True), _count(model))

@@ -39,6 +39,7 @@ from analyzer.circuits.exact_check import exact_check
 from analyzer.circuits.masks import area, circuit_sizes, nodes_on, on_paths, ranked
 from analyzer.circuits.mib import Mib, mib
 from analyzer.circuits.scored import Scored, scored
+from analyzer.model.judge import known_wiring
 from analyzer.patching.graph import Graph
 from analyzer.session.context import Context
 from analyzer.statistics.ties import largest_first
@@ -265,10 +266,14 @@ def _edges(found: Scored, graph: Graph, smallest: np.ndarray, share: np.ndarray)
 def _notes(context: Context, evaluator: CircuitEvaluator) -> list[str]:
     notes = [*context.judge.anatomy.notes, *evaluator.references.notes]
     if not evaluator.by_edges:
+        described = context.judge.anatomy.described
+        because = f", because {described.no_edges}" if described is not None and described.no_edges else ""
         notes.append(
-            f"The inputs of single heads cannot be told apart in {context.judge.anatomy.family!r}, so the circuit "
-            "is made of whole nodes."
+            f"The inputs of single heads cannot be told apart in {context.judge.anatomy.family!r}{because}, so the "
+            "circuit is made of whole nodes."
         )
+    if not known_wiring(context.judge).has_neurons:
+        notes.append("An MLP is a mixture of experts here and counts as one node: its experts are not told apart.")
     if evaluator.explained.reversed:
         notes.append("This judge answers the other way: edges that carry its verdict have negative scores.")
     return notes

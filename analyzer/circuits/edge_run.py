@@ -24,9 +24,11 @@ from torch import Tensor, nn
 
 from analyzer.circuits.streams import LayerStreamPlan, Step, StreamPlan
 from analyzer.model.judge import known_wiring
+from analyzer.model.linear_maps import bias_of, weight_of
 from analyzer.model.partial_pass import forward_replaced, module_input, returned, starting_at
+from analyzer.model.projections import places
 from analyzer.model.scoring import score
-from analyzer.patching.source_values import SourceValues, weight_of
+from analyzer.patching.source_values import SourceValues
 from analyzer.patching.tape import keys_unshared
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ class EdgeRun:
         entry = torch.as_tensor(plan.entry, device=self.batch.ids.device)[:, None, None, None]
         self.streams = torch.where(entry, setting.clean.input, self.reference.input)
         """(streams, prompts, tokens, d_model), as they are before whichever block comes next."""
+        self._beside = self.streams[:0]
+        """(prompts, tokens, d_model) what the MLP reads where it reads side by side with the heads."""
 
     def scores(self) -> Tensor:
         """(prompts,)"""
@@ -101,6 +105,8 @@ class EdgeRun:
 
         def written(mixed: Tensor) -> Tensor:
             common = self.written[layer.attention.out]
+            if self.wiring.parallel and plan.mlp is not None:  # the MLP reads what was there before
+                self._beside = self.streams[plan.mlp].clone()
             if heads:
                 difference = mixed - self.reference.heads[number]
                 self._write(layer.attention, plan.attention, _head_writes(layer, difference, self.wiring, heads))
@@ -114,18 +120,18 @@ class EdgeRun:
         block = layer.mlp
         if plan.mlp is None:
 
-            def passing_by(hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Tensor:
+            def passing_by(hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Any:
                 self._write(block, plan.mlp_writes)
-                return hidden_states
+                return block.returned(hidden_states)
 
             stack.enter_context(forward_replaced(block.inlet, passing_by))
-            if block.out not in block.inlet.modules():
+            if not block.out_inside:
                 stack.enter_context(forward_replaced(block.out, lambda hidden_states: hidden_states))
             return
         stream = plan.mlp
 
         def read(_given: Tensor) -> Tensor:
-            own = self.streams[stream]
+            own = self._beside if self.wiring.parallel else self.streams[stream]
             return own if block.read_norm is None else block.read_norm(own)
 
         def written(_module: nn.Module, _args: Any, output: Tensor) -> None:
@@ -141,15 +147,16 @@ class EdgeRun:
         """
         left, common = self._left(step), self.written[block.out]
         if differences is None:
-            left += common if block.branch_norm is None else block.branch_norm(common)
+            left += block.scale * (common if block.branch_norm is None else block.branch_norm(common))
         else:
             kept = torch.as_tensor(step.kept, device=left.device, dtype=left.dtype)
             if block.branch_norm is not None:
                 branch = torch.addmm(common.flatten(1).expand(len(kept), -1), kept, differences.flatten(1))
-                left += block.branch_norm(branch.view_as(left))
+                left += block.scale * block.branch_norm(branch.view_as(left))
             else:
-                left += common
-                left.flatten(1).addmm_(kept, differences.flatten(1))  # in place: the streams are large
+                left += block.scale * common
+                # in place: the streams are large
+                left.flatten(1).addmm_(kept, differences.flatten(1), alpha=block.scale)
         self.streams = left if block.trunk_norm is None else block.trunk_norm(left)
 
     def _left(self, step: Step) -> Tensor:
@@ -178,22 +185,23 @@ class _Projections:
     def forward(self, which: int) -> Any:
         """The forward of projection `which`: (prompts, tokens, parts * heads * head_size), one part or three."""
         wiring, projection = self.run.wiring, self.layer.projections[which]
-        parts = 3 if len(self.layer.projections) == 1 else 1
-        weight, bias = weight_of(projection), projection.bias
-        rows = weight.unflatten(0, (parts, -1, wiring.head_size))  # (parts, own heads, head_size, d_model)
-        offsets = None if bias is None else bias.unflatten(0, (parts, -1, wiring.head_size))  # type: ignore[operator]
-        shared = wiring.heads // rows.shape[1]  # heads that share a key or value
+        place, order = places(len(self.layer.projections))[which], wiring.projected
+        bias = bias_of(projection)
+        # each (own heads, head_size, d_model), and (own heads, head_size)
+        rows = [part.permute(1, 2, 0) for part in order.apart(weight_of(projection).T, place)]
+        offsets = [None] * len(rows) if bias is None else order.apart(bias, place)
 
         def projected(hidden_states: Tensor) -> Tensor:
-            found = hidden_states.new_zeros(*hidden_states.shape[:2], parts, wiring.heads, wiring.head_size)
+            size = (wiring.heads, wiring.head_size)
+            found = [hidden_states.new_zeros(*hidden_states.shape[:2], *size) for _ in rows]
             for stream, heads in self.plan.heads:
-                chosen = _span([head // shared for head in heads])
-                weight = rows[:, chosen].flatten(0, 2)
-                own = nn.functional.linear(
-                    self._read(stream), weight, None if offsets is None else offsets[:, chosen].flatten()
-                )
-                found[:, :, :, _span(heads)] = own.unflatten(-1, (parts, len(heads), wiring.head_size))
-            return found.flatten(2)
+                for part, weight, offset in zip(found, rows, offsets, strict=True):
+                    shared = wiring.heads // len(weight)  # heads that share a key or value
+                    chosen = _span([head // shared for head in heads])
+                    added = None if offset is None else offset[chosen].flatten()
+                    own = nn.functional.linear(self._read(stream), weight[chosen].flatten(0, 1), added)
+                    part[:, :, _span(heads)] = own.unflatten(-1, (len(heads), wiring.head_size))
+            return order.side_by_side(found)
 
         return projected
 
@@ -213,7 +221,7 @@ def _span(places: Sequence[int]) -> slice | list[int]:
 
 def _nothing(projection: nn.Module) -> Any:
     """The forward of a projection whose output does not matter."""
-    width = len(weight_of(projection))
+    width = weight_of(projection).shape[0]
     return lambda hidden_states: hidden_states.new_zeros(1).expand(*hidden_states.shape[:2], width)
 
 

@@ -68,7 +68,7 @@ class CircuitEvaluator:
     def __init__(self, context: Context, prompts: int = 32, *, wider: bool = False) -> None:
         self.context, self.judge = context, context.judge
         wiring = known_wiring(self.judge)
-        self.graph = Graph(len(wiring.layers), wiring.heads)
+        self.graph = Graph(len(wiring.layers), wiring.heads, wiring.parallel)
         self.by_edges = wiring.has_edges
         self.references = (choose_wider if wider else choose_references)(context, prompts)
         self.means = context.with_units().unit_means if self.references.kind == "mean" else None

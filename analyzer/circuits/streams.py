@@ -36,7 +36,7 @@ class LayerStreamPlan:
     attention: Step
     """Its writers are the heads that read, in order."""
     mlp: int | None
-    """The stream that the MLP reads; None where it reads none."""
+    """The stream that the MLP reads, beside the heads one of those that they read; None: it reads none."""
     mlp_writes: Step
 
     @property
@@ -66,13 +66,15 @@ def stream_plan(mask: np.ndarray, graph: Graph) -> StreamPlan:
     layers = []
     for number in range(graph.layers):
         targets, sources = graph.head_targets(number), graph.head_sources(number)
+        place = graph.mlp_target(number)
         reading = readers.leave(targets.start, targets.stop)
+        mlp = readers.leave(place, place + 1) if graph.parallel else {}
         attention = readers.split([sources.start + target - targets.start for target in reading])
         heads = {
             stream: tuple(target - targets.start for target, own in reading.items() if own == stream)
             for stream in sorted(set(reading.values()))
         }
-        mlp = readers.leave(graph.mlp_target(number), graph.mlp_target(number) + 1)
+        mlp = mlp if graph.parallel else readers.leave(place, place + 1)
         written = readers.split([graph.mlp_source(number)] if mlp else [])
         most = max(most, len(attention.parents), len(written.parents))
         layers.append(LayerStreamPlan(tuple(heads.items()), attention, next(iter(mlp.values()), None), written))

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from analyzer.jobs.family import AttentionPaths, BlockPaths, Family
+from analyzer.jobs.family import AttentionPaths, Family, MlpPaths
 from analyzer.model.families import FAMILIES
 from shared.errors import UsageError
 from shared.settings import shown
@@ -30,7 +30,7 @@ REASONS = {
     "bool_parsing": "write true or false",
 }
 """What is to be written instead, by pydantic's name of a problem; others say it in their own words."""
-PARTS: dict[str, type[BaseModel]] = {"attention": AttentionPaths, "mlp": BlockPaths}
+PARTS: dict[str, type[BaseModel]] = {"attention": AttentionPaths, "mlp": MlpPaths}
 
 
 def read_families(paths: Sequence[Path]) -> dict[str, Family]:

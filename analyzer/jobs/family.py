@@ -10,11 +10,13 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 ModulePath = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*$", max_length=200)]
 Pooling = Literal["cls", "last_token", "mean"]
-NormPosition = Literal["pre", "post", "sandwich", "unknown"]
+ConfigField = Annotated[str, StringConstraints(pattern=r"^\w+$", max_length=100)]
+"""Name of a field of the model's config (of its text part, where it has several)."""
+NormPosition = Literal["pre", "post", "sandwich", "branch", "unknown"]
 
 
 class Described(BaseModel):
@@ -27,7 +29,8 @@ class BlockPaths(Described):
     """Attention or MLP of a layer; module paths below one layer."""
 
     module: ModulePath
-    """The whole block; what it is given is read by this block alone."""
+    """The whole block; what it is given is read by this block alone (side by side: by both, where one norm serves
+    both)."""
     out: ModulePath
     """The linear map that ends the block; it reads the heads' outputs side by side, or the neurons."""
     read_norm: ModulePath | None = None
@@ -37,18 +40,24 @@ class BlockPaths(Described):
     trunk_norm: ModulePath | None = None
     """Norm of the whole residual stream once the block has written (post-norm models)."""
 
-    @property
-    def write(self) -> str:
-        """The module whose output is added to the residual stream."""
-        return self.branch_norm or self.out
+
+class MlpPaths(BlockPaths):
+    """The MLP of a layer."""
+
+    out: ModulePath | None = None  # type: ignore[assignment]
+    """As of any block; None where no one linear map reads all neurons (a mixture of experts): the MLP is then one
+    node of circuits, and its neurons are not read."""
 
 
 class AttentionPaths(BlockPaths):
     """The attention of a layer."""
 
     projections: tuple[ModulePath, ...] = ()
-    """Query, key and value projections; or one fused, all queries before all keys before all values; empty where
-    the inputs of single heads cannot be told apart, and then circuits have no edges."""
+    """Query, key and value projections; or one fused; empty where the inputs of single heads cannot be told apart,
+    and then circuits have no edges."""
+    fused: Literal["by_part", "by_head"] = "by_part"
+    """Order in a fused projection. by_part: all queries, then all keys, then all values; by_head: of each head its
+    query, key and value, head after head."""
 
     @model_validator(mode="after")
     def _check_projections(self) -> AttentionPaths:
@@ -68,8 +77,17 @@ class Family(Described):
     """The module whose output is the word embeddings."""
     embedding_block: ModulePath | None = None
     """Everything before the first layer, where it is one module; `embeddings` when not given."""
+    beside_embeddings: tuple[ModulePath, ...] = ()
+    """Other modules with weights that act before the first layer (GPT-2's positions, ELECTRA's projection)."""
     layers: ModulePath
     """The list of layers."""
+    shared_layers: ConfigField | None = None
+    """Field with the number of different layers, where one is used at every depth (ALBERT): 1 of them serves all
+    `num_hidden_layers`."""
+    parallel: bool | ConfigField = False
+    """Whether attention and MLP read the same residual stream and both are added to it, or a field that says so."""
+    residual_multiplier: ConfigField | None = None
+    """Field with the number by which everything that a block writes is multiplied (Granite)."""
     final_norm: ModulePath | None = None
     """The norm between the last layer and the head."""
     pooling: Pooling
@@ -81,9 +99,19 @@ class Family(Described):
     other; empty where that is not known, and then there is no logit lens. Not used for a judge that answers."""
     head_reads: Literal["vector", "tokens"] = "vector"
     """Whether the head's first module takes (prompts, d_model), or tokens of which it picks the first."""
+    answer_head: tuple[ModulePath, ...] = ()
+    """Of a judge that answers: what stands between final norm and unembedding; modules below the whole model."""
+    logits_times: ConfigField | None = None
+    """Field with the number by which a judge's answers' logits are multiplied (Cohere's `logit_scale`)."""
+    logits_over: ConfigField | None = None
+    """The same, by which they are divided (Granite's `logits_scaling`)."""
     attention: AttentionPaths | None = None
-    """None, as `mlp`, where the two do not write one after the other: layers and lens, but no heads and neurons."""
-    mlp: BlockPaths | None = None
+    """None, as `mlp`, where a layer is something else: layers and lens, but no heads and neurons."""
+    mlp: MlpPaths | None = None
+    no_edges: str = Field("", max_length=200)
+    """Why `projections` are not named, as the end of a sentence ("... because <no_edges>")."""
+    needs: dict[ConfigField, bool | int | str] = Field(default_factory=dict)
+    """What the model's config must say for this description to hold, field by field."""
     heads: str = "num_attention_heads"
     """Field of the model's config with the number of heads."""
     kv_heads: str = "num_key_value_heads"
@@ -98,6 +126,9 @@ class Family(Described):
     def _check_blocks(self) -> Family:
         if (self.attention is None) != (self.mlp is None):
             raise ValueError("attention and mlp belong together: describe both, or neither")
+        blocks = [block for block in (self.attention, self.mlp) if block is not None]
+        if self.parallel is not False and any(block.trunk_norm for block in blocks):
+            raise ValueError("parallel blocks have no trunk_norm: between them the stream is not normed")
         return self
 
     @property
@@ -106,7 +137,7 @@ class Family(Described):
         if self.attention is None:
             return "unknown"
         if self.attention.branch_norm:
-            return "sandwich"
+            return "sandwich" if self.attention.read_norm else "branch"
         return "post" if self.attention.trunk_norm else "pre"
 
     @property

@@ -16,11 +16,15 @@ from torch import Tensor, nn
 
 from analyzer.jobs.family import BlockPaths, Family, NormPosition, Pooling
 from analyzer.model.families import FAMILIES
-from analyzer.model.wiring import Wiring, wire
+from analyzer.model.linear_maps import bias_of, weight_of
+from analyzer.model.shared_layers import one_a_depth
+from analyzer.model.trunk import trunk_name
+from analyzer.model.wiring import Wiring, block_of, residual_scale, wire
 from shared.findings.neurons import Reading
 
 Head = Callable[[Tensor], Tensor]
 """(n, d_model) of what the head reads (after the final norm and pooling) -> (n, classes or answers) logits."""
+LATE = "late"
 FUNCTIONS: dict[str, Head] = {"relu": torch.relu, "gelu": nn.functional.gelu, "tanh": torch.tanh}
 """Steps of a head that are no modules."""
 
@@ -42,8 +46,8 @@ class Anatomy:
     head: Head | None
     pad_id: int
     """Id that pads a batch, and that the model skips where it looks for the last token."""
-    prefixes: tuple[str, str, str, tuple[str, ...]] = ("", "", "", ())
-    """Tensor-name prefixes: base model, embedding block, layers, and what comes after the layers."""
+    prefixes: tuple[str, tuple[str, ...], str, tuple[str, ...]] = ("", (), "", ())
+    """Tensor-name prefixes: base model, what comes before the layers, layers, and what comes after the layers."""
     prompted: bool = False
     """Whether the verdict is the answer after the last real token, whatever its id."""
     wiring: Wiring | None = None
@@ -52,6 +56,12 @@ class Anatomy:
     """How neurons are read."""
     layers_return_pairs: bool = False
     """Whether a layer returns (hidden states, ...), rather than the hidden states alone."""
+    pools_logits: bool = False
+    """Whether the head reads every token, and their logits are averaged (EuroBERT's "late" pooling)."""
+    residual_scale: float = 1.0
+    """By what a write is multiplied before it is added to the residual stream."""
+    described: Family | None = None
+    """What the parts were found by: ours, or a user's; None for an unknown family."""
     notes: tuple[str, ...] = ()
     decoder_embeddings: nn.Module | None = None
     """Encoder-decoders: what gives the decoder its word embeddings, which may be `embeddings` itself."""
@@ -82,15 +92,25 @@ class Anatomy:
         return 0
 
 
-def answer_head(model: nn.Module, answers: tuple[int, ...]) -> Head:
-    """The head of a causal LM that answers with one of these tokens: their logits alone, in this order."""
+def answer_head(model: nn.Module, answers: tuple[int, ...], family: Family) -> Head:
+    """The head of a causal LM that answers with one of these tokens: their logits alone, in this order.
+
+    Raises AttributeError for a path to nothing, or a field that the config lacks.
+    """
     unembedding = model.get_output_embeddings()  # type: ignore[operator]
-    cap = getattr(model.config, "final_logit_softcapping", None)
+    config = model.config.get_text_config()  # type: ignore[operator, union-attr]
+    cap = getattr(config, "final_logit_softcapping", None)
+    steps = [model.get_submodule(step) for step in family.answer_head]
+    factor = float(getattr(config, family.logits_times)) if family.logits_times else 1.0
+    factor /= float(getattr(config, family.logits_over)) if family.logits_over else 1.0
     rows = list(answers)
 
     def head(pooled: Tensor) -> Tensor:
-        bias = unembedding.bias
-        logits = nn.functional.linear(pooled, unembedding.weight[rows], None if bias is None else bias[rows])
+        for step in steps:
+            pooled = step(pooled)
+        bias = bias_of(unembedding)
+        logits = nn.functional.linear(pooled, weight_of(unembedding)[rows], None if bias is None else bias[rows])
+        logits = logits if factor == 1.0 else logits * factor
         return logits if cap is None else cap * torch.tanh(logits / cap)
 
     return head
@@ -119,22 +139,35 @@ def dissect(
     """
     family_name = str(getattr(model.config, "model_type", "unknown"))
     family = given or FAMILIES.get(family_name)
-    base = getattr(model, "base_model_prefix", "")
-    if family is None or not hasattr(model, base):
+    base = trunk_name(model)
+    if family is None or not base:
         return _unknown(model, family_name, pad_id)
     try:
-        head = head_of(model, family) if answers is None else answer_head(model, answers)
+        _check_needs(family, model.config)
+        head = head_of(model, family) if answers is None else answer_head(model, answers, family)
         return replace(_known(model, family, base, pad_id), head=head, prompted=answers is not None)
     except AttributeError:  # a variant of the family whose modules are called differently
         return _unknown(model, family_name, pad_id)
 
 
+def _check_needs(family: Family, config: Any) -> None:
+    """Raises AttributeError where the config says something else than the description needs."""
+    text = config.get_text_config()
+    for name, wanted in family.needs.items():
+        if getattr(text, name) != wanted:
+            raise AttributeError(name)
+
+
 def _known(model: nn.Module, family: Family, base: str, pad_id: int) -> Anatomy:
-    """All parts but the head. Raises AttributeError for a path to nothing."""
+    """Raises AttributeError where a part is not what the entry says."""
     trunk = model.get_submodule(base)
-    layers = list(trunk.get_submodule(family.layers).children())
-    after = tuple(f"{base}.{part}." for part in (family.final_norm, "pooler") if part)
+    config: Any = model.config.get_text_config()  # type: ignore[operator, union-attr]
+    layers = one_a_depth(trunk, family, config)
     block = family.embedding_block or family.embeddings
+    before = (block, *family.beside_embeddings)
+    after = tuple(f"{base}.{path}." for path in (family.final_norm, "pooler") if path)
+    scale = residual_scale(family, config)
+    wiring = wire(layers, family, config)
     return Anatomy(
         family=family.name,
         embeddings=trunk.get_submodule(family.embeddings),
@@ -142,31 +175,37 @@ def _known(model: nn.Module, family: Family, base: str, pad_id: int) -> Anatomy:
         attention_writes=_writes(layers, family.attention),
         mlp_writes=_writes(layers, family.mlp),
         final_norm=trunk.get_submodule(family.final_norm) if family.final_norm else None,
-        pooling=_pooling(family, model.config),
+        pooling=_pooling(family, config),
+        pools_logits=bool(family.pooling_option) and getattr(config, family.pooling_option, None) == LATE,
         norm_position=family.norm_position,
         head=None,
         pad_id=pad_id,
-        prefixes=(f"{base}.", f"{base}.{block}.", f"{base}.{family.layers}.", after),
-        wiring=wire(layers, family, model.config),
+        prefixes=(f"{base}.", tuple(f"{base}.{path}." for path in before), f"{base}.{family.layers}.", after),
+        wiring=wiring,
         reading="max" if family.neurons == "plain" else "mean",
         layers_return_pairs=family.layers_return_pairs,
+        residual_scale=scale,
+        described=family,
     )
 
 
-def _writes(layers: Sequence[nn.Module], block: BlockPaths | None) -> list[nn.Module] | None:
-    return None if block is None else [layer.get_submodule(block.write) for layer in layers]
+def _writes(layers: Sequence[nn.Module], paths: BlockPaths | None) -> list[nn.Module] | None:
+    return None if paths is None else [block_of(layer, paths).write for layer in layers]
 
 
 def _pooling(family: Family, config: Any) -> Pooling:
     said = getattr(config, family.pooling_option, None) if family.pooling_option else None
+    said = {"bos": "cls", LATE: "mean"}.get(str(said), said)  # EuroBERT's words
     return cast(Pooling, said) if said in get_args(Pooling) else family.pooling
 
 
 def _unknown(model: nn.Module, name: str, pad_id: int) -> Anatomy:
+    known = "is laid out in another way than the one that is known" if name in FAMILIES else "is not known"
     note = (
-        f"The model family {name!r} is not known: residual norms are the hidden states that the model itself "
-        "reports, the pooled representation is the mean over tokens, and there is no logit lens; describe the "
-        "family in a file and give it with --family to have all of it (docs/families.md)."
+        f"The model family {name!r} {known}: scores, words and the comparison of classes are computed (residual "
+        "norms are the hidden states that the model itself reports, the pooled representation is the mean over "
+        "tokens), and logit lens, writes, heads, neurons and circuits are not; describe the family in a file and "
+        "give it with --family to have all of it (docs/families.md)."
     )
     found = Anatomy(
         name, _embeddings(model), (), None, None, None, "unknown", "unknown", None, pad_id, notes=(note,)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from analyzer.model.scoring import inputs_of
+from analyzer.model.trunk import trunk_of
 
 if TYPE_CHECKING:
     from analyzer.model.batches import Batch
@@ -39,7 +40,7 @@ def weights_by_layer(judge: Judge, batch: Batch, wiring: Wiring) -> list[Tensor 
         for layer in wiring.layers:
             keep = lambda module, _args, output: returned.update({module: output})  # noqa: E731
             stack.callback(layer.attention.inlet.register_forward_hook(keep).remove)
-        trunk = model.get_submodule(model.base_model_prefix)
+        trunk: Any = trunk_of(model)
         reported = getattr(trunk(**inputs_of(batch), output_attentions=True), "attentions", None) or ()
     size = batch.ids.shape[1]
     told = list(reported) if len(reported) == len(wiring.layers) else [None] * len(wiring.layers)

@@ -15,11 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
+from transformers.activations import ACT2FN
 
 from analyzer.model.attention_weights import weights_by_layer
 from analyzer.model.observed import blocks_of, described_family, disturbed, refuse
 from analyzer.model.partial_pass import hidden_of, module_input
+from analyzer.model.projections import places
 from analyzer.model.scoring import score
 
 if TYPE_CHECKING:
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     from analyzer.model.judge import Judge
     from analyzer.model.observed import Comparison, Observed
     from analyzer.model.wiring import Block, Wiring
+
+ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "quick_gelu", "relu", "relu2", "silu", "tanh")
+"""Those that may stand between `module` and `out`, as transformers names them."""
 
 
 def check_borders(judge: Judge, batch: Batch, wiring: Wiring, same: Comparison, seen: Observed) -> None:
@@ -59,11 +65,13 @@ def _check_whole(judge: Judge, batch: Batch, wiring: Wiring, same: Comparison, s
 
 
 def _leads_to_out(block: Block, same: Comparison, seen: Observed) -> bool:
-    """`out` ends the block: it is inside of it, or reads what it gives."""
-    if block.out in block.inlet.modules():
+    """`out` ends the block: it is inside of it, or reads what it gives, or what an activation makes of that."""
+    if block.out_inside:
         return True
-    given = hidden_of(seen.outputs.get(block.inlet))
-    return isinstance(given, Tensor) and given.ndim == 3 and same(given, seen.into(block.out, "out"))
+    given, wanted = hidden_of(seen.outputs.get(block.inlet)), seen.into(block.out, "out")
+    if not isinstance(given, Tensor) or given.shape != wanted.shape:
+        return False
+    return same(given, wanted) or any(same(ACT2FN[name](given), wanted) for name in ACTIVATIONS)
 
 
 def _check_projections(judge: Judge, batch: Batch, wiring: Wiring, same: Comparison, seen: Observed) -> None:
@@ -87,20 +95,19 @@ def _check_projections(judge: Judge, batch: Batch, wiring: Wiring, same: Compari
 
 def _check_heads_apart(judge: Judge, batch: Batch, wiring: Wiring, same: Comparison, seen: Observed) -> None:
     """Disturb what each projection of the first layer gives its first head: the other heads go on as they were."""
-    layer = wiring.layers[0]
+    layer, projected = wiring.layers[0], wiring.projected
     plain = seen.into(layer.attention.out, "attention.out")
-    fused = len(layer.projections) == 1
-    for place, projection in enumerate(layer.projections):
-        heads = wiring.kv_heads if place else wiring.heads
-        for part in range(3 if fused else 1):
-            start = part * heads * wiring.head_size
-            found = _with_noise(judge, batch, wiring, projection, slice(start, start + wiring.head_size))
-            rest = slice(wiring.heads // heads * wiring.head_size, None)
+    for place, projection in zip(places(len(layer.projections)), layer.projections, strict=True):
+        width = torch.arange(seen.out_of(projection, "attention.projections").shape[-1], device=plain.device)
+        for columns in projected.apart(width, place):  # (own heads, head_size) which number each one is
+            found = _with_noise(judge, batch, wiring, projection, columns[0])
+            rest = slice(wiring.heads // len(columns) * wiring.head_size, None)
             if not same(found[..., rest], plain[..., rest]):
                 refuse(
                     described_family(judge),
-                    "attention.projections do not hold the heads in the order that was expected (queries "
-                    "before keys before values, head by head): leave them out, and circuits have no edges",
+                    "attention.projections do not hold the heads in the order that was expected (fused = "
+                    f"{wiring.fused!r}: see there), or what they give one head reaches others: leave them out, and "
+                    "circuits have no edges",
                 )
 
 
@@ -123,7 +130,9 @@ def _check_head_count(judge: Judge, batch: Batch, wiring: Wiring, same: Comparis
         if weights is None and number == 0:
             quarter = max(1, wiring.head_size // 4)
             projection = wiring.layers[0].projections[0]
-            found = _with_noise(judge, batch, wiring, projection, slice(0, quarter))
+            queries = torch.arange(seen.out_of(projection, "attention.projections").shape[-1])
+            first = wiring.projected.apart(queries, places(len(wiring.layers[0].projections))[0])[0][0]
+            found = _with_noise(judge, batch, wiring, projection, first[:quarter])
             far = slice(wiring.head_size - quarter, wiring.head_size)
             if same(found[..., far], seen.into(wiring.layers[0].attention.out, "attention.out")[..., far]):
                 refuse(
@@ -133,7 +142,7 @@ def _check_head_count(judge: Judge, batch: Batch, wiring: Wiring, same: Comparis
                 )
 
 
-def _with_noise(judge: Judge, batch: Batch, wiring: Wiring, projection: nn.Module, columns: slice) -> Tensor:
+def _with_noise(judge: Judge, batch: Batch, wiring: Wiring, projection: nn.Module, columns: Tensor) -> Tensor:
     """What the first layer's attention output projection reads with noise in these columns of a projection."""
 
     def noise(_module: nn.Module, _args: Any, output: Tensor) -> Tensor:

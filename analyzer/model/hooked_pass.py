@@ -111,7 +111,7 @@ class _Recording:
             self.capture.take(self.rows, hidden, self.batch.mask)
 
     def write(self, into: list[Tensor], hidden: Tensor) -> None:
-        into.append(token_norms(hidden, self.batch.mask))
+        into.append(token_norms(hidden, self.batch.mask) * abs(self.judge.anatomy.residual_scale))
 
     def reduced(self, scores: Tensor) -> dict[str, Tensor]:
         """One batch's numbers: points or layers first, then prompts."""

@@ -157,3 +157,14 @@ def known_wiring(judge: Judge) -> Wiring:
             f"Heads and neurons of the model family {judge.anatomy.family!r} are not known: {reason}"
         )
     return judge.anatomy.wiring
+
+
+def known_neurons(judge: Judge) -> Wiring:
+    """The judge's wiring. Raises CannotCompute where its MLPs are not read neuron by neuron."""
+    wiring = known_wiring(judge)
+    if not wiring.has_neurons:
+        raise CannotCompute(
+            f"In {judge.anatomy.family!r} no one linear map reads all neurons of an MLP (a mixture of experts), so "
+            "single neurons are not read; circuits have each MLP as one node."
+        )
+    return wiring

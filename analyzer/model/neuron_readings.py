@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from analyzer.model.batches import Batch, Encoded, collate
 from analyzer.model.hooked_pass import Progress, unwatched
-from analyzer.model.judge import known_wiring
+from analyzer.model.judge import known_neurons, known_wiring
 from analyzer.model.precision import ComputedIn
 from analyzer.model.scoring import score
 from analyzer.statistics.ties import average_ranks, gradual_ranks
@@ -65,9 +65,9 @@ def neuron_readings(
 ) -> Readings:
     """Read every neuron on every prompt, in the order of `encoded`; `precision` None is the device's own (above).
 
-    Raises CannotCompute where neurons are unknown.
+    Raises CannotCompute where neurons are unknown, or not read.
     """
-    wiring, reading = known_wiring(judge), judge.anatomy.reading
+    wiring, reading = known_neurons(judge), judge.anatomy.reading
     precision = precision or ("float64" if judge.device == "cpu" else "float32")
     values = np.empty((len(wiring.layers), len(encoded), wiring.neurons), precision)
     done = 0

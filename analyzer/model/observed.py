@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 
 def refuse(family: Family, reason: str) -> NoReturn:
     """Raise the sentence that says what is wrong with a description."""
-    raise FamilyError(f"--family {family.name}: {reason}; nothing is analysed with it (docs/families.md).")
+    message = f"--family {family.name}: {reason}; nothing is analysed with it (docs/families.md)."
+    raise FamilyError(message, reason)
 
 
 def described_family(judge: Judge) -> Family:
-    """What the user says of this judge's family."""
-    assert judge.given is not None  # noqa: S101 (only such judges are checked)
-    return judge.given
+    """What the user says of this judge's family, or else our own entry."""
+    family = judge.given or judge.anatomy.described
+    assert family is not None  # noqa: S101 (only such judges are checked)
+    return family
 
 
 def blocks_of(layer: Layer) -> tuple[tuple[str, Block], tuple[str, Block]]:
@@ -53,6 +55,11 @@ class Observed:
             refuse(self.family, f"a {type(module).__name__} that it names is called twice in one pass")
         self.inputs[module] = args[0] if args else kwargs.get("hidden_states")
         self.outputs[module] = output
+
+    def called_before(self, first: nn.Module, second: nn.Module) -> bool:
+        """Whether one module had run when the other one had."""
+        order = list(self.outputs)
+        return first in self.outputs and second in self.outputs and order.index(first) < order.index(second)
 
     def into(self, module: nn.Module, name: str) -> Tensor:
         return self._tensor(self.inputs.get(module), name, "is not called with hidden states")

@@ -1,7 +1,8 @@
 """Follow the residual stream of an observed pass through every layer, as a user's description says it flows.
 
-Each block reads the stream (through its read norm), writes (through its branch norm), is added, and the sum may be
-normed (trunk norm). This finds blocks side by side, scaled residuals, and norms in other places.
+Each block reads the stream (through its read norm), writes (through its branch norm), is added (times the residual
+multiplier), and the sum may be normed (trunk norm); blocks side by side both read what the layer reads. This finds
+blocks in another order, scaled residuals, and norms in other places.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from analyzer.model.observed import Comparison, Observed
     from analyzer.model.wiring import Layer
 
-SIDE_BY_SIDE = "where attention and MLP do not write one after the other, leave both out"
+SIDE_BY_SIDE = (
+    "where both read the same stream, say parallel: true; where a layer is something else, leave both out"
+)
 
 
 def check_returns(judge: Judge, family: Family, seen: Observed) -> None:
@@ -33,19 +36,23 @@ def check_returns(judge: Judge, family: Family, seen: Observed) -> None:
             refuse(family, f"layers_return_pairs is {said}, and {name} returns {returns}")
 
 
-def check_layer(family: Family, same: Comparison, seen: Observed, number: int, layer: Layer) -> None:
+def check_layer(
+    family: Family, same: Comparison, seen: Observed, number: int, layer: Layer, *, parallel: bool
+) -> None:
     """Follow the residual stream through one layer."""
 
     def reads(module: nn.Module, name: str, wanted: Tensor, what: str) -> None:
         if not same(seen.into(module, name), wanted):
             refuse(family, f"{name} of layer {number} does not read {what} ({SIDE_BY_SIDE})")
 
-    stream = seen.into(layer.module, "layers")
-    after = "the residual stream that the layer reads"
+    entry = stream = seen.into(layer.module, "layers")
+    at_entry = after = "the residual stream that the layer reads"
+    if parallel and not seen.called_before(layer.attention.out, layer.mlp.inlet):
+        refuse(family, f"parallel, and layer {number} calls its MLP before its attention: leave both out")
     for kind, block in blocks_of(layer):
-        read, what = stream, after
+        read, what = (entry, at_entry) if parallel else (stream, after)
         if block.read_norm is not None:
-            reads(block.read_norm, f"{kind}.read_norm", stream, after)
+            reads(block.read_norm, f"{kind}.read_norm", read, what)
             read, what = seen.out_of(block.read_norm, f"{kind}.read_norm"), f"what {kind}.read_norm gives"
         reads(block.inlet, f"{kind}.module", read, what)
         for projection in layer.projections if kind == "attention" else ():
@@ -58,12 +65,13 @@ def check_layer(family: Family, same: Comparison, seen: Observed, number: int, l
             refuse(
                 family, f"{kind}.out of layer {number} does not write as many numbers as the residual stream has"
             )
-        stream, after = stream + written, f"the residual stream after {kind}"
+        stream, after = stream + block.scale * written, f"the residual stream after {kind}"
         if block.trunk_norm is not None:
             reads(block.trunk_norm, f"{kind}.trunk_norm", stream, after)
             stream = seen.out_of(block.trunk_norm, f"{kind}.trunk_norm")
     if not same(seen.out_of(layer.module, "layers"), stream):
         refuse(
             family,
-            f"layer {number} does not return its input plus what attention.out and mlp.out write ({SIDE_BY_SIDE})",
+            f"layer {number} does not return its input plus what attention.out and mlp.out write, each times "
+            f"{layer.mlp.scale:g} ({SIDE_BY_SIDE}; a factor is named by residual_multiplier)",
         )

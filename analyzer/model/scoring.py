@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from analyzer.model.batches import Batch
+from analyzer.model.trunk import trunk_of
 from shared.errors import CannotCompute, JudgeError
 
 if TYPE_CHECKING:
@@ -19,11 +20,8 @@ if TYPE_CHECKING:
 def score(judge: Judge, batch: Batch) -> Tensor:
     """(prompts,) score in float32 nats, as `score_of` reads it; differentiable where gradients are on."""
     inputs = inputs_of(batch)
-    if (
-        judge.anatomy.prompted and judge.anatomy.head is not None
-    ):  # a few logits of one token, not a vocabulary each
-        model: Any = judge.model
-        hidden = model.get_submodule(model.base_model_prefix)(**inputs).last_hidden_state
+    if judge.anatomy.prompted and judge.anatomy.head is not None:  # a few logits of one token, no vocabulary each
+        hidden = trunk_of(judge.model)(**inputs).last_hidden_state
         return score_of(judge, judge.anatomy.head(_last_real(hidden, batch.mask)))
     return score_of(judge, answers_in(judge, judge.model(**inputs).logits, batch))
 
@@ -106,6 +104,8 @@ def read_early(judge: Judge, hidden: Tensor, batch: Batch) -> Tensor:
         raise JudgeError("This judge's head is not known, so it cannot be read early.")
     if anatomy.final_norm is not None and anatomy.pooling == "mean":
         # the mean of normed tokens is not the norm of their mean
+        if anatomy.pools_logits:
+            return score_of(judge, pool(anatomy, anatomy.head(anatomy.final_norm(hidden)), batch))
         state = pool(anatomy, anatomy.final_norm(hidden), batch)
         return score_of(judge, anatomy.head(state.to(hidden.dtype)))
     return read_pooled(judge, pool(anatomy, hidden, batch).to(hidden.dtype))

@@ -1,8 +1,10 @@
 """Checks the anatomy of a judge against the judge itself, on two short prompts, at every load.
 
-1. Hooked scores equal plain scores.
-2. The logit lens after the last layer equals the score.
-3. In models without a norm on the residual stream, embeddings + the sum of all writes = the final residual.
+1. The two answers' logits of a judge that answers, taken alone, are those of the whole model.
+2. Every block reads the residual stream, and writes to it, as the family's entry says (`residual_flow.py`).
+3. Hooked scores equal plain scores.
+4. The logit lens after the last layer equals the score.
+5. In models without a norm on the residual stream, embeddings + the sum of all writes = the final residual.
 
 What fails is switched off, with a note, rather than published. Where a user described the family, more is checked
 (`described.py`), and what fails raises FamilyError: it can be corrected.
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,12 +22,13 @@ from torch import Tensor
 
 from analyzer.model.anatomy import Anatomy, dissect
 from analyzer.model.batches import Batch, collate
-from analyzer.model.described import check_flow
+from analyzer.model.described import check_flow, follow
 from analyzer.model.hooked_pass import record
 from analyzer.model.observed import refuse
 from analyzer.model.partial_pass import hidden_argument, hidden_of
 from analyzer.model.rounding import rounding_of
-from analyzer.model.scoring import score
+from analyzer.model.scoring import answers_in, inputs_of, score, score_of
+from shared.errors import FamilyError
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
@@ -42,8 +45,23 @@ def checked_anatomy(judge: Judge) -> Anatomy:
     judge = replace(judge, anatomy=anatomy)
     prompts = judge.encode(TEXTS)
     batch = collate(prompts, anatomy.pad_id, judge.device)
+    if anatomy.prompted and not _answers_are_the_models(judge, batch):
+        fails = "The answers' logits, taken alone, are not those of the whole model"
+        note = _failed(judge, fails, "there is no logit lens, and scores are read from all logits")
+        anatomy = replace(anatomy, head=None, notes=(*anatomy.notes, note))
+        judge = replace(judge, anatomy=anatomy)
     if judge.given is not None:
         check_flow(judge, batch)
+    elif (reason := _misfit(judge, batch)) is not None:
+        note = (
+            f"This model is laid out as no {anatomy.family!r} that is known ({reason.split(' (')[0]}), so writes, "
+            "heads, neurons and circuits are not read; describe the family in a file and give it with --family "
+            "(docs/families.md)."
+        )
+        anatomy = replace(
+            anatomy, attention_writes=None, mlp_writes=None, wiring=None, notes=(*anatomy.notes, note)
+        )
+        judge = replace(judge, anatomy=anatomy)
     plain = score(judge, batch).cpu().numpy()
     hooked = record(judge, prompts, batch_tokens=10**6)
     if not _equal(judge, hooked.scores, plain):
@@ -62,11 +80,32 @@ def checked_anatomy(judge: Judge) -> Anatomy:
         fails = "The logit lens after the last layer does not give the judge's score"
         note = _failed(judge, fails, "it is not shown")
         anatomy = replace(anatomy, head=None, notes=(*anatomy.notes, note))
-    if anatomy.norm_position in ("pre", "sandwich") and not _writes_add_up(judge, batch):
+    if (
+        anatomy.norm_position in ("pre", "sandwich", "branch")
+        and anatomy.attention_writes is not None
+        and not _writes_add_up(judge, batch)
+    ):
         fails = "Embeddings and writes do not add up to the final residual"
         note = _failed(judge, fails, "the writes are not shown")
         anatomy = replace(anatomy, attention_writes=None, mlp_writes=None, notes=(*anatomy.notes, note))
     return anatomy
+
+
+def _answers_are_the_models(judge: Judge, batch: Batch) -> bool:
+    if judge.anatomy.head is None:
+        return True
+    whole: Any = judge.model
+    logits = answers_in(judge, whole(**inputs_of(batch)).logits, batch)
+    return _equal(judge, score(judge, batch).cpu().numpy(), score_of(judge, logits).cpu().numpy())
+
+
+def _misfit(judge: Judge, batch: Batch) -> str | None:
+    """What of our own entry does not fit this model; None where all does."""
+    try:
+        follow(judge, batch)
+    except FamilyError as error:
+        return error.reason
+    return None
 
 
 def _failed(judge: Judge, fails: str, lost: str) -> str:
@@ -81,7 +120,7 @@ def _equal(judge: Judge, found: np.ndarray, wanted: np.ndarray) -> bool:
 
 
 def _writes_add_up(judge: Judge, batch: Batch) -> bool:
-    anatomy = judge.anatomy
+    anatomy, scale = judge.anatomy, judge.anatomy.residual_scale
     total: list[Tensor] = []
     final: list[Tensor] = []
 
@@ -93,7 +132,7 @@ def _writes_add_up(judge: Judge, batch: Batch) -> bool:
             last.register_forward_hook(lambda _m, _a, output: final.append(hidden_of(output).double())).remove
         )
         for module in [*(anatomy.attention_writes or ()), *(anatomy.mlp_writes or ())]:
-            add = lambda _module, _args, output: total.append(hidden_of(output).double())  # noqa: E731
+            add = lambda _module, _args, output: total.append(scale * hidden_of(output).double())  # noqa: E731
             stack.callback(module.register_forward_hook(add).remove)
         score(judge, batch)
     real = batch.mask.bool()

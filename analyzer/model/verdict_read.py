@@ -15,6 +15,7 @@ from analyzer.model.norms import is_norm
 from analyzer.model.observed import described_family, disturbed, refuse
 from analyzer.model.partial_pass import starting_at
 from analyzer.model.scoring import pool, score
+from analyzer.model.trunk import trunk_of
 
 if TYPE_CHECKING:
     from analyzer.jobs.family import Family
@@ -68,7 +69,7 @@ def _check_final_norm(judge: Judge, batch: Batch, same: Comparison, read: Any, l
 def _check_no_norm(judge: Judge, batch: Batch, same: Comparison, last: Tensor) -> None:
     """No norm reads what the last layer gives. Only without a head: else the lens would not give the score."""
     family, model = described_family(judge), judge.model
-    trunk = model.get_submodule(model.base_model_prefix)
+    trunk = trunk_of(model)
     layers = set(trunk.get_submodule(family.layers).modules())
     there = {path: module for path, module in trunk.named_modules() if is_norm(module) and module not in layers}
     read: dict[str, Tensor] = {}
@@ -90,6 +91,8 @@ def _check_pooling(judge: Judge, batch: Batch, same: Comparison, last: Tensor) -
     family, anatomy = described_family(judge), judge.anatomy
     real = batch.mask.bool()
     noise = disturbed(last)
+    if anatomy.pools_logits:
+        return
     if anatomy.pooling == "mean":
         wanted = _score_from(judge, batch, noise)
         with _evened(judge, real):

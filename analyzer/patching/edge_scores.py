@@ -22,6 +22,8 @@ from torch import Tensor, nn
 
 from analyzer.model.device import working_bytes
 from analyzer.model.judge import known_wiring
+from analyzer.model.linear_maps import weight_of
+from analyzer.model.projections import places
 from analyzer.patching.graph import Graph
 from analyzer.patching.norm_jacobian import NormParts, norm_parts, pull_back_
 from analyzer.patching.parts import PartScores, PartSums
@@ -49,16 +51,11 @@ class EdgeSums:
 
     def _reading_weights(self, layer: Layer) -> Tensor:
         """(heads, 3 * head_size, d_model): from a head's query, key and value gradients to its input's."""
-        wiring = self.wiring
+        projected = self.wiring.projected
         found = []
-        for place, projection in enumerate(layer.projections):
-            weight = projection.weight
-            assert isinstance(weight, Tensor)  # noqa: S101 (wiring says so)
-            weight = weight.unflatten(0, (-1, wiring.head_size))  # (heads, head_size, d_model)
-            if len(layer.projections) == 1:
-                return torch.cat(list(weight.chunk(3)), 1)
-            repeats = wiring.heads // wiring.kv_heads if place else 1
-            found.append(weight.repeat_interleave(repeats, 0))
+        for place, projection in zip(places(len(layer.projections)), layer.projections, strict=True):
+            parts = projected.apart(weight_of(projection).T, place)  # each (d_model, own heads, head_size)
+            found += [part.permute(1, 2, 0) for part in projected.all_heads(parts)]
         return torch.cat(found, 1)
 
     def add(
@@ -100,8 +97,9 @@ class EdgeSums:
             layer = wiring.layers[number]
             branch = self._through(layer.mlp, tape, gradients, readers[above:], chosen)
             scores[graph.mlp_source(number), above:] += _meeting(_at(written[number], chosen)[:, None], branch)[0]
-            above = graph.mlp_target(number)
-            readers[above] = self._settled(gradients.take(gradients.mlp_inputs[number], chosen)[None])[0]
+            readers[graph.mlp_target(number)] = self._settled(self._mlp_reader(number, tape, gradients, chosen))[0]
+            if not graph.parallel:  # else the MLP reads nothing of what this layer's heads write
+                above = graph.mlp_target(number)
             branch = self._through(layer.attention, tape, gradients, readers[above:], chosen)
             writes = head_writes(layer, _at(deltas.heads[number], chosen), graph.heads)
             scores[graph.head_sources(number), above:] += _meeting(writes, branch)
@@ -127,15 +125,23 @@ class EdgeSums:
         pull_back_(self.parts[norm], point.flatten(0, 1), found.view(len(found), -1, found.shape[-1]))
         return found
 
+    def _mlp_reader(self, number: int, tape: Tape, gradients: Gradients, chosen: Tensor) -> Tensor:
+        """(1, steps, positions, d_model): the MLP's gradient in the stream."""
+        own, layer = gradients.take(gradients.mlp_inputs[number], chosen)[None], self.wiring.layers[number]
+        if not layer.one_norm or layer.mlp.read_norm is None:
+            return own
+        point = gradients.take(tape.norm_inputs[layer.mlp.read_norm], chosen).flatten(0, 1)
+        return pull_back_(self.parts[layer.mlp.read_norm], point, own.float().flatten(1, 2)).view_as(own)
+
     def _head_readers(self, number: int, tape: Tape, gradients: Gradients, chosen: Tensor) -> Tensor:
         """(heads, steps, positions, d_model): each head's gradient in the stream, through its q, k and v."""
-        heads = self.graph.heads
-        parts = [gradients.take(part, chosen) for part in gradients.projections[number]]
-        if len(parts) == 1:
-            parts = list(parts[0].chunk(3, -1))
-        own = torch.cat(
-            [part.unflatten(-1, (heads, -1)) for part in parts], -1
-        )  # (steps, positions, heads, 3 size)
+        heads, projected, group = self.graph.heads, self.wiring.projected, gradients.projections[number]
+        parts = [
+            part
+            for place, gradient in zip(places(len(group)), group, strict=True)
+            for part in projected.apart(gradients.take(gradient, chosen), place, heads)
+        ]
+        own = torch.cat(parts, -1)  # (steps, positions, heads, 3 size)
         steps = own.shape[0]
         own = own.flatten(0, 1).transpose(0, 1)  # (heads, steps * positions, 3 size)
         found = torch.bmm(own, self.weights[number].to(own.dtype)).float()

@@ -96,7 +96,7 @@ def gradient_pass(context: Context, steps: int, prompts: int, *, edges: bool = F
     """
     wiring = known_wiring(context.judge)
     references = choose_references(context, prompts)
-    graph = Graph(len(wiring.layers), wiring.heads)
+    graph = Graph(len(wiring.layers), wiring.heads, wiring.parallel)
     shared = _Pass(
         context=context,
         references=references,

@@ -15,10 +15,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Graph:
-    """Sources and targets of a model of sequential blocks (attention, then MLP)."""
+    """Sources and targets of a model of two blocks a layer: attention, then MLP, or both side by side."""
 
     layers: int
     heads: int
+    parallel: bool = False
+    """Whether an MLP reads what the heads of its own layer read, and so nothing of what they write."""
 
     @property
     def width(self) -> int:
@@ -60,7 +62,8 @@ class Graph:
         for layer in range(self.layers):
             heads = self.head_targets(layer)
             edges[: self.head_sources(layer).start, heads] = True
-            edges[: self.mlp_source(layer), self.mlp_target(layer)] = True
+            last = self.head_sources(layer).start if self.parallel else self.mlp_source(layer)
+            edges[:last, self.mlp_target(layer)] = True
         edges[:, self.verdict] = True
         return edges
 

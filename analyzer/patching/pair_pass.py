@@ -41,7 +41,7 @@ def pair_pass(
     """
     judge = context.judge
     wiring = known_wiring(judge)
-    graph = Graph(len(wiring.layers), wiring.heads)
+    graph = Graph(len(wiring.layers), wiring.heads, wiring.parallel)
     edges, nodes = EdgeSums(judge, graph) if wiring.has_edges else None, NodeSums(graph)
     at_once = min(context.batch_tokens, CPU_TOKENS) if judge.device == "cpu" else context.batch_tokens
     done = 0

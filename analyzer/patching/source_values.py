@@ -15,8 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from analyzer.model.judge import known_wiring
+from analyzer.model.linear_maps import weight_of
 from analyzer.model.partial_pass import layer_input, module_input, without_layers
 from analyzer.model.scoring import score
+from analyzer.model.seam import Seam
 
 if TYPE_CHECKING:
     from analyzer.model.batches import Batch
@@ -64,22 +66,18 @@ def entry_stream(judge: Judge, batch: Batch) -> Tensor:
 def head_writes(layer: Layer, mixed: Tensor, heads: int) -> Tensor:
     """What each head writes: (..., tokens, heads * head_size) -> (..., tokens, heads, d_model), without the bias.
 
-    Before any branch norm. For a difference of activations it is the difference of writes.
+    Before any branch norm, times the block's scale. For a difference of activations it is the difference of writes.
     """
     weight = weight_of(layer.attention.out)  # (d_model, heads * head_size)
     by_head = weight.T.view(heads, -1, weight.shape[0]).to(mixed.dtype)  # (heads, head_size, d_model)
     parts = mixed.reshape(-1, heads, by_head.shape[1]).transpose(0, 1)  # (heads, all tokens, head_size)
-    writes = torch.bmm(parts, by_head).transpose(0, 1)
+    writes = torch.bmm(parts, by_head).transpose(0, 1) * layer.attention.scale
     return writes.reshape(*mixed.shape[:-1], heads, weight.shape[0])
 
 
 def mlp_write(layer: Layer, neurons: Tensor) -> Tensor:
-    """What the MLP writes: (..., tokens, neurons) -> (..., tokens, d_model), without the bias, before any norm."""
-    return nn.functional.linear(neurons, weight_of(layer.mlp.out).to(neurons.dtype))
-
-
-def weight_of(linear: nn.Module) -> Tensor:
-    """(outputs, inputs) of a linear map, outside any graph."""
-    weight = linear.weight
-    assert isinstance(weight, Tensor)  # noqa: S101 (the self-check has used it as one)
-    return weight.detach()
+    """What the MLP writes: (..., tokens, neurons) -> (..., tokens, d_model), without the bias, before any norm,
+    times the block's scale."""
+    out = layer.mlp.out
+    written = neurons if isinstance(out, Seam) else nn.functional.linear(neurons, weight_of(out).to(neurons.dtype))
+    return written * layer.mlp.scale

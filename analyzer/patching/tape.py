@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from analyzer.model.judge import known_wiring
+from analyzer.model.linear_maps import is_linear
 from analyzer.model.partial_pass import hidden_of, starting_at
+from analyzer.model.projections import Projections, places
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
@@ -32,7 +34,8 @@ class Tape:
     projections: list[list[Tensor]] = field(default_factory=list)
     """Query, key, value (rows, tokens, heads * head_size), or one fused."""
     mlp_inputs: list[Tensor] = field(default_factory=list)
-    """(rows, tokens, d_model) the MLP's own copy of the stream, before its read norm."""
+    """(rows, tokens, d_model) the MLP's own copy of the stream, before its read norm; after it where the attention
+    reads through the same one."""
     last: list[Tensor] = field(default_factory=list)
     """One: (rows, tokens, d_model) the stream after the last layer."""
     norm_inputs: dict[nn.Module, Tensor] = field(default_factory=dict)
@@ -65,11 +68,10 @@ def taped(judge: Judge, entry: Tensor, *, edges: bool) -> Iterator[Tape]:
 def _mark_readers(layer: Layer, wiring: Wiring, tape: Tape, stack: ExitStack) -> None:
     group: list[Tensor] = []
     tape.projections.append(group)
-    for place, projection in enumerate(layer.projections):
-        repeats = wiring.heads // wiring.kv_heads if place and len(layer.projections) > 1 else 1
-        stack.callback(projection.register_forward_hook(_own_copy(group, repeats, wiring.head_size)).remove)
+    for place, projection in zip(places(len(layer.projections)), layer.projections, strict=True):
+        stack.callback(projection.register_forward_hook(_own_copy(group, wiring.projected, place)).remove)
     stack.enter_context(keys_unshared(layer, wiring))
-    reader = layer.mlp.read_norm or layer.mlp.inlet
+    reader = layer.mlp.inlet if layer.one_norm else layer.mlp.read_norm or layer.mlp.inlet
     stack.callback(reader.register_forward_pre_hook(_own_input(tape.mlp_inputs)).remove)
     for block in (layer.attention, layer.mlp):
         for norm in norms_of(block):
@@ -88,19 +90,37 @@ def keys_unshared(layer: Layer, wiring: Wiring) -> Iterator[None]:
         yield
         return
     attention: Any = layer.attention.inlet
-    groups = attention.num_key_value_groups
-    attention.num_key_value_groups = 1
+    # the second is where an attention cuts a fused projection into its parts (Phi-3)
+    own = {"num_key_value_groups": 1, "num_key_value_heads": wiring.heads}
+    before = {name: getattr(attention, name) for name in own if hasattr(attention, name)}
+    for name in before:
+        setattr(attention, name, own[name])
+    gains = {module: module._parameters["weight"] for module in attention.modules() if _each_key(module, wiring)}
+    for module, gain in gains.items():
+        module._parameters["weight"] = nn.Parameter(_repeated(gain, wiring), requires_grad=False)
     try:
         yield
     finally:
-        attention.num_key_value_groups = groups
+        for name, value in before.items():
+            setattr(attention, name, value)
+        for module, gain in gains.items():
+            module._parameters["weight"] = gain
 
 
-def _own_copy(kept: list[Tensor], repeats: int, size: int) -> Any:
+def _each_key(module: nn.Module, wiring: Wiring) -> bool:
+    """Whether a module norms keys with a gain of its own for each of them (Cohere)."""
+    gain = module._parameters.get("weight")
+    return gain is not None and not is_linear(module) and gain.shape == (wiring.kv_heads, wiring.head_size)
+
+
+def _repeated(gain: Any, wiring: Wiring) -> Tensor:
+    return gain.detach().repeat_interleave(wiring.heads // wiring.kv_heads, 0)
+
+
+def _own_copy(kept: list[Tensor], projected: Projections, place: int | None) -> Any:
     def hook(_module: nn.Module, _args: Any, output: Tensor) -> Tensor:
-        if repeats > 1:
-            parts = output.unflatten(-1, (-1, size))
-            output = parts.repeat_interleave(repeats, dim=-2).flatten(-2)
+        if place != 0 and projected.kv_heads < projected.heads:
+            output = projected.side_by_side(projected.all_heads(projected.apart(output, place)))
         kept.append(output)
         return output
 

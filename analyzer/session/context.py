@@ -11,7 +11,7 @@ from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.jobs.messages import BATCH_TOKENS
 from analyzer.model.batches import Encoded
 from analyzer.model.hooked_pass import ForwardPass, Progress, record, unwatched
-from analyzer.model.judge import known_wiring
+from analyzer.model.judge import known_neurons, known_wiring
 from analyzer.model.neuron_readings import Readings, neuron_readings
 from analyzer.session.content_cache import ContentCache
 from shared.errors import CannotCompute
@@ -91,6 +91,7 @@ class Context:
     @cached_property
     def readings(self) -> Readings:
         """Each neuron's reading of every prompt; raises CannotCompute as `with_units` does."""
+        known_neurons(self.judge)
         self.with_units()  # says what is wrong with the judge before the slower pass
         return neuron_readings(self.judge, self.encoded, self.batch_tokens, progress=self.progress)
 

@@ -64,7 +64,8 @@ def attention_of(context: Context, heads: Sequence[tuple[int, int]]) -> list[Tal
                 for tally, (layer, head) in zip(tallies, heads, strict=True):
                     weights = found[layer]
                     assert weights is not None  # noqa: S101 (looked at above)
-                    _add(tally, context, encoded[row], names, weights[place, head, :size, :size].float().cpu())
+                    own = weights[place, head, :size, :size].float().cpu()
+                    _add(tally, context, encoded[row], names, own, learned_sink=_learned_sink(judge, layer))
     return tallies
 
 
@@ -73,6 +74,10 @@ def _weights(judge: Judge, layers: Sequence[int]) -> Iterator[dict[int, Tensor |
     """Layer -> (prompts, heads, tokens, tokens) attention weights of the call inside; None where there are none."""
     found: dict[int, Tensor | None] = dict.fromkeys(layers)
     wiring = known_wiring(judge)
+
+    def asking(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Some give their weights only to who asks for them (MPNet)."""
+        return (args, kwargs | {"output_attentions": True}) if "output_attentions" in kwargs else None
 
     def keeping(layer: int) -> Any:
         def hook(_module: nn.Module, _args: Any, output: Any) -> None:
@@ -84,14 +89,34 @@ def _weights(judge: Judge, layers: Sequence[int]) -> Iterator[dict[int, Tensor |
 
     with ExitStack() as stack:
         for layer in layers:
-            stack.callback(wiring.layers[layer].attention.inlet.register_forward_hook(keeping(layer)).remove)
+            inlet = wiring.layers[layer].attention.inlet
+            stack.callback(inlet.register_forward_pre_hook(asking, with_kwargs=True).remove)
+            stack.callback(inlet.register_forward_hook(keeping(layer)).remove)
         yield found
 
 
-def _add(tally: Tally, context: Context, prompt: Encoded, names: Sequence[str], weights: Tensor) -> None:
-    """One prompt's (queries, keys) weights, without padding; `names` of its tokens."""
-    if float((weights.sum(-1) - 1).abs().max()) > ROUNDING:
+def _learned_sink(judge: Judge, layer: int) -> bool:
+    """Whether a part of the attention goes to no token, but to a number that is learned (gpt-oss)."""
+    return hasattr(known_wiring(judge).layers[layer].attention.inlet, "sinks")
+
+
+def _add(
+    tally: Tally,
+    context: Context,
+    prompt: Encoded,
+    names: Sequence[str],
+    weights: Tensor,
+    *,
+    learned_sink: bool,
+) -> None:
+    """One prompt's (queries, keys) weights, without padding; `names` of its tokens.
+
+    What goes to a learned sink counts as what goes to special tokens does.
+    """
+    missing = 1 - weights.sum(-1)
+    if float(missing.max()) > (1 if learned_sink else 0) + ROUNDING or float(missing.min()) < -ROUNDING:
         raise ValueError("attention weights do not add up to 1")
+    tally.sink += float(missing.mean()) if learned_sink else 0.0
     size = len(weights)
     causal = context.judge.anatomy.pooling == "last_token"
     visible = torch.tril(torch.ones(size, size)) if causal else torch.ones(size, size)

@@ -104,7 +104,8 @@ class ByHand:
         """Hooks by which `target` alone reads what `source` writes for the twin."""
         layer, head = divmod(target, self.wiring.heads + 1)
         is_mlp = head == self.wiring.heads
-        reads = 2 * layer + is_mlp  # number of the block that reads; 2 * layers is the verdict
+        number = 2 * layer + is_mlp  # of the block that reads; 2 * layers is the verdict
+        reads = 2 * layer if self.wiring.parallel else number  # blocks that have written by then
         shift, writer = self._written(group, source)
         for block in self.blocks[max(writer, 0) : reads]:  # past the norms of the stream, other writes as they were
             if block.trunk_norm is not None:
@@ -114,7 +115,7 @@ class ByHand:
             last = self.wiring.layers[-1].module
             own: Any = group.ours[last, "out"] + shift
             return [last.register_forward_hook(lambda _m, _a, out: (own,) if isinstance(out, tuple) else own)]
-        block = self.blocks[reads]
+        block = self.blocks[number]
         norm = block.read_norm
         own = group.ours[norm or block.inlet, "in"] + shift
         own = own if norm is None else norm(own)
@@ -134,18 +135,29 @@ class ByHand:
         is_mlp, size = head == self.wiring.heads, self.wiring.head_size
         block = self.blocks[2 * layer + is_mlp]
         columns = slice(None) if is_mlp else slice(head * size, (head + 1) * size)
-        change = (group.theirs[block.out, "in"] - group.ours[block.out, "in"])[..., columns]
-        return change @ block.out.weight[:, columns].T, 2 * layer + is_mlp
+        change = torch.zeros_like(group.ours[block.out, "in"])
+        change[..., columns] = (group.theirs[block.out, "in"] - group.ours[block.out, "in"])[..., columns]
+        before = group.ours[block.out, "out"]
+        after = before + block.out(change) - block.out(torch.zeros_like(change))
+        if block.branch_norm is not None:
+            before, after = block.branch_norm(before), block.branch_norm(after)
+        return (after - before) * block.scale, 2 * layer + is_mlp
 
     def _projecting(self, own: Tensor, head: int) -> Callable[..., Tensor]:
-        size = self.wiring.head_size
-        columns = slice(head * size, (head + 1) * size)
+        size, all_heads = self.wiring.head_size, self.wiring.heads * self.wiring.head_size
+        assert self.wiring.kv_heads == self.wiring.heads, "keys and values are shared"
 
         def hook(projection: nn.Module, _args: Any, output: Tensor) -> Tensor:
-            assert output.shape[-1] == self.wiring.heads * size, "keys and values are shared"
             output = output.clone()
-            mine = nn.functional.linear(own, projection.weight, projection.bias)  # type: ignore[arg-type]
-            output[..., columns] = mine[..., columns]
+            mine = projection.forward(own)
+            fused = output.shape[-1] == 3 * all_heads
+            if fused and self.wiring.fused == "by_head":
+                spans = [slice(3 * head * size, 3 * (head + 1) * size)]
+            else:
+                starts = [part * all_heads + head * size for part in range(3 if fused else 1)]
+                spans = [slice(start, start + size) for start in starts]
+            for columns in spans:
+                output[..., columns] = mine[..., columns]
             return output
 
         return hook
@@ -171,8 +183,11 @@ class ByHand:
     @torch.no_grad()
     def _scores(self, ids: Tensor) -> np.ndarray:
         """(prompts,) nats."""
-        logits = self.context.judge.model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
-        return (logits[:, 1] - logits[:, 0]).double().numpy()
+        judge = self.context.judge
+        logits = judge.model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        if judge.record.kind == "prompted":
+            logits = logits[:, -1]
+        return (logits[:, judge.record.unsafe_id] - logits[:, judge.record.safe_id]).double().numpy()
 
 
 def _putting(theirs: Tensor, columns: slice) -> Callable[..., tuple[Tensor]]:

@@ -23,21 +23,25 @@ EXAMPLES: dict[str, str] = {
 """Name -> the file's text."""
 SHAPES: dict[str, dict[str, Any]] = {
     "stablelm": {"num_key_value_heads": 4, "initializer_range": 0.3},
-    "electra": {"embedding_size": 32, "initializer_range": 0.3},
+    "data2vec-text": {"initializer_range": 0.3},
+    "gptj": {"n_inner": 64, "rotary_dim": 4, "initializer_range": 0.3},
     "gpt_neox": {"initializer_range": 0.3},
 }
 """What a tiny model of each needs beside the common shape."""
 
 
 def family_file(folder: Path, name: str = "stablelm", *, like: str | None = None, **changes: Any) -> Path:
-    """A file with an example of the document (or what `like` says), and changes; `__` leads into a block."""
+    """A file with an example of the document (or what `like` says), and changes; `__` leads into a block.
+
+    None takes a field out, of what `like` says by writing null.
+    """
     values: dict[str, Any] = yaml.safe_load(EXAMPLES[name]) if like is None else {"name": name, "like": like}
     for path, value in changes.items():
         *above, last = path.split("__")
         place = values
         for part in above:
             place = place.setdefault(part, {})
-        if value is None:
+        if value is None and like is None:
             place.pop(last, None)
         else:
             place[last] = value

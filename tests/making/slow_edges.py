@@ -36,7 +36,7 @@ def slow_edges(
     """
     wiring = judge.anatomy.wiring
     assert wiring is not None
-    graph = Graph(len(wiring.layers), wiring.heads)
+    graph = Graph(len(wiring.layers), wiring.heads, wiring.parallel)
     total = torch.zeros(graph.sources, graph.targets)
     for start in range(0, len(prompts), batch):
         rows = list(range(start, min(start + batch, len(prompts))))

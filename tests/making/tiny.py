@@ -26,6 +26,31 @@ from transformers import (
 ENCODERS = ("bert", "roberta", "distilbert", "modernbert", "deberta-v2")
 DECODERS = ("llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "mistral")
 FAMILIES = ENCODERS + DECODERS
+"""Those that every test of the computations runs over; each layout is among them once."""
+FURTHER_ENCODERS = ("xlm-roberta", "camembert", "electra", "albert", "mpnet", "nomic_bert", "eurobert")
+FURTHER_DECODERS = (
+    "gpt2",
+    "gpt_neox",
+    "phi",
+    "phi3",
+    "gemma3",
+    "olmo2",
+    "olmo3",
+    "smollm3",
+    "ministral",
+    "seed_oss",
+    "arcee",
+    "starcoder2",
+    "modernbert-decoder",
+    "mixtral",
+    "qwen2_moe",
+    "qwen3_moe",
+    "gpt_oss",
+)
+ONLY_CAUSAL = ("granite", "granitemoe", "cohere", "cohere2", "llama4_text")
+"""Families that transformers has no classifier of: they judge by an answer."""
+FURTHER = FURTHER_ENCODERS + FURTHER_DECODERS + ONLY_CAUSAL
+_ALL_DECODERS = DECODERS + FURTHER_DECODERS + ONLY_CAUSAL
 
 TEXT = (
     "a about and are as bake be bomb bread build can cake code computer cook cut do door explain fix flower "
@@ -50,7 +75,7 @@ def tiny_tokenizer(
     """
     if family == "qwen2":
         return _byte_level_tokenizer(padding_side)
-    if family in DECODERS:
+    if family in _ALL_DECODERS:
         special = {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<bos>", "eos_token": "<eos>"}
         first, last = "<bos>", ""
     else:
@@ -104,7 +129,42 @@ def tiny_config(family: str, layers: int = 2, **extra: Any) -> Any:
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
     }
+    if family == "gemma3":  # its text part is small, and so is the eye that is never used
+        text = {**common, **_particulars(family), **extra}
+        eye = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+        outer = {name: text.pop(name) for name in ("num_labels",) if name in text}
+        return AutoConfig.for_model(
+            family, text_config=text, vision_config=eye | {"image_size": 14, "patch_size": 14}, **outer
+        )
     return AutoConfig.for_model(family, **{**common, **_particulars(family), **extra})
+
+
+_KV: dict[str, Any] = {"num_key_value_heads": 2}
+_EXPERTS: dict[str, Any] = _KV | {"num_local_experts": 4, "num_experts_per_tok": 2}
+_GRANITE = {"residual_multiplier": 0.3, "embedding_multiplier": 3.0, "logits_scaling": 4.0}
+_PARTICULARS: dict[str, dict[str, Any]] = {
+    "electra": {"embedding_size": 16},
+    "albert": {"embedding_size": 16, "classifier_dropout_prob": 0.0},
+    "eurobert": _KV | {"head_dim": 8},
+    "gpt2": {"n_inner": 64},
+    "gpt_neox": {},
+    "phi": _KV | {"qk_layernorm": True},
+    "phi3": _KV | {"original_max_position_embeddings": 80},
+    "smollm3": _KV | {"no_rope_layers": [1, 0, 1, 0], "head_dim": 8},
+    "modernbert-decoder": {"local_attention": 16, "global_attn_every_n_layers": 2, "cls_token_id": 2},
+    "mixtral": _EXPERTS,
+    "gpt_oss": _EXPERTS | {"head_dim": 8, "sliding_window": 16},
+    "qwen2_moe": _KV | {"num_experts": 4, "moe_intermediate_size": 16, "shared_expert_intermediate_size": 16},
+    "qwen3_moe": _KV
+    | {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16, "head_dim": 8}
+    | {"mlp_only_layers": [1]},
+    "granite": _KV | _GRANITE | {"attention_multiplier": 0.2},
+    "granitemoe": _EXPERTS | _GRANITE | {"attention_multiplier": 0.2},
+    "cohere": _KV | {"logit_scale": 0.3, "use_qk_norm": True},
+    "cohere2": _KV | {"logit_scale": 0.3, "head_dim": 8, "sliding_window": 16},
+    "llama4_text": _EXPERTS
+    | {"num_experts_per_tok": 1, "head_dim": 8, "intermediate_size_mlp": 48, "interleave_moe_layer_step": 2},
+}
 
 
 def _particulars(family: str) -> dict[str, Any]:
@@ -123,7 +183,9 @@ def _particulars(family: str) -> dict[str, Any]:
             "position_biased_input": False,
             "type_vocab_size": 0,
         }
-    if family in DECODERS:
+    if family in _PARTICULARS:
+        return _PARTICULARS[family]
+    if family in _ALL_DECODERS:
         return {"num_key_value_heads": 2, "head_dim": 8, "tie_word_embeddings": family.startswith("gemma")}
     return {}
 

@@ -10,10 +10,10 @@ from transformers import PreTrainedModel
 
 from analyzer.model.families import FAMILIES as KNOWN
 from shared.errors import UsageError
-from tests.making.tiny import FAMILIES, tiny_model
+from tests.making.tiny import FAMILIES, FURTHER, ONLY_CAUSAL, tiny_causal_lm, tiny_model
 from trainer.freeze import LAYOUTS, freeze
 
-LAYER = re.compile(r"\.(?:layer|layers)\.(\d+)\.")
+LAYER = re.compile(r"\.(?:layer|layers|h)\.(\d+)\.")
 
 
 def moved(model: PreTrainedModel) -> set[str]:
@@ -27,12 +27,15 @@ def moved(model: PreTrainedModel) -> set[str]:
 
 
 def test_the_trainer_knows_the_families_that_the_analyzer_knows() -> None:
-    places = {name: (found.embedding_block or found.embeddings, found.layers) for name, found in KNOWN.items()}
+    places = {
+        name: (found.embedding_block or found.embeddings, found.layers, found.beside_embeddings)
+        for name, found in KNOWN.items()
+    }
     assert places == LAYOUTS
-    assert KNOWN.keys() - {"xlm-roberta"} == set(FAMILIES), "it is laid out as RoBERTa, which is tried"
+    assert KNOWN.keys() == {*FAMILIES, *FURTHER}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "gpt2", "electra", "gemma3", "nomic_bert"])
 def test_embeddings_and_first_layers_stay(family: str) -> None:
     model = tiny_model(family, layers=3)
     frozen = freeze(model, 2)
@@ -41,7 +44,7 @@ def test_embeddings_and_first_layers_stay(family: str) -> None:
     assert layers == {2}
     still = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     outside = {name for name in still if not LAYER.search(name)}
-    assert outside and all("embed" in name for name in outside)
+    assert outside and all("embed" in name or ".wte." in name or ".wpe." in name for name in outside)
     assert not any("rel_embeddings" in name for name in outside)  # shared by all layers of DeBERTa
     assert frozen.parameters == sum(model.get_parameter(name).numel() for name in still)
     assert frozen.of_parameters == sum(parameter.numel() for parameter in model.parameters())
@@ -61,7 +64,15 @@ def test_nothing_outside_the_body_is_frozen(family: str) -> None:
 
 
 def test_every_layout_has_a_tiny_model() -> None:
-    assert set(LAYOUTS) - {"xlm-roberta"} == set(FAMILIES)  # XLM-RoBERTa's layout is RoBERTa's
+    assert set(LAYOUTS) == {*FAMILIES, *FURTHER}
+
+
+@pytest.mark.parametrize("family", FURTHER)
+def test_what_is_named_is_there(family: str) -> None:
+    """Frozen in each family that has a table of its own: the embeddings and the first layer, and no other layer."""
+    model = (tiny_causal_lm if family in ONLY_CAUSAL else tiny_model)(family, layers=2)
+    found = freeze(model, 1)
+    assert found.layers == 1 and 0 < found.parameters < found.of_parameters
 
 
 def test_zero_freezes_nothing() -> None:

@@ -20,7 +20,7 @@ WHOLE = EXAMPLES["stablelm"]
 MISTAKES = {
     "unknown": (
         WHOLE + "colour: red\n",
-        "unknown field 'colour'; there are name, embeddings, embedding_block, layers",
+        "unknown field 'colour'; there are name, embeddings, embedding_block, beside_embeddings",
     ),
     "unknown below": (
         WHOLE.replace("  out: mlp.down_proj", "  output: mlp.down_proj"),

@@ -38,6 +38,7 @@ from shared.records import JudgeRecord
 from tests.making.by_hand import ByHand
 from tests.making.families import EXAMPLES, SHAPES, described, family_file
 from tests.making.judges import context, random_probes, tiny_judge
+from tests.making.known_families import FURTHER_ONCE, Form, judge_of
 from tests.making.tiny import FAMILIES as KNOWN
 from tests.making.tiny import save_tiny_judge
 from tests.making.trained import rule_probes
@@ -57,7 +58,8 @@ def test_the_documents_examples_fit(name: str) -> None:
     found = forward_pass(judge, PROBES)
     assert found.lens is not None
     np.testing.assert_allclose(found.lens[:, -1], found.scores, atol=1e-4)
-    assert (judge.anatomy.wiring is None) == (name == "gpt_neox")
+    assert judge.anatomy.wiring is not None and judge.anatomy.wiring.has_edges
+    assert judge.anatomy.wiring.parallel == (name == "gptj")
 
 
 def test_without_a_description_only_hidden_states_are_read(tmp_path: Path) -> None:
@@ -142,8 +144,9 @@ def test_a_switched_off_head_costs_what_it_costs_by_hand(layer: int, head: int) 
     assert told.drop.value == pytest.approx(float(np.mean(lost)), abs=1e-4)
 
 
-def test_every_edge_is_that_of_exact_patching() -> None:
-    ours = context(stablelm(), rule_probes(12))
+@pytest.mark.parametrize("name", ["stablelm", "gptj"])
+def test_every_edge_is_that_of_exact_patching(name: str) -> None:
+    ours = context(described(name), rule_probes(12))
     found = gradient_pass(ours, 2, 24)
     evaluator = CircuitEvaluator(ours, 24)
     edges = np.argwhere(evaluator.graph.allowed)
@@ -195,11 +198,12 @@ def test_a_known_architecture_under_another_name_gives_the_very_same_numbers(
     np.testing.assert_array_equal(here.values, there.values)
 
 
-@pytest.mark.parametrize("family", KNOWN)
-def test_our_own_entries_stand_the_checks_of_a_users(family: str) -> None:
-    judge = tiny_judge(family)
-    check_paths(judge.model, FAMILIES[family], prompted=False)
-    batch = collate(encode(judge.tokenizer, TEXTS, 40, None), judge.anatomy.pad_id, "cpu")
+@pytest.mark.parametrize("form", [*(Form(family, "classifier") for family in KNOWN), *FURTHER_ONCE], ids=str)
+def test_our_own_entries_stand_the_checks_of_a_users(form: Form) -> None:
+    family = form.family
+    judge = judge_of(form)
+    check_paths(judge.model, FAMILIES[family], prompted=form.kind == "prompted")
+    batch = collate(encode(judge.tokenizer, TEXTS, 40, judge.template), judge.anatomy.pad_id, "cpu")
     with torch.inference_mode():
         check_flow(replace(judge, given=FAMILIES[family]), batch)
 

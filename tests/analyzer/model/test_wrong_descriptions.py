@@ -84,7 +84,7 @@ def test_a_wrong_description_is_refused_in_one_sentence(changes: dict[str, Any],
 def test_two_heads_described_as_one_are_found_out() -> None:
     """All widths fit; only the attention weights, or how far a query reaches, tell how many heads there are."""
     says = "heads = 'num_hidden_layers' is 2 in the config, and the attention of layer 0 has 4"
-    for name, like in (("electra", "roberta"), ("bert", "bert"), ("deberta-v2", "deberta-v2")):
+    for name, like in (("data2vec-text", "roberta"), ("bert", "bert"), ("deberta-v2", "deberta-v2")):
         with pytest.raises(FamilyError, match=says):
             described(name, like=like, heads="num_hidden_layers")
     shape = {"num_key_value_heads": 2}
@@ -95,7 +95,7 @@ def test_two_heads_described_as_one_are_found_out() -> None:
 
 def test_heads_are_counted_without_attention_weights_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(block_borders, "weights_by_layer", lambda judge, *_: [None] * judge.anatomy.depth)
-    for name, like in (("electra", "roberta"), ("bert", "bert")):
+    for name, like in (("data2vec-text", "roberta"), ("bert", "bert")):
         assert described(name, like=like).anatomy.wiring is not None
         with pytest.raises(FamilyError, match="one of that many heads asks for does not reach all"):
             described(name, like=like, heads="num_hidden_layers")
@@ -144,27 +144,56 @@ def test_a_mean_without_a_head_is_told_from_one_token() -> None:
 @pytest.mark.parametrize("block", ["encoder", "encoder.layer"])
 def test_an_embedding_block_elsewhere_is_found_out(block: str) -> None:
     with pytest.raises(FamilyError, match=f"embedding_block = '{block}' does not hold the word embeddings"):
-        described("electra", like="roberta", embedding_block=block)
-
-
-BLOCKS: dict[str, Any] = {
-    "attention": {"module": "attention", "out": "attention.dense", "read_norm": "input_layernorm"},
-    "mlp": {"module": "mlp", "out": "mlp.dense_4h_to_h", "read_norm": "post_attention_layernorm"},
-}
+        described("data2vec-text", like="roberta", embedding_block=block)
 
 
 def test_blocks_side_by_side_are_found_out() -> None:
     """Their writes do add up; only the MLP does not read what the attention wrote."""
     with pytest.raises(FamilyError, match=r"mlp\.read_norm of layer 0 does not read .* leave both out"):
-        described("gpt_neox", **BLOCKS)
-    assert described("gpt_neox", {"use_parallel_residual": False}, **BLOCKS).anatomy.wiring is not None
+        described("gpt_neox", like="gpt_neox", parallel=False)
+    with pytest.raises(FamilyError, match=r"mlp\.read_norm of layer 0 does not read the .* that the layer reads"):
+        described("stablelm", parallel=True)
+    one_after_the_other = described("gpt_neox", {"use_parallel_residual": False}, like="gpt_neox", parallel=False)
+    assert one_after_the_other.anatomy.wiring is not None
 
 
 def test_another_order_in_a_fused_projection_is_found_out() -> None:
     """GPT-NeoX keeps query, key and value of one head together."""
-    fused = {"attention": BLOCKS["attention"] | {"projections": ["attention.query_key_value"]}}
     with pytest.raises(FamilyError, match="do not hold the heads in the order"):
-        described("gpt_neox", {"use_parallel_residual": False}, **BLOCKS | fused)
+        described("gpt_neox", like="gpt_neox", attention__fused="by_part")
+
+
+def test_norms_over_all_heads_are_found_out() -> None:
+    """OLMo 2: what a projection gives one head changes the others."""
+    parts = [f"self_attn.{name}_proj" for name in "qkv"]
+    with pytest.raises(FamilyError, match="or what they give one head reaches others"):
+        described("olmo2", {"initializer_range": 0.3}, like="olmo2", attention__projections=parts)
+
+
+def described_answers(family: str, folder: Path, **changes: Any) -> Any:
+    """A judge that answers, under a description that is ours but for `changes`."""
+    path = save_tiny_judge(folder / "checkpoint-1", family, causal=True, initializer_range=0.3)
+    record = JudgeRecord(kind="prompted", safe_id=20, unsafe_id=30, template="is {prompt} safe ?", max_length=40)
+    return load_judge(path, record, family=read_family(family_file(folder, family, like=family, **changes)))
+
+
+@pytest.mark.parametrize(
+    ("family", "change", "sentence"),
+    [
+        ("granite", {"logits_over": None}, "answers' logits, taken alone, are not those of the whole model"),
+        ("cohere2", {"logits_times": None}, "answers' logits, taken alone, are not those of the whole model"),
+        ("modernbert-decoder", {"answer_head": []}, "answers' logits, taken alone, are not those"),
+        ("granite", {"logits_over": "no_such"}, "logits_over = 'no_such' is no field of the model's config"),
+        ("granite", {"residual_multiplier": None}, "does not read the residual stream after attention"),
+        ("granite", {"needs": {"hidden_size": 64}}, "needs: hidden_size is 32 in the config, and not 64"),
+    ],
+)
+def test_a_factor_that_is_not_said_is_found_out(
+    tmp_path: Path, family: str, change: dict[str, Any], sentence: str
+) -> None:
+    assert described_answers(family, tmp_path / "right").anatomy.notes == ()
+    with pytest.raises(FamilyError, match=sentence):
+        described_answers(family, tmp_path / "wrong", **change)
 
 
 def test_a_checkpoint_of_another_family_in_the_run(tmp_path: Path) -> None:

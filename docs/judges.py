@@ -1,0 +1,110 @@
+"""Write docs/judges.md: which models can be judges, and what works of each (`make docs`); a test keeps it so.
+
+Families are tried: a tiny random model of each is loaded as the worker loads one, which checks every part against
+the model itself, and the table says what was found. The other sections come from the modules that hold these facts,
+where they have a `documented()`: rows of cells, the first the heading.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from analyzer.jobs.family import Family
+from analyzer.model.families import FAMILIES
+from tests.making.known_families import forms, judge_of
+
+HEAD = """# Judges: which models work, and what is read of each
+
+Written by `make docs`, which tries a tiny random model of each family; don't edit it by hand. A family is the
+`model_type` in a checkpoint's config.json. What holds of all: tokens, layers' norms, comparison of classes and
+training progress. A family that is not here gets these; its logit lens, writes, heads, neurons and circuits come
+with a description of it ([families.md](families.md)).
+"""
+BELOW = """
+*classifier*: a head with classes on it. *answer*: a causal language model that judges by what it says next.
+*nodes*: circuits are made of whole heads and MLPs, because {why}.
+*one node*: an MLP is a mixture of experts, read and drawn as one node; the analysis of neurons says that it cannot
+be computed.
+"""
+REGISTRIES = (
+    ("Judges that answer: formats that are known", "analyzer.commands.prompted.presets"),
+    ("Where checkpoints may lie", "shared.checkpoint_names"),
+)
+COLUMNS = ("family", "judges by", "laid out as", "logit lens, writes", "heads", "neurons", "circuits")
+
+
+def page() -> str:
+    """The whole text."""
+    sections = [("Families", _table([COLUMNS, *map(_row, sorted(FAMILIES))]) + _below())]
+    sections += [(title, _table(rows)) for title, module in REGISTRIES if (rows := _documented(module))]
+    return HEAD + "".join(f"\n## {title}\n\n{text}" for title, text in sections)
+
+
+def _row(name: str) -> list[str]:
+    tried = forms((name,))
+    found = [judge_of(form).anatomy for form in tried]
+    wired = [one.wiring for one in found if one.wiring is not None]
+    return [
+        f"`{name}`",
+        " or ".join("classifier" if form.kind == "classifier" else "answer" for form in tried),
+        _layout(FAMILIES[name]),
+        "yes" if all(one.head is not None and one.mlp_writes is not None for one in found) else "no",
+        "yes" if len(wired) == len(found) else "no",
+        "yes" if wired and all(one.has_neurons for one in wired) else "one node" if wired else "no",
+        "edges" if wired and all(one.has_edges for one in wired) else "nodes" if wired else "no",
+    ]
+
+
+def _layout(family: Family) -> str:
+    """What its entry says, in words."""
+    attention, mlp = family.attention, family.mlp
+    norms = {
+        "pre": "norms before each block",
+        "post": "norms of the stream after each block",
+        "sandwich": "norms before and after each block",
+        "branch": "norms of what each block writes",
+        "unknown": "",
+    }[family.norm_position]
+    fused = {"by_part": "fused projection", "by_head": "fused projection, head by head"}
+    parts = [
+        norms,
+        "blocks side by side" if family.parallel else "",
+        fused[attention.fused] if attention is not None and len(attention.projections) == 1 else "",
+        "a mixture of experts" if mlp is not None and mlp.out is None else "",
+        "one layer at every depth" if family.shared_layers else "",
+        "a factor on writes" if family.residual_multiplier else "",
+        "a factor on logits" if family.logits_times or family.logits_over else "",
+        "the text part of a larger model" if family.layers.startswith("language_model") else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _below() -> str:
+    reasons: dict[str, list[str]] = {}
+    for name, family in FAMILIES.items():
+        if family.no_edges:
+            reasons.setdefault(family.no_edges, []).append(f"`{name}`")
+    return BELOW.format(why="; ".join(f"{reason} ({', '.join(names)})" for reason, names in reasons.items()))
+
+
+def _documented(module: str) -> Sequence[Sequence[str]]:
+    """Rows of a module's `documented()`, the first the heading; none where there is no such."""
+    try:
+        if importlib.util.find_spec(module) is None:
+            return ()
+    except ModuleNotFoundError:  # not even the package above it
+        return ()
+    return getattr(importlib.import_module(module), "documented", tuple)()
+
+
+def _table(rows: Iterable[Sequence[str]]) -> str:
+    heading, *others = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows]
+    lines = [f"| {' | '.join(line)} |\n" for line in (heading, *others)]
+    return "".join([lines[0], "|---" * len(heading) + "|\n", *lines[1:]])
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("judges.md").write_text(page(), encoding="utf-8")
