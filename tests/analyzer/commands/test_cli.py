@@ -91,7 +91,7 @@ def test_without_the_extra_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (["watch", "{folder}/nowhere"], 1, "is not a directory"),
+        (["watch", "{folder}/nowhere"], 2, "is not a directory"),
         (["watch", "{folder}", "--policy", "oldest"], 2, "every:N"),
         (["watch", "{folder}", "--slot", "noon"], 2, "22:00-06:00"),
         (["watch", "{folder}", "--device", "tpu"], 2, "--device"),
@@ -104,8 +104,16 @@ def test_without_the_extra_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None
         (["status", "~no-such-user"], 2, "begins with a home directory that is not known"),
         (["watch", "{folder}", "--config", "{folder}/bad.yaml"], 2, "polcy"),
         (["watch", "{folder}", "--config", "{folder}/none.yaml"], 2, "cannot be read"),
-        (["analyze", "{folder}/nowhere"], 1, "is not a directory"),
-        (["analyze", "{folder}"], 1, "has no checkpoint-<step>"),
+        (["analyze", "{folder}/nowhere"], 2, "is not a directory"),
+        (["init", "{folder}/nowhere"], 2, "is not a directory"),
+        (["status", "{folder}/nowhere"], 2, "is not a directory"),
+        (["retry", "{folder}/nowhere"], 2, "is not a directory"),
+        (["render", "{folder}/nowhere"], 2, "is not a directory"),
+        (["dashboard", "{folder}/nowhere"], 2, "is not a directory"),
+        (["watch", "{folder}", "--pattern", "^model-("], 2, "is no regular expression"),
+        (["watch", "{folder}", "--ready-marker", "a/b"], 2, "is not a file's name"),
+        (["analyze", "{folder}/run", "--pattern", "model-*"], 1, "fits --pattern 'model-*'; there are none"),
+        (["analyze", "{folder}"], 1, "has no checkpoint yet"),
         (["analyze", "{folder}", "--epochs", "5-1"], 2, "backwards"),
         (["status", "{folder}/run"], 1, "No analyzer has looked at"),
         (["retry", "{folder}/run", "best"], 2, "is not a checkpoint"),
@@ -246,6 +254,14 @@ def test_doctor_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_doctor_exits_1_when_something_is_broken(tmp_path: Path) -> None:
-    done = midwatch("doctor", tmp_path / "nowhere")
+    (tmp_path / "_midwatch").mkdir()
+    (tmp_path / "_midwatch" / "source.json").write_text("{")
+    done = midwatch("doctor", tmp_path)
     assert done.returncode == 1
     assert "broken  run: " in done.stdout
+
+
+def test_doctor_of_no_directory_is_a_mistake_in_the_call(tmp_path: Path) -> None:
+    done = midwatch("doctor", tmp_path / "nowhere")
+    assert done.returncode == 2
+    assert "is not a directory" in done.stderr
