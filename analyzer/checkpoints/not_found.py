@@ -6,9 +6,7 @@ from shared.checkpoint_listing import OURS, list_directory
 from shared.checkpoint_names import is_plain
 from shared.run import Run
 
-KINDS = (
-    "checkpoint-<step>, epoch_<n>, step_<n>, final, ..., or a model itself; see docs/checkpoints.md, or --pattern"
-)
+KINDS = "checkpoint-<step>, epoch_<n>, step_<n>, final, or a model itself; for other names see docs/checkpoints.md"
 
 
 def nothing_in(run: Run) -> str:
