@@ -191,3 +191,18 @@ def test_once_names_every_run_where_none_can_be_done(tmp_path: Path, template: P
         assert stage.supervisor.nothing_left
     assert all(f"{tmp_path}/runs/{name}" in str(caught.value) for name in ("one", "two", "three"))
     assert isinstance(caught.value, MidwatchError)
+
+
+def test_accelerates_own_state_says_what_is_missing(tmp_path: Path, template: Path) -> None:
+    """`accelerator.save_state` writes weights without a config; the state of its random numbers is not the judge's."""
+    run = own_loop(describe(tmp_path / "run"), ["step_10"], template)
+    (run / "step_20").mkdir()
+    shutil.copy2(template / "model.safetensors", run / "step_20")
+    for name in ("random_states_0.pkl", "optimizer.bin", "scheduler.bin", "sampler.bin"):
+        (run / "step_20" / name).touch()
+    stage = staged(run, template, steps=60)
+    assert rows(stage) == {"step_10": "done", "step_20": "rejected"}
+    assert "has no config.json; save it with save_pretrained" in stage.cause(20)
+    watched = next(iter(stage.supervisor.runs.values()))
+    files = next(row.candidate.files for row in watched.rows if row.candidate and row.point.step == 20)
+    assert "random_states_0.pkl" not in {file.name for file in files}
