@@ -38,6 +38,7 @@ from shared.run import Run, find_runs
 if TYPE_CHECKING:
     from analyzer.supervisor.checkpoint_row import Row
     from analyzer.supervisor.loop import Supervisor
+    from analyzer.supervisor.watched_run import WatchedRun
 
 logger = logging.getLogger(__name__)
 
@@ -128,33 +129,31 @@ def _serve(
 
 def _report(supervisor: Supervisor, plan: Plan, fail_on: Sequence[CheckpointState]) -> None:
     """Where the figures are. Raises MidwatchError naming what could not be analysed, and why."""
-    runs = supervisor.runs.values()
-    found = [(watched.run.name, row) for watched in runs for row in watched.rows]
+    runs = list(supervisor.runs.values())
+    found = [(watched, row) for watched in runs for row in watched.rows]
     if plan.selected is not None:
-        found = [(run, row) for run, row in found if row.point.name in plan.selected]
+        found = [(watched, row) for watched, row in found if row.point.name in plan.selected]
     troubles = {watched.run.path: sentence for watched in runs if (sentence := trouble(watched))}
-    begun = [
-        watched.run.path for watched in runs if not watched.rows and not watched.fault and plan.pattern is None
-    ]
-    waiting = {path.name for path in troubles}
-    failed = [(run, row) for run, row in found if row.state in fail_on and run not in waiting]
-    _warn(found, [row for _, row in failed])
+    failed = [(w, row) for w, row in found if row.state in fail_on and w.run.path not in troubles]
+    _warn([(watched.run.name, row) for watched, row in found], [row for _, row in failed])
+    several = len(runs) + len(supervisor.unusable) > 1
+    causes = [f"{f'{w.run.name}/' if several else ''}{row.point.name}: {row.cause}" for w, row in failed]
+    causes += [troubles[w.run.path] for w in runs if w.run.path in troubles and not _has_begun(w, plan)]
+    causes += supervisor.unusable.values()
     idle = "nothing to do, " if supervisor.nothing_started and not failed else ""
     for watched in runs:
-        if watched.run.path in begun:
+        if _has_begun(watched, plan):
             typer.echo(f"{watched.run.name}: no checkpoint yet")
         elif watched.run.path not in troubles:
             typer.echo(f"{watched.run.name}: {idle}figures in {watched.run.visualizations}")
-    several = len(runs) + len(supervisor.unusable) > 1
-    causes = [
-        f"{run}/{row.point.name}: {row.cause}" if several else f"{row.point.name}: {row.cause}"
-        for run, row in failed
-    ]
-    causes += [sentence for path, sentence in troubles.items() if path not in begun]
-    causes += supervisor.unusable.values()
     if causes:
         done = sum(row.state == CheckpointState.DONE for _, row in found)
         raise MidwatchError(f"{done} analysed, {len(causes)} not. {' '.join(causes)}")
+
+
+def _has_begun(watched: WatchedRun, plan: Plan) -> bool:
+    """Whether a run has no checkpoint yet, which is no failure beside others."""
+    return not watched.rows and not watched.fault and plan.pattern is None
 
 
 def _warn(found: Sequence[tuple[str, Row]], failed: Sequence[Row]) -> None:

@@ -194,7 +194,7 @@ def test_once_names_every_run_where_none_can_be_done(tmp_path: Path, template: P
 
 
 def test_accelerates_own_state_says_what_is_missing(tmp_path: Path, template: Path) -> None:
-    """`accelerator.save_state` writes weights without a config; the state of its random numbers is not the judge's."""
+    """`accelerator.save_state` writes weights without a config; its random numbers are not the judge's."""
     run = own_loop(describe(tmp_path / "run"), ["step_10"], template)
     (run / "step_20").mkdir()
     shutil.copy2(template / "model.safetensors", run / "step_20")
