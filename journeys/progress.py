@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from shared.checkpoint_names import step_of
 from shared.errors import SchemaError
 from shared.files import read_record
 from shared.metrics import read_metrics
 from shared.records import CheckpointState, CheckpointStatus, MetricsLine, RunRecord, Status
 from shared.results import checkpoint_label
-from shared.run import Run, step_of
+from shared.run import Run
 
 SETTLED = (CheckpointState.DONE, CheckpointState.SKIPPED, CheckpointState.QUARANTINED, CheckpointState.REJECTED)
 """States in which the analyzer does nothing more with a checkpoint by itself."""
@@ -79,7 +80,7 @@ def _row(name: str, lines: list[MetricsLine], status: CheckpointStatus | None) -
     values: dict[str, dict[str, float]] = {}
     for line in here:
         values.setdefault(line.split, {}).update(line.values)
-    return Row(name, checkpoint_label(step, epochs[-1] if epochs else None), values, status)
+    return Row(name, checkpoint_label(step, epochs[-1] if epochs else None, name), values, status)
 
 
 def _run_record(run: Run) -> RunRecord | None:

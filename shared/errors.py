@@ -4,6 +4,7 @@ MidwatchError                exit code 1: something failed; the message says wha
 ├── UsageError               exit code 2: the call, a setting or an input file is not usable as given
 │   └── FamilyError          a user's description of a model family does not fit the model
 ├── RunError                 a run directory is missing, empty or unreadable
+│   ├── NoSuchRun            exit code 2: there is no such directory
 │   └── LinkInTheWay         a symbolic link stands in place of a folder of ours; an OSError, too
 ├── CheckpointRejected       a checkpoint is refused: unsound, or no judge; carries a short machine-readable `code`
 ├── CheckpointChanged        a checkpoint changed or vanished while it was analysed; its result is discarded
@@ -43,6 +44,12 @@ class FamilyError(UsageError):
 
 class RunError(MidwatchError):
     """A run directory is missing, empty or unreadable."""
+
+
+class NoSuchRun(RunError):
+    """There is no such directory: the call is not usable as given."""
+
+    exit_code = 2
 
 
 class LinkInTheWay(RunError, OSError):

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
+from shared.checkpoint_names import is_plain, slug, spoken
+from shared.checkpoint_places import Noted, in_order, read_places
 from shared.errors import SchemaError
 from shared.files import fsync_directory, read_record, write_json_atomic
 from shared.own_folders import list_directory, make_directory, refuse_links, remove_directory
 from shared.records import Frozen, Notice
-from shared.run import CHECKPOINT_NAME, step_of
 
 if TYPE_CHECKING:
     import numpy as np  # at run time only who reads tensors pays for it: the supervisor stays small
@@ -69,12 +70,17 @@ class ResultRecord(Frozen):
 
     @property
     def label(self) -> str:
-        """What to call the checkpoint: "epoch 3" where the epoch is whole, else "step 120"."""
-        return checkpoint_label(self.step, self.epoch)
+        """What to call the checkpoint: "epoch 3" where the epoch is whole, else "step 120"; or by its own name."""
+        return checkpoint_label(self.step, self.epoch, self.checkpoint)
 
 
-def checkpoint_label(step: int, epoch: float | None) -> str:
-    """ "epoch 3" for a checkpoint at the end of an epoch, else "step 120"."""
+def checkpoint_label(step: int, epoch: float | None, name: str = "") -> str:
+    """ "epoch 3" for a checkpoint at the end of an epoch, else "step 120".
+
+    One of another name than `checkpoint-<step>` is called by that: "epoch 3" for `epoch_3`, "final" for `final`.
+    """
+    if named := spoken(name):
+        return named
     number = whole_epoch(epoch)
     return f"epoch {number}" if number is not None else f"step {step}"
 
@@ -86,9 +92,9 @@ def whole_epoch(epoch: float | None) -> int | None:
     return round(epoch)
 
 
-def file_prefix(step: int, epoch: float | None) -> str:
-    """ "epoch_3" or "step_120": how file names in training_visualizations/ start."""
-    return checkpoint_label(step, epoch).replace(" ", "_")
+def file_prefix(step: int, epoch: float | None, name: str = "") -> str:
+    """ "epoch_3", "step_120" or "final": how file names in training_visualizations/ start."""
+    return slug(name) if spoken(name) else checkpoint_label(step, epoch).replace(" ", "_")
 
 
 def result_key(checkpoint_digest: str, probe_digest: str, settings: Mapping[str, Any], version: int) -> str:
@@ -156,8 +162,12 @@ class ResultStore:
         """Names of the checkpoints with results, by step."""
         if not self.root.is_dir():
             return []
-        names = [entry.name for entry in os.scandir(self.root) if CHECKPOINT_NAME.match(entry.name)]
-        return sorted(names, key=lambda name: (step_of(name), name))
+        names = [entry.name for entry in os.scandir(self.root) if entry.is_dir() and is_plain(entry.name)]
+        return in_order(names, self.places())
+
+    def places(self) -> dict[str, Noted]:
+        """What is noted of checkpoints whose names do not say their step."""
+        return read_places(self.root.parent)
 
     def keys(self, checkpoint: str, analysis: str) -> list[str]:
         """Committed keys of one analysis, newest commit first."""

@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.checkpoint_names import is_plain
 from shared.results import RESULT_FILE
-from shared.run import CHECKPOINT_NAME
 
 SETTLE_NS = 2_000_000_000
 """A folder changed less than this ago is listed again at the next look (file systems tick in up to 2 s)."""
@@ -77,7 +77,7 @@ class ResultsIndex:
         with self._lock:
             seen: set[tuple[str, str]] = set()
             for checkpoint in self._listings.names(str(self.root))[0]:
-                if not CHECKPOINT_NAME.match(checkpoint):
+                if not is_plain(checkpoint):
                     continue
                 for analysis in self._listings.names(f"{self.root}/{checkpoint}")[0]:
                     self._look(checkpoint, analysis, seen)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.errors import RunError, SchemaError, UsageError
+from shared.checkpoint_listing import checkpoints_in, list_directory
+from shared.checkpoint_names import ROOT, STEP_NAMED, NamePattern
+from shared.checkpoint_places import Noted, in_order, read_places
+from shared.errors import NoSuchRun, RunError, SchemaError, UsageError
 from shared.files import read_json, write_json_atomic
 from shared.own_folders import MIDWATCH, VISUALIZATIONS, refuse_links
 from shared.user_paths import expanded
 
 RECORD, PROBES, TRAIN_DIGESTS = "run.json", "probes.jsonl", "train_digests.txt"
 """Names of what describes a run; either the trainer or `midwatch init` writes them."""
-CHECKPOINT_NAME = re.compile(r"^checkpoint-([0-9]+)\Z")
-
-
-def step_of(checkpoint: str) -> int | None:
-    """The step in `checkpoint-<step>`, or None when the name is not a checkpoint's."""
-    match = CHECKPOINT_NAME.match(checkpoint)
-    return int(match.group(1)) if match else None
+DEPTH = 3
+"""Levels of directories below a folder of runs in which runs are found."""
 
 
 @dataclass(frozen=True)
@@ -29,23 +26,25 @@ class Run:
 
     path: Path
     out: Path
+    pattern: NamePattern | None = None
+    """The user's rule for checkpoints' names; None for ours."""
 
     @classmethod
-    def at(cls, path: Path | str, out: Path | str | None = None) -> Run:
-        """The run at `path`; raises RunError when there is no such directory.
+    def at(cls, path: Path | str, out: Path | str | None = None, pattern: NamePattern | None = None) -> Run:
+        """The run at `path`; raises NoSuchRun when there is no such directory, RunError for a damaged note in it.
 
         A directory made with `--out` remembers the run it is about, so it can be opened like a run.
         """
         path = expanded(path).resolve()
         if not path.is_dir():
-            raise RunError(f"{path} is not a directory; give the output directory of a training run.")
+            raise NoSuchRun(f"{path} is not a directory; give the output directory of a training run.")
         source = path / MIDWATCH / "source.json"
         if out is None and source.is_file():
             try:
-                return cls(Path(read_json(source)["run"]), path)
+                return cls(Path(read_json(source)["run"]), path, pattern)
             except (SchemaError, KeyError, TypeError) as error:
                 raise RunError(f"{source} does not name the run it is about; delete the file.") from error
-        return cls(path, expanded(out).resolve() if out is not None else path)
+        return cls(path, expanded(out).resolve() if out is not None else path, pattern)
 
     def remember_source(self) -> None:
         """Note in `out` which run it is about, where the two differ. Raises UsageError when it is about another."""
@@ -148,13 +147,27 @@ class Run:
         return self.midwatch / "lease.json"
 
     def checkpoints(self) -> list[str]:
-        """Names of the checkpoint directories, by step. Raises RunError when the run cannot be listed."""
+        """Names of the checkpoints, by step. Raises RunError when the run cannot be listed.
+
+        Where the trainer announces its checkpoints (commit files), only `checkpoint-<step>` counts: what it saves
+        beside them (`best`) is a copy of one of them.
+        """
+        places = self.places()
+        announced = self.pattern is None and self.commits.is_dir()
         try:
-            with os.scandir(self.path) as entries:
-                names = [e.name for e in entries if CHECKPOINT_NAME.match(e.name) and e.is_dir()]
+            listing = list_directory(self.path)
         except OSError as error:
             raise RunError(f"{self.path} cannot be listed ({error.strerror}).") from error
-        return sorted(names, key=lambda name: (step_of(name), name))
+        found = checkpoints_in(self.path, listing, self.pattern, places, announced=announced)
+        return in_order(found, places)
+
+    def places(self) -> dict[str, Noted]:
+        """What is noted of checkpoints whose names do not say their step."""
+        return read_places(self.midwatch)
+
+    def directory_of(self, checkpoint: str) -> Path:
+        """Where a checkpoint lies: the run's own directory for the model in it."""
+        return self.path if checkpoint == ROOT else self.path / checkpoint
 
     def _written_by_either(self, name: str) -> Path:
         """The trainer's file, else ours under `out` (`midwatch init --out` on a read-only run)."""
@@ -162,22 +175,52 @@ class Run:
         return ours if ours.exists() else self.path / name
 
 
-def looks_like_run(path: Path) -> bool:
-    """Whether a directory is itself a run (rather than a folder of runs)."""
+def looks_like_run(path: Path, pattern: NamePattern | None = None, *, given: bool = True) -> bool:
+    """Whether a directory is itself a run (rather than a folder of runs).
+
+    One that was not `given` but found is none for files that are symbolic links: the Hub's cache is full of these.
+    """
     if (path / RECORD).is_file() or (path / MIDWATCH).is_dir():
         return True
     try:
-        return any(CHECKPOINT_NAME.match(entry.name) for entry in path.iterdir())
+        listing = list_directory(path)
     except OSError:
         return False
+    if pattern is None and any(STEP_NAMED.match(name) for name in (*listing.folders, *listing.files)):
+        return True
+    if not given:
+        listing = listing.without_links()
+    return any(True for _ in checkpoints_in(path, listing, pattern))
 
 
-def find_runs(root: Path) -> list[Path]:
-    """`root` itself when it is a run, else the runs directly inside it, newest change first."""
-    if looks_like_run(root):
+def find_runs(root: Path, pattern: NamePattern | None = None) -> list[Path]:
+    """`root` itself when it is a run, else the runs in it, newest change first.
+
+    They are found down to DEPTH levels, and none inside another; no symbolic link to a directory is followed.
+    """
+    if looks_like_run(root, pattern):
         return [root]
+    found = _runs_below(root, pattern, DEPTH)
     try:
-        children = [child for child in root.iterdir() if child.is_dir() and looks_like_run(child)]
-        return sorted(children, key=lambda child: (-child.stat().st_mtime, child.name))
-    except OSError:  # gone or unreadable just now: the next rescan sees
+        return sorted(found, key=lambda child: (-child.stat().st_mtime, child.as_posix()))
+    except OSError:  # gone just now: the next rescan sees
         return []
+
+
+def _runs_below(folder: Path, pattern: NamePattern | None, depth: int) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            children = [
+                Path(entry.path)
+                for entry in entries
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith((".", MIDWATCH))
+            ]
+    except OSError:  # gone or unreadable just now
+        return []
+    found = []
+    for child in children:
+        if looks_like_run(child, pattern, given=False):
+            found.append(child)
+        elif depth > 1:
+            found += _runs_below(child, pattern, depth - 1)
+    return found

@@ -6,16 +6,17 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from shared.checkpoint_names import step_of
 from shared.errors import SchemaError
 from shared.files import read_json, read_record
 from shared.records import CommitRecord
-from shared.run import Run, step_of
+from shared.run import Run
 
 
 def last_complete(run: Run) -> Path | None:
     """The newest checkpoint that is whole, or None; a half-written one is passed over."""
     for name in reversed(run.checkpoints()):
-        if is_complete(run, name):
+        if step_of(name) is not None and is_complete(run, name):
             return run.path / name
     return None
 

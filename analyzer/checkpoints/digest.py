@@ -20,6 +20,7 @@ from analyzer.checkpoints.fingerprint import FileStat, Fingerprint
 from analyzer.checkpoints.safetensors_header import TensorSpan
 from analyzer.checkpoints.soundness import Weights
 from analyzer.checkpoints.zeros import holes, unwritten
+from shared.checkpoint_names import is_plain
 from shared.errors import CheckpointRejected, SchemaError
 from shared.files import read_record, write_record
 from shared.records import Frozen
@@ -62,8 +63,8 @@ def read_digest(folder: Path, checkpoint: str, files: Fingerprint) -> ContentDig
 def other_digests(folder: Path, checkpoint: str) -> list[ContentDigest]:
     """The cached digests of the run's other checkpoints."""
     found = []
-    for path in sorted(folder.glob("checkpoint-*.json")):
-        if path.stem != checkpoint:
+    for path in sorted(folder.glob("*.json")):
+        if path.stem != checkpoint and is_plain(path.stem):
             try:
                 found.append(read_record(path, ContentDigest))
             except (OSError, SchemaError):

@@ -14,8 +14,18 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
-NOT_THE_JUDGE = re.compile(r"^(\..*|optimizer.*|scheduler.*|scaler.*|rng_state.*|training_args\.bin|README\.md)$")
+from shared.checkpoint_names import ROOT
+
+NOT_THE_JUDGE = re.compile(
+    r"^(\..*|optimizer.*|scheduler.*|scaler.*|rng_state.*|random_states.*|training_args\.bin|README\.md)$"
+)
 """Files of the training, not of the judge: never opened, and no part of a fingerprint."""
+AT_ROOT = re.compile(
+    r"(?:adapter_|generation_|tokenizer_|preprocessor_)?config\.json|tokenizer\.json|special_tokens_map\.json"
+    r"|added_tokens\.json|vocab\.(?:json|txt)|merges\.txt|chat_template\.(?:json|jinja)|trainer_state\.json"
+    r"|[^.].*\.(?:safetensors|safetensors\.index\.json|model)|(?:pytorch_|adapter_)?model.*\.(?:bin|pt|pth)"
+)
+"""The judge's files in a run's own directory, where logs, our own files and whatever else lie beside them."""
 
 
 class FileStat(NamedTuple):
@@ -32,15 +42,17 @@ Fingerprint = tuple[FileStat, ...]
 """The judge's files of one directory, by name."""
 
 
-def fingerprint(directory: Path) -> Fingerprint:
+def fingerprint(directory: Path, checkpoint: str = "") -> Fingerprint:
     """The judge's files in `directory` (subdirectories are not followed). Raises OSError when it is gone.
+
+    `checkpoint` is its name: of a run's own directory (ROOT) only what is known as a judge's counts.
 
     A file that vanishes between listing and stat is left out: the fingerprint then simply differs from the last.
     """
     found = []
     with os.scandir(directory) as entries:
         for entry in entries:
-            if NOT_THE_JUDGE.match(entry.name):
+            if NOT_THE_JUDGE.match(entry.name) or (checkpoint == ROOT and not AT_ROOT.fullmatch(entry.name)):
                 continue
             try:
                 info = entry.stat()

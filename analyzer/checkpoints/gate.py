@@ -2,23 +2,34 @@
 
 A checkpoint passes with the trainer's commit file at once. Without one: `trainer_state.json`, which Trainer writes
 last, parses, belongs to this step and is not older than the files before it; and two looks at least `SETTLE_S`
-apart see the same files. A copied run, whose mtimes lost their order, passes after `QUIET_S` of quiet, marked
-`order_unverified`. Whether the files are sound is asked after pinning (`analyzer.checkpoints.soundness`).
+apart see the same files. A copied run, whose mtimes lost their order, and weights of a trainer that writes no such
+file pass after `QUIET_S` of quiet, marked `order_unverified`. Where the user names a file that the trainer writes
+last (`--ready-marker`), a checkpoint passes when that is not older than its weights, and not before. Whether the
+files are sound is asked after pinning (`analyzer.checkpoints.soundness`).
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from analyzer.checkpoints.file_names import INCOMPLETE_MARK, TRAINER_STATE
 from analyzer.checkpoints.fingerprint import NOT_THE_JUDGE, FileStat, Fingerprint, fingerprint, newest_mtime
-from analyzer.checkpoints.soundness import is_plain_name
+from analyzer.checkpoints.hub_cache import refused_link
+from analyzer.checkpoints.placing import epoch_in, place
+from analyzer.checkpoints.ready_marker import marker_problem
+from analyzer.checkpoints.soundness import is_plain_name, is_unreadable_form, weights_of
 from analyzer.checkpoints.trainer_state import number, read_trainer_state, trainer_state
+from shared.checkpoint_names import ROOT, step_of
 from shared.errors import SchemaError
 from shared.files import read_record
+from shared.logs import entry
 from shared.records import CommitRecord
-from shared.run import Run, step_of
+from shared.run import Run
+
+logger = logging.getLogger(__name__)
 
 SETTLE_S = 2.0
 """Seconds between two equal looks at a checkpoint that nobody announced."""
@@ -43,13 +54,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says. Exactly one of `candidate` and `cause` is set."""
+    """What the gate says. Exactly one of `candidate`, `cause` and `refused` is set."""
 
     candidate: Candidate | None = None
     cause: str = ""
     """Why it does not pass, as one sentence."""
     settles_at: float | None = None
     """Unix time at which mere quiet can make it pass; None when the trainer has to write something first."""
+    refused: str = ""
+    """Why it never passes as it is, as one sentence and a code."""
 
 
 @dataclass
@@ -59,35 +72,42 @@ class Gate:
     run: Run
     settle_s: float = SETTLE_S
     quiet_s: float = QUIET_S
+    marker: str = ""
+    """Name of a file that this run's trainer writes last into each checkpoint; empty where nobody named one."""
     _since: dict[str, tuple[Fingerprint, float]] = field(default_factory=dict)
     _passed: dict[str, tuple[Fingerprint, FileStat | None, Candidate]] = field(default_factory=dict)
 
     def look(self, name: str, now: float) -> Verdict:
         """Judge one checkpoint directory as it is now. Never raises for anything found on disk."""
-        source = self.run.path / name
+        source = self.run.directory_of(name)
+        if source.is_file():
+            cause = f"{name} is a pickle, which can run code when opened and is refused; save it as safetensors."
+            return Verdict(refused=f"{cause} [pickle]")
         try:
-            files = fingerprint(source)
+            files = fingerprint(source, name)
             commit_stat = _stat(self.run.commits / f"{name}.json")
             known = self._passed.get(name)
             if known and known[:2] == (files, commit_stat):
                 return Verdict(known[2])
-            verdict = self._judge(source, files, commit_stat, now)
+            verdict = self._judge(name, source, files, commit_stat, now)
         except OSError as error:
             return Verdict(cause=f"{name} cannot be read ({error.strerror or error}).")
         if verdict.candidate is not None:
             self._passed[name] = (files, commit_stat, verdict.candidate)
         return verdict
 
-    def _judge(self, source: Path, files: Fingerprint, commit_stat: FileStat | None, now: float) -> Verdict:
-        if link := next((file.name for file in files if (source / file.name).is_symlink()), None):
-            return Verdict(cause=f"{source.name}/{link} is a symbolic link; put the file itself there.")
+    def _judge(
+        self, name: str, source: Path, files: Fingerprint, commit_stat: FileStat | None, now: float
+    ) -> Verdict:
+        if link := refused_link(source, files, in_cache=name == ROOT):
+            return Verdict(refused=f"{source.name}/{link} is a symbolic link; put the file itself there. [link]")
         note = ""
         if commit_stat is not None:
             verdict = self._announced(source, files)
             if verdict.candidate is not None:
                 return verdict
             note = verdict.cause + " "
-        verdict = self._unannounced(source, files, now)
+        verdict = self._unannounced(name, source, files, now)
         return verdict if verdict.candidate else replace(verdict, cause=note + verdict.cause)
 
     def _announced(self, source: Path, files: Fingerprint) -> Verdict:
@@ -108,25 +128,31 @@ class Gate:
         at = number(commit.written_at) or newest_mtime(files)
         return Verdict(Candidate(name, commit.step, epoch, source, files, at))
 
-    def _unannounced(self, source: Path, files: Fingerprint, now: float) -> Verdict:
-        """The rule for runs of plain transformers."""
-        step = step_of(source.name)
+    def _unannounced(self, name: str, source: Path, files: Fingerprint, now: float) -> Verdict:
+        """The rules for runs of plain transformers, and of any other loop."""
         if (source / INCOMPLETE_MARK).exists():
             return Verdict(cause=f"{source.name} is marked incomplete by its trainer ({INCOMPLETE_MARK}).")
+        if self.marker:
+            return self._marked(name, source, files)
         try:
             state = read_trainer_state(source)
         except FileNotFoundError:
-            cause = f"{source.name} has no {TRAINER_STATE}: it is still being written, or its training was killed."
-            return Verdict(cause=cause)
+            if not weights_of(files) and not is_unreadable_form(source):
+                cause = f"{source.name} has no weights: it is still being written, or its training was killed."
+                return Verdict(cause=cause)
+            state = None
         except SchemaError:
             return Verdict(cause=f"{source.name}/{TRAINER_STATE} is not readable yet.", settles_at=None)
-        found = state.get("global_step")
-        if found != step:
+        step = step_of(name)
+        if state is not None and step is not None and (found := state.get("global_step")) != step:
             return Verdict(cause=f"{source.name}/{TRAINER_STATE} is about step {found}; save the checkpoint again.")
-        return self._settled(source, files, number(state.get("epoch")), now)
+        return self._settled(name, source, files, state, now)
 
-    def _settled(self, source: Path, files: Fingerprint, epoch: float | None, now: float) -> Verdict:
-        since = self._unchanged_since(source.name, files, now)
+    def _settled(
+        self, name: str, source: Path, files: Fingerprint, state: dict[str, Any] | None, now: float
+    ) -> Verdict:
+        """Quiet for long enough; `state` is None where there is no trainer_state.json."""
+        since = self._unchanged_since(name, files, now)
         newest = newest_mtime(files)
         ordered = _state_is_last(files)
         if ordered:
@@ -134,13 +160,24 @@ class Gate:
         else:
             # an mtime in the future says nothing about quiet: then only what we saw ourselves counts
             ready_at = max(min(newest, since) + self.quiet_s, since + self.settle_s)
-        name = source.name
         if now < ready_at:
             why = f"is given {self.settle_s:g} s to settle"
             if not ordered:
-                why = f"has files newer than its {TRAINER_STATE} (a copy?) and is given {self.quiet_s:g} s of quiet"
-            return Verdict(cause=f"{name} {why}.", settles_at=ready_at)
-        return Verdict(Candidate(name, step_of(name) or 0, epoch, source, files, newest, not ordered))
+                why = f"has {_unproven(state)} and is given {self.quiet_s:g} s of quiet"
+            return Verdict(cause=f"{source.name} {why}.", settles_at=ready_at)
+        if not ordered:
+            cause = f"It has {_unproven(state)}: taken as complete after {self.quiet_s:g} s of quiet"
+            extra = entry("unverified", run=self.run.name, checkpoint=name, cause=cause)
+            logger.info("%s/%s: %s, and marked so", self.run.name, source.name, cause, extra=extra)
+        step, epoch = place(self.run, name, files, state or {})
+        return Verdict(Candidate(name, step, epoch, source, files, newest, not ordered))
+
+    def _marked(self, name: str, source: Path, files: Fingerprint) -> Verdict:
+        """The rule where the user has named a file that is written last."""
+        if problem := marker_problem(source, self.marker, weights_of(files)):
+            return Verdict(cause=problem)
+        step, epoch = place(self.run, name, files, trainer_state(source))
+        return Verdict(Candidate(name, step, epoch, source, files, newest_mtime(files)))
 
     def _unchanged_since(self, name: str, files: Fingerprint, now: float) -> float:
         known = self._since.get(name)
@@ -149,13 +186,19 @@ class Gate:
         return known[1]
 
 
+def _unproven(state: dict[str, Any] | None) -> str:
+    """Why the order of its files does not prove that a checkpoint is complete."""
+    return f"no {TRAINER_STATE}" if state is None else f"files newer than its {TRAINER_STATE} (a copy?)"
+
+
 def peek_epoch(run: Run, name: str) -> float | None:
     """The epoch of a checkpoint, complete or not, as far as anything says it."""
     try:
         commit = read_record(run.commits / f"{name}.json", CommitRecord)
     except (OSError, SchemaError):
-        return _epoch(run.path / name)
-    return number(commit.epoch) if commit.epoch is not None else _epoch(run.path / name)
+        found = _epoch(run.directory_of(name))
+        return found if found is not None else epoch_in(name, run.pattern)
+    return number(commit.epoch) if commit.epoch is not None else _epoch(run.directory_of(name))
 
 
 def _state_is_last(files: Fingerprint) -> bool:

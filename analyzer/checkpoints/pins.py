@@ -17,18 +17,18 @@ from pathlib import Path
 
 from analyzer.checkpoints.fingerprint import FileStat, Fingerprint, fingerprint
 from analyzer.checkpoints.gate import Candidate
+from shared.checkpoint_names import ROOT, is_plain, place_of
 from shared.errors import CheckpointChanged, SchemaError
 from shared.files import read_record, write_record
 from shared.logs import entry
 from shared.own_folders import list_directory, make_directory, refuse_links, remove_directory
 from shared.records import Frozen
-from shared.run import CHECKPOINT_NAME
 
 logger = logging.getLogger(__name__)
 
 PIN_FILE = ".pin.json"
 """Beside the pinned files: what they are pins of. Its leading dot keeps it out of fingerprints."""
-HALF_MADE = re.compile(r"\.checkpoint-[0-9]+\.[a-z0-9_]{8}")
+HALF_MADE = re.compile(r"\.[^.].*\.[a-z0-9_]{8}")
 """Name of a directory in which a pin is being made: of its checkpoint, and what `mkdtemp` adds."""
 COPY_BELOW = 16 * 2**20
 """Files smaller than this that are not safetensors are copied, bytes; larger ones are linked like weights."""
@@ -108,7 +108,7 @@ class PinStore:
     def held(self) -> list[Pin]:
         """Every pin, by name."""
         try:
-            names = sorted(path.name for path in self.root.iterdir() if CHECKPOINT_NAME.match(path.name))
+            names = sorted(path.name for path in self.root.iterdir() if is_plain(path.name))
         except (FileNotFoundError, NotADirectoryError):
             return []
         return [pin for name in names if (pin := self.get(name)) is not None]
@@ -120,8 +120,14 @@ class PinStore:
     def collect(self) -> None:
         """At start: remove what a killed analyzer left half-made, and nothing else. Raises LinkInTheWay."""
         for name in list_directory(self.root):
-            if HALF_MADE.fullmatch(name) or (CHECKPOINT_NAME.match(name) and self.get(name) is None):
+            half = HALF_MADE.fullmatch(name)
+            if half or (is_ours(name) and self.get(name) is None):
                 remove_directory(self.root / name)
+
+
+def is_ours(name: str) -> bool:
+    """Whether a directory among the pins has a checkpoint's name."""
+    return name == ROOT or place_of(name) is not None
 
 
 def _record(candidate: Candidate) -> PinRecord:
@@ -140,6 +146,8 @@ def _link_all(candidate: Candidate, target: Path) -> bool:
     """Link or copy every file of the judge; False where links are not possible."""
     for file in candidate.files:
         source = candidate.source / file.name
+        if source.is_symlink():  # a hub cache's, which nothing rotates; a link to a link would lead nowhere
+            return False
         try:
             if file.name.endswith(".safetensors") or file.size >= COPY_BELOW:
                 try:
@@ -155,25 +163,27 @@ def _link_all(candidate: Candidate, target: Path) -> bool:
                 shutil.copy2(source, target / file.name)
         except FileNotFoundError:
             raise CheckpointChanged(f"{candidate.name} was deleted while it was being pinned.") from None
-    if _looks(candidate.source) != candidate.files:
+    if _looks(candidate.source, candidate.name) != candidate.files:
         raise CheckpointChanged(f"{candidate.name} changed while it was being pinned.")
     return True
 
 
-def _looks(source: Path) -> Fingerprint:
+def _looks(source: Path, checkpoint: str = "") -> Fingerprint:
     try:
-        return fingerprint(source)
+        return fingerprint(source, checkpoint)
     except OSError:
         return ()
 
 
-def verify(directory: Path, pinned: bool, source: Path, files: Fingerprint) -> None:
+def verify(directory: Path, pinned: bool, source: Path, files: Fingerprint, checkpoint: str = "") -> None:
     """After the work: what was read is still what had passed the gate. Raises CheckpointChanged.
+
+    `checkpoint` is its name, as `fingerprint` wants it.
 
     Hard links share the source's inode, so a file that was truncated or overwritten in place shows in the pin too.
     With a pin the source may have been deleted; without one everything must still be there, unchanged.
     """
-    now = {file.name: file for file in _looks(source)}
+    now = {file.name: file for file in _looks(source, checkpoint)}
     if any(now.get(file.name, file) != file for file in files):
         raise CheckpointChanged(f"{source.name} was overwritten while it was analysed; its result is discarded.")
     if not pinned and tuple(sorted(now.values())) != files:

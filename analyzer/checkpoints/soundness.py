@@ -21,9 +21,14 @@ from analyzer.checkpoints.file_names import (
     VOCABULARY_FILES,
     WEIGHTS,
 )
+from analyzer.checkpoints.fingerprint import FileStat, Fingerprint
 from analyzer.checkpoints.safetensors_header import TensorSpan, read_header
+from analyzer.checkpoints.shards import unmerged
 from shared.errors import CheckpointRejected, SchemaError
 from shared.files import read_json
+
+NEEDS_BASE = "needs_base"
+"""The one refusal that may end without a change of the checkpoint's files."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,14 @@ def validate(directory: Path, source: Path | None = None) -> Weights:
     """
     name = (source or directory).name
     present = {path.name for path in directory.iterdir()}
+    if not present & {WEIGHTS, INDEX, ADAPTER_WEIGHTS} and (refusal := unmerged(source or directory)):
+        raise refusal
+    if ADAPTER_WEIGHTS in present and present & {WEIGHTS, INDEX}:
+        raise CheckpointRejected(
+            "ambiguous",
+            f"{name} holds both a whole model and an adapter ({ADAPTER_WEIGHTS}); move one of them to a directory "
+            "of its own.",
+        )
     if ADAPTER_CONFIG in present:
         return _adapter(directory, name, present)
     read_config(directory, CONFIG, name)
@@ -64,7 +77,7 @@ def read_config(directory: Path, file: str, name: str) -> dict[str, Any]:
     try:
         value = read_json(directory / file)
     except FileNotFoundError:
-        raise CheckpointRejected("no_config", f"{name} has no {file}; save the checkpoint again.") from None
+        raise CheckpointRejected("no_config", f"{name} has no {file}; save it with save_pretrained.") from None
     except SchemaError:
         raise CheckpointRejected("bad_config", f"{name}/{file} is not valid JSON; save it again.") from None
     if not isinstance(value, dict):
@@ -145,8 +158,8 @@ def _adapter(directory: Path, name: str, present: set[str]) -> Weights:
     if not base_is_local(base):
         raise CheckpointRejected(
             "needs_base",
-            f"{name} is an adapter of {base}, which is not on this machine; download it here "
-            "(or set HF_HOME to where it is), then run `midwatch retry`.",
+            f"{name} is an adapter of {base}, which is not on this machine; download it here (or start again with "
+            "HF_HOME set to where it is), and it is analysed without more ado.",
         )
     return Weights(tensors, adapter=True)
 
@@ -161,9 +174,23 @@ def base_is_local(base: str) -> bool:
     return is_plain_name(folder.parent.name) and any(folder.glob(f"*/{CONFIG}"))
 
 
+def weights_of(files: Fingerprint) -> list[FileStat]:
+    """Which of a checkpoint's files hold weights, in whatever form."""
+    return [file for file in files if file.name.endswith((".safetensors", INDEX)) or is_pickle(file.name)]
+
+
+def is_pickle(name: str) -> bool:
+    """Whether a file's name is that of weights in a pickle."""
+    return name.endswith(PICKLES) and name.startswith(("pytorch_model", "adapter_model", "model"))
+
+
+def is_unreadable_form(directory: Path) -> bool:
+    """Whether a checkpoint's weights are there in shards, which is said and never read."""
+    return unmerged(directory) is not None
+
+
 def _no_weights(name: str, present: set[str]) -> CheckpointRejected:
-    starts = ("pytorch_model", "adapter_model", "model")
-    pickles = [file for file in present if file.endswith(PICKLES) and file.startswith(starts)]
+    pickles = [file for file in present if is_pickle(file)]
     if pickles:
         return CheckpointRejected(
             "pickle",

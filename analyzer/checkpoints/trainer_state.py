@@ -20,7 +20,10 @@ class Planned(NamedTuple):
 
 def read_trainer_state(checkpoint: Path) -> dict[str, Any]:
     """What the Trainer wrote. Raises OSError (FileNotFoundError), and SchemaError when it is no JSON object."""
-    state = read_json(checkpoint / TRAINER_STATE)
+    path = checkpoint / TRAINER_STATE
+    if not path.is_file():  # a pipe would be waited for
+        raise FileNotFoundError(path)
+    state = read_json(path)
     if not isinstance(state, dict):
         raise SchemaError(f"{checkpoint / TRAINER_STATE} is not what a Trainer writes.")
     return state

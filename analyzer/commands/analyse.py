@@ -14,30 +14,36 @@ from typing import TYPE_CHECKING
 import typer
 
 from analyzer.checkpoints.gate import peek_epoch
+from analyzer.checkpoints.not_found import nothing_in
+from analyzer.checkpoints.not_ours import refuse_to_write_in
 from analyzer.commands.checkpoint_choice import select
 from analyzer.commands.needed import NEEDED, require
 from analyzer.commands.progress_line import Reporter
+from analyzer.commands.run_names import pattern_of
 from analyzer.commands.settings import (
     AnalyzeSettings,
     ComputeSettings,
     WatchSettings,
 )
+from analyzer.supervisor.once import trouble
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import Point
+from shared.checkpoint_places import step_at
 from shared.errors import MidwatchError, RunError, UsageError
 from shared.logs import as_json, entry, set_up
 from shared.notices import newest_notices
 from shared.own_folders import remove_directory
 from shared.records import CheckpointState
-from shared.run import Run, find_runs, step_of
+from shared.run import Run, find_runs
 
 if TYPE_CHECKING:
+    from analyzer.supervisor.checkpoint_row import Row
     from analyzer.supervisor.loop import Supervisor
+    from analyzer.supervisor.watched_run import WatchedRun
 
 logger = logging.getLogger(__name__)
 
-FAILED = (CheckpointState.QUARANTINED, CheckpointState.REJECTED)
-NOT_DONE = (*FAILED, CheckpointState.INCOMPLETE)
+NOT_DONE = (CheckpointState.QUARANTINED, CheckpointState.REJECTED, CheckpointState.INCOMPLETE)
 
 
 def watch(settings: WatchSettings) -> None:
@@ -52,18 +58,20 @@ def watch(settings: WatchSettings) -> None:
         rescan_s=settings.rescan,
         once=settings.once,
     )
-    _serve(settings, targets, plan, FAILED if settings.once else (), settings.out)
+    _serve(settings, targets, plan, NOT_DONE if settings.once else (), settings.out)
 
 
 def analyze(settings: AnalyzeSettings) -> None:
     """Analyse selected checkpoints of one run, then end. Raises MidwatchError naming what could not be done."""
     set_up(settings.log_format)
-    run = Run.at(settings.run, settings.out)
+    run = Run.at(settings.run, settings.out, pattern_of(settings.pattern))
     names = run.checkpoints()
     if not names:
-        hint = "; give one run of the folder" if find_runs(run.path) else ""
-        raise RunError(f"{run.path} has no checkpoint-<step> directories to analyse{hint}.")
-    known = [Point(name, step_of(name) or 0, peek_epoch(run, name)) for name in names]
+        hint = " Give one run of the folder." if any(path != run.path for path in find_runs(run.path)) else ""
+        raise RunError(nothing_in(run) + hint)
+    refuse_to_write_in(run)
+    places = run.places()
+    known = [Point(name, step_at(name, places), peek_epoch(run, name)) for name in names]
     chosen = select(known, settings.epochs, settings.steps, settings.last, settings.every)
     plan = settings.plan(policy="all", selected=frozenset(chosen), force=settings.force, once=True)
     if settings.null:
@@ -79,15 +87,16 @@ def _analyze_null(settings: AnalyzeSettings, run: Run, point: Point, plan: Plan)
     from shared.views import all_views, suite_views
 
     copy = null.prepare(run, point, settings.null_seed, settings.safe_label, settings.unsafe_label)
+    alone = replace(plan, selected=None, pattern=None, ready_marker="")
+    name = null.copy_name(point)
     try:
-        if not _serve(settings, [copy.path], replace(plan, selected=frozenset({point.name})), NOT_DONE, None):
+        if not _serve(settings, [copy.path], alone, NOT_DONE, None):
             raise MidwatchError(f"Stopped before the untrained copy of {point.name} was analysed.")
     finally:
-        remove_directory(copy.path / point.name)  # as large as the judge, and made again from its seed
+        remove_directory(copy.path / name)  # as large as the judge, and made again from its seed
     views = [view for view in all_views() if view.name in plan.only] or suite_views(plan.suite)
-    null.report(
-        run, point.name, settings.null_seed, null.what_it_says(copy, point.name, views), copy.visualizations
-    )
+    said = null.what_it_says(copy, name, views)
+    null.report(run, point.name, settings.null_seed, said, copy.visualizations)
 
 
 def _directory(path: Path) -> Path:
@@ -121,11 +130,47 @@ def _serve(
 
 def _report(supervisor: Supervisor, plan: Plan, fail_on: Sequence[CheckpointState]) -> None:
     """Where the figures are. Raises MidwatchError (UsageError if nothing could be tried) that says what failed."""
-    runs = supervisor.runs.values()
-    found = [(watched.run.name, row) for watched in runs for row in watched.rows]
+    runs = list(supervisor.runs.values())
+    found = [(watched, row) for watched in runs for row in watched.rows]
     if plan.selected is not None:
-        found = [(run, row) for run, row in found if row.point.name in plan.selected]
-    failed = [row for _, row in found if row.state in fail_on]
+        found = [(watched, row) for watched, row in found if row.point.name in plan.selected]
+    troubles = {watched.run.path: sentence for watched in runs if (sentence := trouble(watched))}
+    failed = [(w, row) for w, row in found if row.state in fail_on and w.run.path not in troubles]
+    _warn([(watched.run.name, row) for watched, row in found], [row for _, row in failed])
+    several = len(runs) + len(supervisor.unusable) > 1
+    causes = [f"{f'{w.run.name}/' if several else ''}{row.point.name}: {row.cause}" for w, row in failed]
+    causes += [troubles[w.run.path] for w in runs if w.run.path in troubles and not _has_none_yet(w, plan)]
+    causes += supervisor.unusable.values()
+    idle = "nothing to do, " if supervisor.nothing_started and not failed else ""
+    for watched in runs:
+        if _has_none_yet(watched, plan):
+            typer.echo(f"{watched.run.name}: no checkpoint yet")
+        elif watched.run.path not in troubles:
+            typer.echo(f"{watched.run.name}: {idle}figures in {watched.run.visualizations}")
+            _notice(watched.run)
+    if causes:
+        done = sum(row.state == CheckpointState.DONE for _, row in found)
+        # what was refused by its files, before anything was tried, is the user's choice of run
+        refused = not done and all(row.state == CheckpointState.REJECTED and not row.attempts for _, row in failed)
+        kind = UsageError if refused and len(causes) == len(failed) else MidwatchError
+        raise kind(f"{done} analysed, {len(causes)} not. {' '.join(causes)}")
+
+
+def _notice(run: Run) -> None:
+    """What a reader must know before any number."""
+    for notice in newest_notices(run):
+        logger.warning(
+            "%s: %s", run.name, notice.sentence, extra=entry("noticed", run=run.name, cause=notice.sentence)
+        )
+
+
+def _has_none_yet(watched: WatchedRun, plan: Plan) -> bool:
+    """Whether a run has no checkpoint yet, which is no failure beside others."""
+    return not watched.rows and not watched.fault and plan.pattern is None
+
+
+def _warn(found: Sequence[tuple[str, Row]], failed: Sequence[Row]) -> None:
+    """What is left out, and what is done but for what cannot be had."""
     for run, row in found:
         name, cause = row.point.name, row.cause
         if row.state == CheckpointState.INCOMPLETE and row not in failed:
@@ -134,18 +179,6 @@ def _report(supervisor: Supervisor, plan: Plan, fail_on: Sequence[CheckpointStat
         elif row.state == CheckpointState.DONE and cause:
             extra = entry("without", run=run, checkpoint=name, cause=cause)
             logger.warning("%s: %s", name, cause, extra=extra)
-    idle = "nothing to do, " if supervisor.nothing_started and not failed else ""
-    for watched in runs:
-        typer.echo(f"{watched.run.name}: {idle}figures in {watched.run.visualizations}")
-        for notice in newest_notices(watched.run):
-            extra = entry("noticed", run=watched.run.name, cause=notice.sentence)
-            logger.warning("%s: %s", watched.run.name, notice.sentence, extra=extra)
-    if failed:
-        done = sum(row.state == CheckpointState.DONE for _, row in found)
-        causes = " ".join(f"{row.point.name}: {row.cause}" for row in failed)
-        # what was refused by its files, before anything was tried, is the user's choice of run
-        refused = not done and all(row.state == CheckpointState.REJECTED and not row.attempts for row in failed)
-        raise (UsageError if refused else MidwatchError)(f"{done} analysed, {len(failed)} not. {causes}")
 
 
 @contextmanager

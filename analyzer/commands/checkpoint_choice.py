@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analyzer.supervisor.schedule import Point
+from shared.checkpoint_names import place_of, spoken
 from shared.errors import RunError
 from shared.results import whole_epoch
 
@@ -39,12 +40,18 @@ def select(
     chosen = sorted(known, key=lambda checkpoint: checkpoint.step)
     if epochs is not None or steps is not None:
         of_epochs, of_steps = parse_ranges(epochs) if epochs else [], parse_ranges(steps) if steps else []
-        chosen = [c for c in chosen if _within(whole_epoch(c.epoch), of_epochs) or _within(c.step, of_steps)]
+        chosen = [c for c in chosen if _within(_epoch(c), of_epochs) or _within(c.step, of_steps)]
     chosen = chosen[::every]
     chosen = chosen[-last:] if last is not None else chosen
     if not chosen:
         raise RunError(f"No checkpoint matches; there are {_listed(known)}.")
     return [checkpoint.name for checkpoint in chosen]
+
+
+def _epoch(point: Point) -> int | None:
+    """The whole epoch of a checkpoint, 0 only where its name says so."""
+    place = place_of(point.name)
+    return 0 if point.epoch == 0 and place is not None and place.epoch == 0 else whole_epoch(point.epoch)
 
 
 def _within(number: int | None, ranges: list[tuple[int, int]]) -> bool:
@@ -54,7 +61,9 @@ def _within(number: int | None, ranges: list[tuple[int, int]]) -> bool:
 def _listed(known: Sequence[Point]) -> str:
     """What can be asked for, in a few words."""
     words = [
-        f"epoch {epoch} (step {c.step})" if (epoch := whole_epoch(c.epoch)) else f"step {c.step}" for c in known
+        spoken(c.name)
+        or (f"epoch {epoch} (step {c.step})" if (epoch := whole_epoch(c.epoch)) else f"step {c.step}")
+        for c in known
     ]
     if not words:
         return "no complete checkpoints"

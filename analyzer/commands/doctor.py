@@ -15,13 +15,20 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from analyzer.checkpoints.file_names import TRAINER_STATE
+from analyzer.checkpoints.fingerprint import fingerprint
+from analyzer.checkpoints.gate import QUIET_S
 from analyzer.checkpoints.head_config import head_config
+from analyzer.checkpoints.hub_cache import refused_link
+from analyzer.checkpoints.not_ours import refuse_to_write_in
 from analyzer.checkpoints.soundness import validate
 from analyzer.commands.needed import NEEDED
+from analyzer.commands.run_names import pattern_of
 from analyzer.commands.settings import DoctorSettings
 from analyzer.supervisor.disk_pause import can_write
 from analyzer.supervisor.run_description import describe, needs_probes, run_record
-from shared.errors import MidwatchError, UsageError
+from shared.checkpoint_names import ROOT
+from shared.errors import MidwatchError, NoSuchRun, UsageError
 from shared.judge_labels import class_names, sides_sentence
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord
@@ -67,7 +74,10 @@ def findings_of(settings: DoctorSettings) -> Iterator[Finding]:
         yield _disk(Path.cwd())
         return
     try:
-        run = Run.at(settings.run, settings.out)
+        run = Run.at(settings.run, settings.out, pattern_of(settings.pattern))
+        refuse_to_write_in(run)
+    except NoSuchRun:
+        raise
     except MidwatchError as error:
         yield Finding("broken", "run", str(error))
         return
@@ -168,7 +178,7 @@ def _permission(run: Run) -> Finding:
 def _links(run: Run) -> Finding:
     """Hard links keep checkpoints alive that the trainer deletes."""
     names = run.checkpoints()
-    files = sorted((run.path / names[-1]).glob("*.safetensors")) if names else []
+    files = sorted(run.directory_of(names[-1]).glob("*.safetensors")) if names else []
     if not files:
         return Finding("good", "pins", "nothing to try them on yet")
     try:
@@ -189,7 +199,7 @@ def _description(run: Run) -> Finding:
     if record is None:
         if not names:
             return Finding("warning", "description", "no run.json and no checkpoint yet")
-        record, source = describe(run.path / names[-1], run)[0], "from the model's labels"
+        record, source = describe(run.directory_of(names[-1]), run)[0], "from the model's labels"
     told = f"{source}: {sides_sentence(record.judge, _class_names(run, record.judge))}"
     assumed = record.judge.assumed
     return Finding(
@@ -205,7 +215,7 @@ def _class_names(run: Run, judge: JudgeRecord) -> dict[int, str]:
     if not names or judge.kind == "prompted":
         return {}
     try:
-        return class_names(head_config(run.path / names[-1]))
+        return class_names(head_config(run.directory_of(names[-1])))
     except (OSError, MidwatchError):
         return {}
 
@@ -225,13 +235,16 @@ def _newest(run: Run) -> Iterator[Finding]:
     if not names:
         yield Finding("warning", "checkpoints", f"{run.path} has none yet")
         return
-    newest = run.path / names[-1]
+    newest = run.directory_of(names[-1])
 
     def sound() -> Finding:
         weights = validate(newest)
-        return Finding(
-            "good", "checkpoints", f"{len(names)}; {newest.name} holds {len(weights.tensors)} sound tensors"
-        )
+        if link := refused_link(newest, fingerprint(newest, names[-1]), in_cache=names[-1] == ROOT):
+            return Finding("broken", "checkpoints", f"{newest.name}/{link} is a symbolic link: put the file there.")
+        detail = f"{len(names)}; {newest.name} holds {len(weights.tensors)} sound tensors"
+        if not (newest / TRAINER_STATE).is_file() and not (run.commits / f"{names[-1]}.json").is_file():
+            detail += f"; without a {TRAINER_STATE}, it counts as complete after {QUIET_S:g} s without a change"
+        return Finding("good", "checkpoints", detail)
 
     yield _guarded("checkpoints", sound)
     if importlib.util.find_spec("transformers") is not None:

@@ -12,19 +12,23 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.file_names import CONFIG
 from analyzer.checkpoints.head_config import head_config
+from analyzer.checkpoints.not_found import nothing_in
+from analyzer.checkpoints.not_ours import refuse_to_write_in
+from analyzer.checkpoints.shards import unmerged
 from analyzer.checkpoints.trainer_state import planned, trainer_state
 from analyzer.commands.classifier import ClassifierSettings, check_flags_fit, check_task, described_classifier
 from analyzer.commands.judge_kind import kind_of, told_by_preset
 from analyzer.commands.prompted.describe import describe_prompted
 from analyzer.commands.prompted.settings import PromptedSettings
+from analyzer.commands.run_names import checked_pattern, pattern_of
 from shared.cli import positional
 from shared.errors import RunError, SchemaError, UsageError
 from shared.files import read_json, read_record, write_record
@@ -44,7 +48,9 @@ class InitSettings(ClassifierSettings, PromptedSettings):
     """What `midwatch init` needs to know about a run it has not trained."""
 
     run: Path = positional()
-    """Output directory of a Hugging Face Trainer."""
+    """Output directory of a training, or the directory of one model."""
+    pattern: Annotated[str, AfterValidator(checked_pattern)] | None = None
+    """Names of its checkpoint directories, as `watch` takes them."""
     probes: str = "shipped"
     """Labelled prompts to choose the probe set from: a .jsonl, .csv or .parquet file, a data set's name, or the
     word shipped for the prompts that come with Midwatch. None of them should have been trained on."""
@@ -83,7 +89,8 @@ def init_run(settings: InitSettings) -> InitReport:
     Raises RunError for a directory without checkpoints or one that cannot be written, and UsageError for files that
     are there already, for labels that cannot be told apart, and for an unusable probe source.
     """
-    run = Run.at(settings.run, settings.out)
+    run = Run.at(settings.run, settings.out, pattern_of(settings.pattern))
+    refuse_to_write_in(run)
     _refuse_overwriting(run, settings.force)
     checkpoint = _newest_checkpoint(run)
     if settings.kind is not None:
@@ -158,11 +165,11 @@ def _written_by_trainer(path: Path) -> bool:
 def _newest_checkpoint(run: Run) -> Path:
     names = run.checkpoints()
     if not names:
-        raise RunError(
-            f"{run.path} has no checkpoint-<step> directory yet; "
-            "give the output directory of a Trainer that has saved one."
-        )
-    return run.path / names[-1]
+        raise RunError(nothing_in(run))
+    newest = run.directory_of(names[-1])
+    if refusal := unmerged(newest):
+        raise refusal
+    return newest
 
 
 def _config(checkpoint: Path) -> dict[str, Any]:

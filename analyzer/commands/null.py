@@ -18,6 +18,7 @@ from rich.text import Text
 from analyzer.checkpoints.soundness import validate
 from analyzer.supervisor.run_description import describe, run_record
 from analyzer.supervisor.schedule import Point
+from shared.checkpoint_names import step_of
 from shared.errors import MidwatchError
 from shared.files import write_record
 from shared.findings.text import counted
@@ -44,7 +45,7 @@ def prepare(run: Run, point: Point, seed: int, safe: str | None, unsafe: str | N
     """
     from analyzer.model.untrained import save_untrained  # torch
 
-    source, place = run.path / point.name, run.null / f"untrained-{seed}"
+    source, place = run.directory_of(point.name), run.null / f"untrained-{seed}"
     validate(source)
     record = run_record(run) or describe(source, run, safe, unsafe)[0]
     remove_directory(place)
@@ -52,10 +53,14 @@ def prepare(run: Run, point: Point, seed: int, safe: str | None, unsafe: str | N
     write_record(place / "run.json", record.model_copy(update={"frozen_layers": None, "baselines": {}}))
     if run.probes.is_file():
         shutil.copyfile(run.probes, place / "probes.jsonl")
-    save_untrained(
-        source, place / point.name, record.judge.kind, seed, point.step, point.epoch, record.judge.classes
-    )
+    name, judge = copy_name(point), record.judge
+    save_untrained(source, place / name, judge.kind, seed, step_of(name) or 0, point.epoch, judge.classes)
     return Run.at(place)
+
+
+def copy_name(point: Point) -> str:
+    """What the untrained copy of a checkpoint is called: a name that says its step."""
+    return point.name if step_of(point.name) is not None else "checkpoint-0"
 
 
 def what_it_says(run: Run, checkpoint: str, views: Sequence[View]) -> list[Said]:

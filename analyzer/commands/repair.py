@@ -6,8 +6,12 @@ import typer
 
 from analyzer.commands.settings import RenderSettings, RetrySettings
 from analyzer.supervisor.attempts import Ledger
-from shared.errors import RunError, UsageError
-from shared.run import Run, find_runs, step_of
+from shared.checkpoint_names import step_of
+from shared.errors import RunError, SchemaError, UsageError
+from shared.files import read_record
+from shared.records import CheckpointState, Status
+from shared.results import ResultStore
+from shared.run import Run, find_runs
 
 
 def retry(settings: RetrySettings) -> None:
@@ -15,13 +19,31 @@ def retry(settings: RetrySettings) -> None:
     run = Run.at(settings.run, settings.out)
     ledger = Ledger(run.attempts)
     asked = [name if not name.isdigit() else f"checkpoint-{name}" for name in settings.checkpoints]
-    if wrong := [name for name in asked if step_of(name) is None]:
-        raise UsageError(f"{wrong[0]!r} is not a checkpoint; write checkpoint-120 or 120.")
+    known = {*ledger.checkpoints(), *run.checkpoints(), *ResultStore(run.results).checkpoints()}
+    if wrong := [name for name in asked if name not in known and step_of(name) is None]:
+        raise UsageError(f"{wrong[0]!r} is not a checkpoint of {run.name}; write checkpoint-120, or 120.")
     names = [name for name in asked or ledger.checkpoints() if ledger.reset(name)]
     if not names:
-        typer.echo(f"Nothing has failed in {run.name}.")
+        typer.echo(_nothing_to_retry(run, asked))
         return
     typer.echo(f"To be tried again: {', '.join(names)}. `midwatch watch {run.path} --once` does it now.")
+
+
+def _nothing_to_retry(run: Run, asked: list[str]) -> str:
+    """That no attempt failed; and of what was refused without one, that it is looked at again by itself."""
+    try:
+        rows = read_record(run.status, Status).checkpoints
+    except (OSError, SchemaError):
+        rows = []
+    rejected = [row for row in rows if row.state == CheckpointState.REJECTED]
+    refused = [row for row in rejected if not asked or row.checkpoint in asked]
+    if not refused:
+        return f"Nothing has failed in {run.name}."
+    causes = " ".join(f"{row.checkpoint}: {row.cause}" for row in refused)
+    return (
+        f"No attempt failed in {run.name}, but refused without one: {causes} It is looked at again by itself once "
+        "that is mended."
+    )
 
 
 def render(settings: RenderSettings) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 
 from analyzer.commands.checkpoint_choice import parse_ranges
+from analyzer.commands.run_names import checked_file_name, checked_pattern, pattern_of
 from analyzer.engines.local import TIMEOUT_S
 from analyzer.jobs.messages import WorkerOptions
 from analyzer.supervisor.compute_slot import parse_slot
@@ -77,6 +78,12 @@ class ComputeSettings(Settings):
     """Seconds without a sign of life after which the worker is killed and started again."""
     backoff: float = Field(PLAN.backoff_s, ge=0)
     """Seconds before a failed checkpoint is tried again; four times as long each further time."""
+    pattern: Annotated[str, AfterValidator(checked_pattern)] | None = None
+    """Names of the run's checkpoint directories, where they are none of docs/checkpoints.md: a glob such as
+    'model-*', or a regular expression that begins with ^ and may have the groups `step` and `epoch`."""
+    ready_marker: Annotated[str, AfterValidator(checked_file_name)] = PLAN.ready_marker
+    """Name of a file that the training writes into each checkpoint when that is complete: then that is what counts.
+    One that is older than the weights is not believed."""
     pin_budget: float = Field(PLAN.pin_budget / GIB, ge=0)
     """GiB of deleted checkpoints that may be kept on disk until they are analysed."""
     log_format: Format = WORKER.log_format
@@ -126,6 +133,8 @@ class ComputeSettings(Settings):
             probes=self.probes.expanduser().resolve() if self.probes else None,
             families=_described(self.family),
             backoff_s=self.backoff,
+            pattern=pattern_of(self.pattern),
+            ready_marker=self.ready_marker,
             pin_budget=int(self.pin_budget * GIB),
             **more,
         )
@@ -156,7 +165,7 @@ class AnalyzeSettings(ComputeSettings):
     """Settings of `midwatch analyze`."""
 
     run: Path = positional()
-    """A run: the output directory of a training."""
+    """A run: the output directory of a training, or the directory of one model."""
     epochs: Ranges | None = None
     """Epochs to analyse, e.g. 1,5-10; all checkpoints when nothing is selected."""
     steps: Ranges | None = None
@@ -209,5 +218,7 @@ class DoctorSettings(Settings):
     """A run to look at, too."""
     out: Path | None = None
     """Directory that Midwatch writes to instead of the run."""
+    pattern: Annotated[str, AfterValidator(checked_pattern)] | None = None
+    """Names of its checkpoint directories, as `watch` takes them."""
     device: str = Field(WORKER.device, pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """Device the analyzer is to use."""

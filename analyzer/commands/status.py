@@ -83,7 +83,7 @@ def _table(rows: list[CheckpointStatus]) -> Table:
     table = Table(*first, *(Column(name, overflow="fold") for name in ("done", "missing", "tries", "cause")))
     for row in rows:
         state = Text(row.state.value, style=STYLES.get(row.state, ""))
-        words = [row.checkpoint, checkpoint_label(row.step, row.epoch)]
+        words = [row.checkpoint, checkpoint_label(row.step, row.epoch, row.checkpoint)]
         rest = [", ".join(row.done), ", ".join(row.missing), str(row.attempts or ""), row.cause or ""]
         table.add_row(*map(Text, words), state, *map(Text, rest))
     return table

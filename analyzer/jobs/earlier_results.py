@@ -11,10 +11,10 @@ from safetensors import SafetensorError, safe_open
 from analyzer.jobs.lineage import Ancestor, Lineage
 from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.result_index import Header, read_without_payload
+from shared.checkpoint_names import step_of
 from shared.errors import SchemaError
 from shared.findings.evolution import Compared
 from shared.results import RESULT_FILE, TENSORS_FILE, ResultRecord, checkpoint_label
-from shared.run import step_of
 from shared.turns import COMPARING
 
 
@@ -36,14 +36,15 @@ class EarlierResults:
 
     @property
     def label(self) -> str:
-        return checkpoint_label(step_of(self.checkpoint) or 0, self.epoch)
+        return checkpoint_label(step_of(self.checkpoint) or 0, self.epoch, self.checkpoint)
 
     def compared(self, ancestor: Ancestor | None) -> Compared | None:
         """How a result names another checkpoint."""
         if ancestor is None or self.search is None:
             return None
-        step, epoch = step_of(ancestor.checkpoint) or 0, self.search.epoch(ancestor.checkpoint)
-        return Compared(checkpoint=ancestor.checkpoint, step=step, label=checkpoint_label(step, epoch))
+        name = ancestor.checkpoint
+        step, epoch = self.search.step(name), self.search.epoch(name)
+        return Compared(checkpoint=name, step=step, label=checkpoint_label(step, epoch, name))
 
     def own(self, analysis: str, names: Sequence[str]) -> dict[str, np.ndarray] | None:
         """Tensors of this checkpoint's own result; None where there is none to read."""

@@ -13,9 +13,9 @@ from analyzer.jobs.keys import key_settings
 from analyzer.jobs.lineage import SOURCES, WINDOW, Ancestor, Lineage, circuit_pair
 from analyzer.jobs.messages import Computation
 from analyzer.jobs.result_index import Header, StoreIndex
+from shared.checkpoint_places import step_at
 from shared.records import JudgeRecord
 from shared.results import result_key
-from shared.run import step_of
 from shared.turns import COMPARING
 
 TELLING = ("tokens", "comparison")
@@ -45,7 +45,8 @@ class LineageSearch:
 
     def __post_init__(self) -> None:
         self._names = self.index.store.checkpoints()
-        self._steps = [step_of(name) or 0 for name in self._names]
+        self._places = self.index.store.places()
+        self._steps = [self.step(name) for name in self._names]
         settings = {name: key_settings(each, self.judge) for name, each in self.computations.items()}
         self._settings = {name: json.dumps(values, sort_keys=True) for name, values in settings.items()}
 
@@ -68,7 +69,7 @@ class LineageSearch:
 
     def lineage(self, checkpoint: str, digest: str) -> Lineage:
         """What there is to compare a checkpoint with."""
-        place = bisect_left(self._steps, step_of(checkpoint) or 0)
+        place = bisect_left(self._steps, self.step(checkpoint))
         window: list[int] = []
         for index in self._analysed(range(place - 1, -1, -1)):
             window.append(index)
@@ -80,6 +81,10 @@ class LineageSearch:
         found = self._look(checkpoint)
         own = found.keys if found is not None and found.digest == digest else self._committed(checkpoint, digest)
         return Lineage(own=own, earlier=earlier)
+
+    def step(self, checkpoint: str) -> int:
+        """The step at which a checkpoint lies, by its name or as it was noted."""
+        return step_at(checkpoint, self._places)
 
     def epoch(self, checkpoint: str) -> float | None:
         """The epoch of an analysed checkpoint."""

@@ -88,7 +88,7 @@ def _digest_neighbour(neighbour: Neighbour, folder: Path) -> list[ContentDigest]
     try:
         weights = validate(neighbour.directory)
         digest = compute_digest(neighbour.directory, weights, neighbour.checkpoint, files, folder)
-        return [digest] if fingerprint(neighbour.directory) == files else []
+        return [digest] if fingerprint(neighbour.directory, neighbour.checkpoint) == files else []
     except (CheckpointRejected, FileNotFoundError) as error:
         extra = entry("neighbour_unusable", checkpoint=neighbour.checkpoint, cause=str(error))
         logger.info("%s does not tell which layers train: %s", neighbour.checkpoint, error, extra=extra)

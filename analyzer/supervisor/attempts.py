@@ -12,11 +12,11 @@ from pathlib import Path
 from pydantic import Field
 
 from analyzer.jobs.messages import Failure
+from shared.checkpoint_names import is_plain, place_of
 from shared.errors import SchemaError
 from shared.files import read_record, write_record
 from shared.own_folders import list_directory, refuse_links
 from shared.records import Frozen
-from shared.run import step_of
 
 MAX_ATTEMPTS = 3
 """Failed attempts, after which a checkpoint is quarantined."""
@@ -143,7 +143,7 @@ class Ledger:
     def checkpoints(self) -> list[str]:
         """Checkpoints with attempts on file."""
         names = [name.removesuffix(".json") for name in list_directory(self.root) if name.endswith(".json")]
-        return [name for name in names if step_of(name) is not None]
+        return [name for name in names if is_plain(name) and (place_of(name) or self._known(name))]
 
     def _known(self, checkpoint: str) -> Attempts | None:
         try:

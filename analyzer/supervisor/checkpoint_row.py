@@ -16,7 +16,7 @@ from analyzer.checkpoints.digest import read_digest
 from analyzer.checkpoints.fingerprint import Fingerprint, fingerprint_digest
 from analyzer.checkpoints.gate import Candidate, Verdict
 from analyzer.checkpoints.pins import PinStore
-from analyzer.checkpoints.soundness import check_serves, validate
+from analyzer.checkpoints.soundness import NEEDS_BASE, check_serves, validate
 from analyzer.jobs.keys import drawn_keys
 from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation
@@ -119,6 +119,8 @@ class Standing:
             done = tuple(name for name in computations if self.index.keys(point.name, name))
             return Row(point, CheckpointState.DONE, done=done) if done else None
         candidate = verdict.candidate
+        if candidate is None and verdict.refused:
+            return Row(point, CheckpointState.REJECTED, cause=verdict.refused)
         if candidate is None:
             return Row(point, CheckpointState.INCOMPLETE, cause=verdict.cause, settles_at=verdict.settles_at)
         done, drawn = self._done(candidate, facts)
@@ -194,6 +196,8 @@ class Standing:
                 return replace(row, state=CheckpointState.INCOMPLETE, cause=cause, settles_at=facts.now)
             except CheckpointRejected as error:
                 refusal = f"{error} [{error.code}]"
+                if error.code == NEEDS_BASE:  # which may come without a change of the adapter's own files
+                    return replace(row, state=CheckpointState.REJECTED, cause=refusal)
             known = self._sound[candidate.name] = (looked_at, refusal)
         return replace(row, state=CheckpointState.REJECTED, cause=known[1]) if known[1] else row
 

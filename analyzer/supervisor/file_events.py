@@ -10,8 +10,8 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import ObservedWatch
 
+from shared.checkpoint_names import place_of
 from shared.logs import entry
-from shared.run import CHECKPOINT_NAME
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +78,8 @@ class _Handler(FileSystemEventHandler):
     def on_any_event(self, event: FileSystemEvent) -> None:
         for path in (event.src_path, event.dest_path):
             name = Path(path if isinstance(path, str) else bytes(path).decode(errors="replace")).name
-            if event.event_type in ("created", "moved", "modified") and CHECKPOINT_NAME.match(
-                name.removesuffix(".json")
-            ):
+            named = place_of(name.removesuffix(".json")) is not None
+            appears = event.is_directory and event.event_type in ("created", "moved")
+            if appears or (named and event.event_type in ("created", "moved", "modified")):
                 self._wake()
                 return

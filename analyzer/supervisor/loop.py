@@ -244,6 +244,11 @@ class Supervisor:
         return runs
 
     @property
+    def unusable(self) -> dict[Path, str]:
+        """Runs of a folder that could not be opened, and why."""
+        return self._finder.unusable
+
+    @property
     def nothing_started(self) -> bool:
         """Whether no job was ever given to the engine."""
         return self._served is None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.checkpoints.gate import SETTLE_S
 from analyzer.jobs.messages import Computation
+from shared.checkpoint_names import NamePattern
 from shared.errors import UsageError
 from shared.findings.suites import Suite, suites_up_to
 
@@ -43,6 +44,10 @@ class Plan:
     """A training that changed nothing for so long is over, seconds."""
     rescan_s: float = 3.0
     settle_s: float = SETTLE_S
+    pattern: NamePattern | None = None
+    """The user's rule for checkpoints' names; None for ours."""
+    ready_marker: str = ""
+    """Name of a file that the training writes last into each checkpoint; empty where nobody named one."""
     once: bool = False
     """End when nothing is left to do; the last checkpoint there is, is the last."""
 

@@ -16,13 +16,14 @@ from analyzer.checkpoints.head_config import head_config, task_of
 from analyzer.checkpoints.pins import PinStore
 from analyzer.checkpoints.trainer_state import planned, trainer_state
 from analyzer.supervisor.plan import Plan
+from shared.checkpoint_names import step_of
 from shared.errors import CheckpointRejected, SchemaError, UsageError
 from shared.files import read_record
 from shared.judge_labels import Word, read_classifier
 from shared.logs import entry
 from shared.prompts.probes import read_probes
 from shared.records import RunRecord
-from shared.run import Run, step_of
+from shared.run import Run
 
 if TYPE_CHECKING:
     from analyzer.jobs.family import Family
@@ -148,8 +149,9 @@ def training_over(
     record: RunRecord | None, checkpoints: Iterable[str], newest_change: float, now: float, quiet_s: float
 ) -> bool:
     """Whether the training has ended: its last planned step is saved, or nothing changed for `quiet_s` seconds."""
-    last = max((step_of(name) or 0 for name in checkpoints), default=0)
-    if last == 0:
+    steps = [step_of(name) for name in checkpoints]
+    last = max((step for step in steps if step is not None), default=0)
+    if last == 0 and None not in steps:  # none yet, or what was saved before the first step
         return False
     planned = record.steps if record is not None else None
     return (planned is not None and last >= planned) or now - newest_change >= quiet_s

@@ -18,11 +18,12 @@ from analyzer.supervisor.lease import Lease, LeaseRecord
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.run_description import Description, training_over
 from analyzer.supervisor.schedule import Point, left_out
+from shared.checkpoint_places import step_at
 from shared.errors import RunError, SchemaError
 from shared.own_folders import make_directory
 from shared.records import CheckpointState
 from shared.results import ResultStore
-from shared.run import Run, step_of
+from shared.run import Run
 from shared.turns import turn
 
 
@@ -45,7 +46,7 @@ class WatchedRun:
 
     def __post_init__(self) -> None:
         self.description = Description(self.run, self.plan)
-        self.gate = Gate(self.run, settle_s=self.plan.settle_s)
+        self.gate = Gate(self.run, settle_s=self.plan.settle_s, marker=self.plan.ready_marker)
         self.pins = PinStore(self.run.pins, self.plan.pin_budget)
         self.ledger = Ledger(self.run.attempts)
         self.lease = Lease(self.run.lease)
@@ -150,12 +151,14 @@ class WatchedRun:
 
     def _learn(self, verdicts: Mapping[str, Verdict], now: float) -> None:
         """What is true of the whole run: which checkpoints there ever were, its record, its probe set."""
+        places = self.run.places()
         for name in self.store.checkpoints():
             if name not in self._seen:
-                self._seen[name] = Point(name, step_of(name) or 0, self._result_epoch(name))
+                self._seen[name] = Point(name, step_at(name, places), self._result_epoch(name))
         for name, verdict in verdicts.items():
             epoch = verdict.candidate.epoch if verdict.candidate else peek_epoch(self.run, name)
-            self._seen[name] = Point(name, step_of(name) or 0, epoch)
+            step = verdict.candidate.step if verdict.candidate else step_at(name, places)
+            self._seen[name] = Point(name, step, epoch)
         candidates = [verdict.candidate for verdict in verdicts.values() if verdict.candidate is not None]
         self.description.refresh(candidates, self.pins)
         newest = max((candidate.complete_at for candidate in candidates), default=now)

@@ -179,7 +179,8 @@ class OneJob:
 
     def verify(self) -> None:
         """Raises CheckpointChanged when what was read is no longer what had passed the gate."""
-        verify(self.job.directory, self.job.pinned, self.job.source, tuple(self.job.files))
+        job = self.job
+        verify(job.directory, job.pinned, job.source, tuple(job.files), job.checkpoint)
 
     def _draw(self) -> None:
         drawn = drawn_keys(self.run, self.job.checkpoint)

@@ -45,6 +45,6 @@ class WarmJudge:
             tensors=tensors,
             family=told_family(job.family),
         )
-        verify(job.directory, job.pinned, job.source, files)
+        verify(job.directory, job.pinned, job.source, files, job.checkpoint)
         self.judge = judge
         return judge

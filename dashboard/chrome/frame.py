@@ -65,17 +65,24 @@ def framed(title: str, draw: Callable[[Frame], None]) -> None:
 def pick_run(runs: Sequence[Run], chosen: Selection) -> Run | None:
     """The chosen run, or None when it is not there. The newest is chosen first, and stays so when others appear."""
     if chosen.run is None and runs:
-        chosen.run = run_name(runs[0])
-    return next((run for run in runs if run_name(run) == chosen.run), None)
+        chosen.run = run_name(runs[0], runs)
+    return next((run for run in runs if run_name(run, runs) == chosen.run), None)
 
 
-def run_name(run: Run) -> str:
-    """The run's directory name: of `out`, where the two differ, because that is what was opened."""
+def run_name(run: Run, runs: Sequence[Run]) -> str:
+    """The run's directory name: of `out`, where the two differ, because that is what was opened.
+
+    Where others of `runs` are called the same, with the names of the folders that tell them apart.
+    """
+    parts = run.out.parts
+    for count in range(1, len(parts)):
+        if sum(other.out.parts[-count:] == parts[-count:] for other in runs) < 2:
+            return "/".join(parts[-count:])
     return run.out.name
 
 
 def _run_picker(runs: Sequence[Run], run: Run | None, chosen: Selection) -> None:
-    names = [run_name(each) for each in runs]
+    names = [run_name(each, runs) for each in runs]
     if chosen.run is not None and run is None:
         names.insert(0, chosen.run)  # a deleted run stays chosen, so that nothing else is shown in its name
     if not names:
@@ -86,7 +93,7 @@ def _run_picker(runs: Sequence[Run], run: Run | None, chosen: Selection) -> None
         chosen.link_problem, chosen.wanted, chosen.units = "", None, {}
         reader_choice.write_link(chosen, None)
 
-    st.selectbox("Run", names, **steered("run", run_name(run) if run is not None else chosen.run, picked))
+    st.selectbox("Run", names, **steered("run", run_name(run, runs) if run is not None else chosen.run, picked))
 
 
 def _show_problems(frame: Frame) -> None:

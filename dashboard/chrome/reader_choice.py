@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from dashboard.reading.snapshot import CheckpointView, Snapshot
-from shared.results import whole_epoch
+from shared.checkpoint_places import step_at
+from shared.results import checkpoint_label, whole_epoch
 
 
 @dataclass
@@ -80,14 +81,14 @@ def _resolve_link(selection: Selection, snapshot: Snapshot) -> None:
 
 
 def _vanished(name: str) -> CheckpointView:
-    step = int(name.rpartition("-")[2])
-    return CheckpointView(name, step, None, f"step {step}", on_disk=False)
+    step = step_at(name, {})
+    return CheckpointView(name, step, None, checkpoint_label(step, None, name), on_disk=False)
 
 
 def address(view: CheckpointView) -> dict[str, str]:
     """How a link names a checkpoint: its epoch where that says which, else its step."""
     epoch = whole_epoch(view.epoch)
-    return {"epoch": str(epoch)} if epoch is not None and "step" not in view.label else {"step": str(view.step)}
+    return {"epoch": str(epoch)} if view.label == f"epoch {epoch}" else {"step": str(view.step)}
 
 
 def write_link(selection: Selection, view: CheckpointView | None) -> None:

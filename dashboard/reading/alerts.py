@@ -141,9 +141,8 @@ def _trust(facts: Facts) -> Iterator[Alert]:
         yield Alert("warning", "Probe set leaks into training", detail)
     for record in facts.records.values():
         if record.order_unverified:
-            yield Alert(
-                "note", "Checkpoint accepted without proof of completeness", "Its files' times were lost in a copy."
-            )
+            detail = "Its files' times were lost in a copy, or its trainer writes no trainer_state.json."
+            yield Alert("note", "Checkpoint accepted without proof of completeness", detail)
             break
     noticed = {found.sentence for record in facts.records.values() for found in record.notices}
     for warning in sorted({w for record in facts.records.values() for w in record.warnings} - noticed):

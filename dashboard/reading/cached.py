@@ -12,8 +12,9 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel, ValidationError
 
-from dashboard.reading.snapshot import RunReader, sort_key
+from dashboard.reading.snapshot import RunReader
 from shared import views
+from shared.checkpoint_places import in_order
 from shared.errors import SchemaError
 from shared.files import read_record
 from shared.metrics import read_metrics
@@ -148,7 +149,7 @@ def run_panels(path: str, out: str, name: str, version: int, metrics_stamp: int)
     found = run_reader.index.files()
     files = [
         file
-        for checkpoint in sorted(found, key=sort_key)
+        for checkpoint in in_order(found, run_reader.run.places())
         for analysis, file in found[checkpoint].items()
         if analysis in view.run_reads
     ]

@@ -7,12 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from shared.checkpoint_names import is_plain
+from shared.checkpoint_places import Places, in_order, step_at
 from shared.errors import MidwatchError, SchemaError
 from shared.files import read_record
 from shared.records import CheckpointStatus, CommitRecord, Status
 from shared.results import ResultRecord, checkpoint_label
 from shared.results_index import ResultFile, ResultsIndex
-from shared.run import Run, step_of
+from shared.run import Run
 
 
 @dataclass(frozen=True)
@@ -94,16 +96,22 @@ class RunReader:
             on_disk, exists = set(self.run.checkpoints()), True
         except MidwatchError:
             on_disk, exists = set(), self.run.path.is_dir() or self.run.midwatch.is_dir()
-        names = sorted((n for n in files.keys() | rows.keys() | on_disk if step_of(n) is not None), key=sort_key)
-        views = [self._view(name, files.get(name, {}), rows.get(name), name in on_disk) for name in names]
+        places = self.run.places()
+        names = in_order((name for name in files.keys() | rows.keys() | on_disk if is_plain(name)), places)
+        views = [self._view(name, files.get(name, {}), rows.get(name), places, name in on_disk) for name in names]
         return Snapshot(self.run, exists, unique_labels(views), status, problem, version)
 
     def _view(
-        self, name: str, results: dict[str, ResultFile], row: CheckpointStatus | None, on_disk: bool
+        self,
+        name: str,
+        results: dict[str, ResultFile],
+        row: CheckpointStatus | None,
+        places: Places,
+        on_disk: bool,
     ) -> CheckpointView:
-        step = step_of(name) or 0
+        step = step_at(name, places)
         epoch = row.epoch if row and row.epoch is not None else self._epoch(name, results)
-        return CheckpointView(name, step, epoch, checkpoint_label(step, epoch), results, row, on_disk)
+        return CheckpointView(name, step, epoch, checkpoint_label(step, epoch, name), results, row, on_disk)
 
     def _epoch(self, name: str, results: dict[str, ResultFile]) -> float | None:
         """The checkpoint's epoch by its commit file, else by any of its results; remembered once known."""
@@ -123,10 +131,6 @@ class RunReader:
             except (SchemaError, OSError):
                 continue  # its own card says what is wrong with it
         return None
-
-
-def sort_key(name: str) -> tuple[int, str]:
-    return (step_of(name) or 0, name)
 
 
 def unique_labels(views: list[CheckpointView]) -> list[CheckpointView]:

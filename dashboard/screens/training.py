@@ -166,7 +166,11 @@ def checkpoint_figures(frame: Frame, view: CheckpointView, analysis: View) -> No
     show_panels(panels, find, analysis.name)
     unit_history(frame, view, analysis.name)
     folder = frame.snapshot.run.visualizations
-    plain(f"As files: {folder}/{file_prefix(view.step, view.epoch)}_*.html", f"files-{analysis.name}", "muted")
+    plain(
+        f"As files: {folder}/{file_prefix(view.step, view.epoch, view.name)}_*.html",
+        f"files-{analysis.name}",
+        "muted",
+    )
 
 
 def run_figures(frame: Frame, analysis: View) -> None:

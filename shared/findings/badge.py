@@ -27,5 +27,6 @@ def warning_text(record: ResultRecord) -> str:
     """The result's warnings as " · WARNING: ...", or nothing."""
     warnings = list(record.warnings)
     if record.order_unverified:
-        warnings.append("the checkpoint's completeness could not be proven from file order (a copied run)")
+        why = "a copied run, or a trainer that writes no trainer_state.json"
+        warnings.append(f"the checkpoint's completeness could not be proven from file order ({why})")
     return "".join(f" · WARNING: {warning}" for warning in warnings)

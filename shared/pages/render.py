@@ -79,7 +79,7 @@ def _draw_checkpoint(
 
 
 def _draw_view(run: Run, view: View, record: ResultRecord) -> list[Path]:
-    prefix, notices = file_prefix(record.step, record.epoch), standing(run, record.notices)
+    prefix, notices = _prefix(record), standing(run, record.notices)
     written = []
     for panel in view.panels(record):
         path = run.visualizations / f"{prefix}_{panel.stem}.html"
@@ -88,13 +88,17 @@ def _draw_view(run: Run, view: View, record: ResultRecord) -> list[Path]:
     return written + _write_exports(run, view, record)
 
 
+def _prefix(record: ResultRecord) -> str:
+    return file_prefix(record.step, record.epoch, record.checkpoint)
+
+
 def _write_exports(run: Run, view: View, record: ResultRecord) -> list[Path]:
     """The view's JSON documents, on one line each: an indented one of half a million numbers takes seconds."""
     if view.exports is None:
         return []
     written = []
     for stem, document in view.exports(record, ResultStore(run.results).tensors(record)).items():
-        path = run.visualizations / f"{file_prefix(record.step, record.epoch)}_{stem}.json"
+        path = run.visualizations / f"{_prefix(record)}_{stem}.json"
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         write_bytes_atomic(path, text.encode("utf-8", "surrogatepass"), durable=False)
         written.append(path)
@@ -103,7 +107,7 @@ def _write_exports(run: Run, view: View, record: ResultRecord) -> list[Path]:
 
 def _write_metrics(run: Run, records: dict[str, ResultRecord]) -> Path:
     record = next(iter(records.values()))
-    path = run.visualizations / f"{file_prefix(record.step, record.epoch)}_metrics.json"
+    path = run.visualizations / f"{_prefix(record)}_metrics.json"
     write_json_atomic(path, checkpoint_metrics(records), durable=False)
     return path
 

@@ -19,8 +19,10 @@ from pathlib import Path
 import plotly.graph_objects as go
 import pytest
 
+from dashboard.chrome.frame import run_name
 from dashboard.chrome.live import stamp_of
 from dashboard.chrome.place import place_from_environment
+from dashboard.chrome.reader_choice import Selection, address, resolve
 from dashboard.cli import DashboardSettings, arguments, check_port, url
 from dashboard.reading.condition import command, condition, queue, queue_place
 from dashboard.reading.snapshot import RunReader
@@ -104,6 +106,34 @@ def test_two_checkpoints_of_one_epoch_have_different_labels(tmp_path: Path) -> N
         "epoch 1 (step 120)",
         "epoch 1 (step 240)",
     ]
+
+
+def test_checkpoints_of_any_name_have_labels_links_and_their_order(tmp_path: Path) -> None:
+    run = Run.at(tmp_path)
+    for name in ("checkpoint-100", "epoch_3", "final", "best"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").touch()
+    (tmp_path / "_midwatch").mkdir()
+    noted = {"best": {"step": 101, "epoch": 1.0}, "final": {"step": 102}}
+    (tmp_path / "_midwatch" / "places.json").write_text(json.dumps({"checkpoints": noted}))
+    views = RunReader(run).snapshot().checkpoints
+    assert [(view.name, view.label) for view in views] == [
+        ("epoch_3", "epoch 3"),
+        ("checkpoint-100", "step 100"),
+        ("best", "best"),
+        ("final", "final"),
+    ]
+    assert [address(view) for view in views[1:]] == [{"step": "100"}, {"step": "101"}, {"step": "102"}]
+    gone = resolve(Selection(checkpoint="final-model", follow=False), RunReader(run).snapshot())
+    assert gone is not None and not gone.on_disk
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    runs = []
+    for name in ("a/out", "b/out", "c"):
+        (tmp_path / name).mkdir(parents=True)
+        runs.append(Run.at(tmp_path / name))
+    assert [run_name(run, runs) for run in runs] == ["a/out", "b/out", "c"]
 
 
 def test_epochs_of_a_run_without_analyzer_come_from_its_commit_files(tmp_path: Path) -> None:

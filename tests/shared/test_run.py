@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.checkpoint_names import step_of
 from shared.errors import RunError, UsageError
-from shared.run import Run, find_runs, looks_like_run, step_of
+from shared.run import Run, find_runs, looks_like_run
 
 
 @pytest.mark.parametrize(

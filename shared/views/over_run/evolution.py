@@ -9,7 +9,6 @@ import numpy as np
 
 from shared.figures.run.grid import Curve, Line, Plot, progress_figure
 from shared.findings.text import counted
-from shared.results import checkpoint_label
 from shared.views import Panel
 from shared.views.over_run.run_results import RunResults
 
@@ -135,10 +134,7 @@ def _alarms(results: dict[int, EvolutionResult]) -> list[tuple[int, Alert]]:
 
 
 def _alert_words(run: RunResults, alerts: Sequence[tuple[int, Any]]) -> str:
-    named = [
-        f"{alert.signal.replace('_', ' ')} at {checkpoint_label(step, run.epochs[step])}"
-        for step, alert in alerts[-8:]
-    ]
+    named = [f"{alert.signal.replace('_', ' ')} at {run.label(step)}" for step, alert in alerts[-8:]]
     return ", ".join(named) or "none"
 
 

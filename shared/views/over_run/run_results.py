@@ -17,7 +17,7 @@ from shared.findings.comparison import ComparisonResult
 from shared.findings.parts import Interval, typed_result
 from shared.findings.tokens import TokensResult
 from shared.records import MetricsLine
-from shared.results import ResultRecord
+from shared.results import ResultRecord, checkpoint_label
 
 MAX_POINTS = 125
 """A longer logged curve is averaged into this many bins of equal count, of a longer run every k-th checkpoint is
@@ -33,6 +33,12 @@ class RunResults:
     """Analysis -> step -> typed result."""
     epochs: dict[int, float | None] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
+    """Step -> the checkpoint's name."""
+
+    def label(self, step: int) -> str:
+        """What to call the checkpoint at a step."""
+        return checkpoint_label(step, self.epochs[step], self.names.get(step, ""))
 
     def x(self, step: int, epoch: float | None) -> float:
         return float(epoch) if self.x_is_epoch and epoch is not None else float(step)
@@ -73,6 +79,7 @@ def read_results(
         try:
             run.typed.setdefault(record.analysis, {})[record.step] = typed_result(without_samples(record), model)
             run.epochs[record.step] = record.epoch
+            run.names[record.step] = record.checkpoint
         except SchemaError:
             run.unreadable.append(f"{record.analysis} of {record.checkpoint}")
     return run

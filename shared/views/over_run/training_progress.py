@@ -9,7 +9,7 @@ from shared.figures.kit.layer_axis import layer_axis
 from shared.figures.run.grid import Curve, Line, Plot, progress_figure
 from shared.findings.parts import Interval, layer_name
 from shared.findings.text import counted, percent
-from shared.results import ResultRecord, checkpoint_label
+from shared.results import ResultRecord
 from shared.views import Panel
 from shared.views.over_run.run_results import RunResults, logged_curve
 
@@ -232,7 +232,7 @@ def _run_title(run: RunResults) -> tuple[str, str]:
     if compared is not None:
         at = compared.divergence_layer
         found.append("no divergence layer" if at is None else f"divergence at {layer_name(at)}")
-    return f"{checkpoint_label(newest, run.epochs[newest]).capitalize()}: {', '.join(found) or 'analysed'}", (
+    return f"{run.label(newest).capitalize()}: {', '.join(found) or 'analysed'}", (
         f"{_checkpoints(len(steps))} analysed · left: how the judge performs · right: what goes on inside it"
     )
 

@@ -181,12 +181,40 @@ def test_a_state_that_is_not_this_steps(run: Run, checkpoint: Path, state: str) 
     assert "trainer_state.json" in verdict.cause
 
 
-def test_half_written(run: Run, checkpoint: Path) -> None:
+def test_weights_without_a_state_pass_after_quiet_and_are_marked(
+    run: Run, checkpoint: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An own loop with save_pretrained; of a Trainer that was killed, the weights are whole all the same."""
     (checkpoint / "trainer_state.json").unlink()
+    now = time.time()
+    for name in ("config.json", "model.safetensors"):
+        touch(checkpoint / name, now)
+    gate = Gate(run)
+    first = gate.look(NAME, now)
+    assert first.settles_at == pytest.approx(now + 120, abs=1)
+    assert "has no trainer_state.json and is given 120 s of quiet" in first.cause
+    assert gate.look(NAME, now + 119).candidate is None
+    with caplog.at_level("INFO"):
+        found = gate.look(NAME, now + 121).candidate
+        gate.look(NAME, now + 122)
+    assert found is not None
+    assert (found.step, found.epoch, found.order_unverified) == (10, None, True)
+    assert caplog.text.count("taken as complete after 120 s of quiet") == 1
+
+
+def test_without_weights_no_quiet_is_long_enough(run: Run, checkpoint: Path) -> None:
+    (checkpoint / "trainer_state.json").unlink()
+    (checkpoint / "model.safetensors").unlink()
     verdict = settle(Gate(run), 9000)
-    assert verdict.candidate is None
-    assert verdict.settles_at is None
-    assert "still being written" in verdict.cause
+    assert verdict.candidate is None and verdict.settles_at is None
+    assert "has no weights: it is still being written" in verdict.cause
+
+
+def test_a_pipe_in_place_of_the_state_is_none(run: Run, checkpoint: Path) -> None:
+    (checkpoint / "trainer_state.json").unlink()
+    os.mkfifo(checkpoint / "trainer_state.json")
+    found = settle(Gate(run), 9000).candidate
+    assert found is not None and found.order_unverified
 
 
 def test_marked_incomplete(run: Run, checkpoint: Path) -> None:
@@ -239,7 +267,9 @@ def test_a_symbolic_link_is_refused(run: Run, checkpoint: Path, tmp_path: Path) 
     secret.write_text("w")
     (checkpoint / "model.safetensors").unlink()
     (checkpoint / "model.safetensors").symlink_to(secret)
-    assert "symbolic link" in settle(Gate(run)).cause
+    verdict = settle(Gate(run))
+    assert (verdict.candidate, verdict.cause, verdict.settles_at) == (None, "", None), "no wait ends that"
+    assert "symbolic link" in verdict.refused
 
 
 def test_the_optimizer_is_nobodys_business(run: Run, checkpoint: Path) -> None:
@@ -254,3 +284,73 @@ def test_a_vanished_checkpoint(run: Run) -> None:
     verdict = Gate(run).look(NAME, time.time())
     assert verdict.candidate is None
     assert "cannot be read" in verdict.cause
+
+
+def mark(checkpoint: Path, age_s: float = 0.0) -> None:
+    (checkpoint / "READY").touch()
+    touch(checkpoint / "READY", time.time() - age_s)
+
+
+def test_a_marker_that_is_newer_than_the_weights_is_the_trainers_word(run: Run, checkpoint: Path) -> None:
+    (checkpoint / "trainer_state.json").unlink()
+    gate, now = Gate(run, marker="READY"), time.time()
+    waiting = gate.look(NAME, now + 9000)
+    assert waiting.candidate is None and waiting.settles_at is None
+    assert "has no READY yet" in waiting.cause
+    mark(checkpoint)
+    found = gate.look(NAME, now).candidate
+    assert found is not None
+    assert (found.step, found.order_unverified) == (10, False)
+
+
+def test_a_marker_before_the_weights_is_not_believed(run: Run, checkpoint: Path) -> None:
+    weights = checkpoint / "model.safetensors"
+    mark(checkpoint)
+    weights.unlink()
+    gate = Gate(run, marker="READY")
+    assert "but no weights" in gate.look(NAME, time.time() + 9000).cause
+    weights.write_text("w")
+    touch(weights, time.time() + 1)
+    late = gate.look(NAME, time.time() + 9000)
+    assert late.candidate is None and late.settles_at is None
+    assert "READY is older than model.safetensors" in late.cause
+    mark(checkpoint, age_s=-2)
+    assert gate.look(NAME, time.time()).candidate is not None
+
+
+def test_without_its_marker_a_trainers_checkpoint_waits_too(run: Run, checkpoint: Path) -> None:
+    assert settle(Gate(run, marker="READY"), 9000).candidate is None
+    (checkpoint / "checkpoint-is-incomplete.txt").write_text("")
+    mark(checkpoint)
+    assert "marked incomplete" in settle(Gate(run, marker="READY"), 9000).cause
+
+
+def test_other_names_need_no_step_of_their_own(run: Run, checkpoint: Path) -> None:
+    named = checkpoint.rename(run.path / "final")
+    gate, now = Gate(run), time.time()
+    gate.look("final", now)
+    found = gate.look("final", now + 2).candidate
+    assert found is not None
+    assert (found.name, found.source, found.step, found.epoch) == ("final", named, 10, 1.0)
+    assert not found.order_unverified
+
+
+def test_the_model_in_the_runs_own_directory(run: Run, checkpoint: Path) -> None:
+    """Logs and our own files beside it are no part of it."""
+    for file in checkpoint.iterdir():
+        file.rename(run.path / file.name)
+    checkpoint.rmdir()
+    gate, now = Gate(run), time.time()
+    (run.path / "train.log").write_text("grows")
+    gate.look("root-model", now)
+    (run.path / "run.json").write_text("{}")
+    (run.path / "train.log").write_text("grows and grows")
+    found = gate.look("root-model", now + 2).candidate
+    assert found is not None
+    assert (found.source, found.step) == (run.path, 10)
+    assert {file.name for file in found.files} == {"config.json", "model.safetensors", "trainer_state.json"}
+
+
+def test_a_pickle_of_lightning(run: Run) -> None:
+    (run.path / "last.ckpt").write_bytes(b"pickle")
+    assert "can run code" in Gate(run).look("last.ckpt", time.time()).refused

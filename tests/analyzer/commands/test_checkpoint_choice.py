@@ -36,3 +36,13 @@ def test_an_empty_selection_says_what_there_is() -> None:
 def test_bad_ranges(text: str) -> None:
     with pytest.raises(ValueError, match=r"write|backwards"):
         parse_ranges(text)
+
+
+def test_epochs_that_are_counted_from_0_and_names() -> None:
+    known = [Point("epoch_0", 0, 0.0), Point("epoch_1", 1, 1.0), Point("final", 2, None)]
+    assert select(known, epochs="0") == ["epoch_0"]
+    assert select(known, epochs="0-1") == ["epoch_0", "epoch_1"]
+    assert select(known, last=1) == ["final"]
+    assert select([Point("checkpoint-0", 0, 0.0), *known], epochs="0") == ["epoch_0"]
+    with pytest.raises(RunError, match="there are epoch 0, epoch 1, final"):
+        select(known, epochs="7")

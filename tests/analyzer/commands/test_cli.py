@@ -93,7 +93,7 @@ def test_without_the_extra_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (["watch", "{folder}/nowhere"], 1, "is not a directory"),
+        (["watch", "{folder}/nowhere"], 2, "is not a directory"),
         (["watch", "{folder}", "--policy", "oldest"], 2, "every:N"),
         (["watch", "{folder}", "--slot", "noon"], 2, "22:00-06:00"),
         (["watch", "{folder}", "--device", "tpu"], 2, "--device"),
@@ -106,8 +106,16 @@ def test_without_the_extra_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None
         (["status", "~no-such-user"], 2, "begins with a home directory that is not known"),
         (["watch", "{folder}", "--config", "{folder}/bad.yaml"], 2, "polcy"),
         (["watch", "{folder}", "--config", "{folder}/none.yaml"], 2, "cannot be read"),
-        (["analyze", "{folder}/nowhere"], 1, "is not a directory"),
-        (["analyze", "{folder}"], 1, "has no checkpoint-<step>"),
+        (["analyze", "{folder}/nowhere"], 2, "is not a directory"),
+        (["init", "{folder}/nowhere"], 2, "is not a directory"),
+        (["status", "{folder}/nowhere"], 2, "is not a directory"),
+        (["retry", "{folder}/nowhere"], 2, "is not a directory"),
+        (["render", "{folder}/nowhere"], 2, "is not a directory"),
+        (["dashboard", "{folder}/nowhere"], 2, "is not a directory"),
+        (["watch", "{folder}", "--pattern", "^model-("], 2, "is no regular expression"),
+        (["watch", "{folder}", "--ready-marker", "a/b"], 2, "is not a file's name"),
+        (["analyze", "{folder}/run", "--pattern", "model-*"], 1, "fits --pattern 'model-*'; there are none"),
+        (["analyze", "{folder}"], 1, "has no checkpoint yet"),
         (["analyze", "{folder}", "--epochs", "5-1"], 2, "backwards"),
         (["status", "{folder}/run"], 1, "No analyzer has looked at"),
         (["retry", "{folder}/run", "best"], 2, "is not a checkpoint"),
@@ -270,6 +278,57 @@ def test_doctor_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_doctor_exits_1_when_something_is_broken(tmp_path: Path) -> None:
-    done = midwatch("doctor", tmp_path / "nowhere")
+    (tmp_path / "_midwatch").mkdir()
+    (tmp_path / "_midwatch" / "source.json").write_text("{")
+    done = midwatch("doctor", tmp_path)
     assert done.returncode == 1
     assert "broken  run: " in done.stdout
+
+
+def test_doctor_of_no_directory_is_a_mistake_in_the_call(tmp_path: Path) -> None:
+    done = midwatch("doctor", tmp_path / "nowhere")
+    assert done.returncode == 2
+    assert "is not a directory" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        (["pytorch_model_fsdp_0/__0_0.distcp"], "accelerate merge-weights"),
+        (["global_step5/mp_rank_00_model_states.pt", "config.json"], "python zero_to_fp32.py . "),
+    ],
+)
+def test_shards_get_the_same_sentence_from_init_and_doctor(tmp_path: Path, files: list[str], command: str) -> None:
+    for name in files:
+        (tmp_path / "checkpoint-5" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "checkpoint-5" / name).write_text("{}")
+    done = midwatch("init", tmp_path)
+    assert done.returncode == 1 and command in done.stderr
+    sentence = done.stderr.removeprefix("midwatch: ").strip()
+    assert sentence == findings(run=tmp_path)["checkpoints"].detail
+
+
+def test_doctor_says_what_an_own_loop_has_to_expect(tmp_path: Path) -> None:
+    from tests.making.runs import judge_template
+
+    run = describe(tmp_path / "run")
+    shutil.copytree(judge_template(tmp_path), run / "epoch_3")
+    found = findings(run=run)["checkpoints"]
+    assert found.state == "good" and "counts as complete after 120 s without a change" in found.detail
+
+
+def test_retry_says_that_what_was_refused_needs_none(tmp_path: Path) -> None:
+    run = describe(tmp_path / "run")
+    (run / "checkpoint-10").mkdir()
+    row = CheckpointStatus(checkpoint="checkpoint-10", step=10, state=CheckpointState.REJECTED, cause="No base.")
+    status = Status(
+        state="stopped", heartbeat_at=1.0, pid=1, host="h", started_at=0.0, version="0", checkpoints=[row]
+    )
+    write_record(run / "_midwatch" / "status.json", status)
+    done = midwatch("retry", run)
+    assert done.returncode == 0
+    assert "checkpoint-10: No base. It is looked at again by itself" in done.stdout
+    assert "Nothing has failed" in midwatch("retry", run, "20").stdout
+    (run / "best").mkdir()
+    (run / "best" / "config.json").touch()
+    assert "Nothing has failed" in midwatch("retry", run, "best").stdout, "a checkpoint by its name"

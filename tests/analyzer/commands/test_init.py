@@ -149,7 +149,7 @@ def test_models_that_are_no_judges_are_refused(tmp_path: Path, config: dict, sai
 
 def test_unusable_runs_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RunError, match="no checkpoint-<step> directory"):
+    with pytest.raises(RunError, match="has no checkpoint yet"):
         init_run(InitSettings(run=tmp_path / "empty"))
     with pytest.raises(RunError, match="is not a directory"):
         init_run(InitSettings(run=tmp_path / "none"))

@@ -147,7 +147,7 @@ def test_once_without_anything_to_do(tmp_path: Path, template: Path) -> None:
         assert stage.supervisor.nothing_left
     empty = Stage(describe(tmp_path / "empty"), template, Plan(once=True))
     empty.steps(2)
-    with pytest.raises(RunError, match="no checkpoint-<step>"):
+    with pytest.raises(RunError, match="has no checkpoint yet"):
         assert empty.supervisor.nothing_left
     foreign = Stage(tmp_path / "foreign", template, Plan(once=True))
     foreign.target.mkdir()
