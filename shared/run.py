@@ -144,6 +144,11 @@ class Run:
         return self.midwatch / "status.json"
 
     @property
+    def gone(self) -> Path:
+        """What was deleted before it was analysed."""
+        return self.midwatch / "gone.json"
+
+    @property
     def lease(self) -> Path:
         return self.midwatch / "lease.json"
 

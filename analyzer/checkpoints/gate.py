@@ -2,8 +2,10 @@
 
 A checkpoint passes with the trainer's commit file at once. Without one: `trainer_state.json`, which Trainer writes
 last, parses, belongs to this step and is not older than the files before it; and two looks at least `SETTLE_S`
-apart see the same files. A copied run, whose mtimes lost their order, passes after `QUIET_S` of quiet, marked
-`order_unverified`. Whether the files are sound is asked after pinning (`analyzer.checkpoints.soundness`).
+apart see the same files. What only lacks the second look is `promising`: it is pinned at once, and where its
+training deletes it meanwhile, the second look is at the pin. A copied run, whose mtimes lost their order, passes
+after `QUIET_S` of quiet, marked `order_unverified`. Whether the files are sound is asked after pinning
+(`analyzer.checkpoints.soundness`).
 """
 
 from __future__ import annotations
@@ -46,6 +48,8 @@ class Verdict:
     """What the gate says. Exactly one of `candidate` and `cause` is set."""
 
     candidate: Candidate | None = None
+    promising: Candidate | None = None
+    """What will pass if it stays as it is for the settle time: worth keeping already, not to be believed yet."""
     cause: str = ""
     """Why it does not pass, as one sentence."""
     settles_at: float | None = None
@@ -135,18 +139,24 @@ class Gate:
             # an mtime in the future says nothing about quiet: then only what we saw ourselves counts
             ready_at = max(min(newest, since) + self.quiet_s, since + self.settle_s)
         name = source.name
-        if now < ready_at:
-            why = f"is given {self.settle_s:g} s to settle"
-            if not ordered:
-                why = f"has files newer than its {TRAINER_STATE} (a copy?) and is given {self.quiet_s:g} s of quiet"
-            return Verdict(cause=f"{name} {why}.", settles_at=ready_at)
-        return Verdict(Candidate(name, step_of(name) or 0, epoch, source, files, newest, not ordered))
+        found = Candidate(name, step_of(name) or 0, epoch, source, files, newest, not ordered)
+        if now >= ready_at:
+            return Verdict(found)
+        if ordered:
+            return Verdict(promising=found, cause=settling(name, self.settle_s), settles_at=ready_at)
+        why = f"has files newer than its {TRAINER_STATE} (a copy?) and is given {self.quiet_s:g} s of quiet"
+        return Verdict(cause=f"{name} {why}.", settles_at=ready_at)
 
     def _unchanged_since(self, name: str, files: Fingerprint, now: float) -> float:
         known = self._since.get(name)
         if known is None or known[0] != files:
             known = self._since[name] = (files, now)
         return known[1]
+
+
+def settling(name: str, settle_s: float) -> str:
+    """Why a checkpoint that looks complete is not believed yet."""
+    return f"{name} is given {settle_s:g} s to settle."
 
 
 def peek_epoch(run: Run, name: str) -> float | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,14 +83,22 @@ class Supervisor:
             self.engine.start()
             while not self.stopping:
                 self.woken.clear()
+                self.hear(watcher.heard())
                 self.step(self.clock())
                 if self.plan.once and self.nothing_left:
                     break
-                watcher.watch(path for run in self.runs.values() for path in (run.run.path, run.run.commits))
+                watcher.watch(path for run in self.runs.values() for path in run.watched_places())
                 self.woken.wait(self.patience(self.clock()))
         finally:
             watcher.stop()
             self.close()
+
+    def hear(self, made: Iterable[tuple[Path, str]]) -> None:
+        """Checkpoint directories of which an event told: they count, whether a scan still finds them or not."""
+        for path, name in made:
+            for watched in self.runs.values():
+                if watched.run.path == path:
+                    watched.heard.add(name)
 
     def step(self, now: float) -> None:
         """One round: take in what happened, look at the disk when it is time, start what comes next, tell."""
