@@ -95,8 +95,7 @@ class RunRecord(Frozen):
     versions: dict[str, str] = Field(default_factory=dict)
     created_at: float = 0.0
     """Unix time, seconds."""
-    writer: Literal["trainer", "init", "assumed"] = "trainer"
-    """Who described the run; `assumed`: nobody, and the analyzer went on with what it could know."""
+    writer: Literal["trainer", "init"] = "trainer"
 
 
 class FileRecord(Frozen):
@@ -203,6 +202,13 @@ class CheckpointStatus(Frozen):
     """Unix time of the next attempt."""
 
 
+KEEPS_THE_NEXT = (
+    "Trainer(..., callbacks=[AnnounceCheckpoint()]) from trainer/announce.py, or a larger save_total_limit, keeps "
+    "the next ones."
+)
+"""What to do where a training deletes checkpoints before they are analysed."""
+
+
 class GoneCheckpoint(Frozen):
     """A checkpoint that was deleted before it was analysed."""
 
@@ -245,7 +251,7 @@ class Status(Frozen):
     state: Literal["starting", "idle", "running", "waiting", "paused", "stopped"]
     """waiting: for its slot, a busy worker or what is missing (see `message`); paused: cannot write (disk full)."""
     message: str = ""
-    """Why it is in this state, as one or two sentences; the true cause first. Empty where there is nothing to say."""
+    """Why it is in this state, in one or two sentences, the true cause first; empty where nothing is to be said."""
     remedy: str = ""
     """The one command that solves what `message` says; empty where it solves itself, or no command does."""
     assumed: list[str] = Field(default_factory=list)

@@ -3,9 +3,9 @@
 A checkpoint passes with the trainer's commit file at once. Without one: `trainer_state.json`, which Trainer writes
 last, parses, belongs to this step and is not older than the files before it; and two looks at least `SETTLE_S`
 apart see the same files. What only lacks the second look is `promising`: it is pinned at once, and where its
-training deletes it meanwhile, the second look is at the pin. A copied run, whose mtimes lost their order, passes
-after `QUIET_S` of quiet, marked `order_unverified`. Whether the files are sound is asked after pinning
-(`analyzer.checkpoints.soundness`).
+training deletes it meanwhile, the second look is at the pin. What shows signs of a deletion is not. A copied run,
+whose mtimes lost their order, passes after `QUIET_S` of quiet, marked `order_unverified`. Whether the files are
+sound is asked after pinning (`analyzer.checkpoints.soundness`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from analyzer.checkpoints.file_names import INCOMPLETE_MARK, TRAINER_STATE
-from analyzer.checkpoints.fingerprint import NOT_THE_JUDGE, FileStat, Fingerprint, fingerprint, newest_mtime
+from analyzer.checkpoints.fingerprint import (
+    NOT_THE_JUDGE,
+    FileStat,
+    Fingerprint,
+    fingerprint,
+    newest_mtime,
+    nothing_was_deleted,
+)
 from analyzer.checkpoints.soundness import is_plain_name
 from analyzer.checkpoints.trainer_state import number, read_trainer_state, trainer_state
 from shared.errors import SchemaError
@@ -64,6 +71,8 @@ class Gate:
     settle_s: float = SETTLE_S
     quiet_s: float = QUIET_S
     _since: dict[str, tuple[Fingerprint, float]] = field(default_factory=dict)
+    _whole: dict[str, Fingerprint] = field(default_factory=dict)
+    """What each held when it held most: one that has lost files since may be in the middle of its deletion."""
     _passed: dict[str, tuple[Fingerprint, FileStat | None, Candidate]] = field(default_factory=dict)
 
     def look(self, name: str, now: float) -> Verdict:
@@ -72,6 +81,7 @@ class Gate:
         try:
             files = fingerprint(source)
             commit_stat = _stat(self.run.commits / f"{name}.json")
+            self._lost(name, files)
             known = self._passed.get(name)
             if known and known[:2] == (files, commit_stat):
                 return Verdict(known[2])
@@ -132,8 +142,8 @@ class Gate:
     def _settled(self, source: Path, files: Fingerprint, epoch: float | None, now: float) -> Verdict:
         since = self._unchanged_since(source.name, files, now)
         newest = newest_mtime(files)
-        ordered = _state_is_last(files)
-        if ordered:
+        ordered, lost = _state_is_last(files), self._lost(source.name, files)
+        if ordered and not lost:
             ready_at = since + self.settle_s
         else:
             # an mtime in the future says nothing about quiet: then only what we saw ourselves counts
@@ -142,10 +152,23 @@ class Gate:
         found = Candidate(name, step_of(name) or 0, epoch, source, files, newest, not ordered)
         if now >= ready_at:
             return Verdict(found)
-        if ordered:
-            return Verdict(promising=found, cause=settling(name, self.settle_s), settles_at=ready_at)
-        why = f"has files newer than its {TRAINER_STATE} (a copy?) and is given {self.quiet_s:g} s of quiet"
-        return Verdict(cause=f"{name} {why}.", settles_at=ready_at)
+        if ordered and not lost:
+            whole = nothing_was_deleted(source)
+            return Verdict(None, found if whole else None, settling(name, self.settle_s), ready_at)
+        why = (
+            f"has lost {lost} (is it being deleted?)"
+            if lost
+            else f"has files newer than its {TRAINER_STATE} (a copy?)"
+        )
+        return Verdict(cause=f"{name} {why} and is given {self.quiet_s:g} s of quiet.", settles_at=ready_at)
+
+    def _lost(self, name: str, files: Fingerprint) -> str:
+        """A file that was there and is not any more, while all others are what they were; empty for none."""
+        whole = self._whole.get(name, ())
+        if set(files) < set(whole):
+            return min(set(whole) - set(files)).name
+        self._whole[name] = files
+        return ""
 
     def _unchanged_since(self, name: str, files: Fingerprint, now: float) -> float:
         known = self._since.get(name)

@@ -4,9 +4,9 @@ Weights are linked, which costs nothing until the trainer deletes them; small fi
 and renamed, so it is whole or absent. Where links are impossible (another filesystem, no permission) or the byte
 budget is spent there is no pin: the checkpoint is analysed in place and verified afterwards.
 
-Each file is compared with what passed the gate while it is taken, so a training that deletes the directory meanwhile
-spoils nothing that was taken already. A pin of what has not settled yet says since when it is kept: it is believed
-once it looks the same a settle time later, because a link shows what is still written into the file.
+Each file is compared with what passed the gate while it is taken, so a training that deletes the directory
+meanwhile spoils nothing that was taken already. A pin of what has not settled yet says since when it is kept: it is
+believed once it looks the same a settle time later, because a link shows what is still written into the file.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Pin:
 
     @property
     def intact(self) -> bool:
-        """Whether it still looks as it did when it was made: a link shows what is written into the source's file."""
+        """Whether it still looks as when it was made: a link shows what is written into the source's file."""
         return _without_inode(_looks(self.directory)) == _without_inode(self.candidate.files)
 
 
@@ -213,12 +213,12 @@ def _copy(candidate: Candidate, file: FileStat, target: Path) -> str:
     Raises FileNotFoundError and CheckpointChanged, and OSError when our own disk refuses.
     """
     try:
-        source = open(candidate.source / file.name, "rb", opener=_no_link)  # noqa: PTH123 (Path.open knows no opener)
+        descriptor = _open(candidate.source / file.name)
     except FileNotFoundError:
         raise
     except OSError as error:
         return f"its {file.name} cannot be read ({error.strerror or error})"
-    with source, (target / file.name).open("xb") as copy:
+    with os.fdopen(descriptor, "rb") as source, (target / file.name).open("xb") as copy:
         before = _stat_of(os.fstat(source.fileno()), file.name)
         shutil.copyfileobj(source, copy)
         after = _stat_of(os.fstat(source.fileno()), file.name)
@@ -229,9 +229,9 @@ def _copy(candidate: Candidate, file: FileStat, target: Path) -> str:
     return ""
 
 
-def _no_link(path: str, flags: int) -> int:
+def _open(path: Path) -> int:
     """Open without following a link that took the file's place, and without waiting for a pipe's other end."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    return os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _stat_of(info: os.stat_result, name: str) -> FileStat:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FAILED = (CheckpointState.QUARANTINED, CheckpointState.REJECTED)
-NOT_DONE = (*FAILED, CheckpointState.INCOMPLETE)
+NOT_DONE = (*FAILED, CheckpointState.INCOMPLETE, CheckpointState.GONE)
 
 
 def watch(settings: WatchSettings) -> None:
@@ -130,7 +130,7 @@ def _report(supervisor: Supervisor, plan: Plan, fail_on: Sequence[CheckpointStat
         if row.state == CheckpointState.INCOMPLETE and row not in failed:
             extra = entry("left_out", run=run, checkpoint=name, cause=cause)
             logger.warning("%s is left out: %s", name, cause, extra=extra)
-        elif row.state == CheckpointState.DONE and cause:
+        elif row.state == CheckpointState.DONE and cause and row.candidate is not None:
             extra = entry("without", run=run, checkpoint=name, cause=cause)
             logger.warning("%s: %s", name, cause, extra=extra)
     idle = "nothing to do, " if supervisor.nothing_started and not failed else ""

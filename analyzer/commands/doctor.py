@@ -18,9 +18,10 @@ from rich.text import Text
 from analyzer.checkpoints.soundness import validate
 from analyzer.commands.needed import NEEDED
 from analyzer.commands.settings import DoctorSettings
+from analyzer.supervisor.assumed_probes import ASSUMED
 from analyzer.supervisor.disk_pause import can_write
-from analyzer.supervisor.run_description import describe, needs_probes, run_record
-from shared.errors import MidwatchError, UsageError
+from analyzer.supervisor.run_description import describe, run_record
+from shared.errors import MidwatchError
 from shared.prompts.probes import read_probes
 from shared.run import Run
 
@@ -194,10 +195,9 @@ def _description(run: Run) -> Finding:
 
 
 def _probes(run: Run) -> Finding:
-    try:
-        found = read_probes(run.probes)
-    except FileNotFoundError:
-        raise UsageError(needs_probes(run, None)) from None
+    if not run.probes.exists():
+        return Finding("warning", "probe set", ASSUMED)
+    found = read_probes(run.probes)
     state = "warning" if found.warnings else "good"
     return Finding(state, "probe set", f"{len(found.probes)} prompts. {' '.join(found.warnings)}".strip())
 

@@ -93,7 +93,7 @@ def _place(path: Path) -> tuple[Path, int] | None:
 
 
 class _Handler(FileSystemEventHandler):
-    """Wakes for checkpoints, commit files, and what completes a checkpoint; a log that grows is nobody's business."""
+    """Wakes for checkpoints, commit files and what completes a checkpoint; a growing log is nobody's business."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake

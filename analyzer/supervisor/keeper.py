@@ -65,6 +65,9 @@ class Keeper:
             self._kept = {name: files for name, files in self._kept.items() if name not in self.pins.why_not}
 
     def _pin(self, candidate: Candidate, unsettled_since: float | None) -> None:
+        held = self.pins.get(candidate.name)
+        if held is not None and _is_being_deleted(held):
+            return  # what is held is more than what is left
         try:
             self.pins.pin(candidate, unsettled_since)
         except CheckpointChanged as error:
@@ -77,7 +80,7 @@ class Keeper:
         return len(verdicts) <= FEW or now - newest_mtime(candidate.files) < self.gate.quiet_s
 
     def _word(self, pin: Pin, now: float) -> Verdict | None:
-        """What is only kept has passed the gate, or has to settle in its pin; None when it was overwritten there."""
+        """What is only kept has passed the gate, or has to settle in its pin; None when it was overwritten."""
         candidate = pin.candidate
         if pin.unsettled_since is None:
             return Verdict(candidate)

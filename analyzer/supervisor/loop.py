@@ -132,6 +132,7 @@ class Supervisor:
                 watched.scan(self.computations, now)
                 if watched.other is not None and others is None:
                     self.yield_to(watched)
+                self.say_description(watched)
                 if self.plan.once:
                     say_what_settles(watched, now, self._said)
                 watched.fault = ""
@@ -141,6 +142,15 @@ class Supervisor:
                 self._said.once(logging.WARNING, watched.fault, extra)
             except OSError as error:
                 self.hit_disk(error, watched, now)
+
+    def say_description(self, watched: WatchedRun) -> None:
+        """What a run waits for, or what was assumed of it, once: nobody should have to ask for it."""
+        known, name = watched.description, watched.run.name
+        if known.problem:
+            extra = entry("undescribed", run=name, cause=known.problem)
+            self._said.once(logging.WARNING, f"{name} waits: {known.problem}", extra)
+        for sentence in known.assumed:
+            self._said.once(logging.WARNING, f"{name}: {sentence}", entry("assumed", run=name, cause=sentence))
 
     def hit_disk(self, error: OSError, watched: WatchedRun, now: float) -> None:
         """Our own disk refused."""

@@ -1,7 +1,7 @@
 """Checkpoints that their training deleted before they were analysed: counted, named, and remembered on disk.
 
-That there was one is known from its directory, from the event of its making, from the commit file that announced it,
-and from what an earlier analyzer left waiting in status.json. Nothing is inferred from the distance of two steps.
+That there was one is known from its directory, from the event of its making, from the commit file that announced
+it, and from what an earlier analyzer left waiting in status.json. Nothing is inferred from the steps of others.
 """
 
 from __future__ import annotations
@@ -98,21 +98,29 @@ class Vanished:
         ]
         self._lose(sorted(lost, key=lambda point: point.step), now)
         self._write()
-        self._seen |= {name: self._sight(name, verdict) for name, verdict in verdicts.items()}
+        self._seen |= {name: self._sight(verdict) for name, verdict in verdicts.items()}
 
-    def _sight(self, name: str, verdict: Verdict) -> Seen:
+    @staticmethod
+    def _sight(verdict: Verdict) -> Seen:
         if verdict.candidate is None and verdict.promising is None:
             return Seen(f"was deleted before Midwatch saw it complete. {ANNOUNCE}", False)
-        cause = self.pins.why_not.get(name)
-        if cause is None:
-            return Seen(f"was deleted before it could be kept. {ANNOUNCE}", True)
-        return Seen(f"was deleted before its turn; it was not kept, as {cause}. To lose none, {KEEP_MORE}.", True)
+        return Seen(f"was deleted before it could be kept. {ANNOUNCE}", True)
+
+    def _why(self, name: str) -> str:
+        """Why a checkpoint is lost: by what was seen of it last, and by what kept it from being kept."""
+        seen, cause = self._seen[name], self.pins.why_not.get(name)
+        if cause is None or not seen.complete:
+            return f"{name} {seen.if_lost}"
+        return f"{name} was deleted before its turn; it was not kept, as {cause}. To lose none, {KEEP_MORE}."
 
     def _lose(self, points: list[Point], now: float) -> None:
         for point in points:
-            cause = f"{point.name} {self._seen[point.name].if_lost}"
             self.gone[point.name] = GoneCheckpoint(
-                checkpoint=point.name, step=point.step, epoch=point.epoch, cause=cause, noticed_at=now
+                checkpoint=point.name,
+                step=point.step,
+                epoch=point.epoch,
+                cause=self._why(point.name),
+                noticed_at=now,
             )
         if len(points) == 1:
             cause, name = self.gone[points[0].name].cause, points[0].name

@@ -13,7 +13,7 @@ from dashboard.reading.words import ago, plural
 from shared.findings.comparison import no_divergence
 from shared.findings.confounds import goes_with
 from shared.findings.text import percent
-from shared.records import CheckpointState
+from shared.records import KEEPS_THE_NEXT, CheckpointState
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
@@ -53,11 +53,18 @@ def run_alerts(snapshot: Snapshot, now: float) -> Iterator[Alert]:
         yield Alert("warning", "The analyzer was stopped", detail, watch)
     elif status.state == "paused":
         yield Alert("error", "The analyzer is paused", status.message)
+    elif status.state == "waiting" and status.remedy:
+        yield Alert("error", "The analyzer waits to be told", status.message, status.remedy)
     failed = [row for row in status.checkpoints if row.state == CheckpointState.QUARANTINED]
     refused = [row for row in status.checkpoints if row.state == CheckpointState.REJECTED]
     if failed or refused:
         detail = f"{len(failed)} failed, {len(refused)} refused; causes on the page Analyzer."
         yield Alert("warning", f"{plural(len(failed) + len(refused), 'checkpoint')} without results", detail)
+    lost = [row.checkpoint for row in status.checkpoints if row.state == CheckpointState.GONE]
+    if lost:
+        names = ", ".join(lost[-3:]) if len(lost) <= 3 else f"the last of them {lost[-1]}"
+        title = f"{plural(len(lost), 'checkpoint')} deleted before being analysed"
+        yield Alert("warning", title, f"{names}; causes on the page Analyzer. {KEEPS_THE_NEXT}")
 
 
 def checkpoint_alerts(facts: Facts) -> Iterator[Alert]:

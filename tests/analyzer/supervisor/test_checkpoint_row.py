@@ -54,7 +54,9 @@ def test_gate_of_what_is_gone_its_results_are_left_or_nothing(scene: Scene) -> N
         cause=f"{NAME} was deleted before tokens could be computed.",
     )
     scene.commit("tokens")
-    assert scene.standing.row(POINT, None, scene.facts) == Row(POINT, CheckpointState.DONE, done=("tokens", "layers"))
+    assert scene.standing.row(POINT, None, scene.facts) == Row(
+        POINT, CheckpointState.DONE, done=("tokens", "layers")
+    )
 
 
 def test_wanted_before_anything_is_asked_of_its_files(scene: Scene) -> None:
