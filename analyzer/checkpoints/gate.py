@@ -143,7 +143,9 @@ class Gate:
         since = self._unchanged_since(source.name, files, now)
         newest = newest_mtime(files)
         ordered, lost = _state_is_last(files), self._lost(source.name, files)
-        if ordered and not lost:
+        if lost:
+            ready_at = since + self.quiet_s
+        elif ordered:
             ready_at = since + self.settle_s
         else:
             # an mtime in the future says nothing about quiet: then only what we saw ourselves counts
@@ -156,9 +158,7 @@ class Gate:
             whole = nothing_was_deleted(source)
             return Verdict(None, found if whole else None, settling(name, self.settle_s), ready_at)
         why = (
-            f"has lost {lost} (is it being deleted?)"
-            if lost
-            else f"has files newer than its {TRAINER_STATE} (a copy?)"
+            f"has lost {lost} (is it being deleted?)" if lost else f"has files newer than {TRAINER_STATE} (a copy?)"
         )
         return Verdict(cause=f"{name} {why} and is given {self.quiet_s:g} s of quiet.", settles_at=ready_at)
 

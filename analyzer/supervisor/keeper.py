@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from analyzer.checkpoints.fingerprint import Fingerprint, fingerprint, newest_mtime
@@ -31,15 +31,18 @@ class Keeper:
     _kept: dict[str, Fingerprint] = field(default_factory=dict)
     """What was pinned once; it is not pinned again when it is done."""
 
-    def keep(self, verdicts: Mapping[str, Verdict], now: float) -> None:
-        """Pin what is complete, or will be once it has settled. Raises OSError when our own disk refuses."""
+    def keep(self, verdicts: Mapping[str, Verdict], begun: Collection[str], now: float) -> None:
+        """Pin what is complete, or will be once it has settled; what has results is pinned when it needs more.
+
+        Raises OSError when our own disk refuses.
+        """
         if self.plan.once:
             return  # it is analysed at once, one after the other, and pinned when its turn comes
         for name, verdict in verdicts.items():
             found = verdict.candidate or verdict.promising
             if found is None or self._kept.get(name) == found.files or not self._may_rotate(found, verdicts, now):
                 continue
-            if self.plan.selected is None or name in self.plan.selected:
+            if name not in begun and (self.plan.selected is None or name in self.plan.selected):
                 self._pin(found, None if verdict.candidate else now)
 
     def only_kept(self, verdicts: Mapping[str, Verdict], now: float) -> dict[str, Verdict]:

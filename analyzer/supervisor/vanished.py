@@ -137,7 +137,8 @@ class Vanished:
             self._written = read_record(self.run.gone, GoneRecord)
         except (OSError, SchemaError):
             self._written = GoneRecord()
-        self.gone = {lost.checkpoint: lost for lost in self._written.checkpoints if step_of(lost.checkpoint)}
+        known = [lost for lost in self._written.checkpoints if step_of(lost.checkpoint) is not None]
+        self.gone = {lost.checkpoint: lost for lost in known}
         self._let_go = set(self._written.let_go)
         try:
             rows = read_record(self.run.status, Status).checkpoints

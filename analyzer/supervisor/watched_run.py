@@ -165,7 +165,7 @@ class WatchedRun:
         what is complete is kept before anything else is asked."""
         verdicts = {name: self.gate.look(name, now) for name in self.run.checkpoints()}
         if not self.training_over:
-            self.keeper.keep(verdicts, now)
+            self.keeper.keep(verdicts, self.store.checkpoints(), now)
         self._open = [name for name, verdict in verdicts.items() if verdict.candidate is None]
         return verdicts | self.keeper.only_kept(verdicts, now)
 

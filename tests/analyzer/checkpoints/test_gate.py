@@ -256,7 +256,7 @@ def test_a_vanished_checkpoint(run: Run) -> None:
     assert "cannot be read" in verdict.cause
 
 
-def test_what_only_has_to_settle_is_promising(run: Run, checkpoint: Path) -> None:
+def test_what_only_has_to_settle_is_promising(run: Run, just_saved: Path) -> None:
     gate, now = Gate(run), time.time()
     verdict = gate.look(NAME, now)
     assert (verdict.candidate, verdict.settles_at) == (None, now + 2.0)
