@@ -76,7 +76,8 @@ def _headline(status: Status, now: float) -> str:
         share = f" {running.done}/{running.total}" if running.total else ""
         first += f" {running.checkpoint}: {running.analysis}{share}, {now - running.started_at:.0f} s."
     lag = f"{status.lag_checkpoints} checkpoints behind ({status.lag_s:.0f} s)." if status.lag_checkpoints else ""
-    return " ".join(part for part in (first, status.message, lag) if part)
+    parts = (status.message, first, lag) if status.remedy else (first, status.message, lag)
+    return " ".join(part for part in parts if part)
 
 
 def _table(rows: list[CheckpointStatus]) -> Table:

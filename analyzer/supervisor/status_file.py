@@ -65,8 +65,8 @@ class StatusWriter:
             self._put(watched, status)
 
     def stopped(self, watched: WatchedRun, situation: Situation, now: float) -> None:
-        """The last word."""
-        self._put(watched, self._status(watched, situation, "stopped", "", now))
+        """The last word; what the run waits to be told is still true."""
+        self._put(watched, self._status(watched, situation, "stopped", watched.description.problem, now))
 
     def _put(self, watched: WatchedRun, status: Status) -> None:
         self._written[str(watched.run.out)] = status

@@ -48,13 +48,13 @@ def run_alerts(snapshot: Snapshot, now: float) -> Iterator[Alert]:
         yield Alert(
             "error", "The analyzer is gone", f"{since} New checkpoints are not analysed. Start it again:", watch
         )
+    elif status.remedy:  # also once it has stopped: starting it again is no help
+        yield Alert("error", "The analyzer waits to be told", status.message, status.remedy)
     elif status.state == "stopped" and status.lag_checkpoints:
         detail = f"{plural(status.lag_checkpoints, 'checkpoint')} still to do. Start it again:"
         yield Alert("warning", "The analyzer was stopped", detail, watch)
     elif status.state == "paused":
         yield Alert("error", "The analyzer is paused", status.message)
-    elif status.state == "waiting" and status.remedy:
-        yield Alert("error", "The analyzer waits to be told", status.message, status.remedy)
     failed = [row for row in status.checkpoints if row.state == CheckpointState.QUARANTINED]
     refused = [row for row in status.checkpoints if row.state == CheckpointState.REJECTED]
     if failed or refused:

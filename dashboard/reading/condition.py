@@ -48,6 +48,8 @@ def condition(snapshot: Snapshot, view: CheckpointView, analysis: str, now: floa
         return Condition("waiting", "Not analysed yet", detail, command("watch", snapshot.run))
     if row is not None and row.state in _REFUSED:
         return _refused(snapshot.run, view, row)
+    if row is not None and row.cause and status.remedy:  # nothing of the run can start: why, before all else
+        return Condition("waiting", "Not analysed yet", row.cause, status.remedy)
     if status.state == "stopped" or status.is_gone(now):
         return _nobody_works(snapshot.run, status, now)
     if row is None:
@@ -114,8 +116,8 @@ def _pending(snapshot: Snapshot, status: Status, row: CheckpointStatus, analysis
         return Condition("queued", "Checkpoint still being written", row.cause or "")
     if row.state == CheckpointState.DONE:
         return Condition("absent", "Not computed", row.cause or "")
-    if status.state == "waiting" and row.cause:  # nothing of the run can start: why, before any place in a queue
-        return Condition("waiting", "Not analysed yet", row.cause, status.remedy)
+    if status.state == "waiting" and row.cause:
+        return Condition("waiting", "Not analysed yet", row.cause)
     place, length = queue_place(status, row)
     waits = {"waiting": status.message, "paused": "The analyzer is paused."}.get(status.state, "")
     return Condition("queued", "Not analysed yet", f"Place {place} of {length} in the queue. {waits}".strip())

@@ -34,7 +34,7 @@ def draw(frame: Frame) -> None:
         _no_analyzer(frame.snapshot)
         return
     frame.watched.add(live.HEARTBEAT)
-    _waits(status, frame.now)
+    _assumed(status)
     _numbers(status, frame.now)
     _running(status, frame.now)
     _failed(frame.snapshot, status)
@@ -50,12 +50,8 @@ def _no_analyzer(snapshot: Snapshot) -> None:
         st.code(command("watch", snapshot.run), language=None)
 
 
-def _waits(status: Status, now: float) -> None:
-    """What stands in the way of the whole run comes first, with the command that solves it."""
-    if status.state == "waiting" and status.remedy and not status.is_gone(now):
-        with notice("warning", "Waits to be told", "waits"):
-            plain(status.message, "waits")
-            st.code(status.remedy, language=None)
+def _assumed(status: Status) -> None:
+    """What nobody said of this run."""
     for number, sentence in enumerate(status.assumed):
         with notice("note", "Assumed", f"assumed{number}", row=True):
             plain(sentence, f"assumed{number}")
@@ -76,7 +72,7 @@ def _lost(status: Status) -> None:
 
 def _numbers(status: Status, now: float) -> None:
     count = {state: sum(row.state == state for row in status.checkpoints) for state in CheckpointState}
-    bad = count[CheckpointState.QUARANTINED] + count[CheckpointState.REJECTED] + count[CheckpointState.GONE]
+    bad = count[CheckpointState.QUARANTINED] + count[CheckpointState.REJECTED]
     state = "gone" if status.is_gone(now) else status.state
     numbers = (
         ("Analyzer", state, f"heartbeat {ago(now - status.heartbeat_at)}, every {status.interval_s:g} s"),
@@ -91,7 +87,7 @@ def _numbers(status: Status, now: float) -> None:
             ago(status.lag_s, "") if status.lag_checkpoints else "nothing",
             "age of the oldest one to do",
         ),
-        ("Failed, refused or lost", str(bad), "why stands below" if bad else "none"),
+        ("Failed or refused", str(bad), "why stands below" if bad else "none"),
     )
     for number, (column, (label, value, note)) in enumerate(zip(st.columns(len(numbers)), numbers, strict=True)):
         with column, st.container(border=True, height="stretch"):

@@ -284,7 +284,7 @@ def test_a_run_that_waits_to_be_told_says_so_first_with_the_command(tmp_path: Pa
     assert "cannot be guessed" in said and "midwatch init untold --chat" in [code.value for code in app.code]
     assert "in the queue" not in said and "slot" not in said
     app = opened("analyzer")
-    assert titles(app)[0] == "Waits to be told"
+    assert titles(app)[0] == "The analyzer waits to be told"
     assert "midwatch init untold --chat" in [code.value for code in app.code]
 
 
