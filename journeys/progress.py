@@ -12,7 +12,13 @@ from shared.records import CheckpointState, CheckpointStatus, MetricsLine, RunRe
 from shared.results import checkpoint_label
 from shared.run import Run
 
-SETTLED = (CheckpointState.DONE, CheckpointState.SKIPPED, CheckpointState.QUARANTINED, CheckpointState.REJECTED)
+SETTLED = (
+    CheckpointState.DONE,
+    CheckpointState.SKIPPED,
+    CheckpointState.QUARANTINED,
+    CheckpointState.REJECTED,
+    CheckpointState.GONE,
+)
 """States in which the analyzer does nothing more with a checkpoint by itself."""
 
 FAILED = (CheckpointState.QUARANTINED, CheckpointState.REJECTED)

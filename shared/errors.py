@@ -2,7 +2,8 @@
 
 MidwatchError                exit code 1: something failed; the message says what to do
 ├── UsageError               exit code 2: the call, a setting or an input file is not usable as given
-│   └── FamilyError          a user's description of a model family does not fit the model
+│   ├── FamilyError          a user's description of a model family does not fit the model
+│   └── NotDescribed         how a run's judge is read cannot be known; carries the `command` that tells
 ├── RunError                 a run directory is missing, empty or unreadable
 │   ├── NoSuchRun            exit code 2: there is no such directory
 │   └── LinkInTheWay         a symbolic link stands in place of a folder of ours; an OSError, too
@@ -40,6 +41,15 @@ class FamilyError(UsageError):
         super().__init__(message)
         self.reason = reason or message
         """What does not fit, without whose description it is."""
+
+
+class NotDescribed(UsageError):
+    """How a run's judge is read, or what it is analysed on, cannot be known without being told."""
+
+    def __init__(self, message: str, command: str) -> None:
+        super().__init__(message)
+        self.command = command
+        """The one command that tells, safe to paste into a shell."""
 
 
 class RunError(MidwatchError):

@@ -207,6 +207,8 @@ class CheckpointState(StrEnum):
     """Refused, as unsound or as no judge: truncated, pickle, needs_base, ambiguous, ..."""
     SKIPPED = "skipped"
     """Complete, but the policy or interval leaves it out."""
+    GONE = "gone"
+    """Deleted by its training before it was analysed: nothing can be learnt of it any more."""
 
 
 class CheckpointStatus(Frozen):
@@ -225,6 +227,35 @@ class CheckpointStatus(Frozen):
     attempts: int = 0
     retry_at: float | None = None
     """Unix time of the next attempt."""
+
+
+KEEPS_THE_NEXT = (
+    "Trainer(..., callbacks=[AnnounceCheckpoint()]) from trainer/announce.py, or a larger save_total_limit, keeps "
+    "the next ones."
+)
+"""What to do where a training deletes checkpoints before they are analysed."""
+
+
+class GoneCheckpoint(Frozen):
+    """A checkpoint that was deleted before it was analysed."""
+
+    checkpoint: str
+    step: int
+    epoch: float | None = None
+    cause: str
+    """Why nothing of it was kept, and what keeps the next ones: one or two sentences."""
+    noticed_at: float
+    """Unix time, seconds."""
+
+
+class GoneRecord(Frozen):
+    """gone.json: what was lost of this run, so that a restart still knows."""
+
+    schema_version: int = 1
+    checkpoints: list[GoneCheckpoint] = Field(default_factory=list)
+    """By step."""
+    let_go: list[str] = Field(default_factory=list)
+    """Names of checkpoints that were refused or given up before they were deleted: not lost."""
 
 
 class RunningStatus(Frozen):
@@ -247,6 +278,11 @@ class Status(Frozen):
     state: Literal["starting", "idle", "running", "waiting", "paused", "stopped"]
     """waiting: for its slot, a busy worker or what is missing (see `message`); paused: cannot write (disk full)."""
     message: str = ""
+    """Why it is in this state, in one or two sentences, the true cause first; empty where nothing is to be said."""
+    remedy: str = ""
+    """The one command that solves what `message` says; empty where it solves itself, or no command does."""
+    assumed: list[str] = Field(default_factory=list)
+    """Sentences: what nobody said of this run, and was only assumed. Its results repeat them."""
     heartbeat_at: float
     """Unix time, seconds."""
     interval_s: float = 5.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,7 @@ class Run:
             self.drawn,
             self.requests,
             self.null,
+            self.assumed_probes.parent,
         )
         for folder in ours:
             refuse_links(folder)
@@ -143,6 +145,16 @@ class Run:
         return self.midwatch / "status.json"
 
     @property
+    def gone(self) -> Path:
+        """What was deleted before it was analysed."""
+        return self.midwatch / "gone.json"
+
+    @property
+    def assumed_probes(self) -> Path:
+        """The probe set of a run that has none; written by the analyzer, which never writes into the trainer's."""
+        return self.midwatch / "assumed" / PROBES
+
+    @property
     def lease(self) -> Path:
         return self.midwatch / "lease.json"
 
@@ -173,6 +185,14 @@ class Run:
         """The trainer's file, else ours under `out` (`midwatch init --out` on a read-only run)."""
         ours = self.out / name
         return ours if ours.exists() else self.path / name
+
+
+def command(verb: str, run: Run, *options: str) -> str:
+    """A `midwatch` command line about `run`, safe to paste into a shell."""
+    words = ["midwatch", verb, str(run.path), *options]
+    if run.out != run.path:
+        words += ["--out", str(run.out)]
+    return shlex.join(words)
 
 
 def looks_like_run(path: Path, pattern: NamePattern | None = None, *, given: bool = True) -> bool:

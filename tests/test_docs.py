@@ -18,7 +18,7 @@ import pytest
 import typer
 
 from midwatch import app
-from shared.records import CheckpointState
+from shared.records import CheckpointState, CheckpointStatus, RunningStatus, Status
 from shared.views import all_views
 from tests.conftest import LONGEST, TOGETHER
 from tests.e2e.inputs import OBJECTS, midwatch, write_prompts, write_train_config
@@ -168,6 +168,18 @@ def test_every_command_analysis_and_state_is_in_the_readme() -> None:
         assert f"(`{view.name}`)" in README
     for state in CheckpointState:
         assert f"| `{state}` |" in README
+
+
+def test_every_field_and_state_of_the_status_is_documented() -> None:
+    page = (ROOT / "docs" / "status.md").read_text(encoding="utf-8")
+    cells = {}
+    for section in page.split("\n## ")[1:]:
+        heading, _, text = section.partition("\n")
+        firsts = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+        cells[heading] = {name for first in firsts for name in re.findall(r"`(\w+)`", first)}
+    assert cells["Fields"] == set(Status.model_fields)
+    assert cells["`running`"] == set(RunningStatus.model_fields)
+    assert cells["`checkpoints`"] == {*CheckpointStatus.model_fields, *map(str, CheckpointState)}
 
 
 def test_every_refusal_is_in_the_readme() -> None:

@@ -63,6 +63,17 @@ def fingerprint(directory: Path, checkpoint: str = "") -> Fingerprint:
     return tuple(sorted(found))
 
 
+def nothing_was_deleted(directory: Path) -> bool:
+    """Whether the directory's own last change is the making of a file that is still there. Raises OSError.
+
+    A deletion changes a directory and leaves no file as new as that, so a directory that is being deleted shows
+    before it is empty. Whoever renames its last file into place looks the same, and has to be watched instead.
+    """
+    with os.scandir(directory) as entries:
+        newest = max((entry.stat(follow_symlinks=False).st_mtime_ns for entry in entries), default=0)
+    return directory.stat().st_mtime_ns <= newest
+
+
 def fingerprint_digest(files: Fingerprint) -> str:
     """A short name for a fingerprint."""
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:20]

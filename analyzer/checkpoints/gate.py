@@ -2,10 +2,12 @@
 
 A checkpoint passes with the trainer's commit file at once. Without one: `trainer_state.json`, which Trainer writes
 last, parses, belongs to this step and is not older than the files before it; and two looks at least `SETTLE_S`
-apart see the same files. A copied run, whose mtimes lost their order, and weights of a trainer that writes no such
-file pass after `QUIET_S` of quiet, marked `order_unverified`. Where the user names a file that the trainer writes
-last (`--ready-marker`), a checkpoint passes when that is not older than its weights, and not before. Whether the
-files are sound is asked after pinning (`analyzer.checkpoints.soundness`).
+apart see the same files. What only lacks the second look is `promising`: it is pinned at once, and where its
+training deletes it meanwhile, the second look is at the pin. What shows signs of a deletion is not. A copied run,
+whose mtimes lost their order, and weights of a trainer that writes no such file pass after `QUIET_S` of quiet,
+marked `order_unverified`. Where the user names a file that the trainer writes last (`--ready-marker`), a checkpoint
+passes when that is not older than its weights, and not before. Whether the files are sound is asked after pinning
+(`analyzer.checkpoints.soundness`).
 """
 
 from __future__ import annotations
@@ -16,7 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from analyzer.checkpoints.file_names import INCOMPLETE_MARK, TRAINER_STATE
-from analyzer.checkpoints.fingerprint import NOT_THE_JUDGE, FileStat, Fingerprint, fingerprint, newest_mtime
+from analyzer.checkpoints.fingerprint import (
+    NOT_THE_JUDGE,
+    FileStat,
+    Fingerprint,
+    fingerprint,
+    newest_mtime,
+    nothing_was_deleted,
+)
 from analyzer.checkpoints.hub_cache import refused_link
 from analyzer.checkpoints.placing import epoch_in, place
 from analyzer.checkpoints.ready_marker import marker_problem
@@ -57,6 +66,8 @@ class Verdict:
     """What the gate says. Exactly one of `candidate`, `cause` and `refused` is set."""
 
     candidate: Candidate | None = None
+    promising: Candidate | None = None
+    """What will pass if it stays as it is for the settle time: worth keeping already, not to be believed yet."""
     cause: str = ""
     """Why it does not pass, as one sentence."""
     settles_at: float | None = None
@@ -75,6 +86,8 @@ class Gate:
     marker: str = ""
     """Name of a file that this run's trainer writes last into each checkpoint; empty where nobody named one."""
     _since: dict[str, tuple[Fingerprint, float]] = field(default_factory=dict)
+    _whole: dict[str, Fingerprint] = field(default_factory=dict)
+    """What each held when it held most: one that has lost files since may be in the middle of its deletion."""
     _passed: dict[str, tuple[Fingerprint, FileStat | None, Candidate]] = field(default_factory=dict)
 
     def look(self, name: str, now: float) -> Verdict:
@@ -86,6 +99,7 @@ class Gate:
         try:
             files = fingerprint(source, name)
             commit_stat = _stat(self.run.commits / f"{name}.json")
+            self._lost(name, files)
             known = self._passed.get(name)
             if known and known[:2] == (files, commit_stat):
                 return Verdict(known[2])
@@ -154,23 +168,31 @@ class Gate:
         """Quiet for long enough; `state` is None where there is no trainer_state.json."""
         since = self._unchanged_since(name, files, now)
         newest = newest_mtime(files)
-        ordered = _state_is_last(files)
-        if ordered:
+        ordered, lost = _state_is_last(files), self._lost(name, files)
+        if lost:
+            ready_at = since + self.quiet_s
+        elif ordered:
             ready_at = since + self.settle_s
         else:
             # an mtime in the future says nothing about quiet: then only what we saw ourselves counts
             ready_at = max(min(newest, since) + self.quiet_s, since + self.settle_s)
-        if now < ready_at:
-            why = f"is given {self.settle_s:g} s to settle"
-            if not ordered:
-                why = f"has {_unproven(state)} and is given {self.quiet_s:g} s of quiet"
-            return Verdict(cause=f"{source.name} {why}.", settles_at=ready_at)
-        if not ordered:
-            cause = f"It has {_unproven(state)}: taken as complete after {self.quiet_s:g} s of quiet"
-            extra = entry("unverified", run=self.run.name, checkpoint=name, cause=cause)
-            logger.info("%s/%s: %s, and marked so", self.run.name, source.name, cause, extra=extra)
         step, epoch = place(self.run, name, files, state or {})
-        return Verdict(Candidate(name, step, epoch, source, files, newest, not ordered))
+        found = Candidate(name, step, epoch, source, files, newest, not ordered)
+        if now >= ready_at:
+            self._say_unverified(found, state)
+            return Verdict(found)
+        if ordered and not lost:
+            whole = nothing_was_deleted(source)
+            cause = settling(source.name, self.settle_s)
+            return Verdict(promising=found if whole else None, cause=cause, settles_at=ready_at)
+        why = f"has lost {lost} (is it being deleted?)" if lost else f"has {_unproven(state)}"
+        return Verdict(cause=f"{source.name} {why} and is given {self.quiet_s:g} s of quiet.", settles_at=ready_at)
+
+    def _say_unverified(self, found: Candidate, state: dict[str, Any] | None) -> None:
+        if found.order_unverified:
+            cause = f"It has {_unproven(state)}: taken as complete after {self.quiet_s:g} s of quiet"
+            extra = entry("unverified", run=self.run.name, checkpoint=found.name, cause=cause)
+            logger.info("%s/%s: %s, and marked so", self.run.name, found.source.name, cause, extra=extra)
 
     def _marked(self, name: str, source: Path, files: Fingerprint) -> Verdict:
         """The rule where the user has named a file that is written last."""
@@ -178,6 +200,14 @@ class Gate:
             return Verdict(cause=problem)
         step, epoch = place(self.run, name, files, trainer_state(source))
         return Verdict(Candidate(name, step, epoch, source, files, newest_mtime(files)))
+
+    def _lost(self, name: str, files: Fingerprint) -> str:
+        """A file that was there and is not any more, while all others are what they were; empty for none."""
+        whole = self._whole.get(name, ())
+        if set(files) < set(whole):
+            return min(set(whole) - set(files)).name
+        self._whole[name] = files
+        return ""
 
     def _unchanged_since(self, name: str, files: Fingerprint, now: float) -> float:
         known = self._since.get(name)
@@ -189,6 +219,11 @@ class Gate:
 def _unproven(state: dict[str, Any] | None) -> str:
     """Why the order of its files does not prove that a checkpoint is complete."""
     return f"no {TRAINER_STATE}" if state is None else f"files newer than its {TRAINER_STATE} (a copy?)"
+
+
+def settling(name: str, settle_s: float) -> str:
+    """Why a checkpoint that looks complete is not believed yet."""
+    return f"{name} is given {settle_s:g} s to settle."
 
 
 def peek_epoch(run: Run, name: str) -> float | None:

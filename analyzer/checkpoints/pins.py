@@ -3,6 +3,10 @@
 Weights are linked, which costs nothing until the trainer deletes them; small files are copied. A pin is made aside
 and renamed, so it is whole or absent. Where links are impossible (another filesystem, no permission) or the byte
 budget is spent there is no pin: the checkpoint is analysed in place and verified afterwards.
+
+Each file is compared with what passed the gate while it is taken, so a training that deletes the directory
+meanwhile spoils nothing that was taken already. A pin of what has not settled yet says since when it is kept: it is
+believed once it looks the same a settle time later, because a link shows what is still written into the file.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import os
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from analyzer.checkpoints.fingerprint import FileStat, Fingerprint, fingerprint
@@ -45,6 +49,8 @@ class PinRecord(Frozen):
     files: list[FileStat]
     complete_at: float
     order_unverified: bool
+    unsettled_since: float | None = None
+    """Unix time since which it looks like this, where that is not long enough to believe it; None once it is."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +59,18 @@ class Pin:
 
     directory: Path
     candidate: Candidate
+    unsettled_since: float | None = None
+    """See `PinRecord`."""
 
     @property
     def size(self) -> int:
         """Bytes held when the trainer deletes the source."""
         return sum(file.size for file in self.candidate.files)
+
+    @property
+    def intact(self) -> bool:
+        """Whether it still looks as when it was made: a link shows what is written into the source's file."""
+        return _without_inode(_looks(self.directory)) == _without_inode(self.candidate.files)
 
 
 @dataclass(frozen=True)
@@ -67,31 +80,50 @@ class PinStore:
     root: Path
     budget: int
     """Bytes that pins may hold."""
+    why_not: dict[str, str] = field(default_factory=dict, compare=False)
+    """Checkpoint -> why it could not be pinned when that was tried last, as the end of a sentence."""
 
-    def pin(self, candidate: Candidate) -> Pin | None:
-        """Pin a checkpoint; None when it has to be analysed in place.
+    def pin(self, candidate: Candidate, unsettled_since: float | None = None) -> Pin | None:
+        """Pin a checkpoint; None when it has to be analysed in place (`why_not` says why).
 
+        `unsettled_since` (Unix time) is for one that has not settled; without it the pin is believed from now on.
         Raises CheckpointChanged when the source changes meanwhile, OSError when our own disk cannot be written, or
         a link is in the way.
         """
-        pin = Pin(self.root / candidate.name, candidate)
+        pin = Pin(self.root / candidate.name, candidate, unsettled_since)
         refuse_links(pin.directory)
-        known = self.get(candidate.name)
-        if known is not None and known.candidate.files == candidate.files:
-            return known
+        known = self.find(candidate)
+        if known is not None:
+            return known if unsettled_since is not None else self.settle(known)
         self.release(candidate.name)
+        self.why_not.pop(candidate.name, None)
         if sum(held.size for held in self.held()) + pin.size > self.budget:
+            self.why_not[candidate.name] = f"the {self.budget / 2**30:.3g} GiB of --pin-budget were spent"
             return None
         make_directory(self.root)
         aside = Path(tempfile.mkdtemp(dir=self.root, prefix=f".{candidate.name}."))
         try:
-            if not _link_all(candidate, aside):
+            if refusal := _take_all(candidate, aside):
+                self.why_not[candidate.name] = refusal
                 return None
-            write_record(aside / PIN_FILE, _record(candidate), durable=False)
+            write_record(aside / PIN_FILE, _record(pin), durable=False)
             aside.rename(pin.directory)
         finally:
             remove_directory(aside)
         return pin
+
+    def settle(self, pin: Pin) -> Pin:
+        """The pin, believed from now on. Raises OSError when our own disk cannot be written."""
+        if pin.unsettled_since is None:
+            return pin
+        settled = replace(pin, unsettled_since=None)
+        write_record(pin.directory / PIN_FILE, _record(settled), durable=False)
+        return settled
+
+    def find(self, candidate: Candidate) -> Pin | None:
+        """The pin of these very files; None when there is none."""
+        known = self.get(candidate.name)
+        return known if known is not None and known.candidate.files == candidate.files else None
 
     def get(self, name: str) -> Pin | None:
         """The pin of a checkpoint; None when there is none or it is damaged."""
@@ -103,7 +135,7 @@ class PinStore:
         candidate = Candidate(
             name, record.step, record.epoch, record.source, files, record.complete_at, record.order_unverified
         )
-        return Pin(self.root / name, candidate)
+        return Pin(self.root / name, candidate, record.unsettled_since)
 
     def held(self) -> list[Pin]:
         """Every pin, by name."""
@@ -130,7 +162,8 @@ def is_ours(name: str) -> bool:
     return name == ROOT or place_of(name) is not None
 
 
-def _record(candidate: Candidate) -> PinRecord:
+def _record(pin: Pin) -> PinRecord:
+    candidate = pin.candidate
     return PinRecord(
         checkpoint=candidate.name,
         step=candidate.step,
@@ -139,33 +172,83 @@ def _record(candidate: Candidate) -> PinRecord:
         files=list(candidate.files),
         complete_at=candidate.complete_at,
         order_unverified=candidate.order_unverified,
+        unsettled_since=pin.unsettled_since,
     )
 
 
-def _link_all(candidate: Candidate, target: Path) -> bool:
-    """Link or copy every file of the judge; False where links are not possible."""
-    for file in candidate.files:
-        source = candidate.source / file.name
-        if source.is_symlink():  # a hub cache's, which nothing rotates; a link to a link would lead nowhere
-            return False
-        try:
-            if file.name.endswith(".safetensors") or file.size >= COPY_BELOW:
-                try:
-                    os.link(source, target / file.name)
-                except FileNotFoundError:
-                    raise
-                except OSError as error:
-                    cause = error.strerror or str(error)
-                    extra = entry("not_pinned", checkpoint=candidate.name, cause=cause, path=str(source))
-                    logger.info("%s is analysed in place: %s", candidate.name, cause, extra=extra)
-                    return False
-            else:
-                shutil.copy2(source, target / file.name)
-        except FileNotFoundError:
-            raise CheckpointChanged(f"{candidate.name} was deleted while it was being pinned.") from None
-    if _looks(candidate.source, candidate.name) != candidate.files:
-        raise CheckpointChanged(f"{candidate.name} changed while it was being pinned.")
-    return True
+def _take_all(candidate: Candidate, target: Path) -> str:
+    """Link or copy every file of the judge, what is linked first; why links are not possible, or nothing.
+
+    Raises CheckpointChanged unless every file is the one that passed the gate.
+    """
+    linked = [file for file in candidate.files if file.name.endswith(".safetensors") or file.size >= COPY_BELOW]
+    try:
+        for file in linked:
+            if refusal := _link(candidate, file, target):
+                return refusal
+        for file in candidate.files:
+            if file not in linked and (refusal := _copy(candidate, file, target)):
+                return refusal
+    except FileNotFoundError:
+        raise CheckpointChanged(f"{candidate.name} was deleted while it was being pinned.") from None
+    left = set(_looks(candidate.source, candidate.name))  # what is deleted by now was taken before
+    if not left <= set(candidate.files):
+        raise _changed(candidate)
+    return ""
+
+
+def _link(candidate: Candidate, file: FileStat, target: Path) -> str:
+    """Link one file; why that is not possible, or nothing. Raises FileNotFoundError and CheckpointChanged."""
+    source = candidate.source / file.name
+    if source.is_symlink():  # a hub cache's, which nothing rotates; a link to a link would lead nowhere
+        return "its files are links"
+    try:
+        os.link(source, target / file.name)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        cause = error.strerror or str(error)
+        extra = entry("not_pinned", checkpoint=candidate.name, cause=cause, path=str(source))
+        logger.info("%s is analysed in place: %s", candidate.name, cause, extra=extra)
+        return f"hard links are not possible here ({cause})"
+    if _stat_of(os.lstat(target / file.name), file.name) != file:
+        raise _changed(candidate)
+    return ""
+
+
+def _copy(candidate: Candidate, file: FileStat, target: Path) -> str:
+    """Copy one small file with its mtime, from one open descriptor; why that is not possible, or nothing.
+
+    Raises FileNotFoundError and CheckpointChanged, and OSError when our own disk refuses.
+    """
+    try:
+        descriptor = _open(candidate.source / file.name)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        return f"its {file.name} cannot be read ({error.strerror or error})"
+    with os.fdopen(descriptor, "rb") as source, (target / file.name).open("xb") as copy:
+        before = _stat_of(os.fstat(source.fileno()), file.name)
+        shutil.copyfileobj(source, copy)
+        after = _stat_of(os.fstat(source.fileno()), file.name)
+        written = copy.tell()
+    if not before == after == file or written != file.size:
+        raise _changed(candidate)
+    os.utime(target / file.name, ns=(file.mtime_ns, file.mtime_ns))
+    return ""
+
+
+def _open(path: Path) -> int:
+    """Open without following a link that took the file's place, and without waiting for a pipe's other end."""
+    return os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+
+
+def _stat_of(info: os.stat_result, name: str) -> FileStat:
+    return FileStat(name, info.st_ino, info.st_size, info.st_mtime_ns)
+
+
+def _changed(candidate: Candidate) -> CheckpointChanged:
+    return CheckpointChanged(f"{candidate.name} changed while it was being pinned.")
 
 
 def _looks(source: Path, checkpoint: str = "") -> Fingerprint:

@@ -43,7 +43,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NOT_DONE = (CheckpointState.QUARANTINED, CheckpointState.REJECTED, CheckpointState.INCOMPLETE)
+NOT_DONE = (
+    CheckpointState.QUARANTINED,
+    CheckpointState.REJECTED,
+    CheckpointState.INCOMPLETE,
+    CheckpointState.GONE,
+)
 
 
 def watch(settings: WatchSettings) -> None:
@@ -176,7 +181,7 @@ def _warn(found: Sequence[tuple[str, Row]], failed: Sequence[Row]) -> None:
         if row.state == CheckpointState.INCOMPLETE and row not in failed:
             extra = entry("left_out", run=run, checkpoint=name, cause=cause)
             logger.warning("%s is left out: %s", name, cause, extra=extra)
-        elif row.state == CheckpointState.DONE and cause:
+        elif row.state == CheckpointState.DONE and cause and row.candidate is not None:
             extra = entry("without", run=run, checkpoint=name, cause=cause)
             logger.warning("%s: %s", name, cause, extra=extra)
 

@@ -25,10 +25,11 @@ from analyzer.checkpoints.soundness import validate
 from analyzer.commands.needed import NEEDED
 from analyzer.commands.run_names import pattern_of
 from analyzer.commands.settings import DoctorSettings
+from analyzer.supervisor.assumed_probes import ASSUMED
 from analyzer.supervisor.disk_pause import can_write
-from analyzer.supervisor.run_description import describe, needs_probes, run_record
+from analyzer.supervisor.run_description import describe, run_record
 from shared.checkpoint_names import ROOT
-from shared.errors import MidwatchError, NoSuchRun, UsageError
+from shared.errors import MidwatchError, NoSuchRun
 from shared.judge_labels import class_names, sides_sentence
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord
@@ -221,10 +222,9 @@ def _class_names(run: Run, judge: JudgeRecord) -> dict[int, str]:
 
 
 def _probes(run: Run) -> Finding:
-    try:
-        found = read_probes(run.probes)
-    except FileNotFoundError:
-        raise UsageError(needs_probes(run, None)) from None
+    if not run.probes.exists():
+        return Finding("warning", "probe set", ASSUMED)
+    found = read_probes(run.probes)
     state = "warning" if found.warnings else "good"
     return Finding(state, "probe set", f"{len(found.probes)} prompts. {' '.join(found.warnings)}".strip())
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -33,12 +32,11 @@ from shared.cli import positional
 from shared.errors import RunError, SchemaError, UsageError
 from shared.files import read_json, read_record, write_record
 from shared.judge_labels import sides_sentence
+from shared.prompts.choice import SHIPPED, probe_set_from
 from shared.prompts.conversation import response_warnings, takes_response
-from shared.prompts.dedupe import deduplicate
-from shared.prompts.groups import held_out
 from shared.prompts.leaks import write_train_digests
-from shared.prompts.load import load_prompts, require_both_classes
-from shared.prompts.probes import PER_CLASS, ProbeSet, choose_probes, further_pairs, write_probes
+from shared.prompts.load import load_prompts
+from shared.prompts.probes import PER_CLASS, ProbeSet, write_probes
 from shared.records import JudgeRecord, Probe, Prompt, RunRecord
 from shared.run import PROBES, RECORD, Run
 from shared.version import __version__
@@ -51,7 +49,7 @@ class InitSettings(ClassifierSettings, PromptedSettings):
     """Output directory of a training, or the directory of one model."""
     pattern: Annotated[str, AfterValidator(checked_pattern)] | None = None
     """Names of its checkpoint directories, as `watch` takes them."""
-    probes: str = "shipped"
+    probes: str = SHIPPED
     """Labelled prompts to choose the probe set from: a .jsonl, .csv or .parquet file, a data set's name, or the
     word shipped for the prompts that come with Midwatch. None of them should have been trained on."""
     train_data: str | None = None
@@ -189,24 +187,7 @@ def _config(checkpoint: Path) -> dict[str, Any]:
 
 def _choose(settings: InitSettings, train: Sequence[Prompt] | None, responses: bool = False) -> ProbeSet:
     """The probe set, and what should be known about it."""
-    # the flags about columns describe the user's own files, not the set that ships with Midwatch
-    source = None if settings.probes == "shipped" else settings
-    cleaned = deduplicate(load_prompts(settings.probes, source, responses=responses))
-    prompts = held_out(cleaned.kept, train) if train is not None else cleaned.kept
-    require_both_classes(prompts, f"The probe source {settings.probes}")
-    probes = choose_probes(prompts, settings.per_class, settings.seed, max_share=1.0)
-    warnings = [f"{settings.probes}: {cleaned.summary}"] if cleaned.removed else []
-    sizes = Counter(probe.label for probe in probes)
-    if min(sizes.values()) < settings.per_class:
-        warnings.append(
-            f"{settings.probes} gives {sizes['safe']} safe and {sizes['unsafe']} unsafe probes, "
-            f"fewer than the {settings.per_class} each that were asked for."
-        )
-    if train is None:
-        warnings.append(
-            "Whether the training saw these probes cannot be checked; pass --train-data with its prompts to do so."
-        )
-    return ProbeSet(probes, warnings, further_pairs(prompts, probes, settings.seed))
+    return probe_set_from(settings.probes, settings, train, settings.per_class, settings.seed, responses=responses)
 
 
 def _summary(source: str, found: ProbeSet) -> dict[str, Any]:

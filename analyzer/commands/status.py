@@ -14,7 +14,7 @@ from analyzer.commands.settings import StatusSettings
 from shared.errors import RunError
 from shared.files import read_record
 from shared.notices import newest_notices
-from shared.records import CheckpointState, CheckpointStatus, Notice, Status
+from shared.records import KEEPS_THE_NEXT, CheckpointState, CheckpointStatus, Notice, Status
 from shared.results import checkpoint_label
 from shared.run import Run, find_runs
 
@@ -24,6 +24,7 @@ STYLES = {
     CheckpointState.RETRYING: "yellow",
     CheckpointState.QUARANTINED: "red",
     CheckpointState.REJECTED: "red",
+    CheckpointState.GONE: "red",
 }
 
 
@@ -50,8 +51,11 @@ def _show_one(run: Run, as_json: bool) -> None:
         return
     console = Console()
     console.print(Text(f"{run.name}: {_headline(status, time.time())}"))
+    for line in _notes(status):
+        console.print(Text(line))
     for notice in notices:
-        console.print(notice_line(notice))
+        if notice.sentence not in status.assumed:  # said above
+            console.print(notice_line(notice))
     console.print(_table(status.checkpoints))
 
 
@@ -60,7 +64,18 @@ def notice_line(notice: Notice) -> Text:
     return Text(f"{notice.level}: {notice.sentence}", style="bold red" if notice.level == "error" else "yellow")
 
 
+def _notes(status: Status) -> list[str]:
+    """What to do, what is lost, and what was assumed: a line each."""
+    lines = [f"  what to do: {status.remedy}"] if status.remedy else []
+    gone = sum(row.state == CheckpointState.GONE for row in status.checkpoints)
+    if gone:
+        are = "1 checkpoint was" if gone == 1 else f"{gone} checkpoints were"
+        lines.append(f"  lost: {are} deleted before being analysed. {KEEPS_THE_NEXT}")
+    return [*lines, *(f"  assumed: {sentence}" for sentence in status.assumed)]
+
+
 def _headline(status: Status, now: float) -> str:
+    """The true cause comes first: what a run waits for, before how far behind it is."""
     age = now - status.heartbeat_at
     if status.state == "stopped":
         first = "the analyzer was stopped; `midwatch watch` starts it again."
@@ -72,9 +87,9 @@ def _headline(status: Status, now: float) -> str:
     if running is not None and status.state == "running":
         share = f" {running.done}/{running.total}" if running.total else ""
         first += f" {running.checkpoint}: {running.analysis}{share}, {now - running.started_at:.0f} s."
-    if status.lag_checkpoints:
-        first += f" {status.lag_checkpoints} checkpoints behind ({status.lag_s:.0f} s)."
-    return f"{first} {status.message}".strip()
+    lag = f"{status.lag_checkpoints} checkpoints behind ({status.lag_s:.0f} s)." if status.lag_checkpoints else ""
+    parts = (status.message, first, lag) if status.remedy else (first, status.message, lag)
+    return " ".join(part for part in parts if part)
 
 
 def _table(rows: list[CheckpointStatus]) -> Table:

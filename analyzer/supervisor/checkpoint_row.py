@@ -15,7 +15,7 @@ from typing import NamedTuple
 from analyzer.checkpoints.digest import read_digest
 from analyzer.checkpoints.fingerprint import Fingerprint, fingerprint_digest
 from analyzer.checkpoints.gate import Candidate, Verdict
-from analyzer.checkpoints.pins import PinStore
+from analyzer.checkpoints.pins import Pin, PinStore
 from analyzer.checkpoints.soundness import NEEDS_BASE, check_serves, validate
 from analyzer.jobs.keys import drawn_keys
 from analyzer.jobs.lineage_search import LineageSearch
@@ -51,6 +51,8 @@ class Row:
     retry_at: float | None = None
     settles_at: float | None = None
     identity: str = ""
+    promising: Candidate | None = None
+    """What is kept already, and not believed yet."""
 
     def status(self) -> CheckpointStatus:
         return CheckpointStatus(
@@ -116,13 +118,13 @@ class Standing:
     def _row(self, point: Point, verdict: Verdict | None, facts: RunFacts) -> Row | None:
         computations, skipped = facts.computations, facts.skipped
         if verdict is None:
-            done = tuple(name for name in computations if self.index.keys(point.name, name))
-            return Row(point, CheckpointState.DONE, done=done) if done else None
+            return self._results_left(point, facts)
         candidate = verdict.candidate
         if candidate is None and verdict.refused:
             return Row(point, CheckpointState.REJECTED, cause=verdict.refused)
         if candidate is None:
-            return Row(point, CheckpointState.INCOMPLETE, cause=verdict.cause, settles_at=verdict.settles_at)
+            waits = Row(point, CheckpointState.INCOMPLETE, cause=verdict.cause, settles_at=verdict.settles_at)
+            return replace(waits, promising=verdict.promising)
         done, drawn = self._done(candidate, facts)
         missing = tuple(name for name in computations if name not in done)
         if point.name in skipped and point.name != facts.running:
@@ -131,6 +133,13 @@ class Standing:
         if not missing and drawn:
             return Row(point, CheckpointState.DONE, candidate, done)
         return self._unfinished(Row(point, CheckpointState.QUEUED, candidate, done, missing), facts)
+
+    def _results_left(self, point: Point, facts: RunFacts) -> Row | None:
+        """A checkpoint that is deleted: done, and what is missing of it is said; None without any result."""
+        done = tuple(name for name in facts.computations if self.index.keys(point.name, name))
+        missing = tuple(name for name in facts.computations if name not in done)
+        cause = f"{point.name} was deleted before {', '.join(missing)} could be computed." if missing else ""
+        return Row(point, CheckpointState.DONE, done=done, missing=missing, cause=cause) if done else None
 
     def _unfinished(self, row: Row, facts: RunFacts) -> Row:
         """A complete, wanted checkpoint with something missing: may it start?"""
@@ -185,7 +194,7 @@ class Standing:
         looked_at = (candidate.files, record and record.judge.kind)
         if known is None or known[0] != looked_at:
             try:
-                pin = None if facts.training_over else self.pins.pin(candidate)
+                pin = self._pin(candidate, facts)
                 place = pin.directory if pin else candidate.source
                 validate(place, candidate.source)
                 if record is not None:
@@ -200,6 +209,12 @@ class Standing:
                     return replace(row, state=CheckpointState.REJECTED, cause=refusal)
             known = self._sound[candidate.name] = (looked_at, refusal)
         return replace(row, state=CheckpointState.REJECTED, cause=known[1]) if known[1] else row
+
+    def _pin(self, candidate: Candidate, facts: RunFacts) -> Pin | None:
+        """Its pin; once the training is over none is made, but what it deleted last is still kept by one."""
+        if facts.training_over and self.pins.find(candidate) is None:
+            return None
+        return self.pins.pin(candidate)
 
 
 def _identity(candidate: Candidate, facts: RunFacts) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+import queue
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import ObservedWatch
 
+from analyzer.checkpoints.file_names import INCOMPLETE_MARK, TRAINER_STATE
+from analyzer.checkpoints.fingerprint import NOT_THE_JUDGE
 from shared.checkpoint_names import place_of
 from shared.logs import entry
 
@@ -30,6 +33,7 @@ class Watcher:
     """Watches directories, not what is below them. A system that refuses is left to polling, said once."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
         self._handler = _Handler(wake)
         self._observer = Observer()
         self._observer.daemon = True
@@ -39,12 +43,23 @@ class Watcher:
         self._started = False
 
     def watch(self, directories: Iterable[Path]) -> None:
-        """Watch exactly these directories from now on; those that do not exist are tried again next time."""
-        wanted = {(path, path.stat().st_ino) for path in directories if path.is_dir()}
+        """Watch exactly these directories from now on; those that do not exist are tried again next time.
+
+        What happened in a checkpoint's directory before it was watched is looked for: a new one wakes.
+        """
+        wanted = {place for path in directories if (place := _place(path)) is not None}
         for place in self._watches.keys() - wanted:
             self._observer.unschedule(self._watches.pop(place))
-        for place in wanted - self._watches.keys():
+        new = wanted - self._watches.keys()
+        for place in new:
             self._add(*place)
+        if not self._refused and any(place_of(path.name) is not None for path, _ in new):
+            self._wake()
+
+    def heard(self) -> Iterator[tuple[Path, str]]:
+        """Run and name of each checkpoint directory of whose making an event told since this was asked last."""
+        while not self._handler.made.empty():
+            yield self._handler.made.get()
 
     def stop(self) -> None:
         """End the threads."""
@@ -69,17 +84,42 @@ class Watcher:
             )
 
 
+def _place(path: Path) -> tuple[Path, int] | None:
+    """A directory and its inode; None when it is gone."""
+    try:
+        return (path, path.stat().st_ino) if path.is_dir() else None
+    except OSError:
+        return None
+
+
 class _Handler(FileSystemEventHandler):
-    """Wakes for checkpoints and commit files; a log that grows is nobody's business."""
+    """Wakes for checkpoints, commit files and what completes a checkpoint; a growing log is nobody's business."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
+        self.made: queue.SimpleQueue[tuple[Path, str]] = queue.SimpleQueue()
+        """Run and name of each checkpoint directory that was made or moved there."""
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        for path in (event.src_path, event.dest_path):
-            name = Path(path if isinstance(path, str) else bytes(path).decode(errors="replace")).name
-            named = place_of(name.removesuffix(".json")) is not None
-            appears = event.is_directory and event.event_type in ("created", "moved")
-            if appears or (named and event.event_type in ("created", "moved", "modified")):
+        kind = event.event_type
+        for place in (event.src_path, event.dest_path):
+            path = Path(place if isinstance(place, str) else bytes(place).decode(errors="replace"))
+            appears = event.is_directory and kind in ("created", "moved")
+            if appears and place_of(path.name) is not None:
+                self.made.put((path.parent, path.name))
+            if appears or _may_complete(path, kind):
                 self._wake()
                 return
+
+
+def _may_complete(path: Path, kind: str) -> bool:
+    """Whether an event may make a checkpoint appear, or complete one."""
+    if place_of(path.name.removesuffix(".json")) is not None:
+        return kind in ("created", "moved", "modified")
+    if place_of(path.parent.name) is None:
+        return False
+    if path.name == TRAINER_STATE:  # the last one: not every system tells of its end
+        return kind in ("created", "moved", "modified", "closed")
+    if path.name == INCOMPLETE_MARK:
+        return kind in ("deleted", "moved")
+    return kind in ("moved", "closed") and not NOT_THE_JUDGE.match(path.name)

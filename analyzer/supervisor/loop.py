@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,14 +83,22 @@ class Supervisor:
             self.engine.start()
             while not self.stopping:
                 self.woken.clear()
+                self.hear(watcher.heard())
                 self.step(self.clock())
                 if self.plan.once and self.nothing_left:
                     break
-                watcher.watch(path for run in self.runs.values() for path in (run.run.path, run.run.commits))
+                watcher.watch(path for run in self.runs.values() for path in run.watched_places())
                 self.woken.wait(self.patience(self.clock()))
         finally:
             watcher.stop()
             self.close()
+
+    def hear(self, made: Iterable[tuple[Path, str]]) -> None:
+        """Checkpoint directories of which an event told: they count, whether a scan still finds them or not."""
+        for path, name in made:
+            for watched in self.runs.values():
+                if watched.run.path == path:
+                    watched.heard.add(name)
 
     def step(self, now: float) -> None:
         """One round: take in what happened, look at the disk when it is time, start what comes next, tell."""
@@ -124,6 +132,7 @@ class Supervisor:
                 watched.scan(self.computations, now)
                 if watched.other is not None and others is None:
                     self.yield_to(watched)
+                self.say_description(watched)
                 if self.plan.once:
                     say_what_settles(watched, now, self._said)
                 watched.fault = ""
@@ -133,6 +142,15 @@ class Supervisor:
                 self._said.once(logging.WARNING, watched.fault, extra)
             except OSError as error:
                 self.hit_disk(error, watched, now)
+
+    def say_description(self, watched: WatchedRun) -> None:
+        """What a run waits for, or what was assumed of it, once: nobody should have to ask for it."""
+        known, name = watched.description, watched.run.name
+        if known.problem:
+            extra = entry("undescribed", run=name, cause=known.problem)
+            self._said.once(logging.WARNING, f"{name} waits: {known.problem}", extra)
+        for sentence in known.assumed:
+            self._said.once(logging.WARNING, f"{name}: {sentence}", entry("assumed", run=name, cause=sentence))
 
     def hit_disk(self, error: OSError, watched: WatchedRun, now: float) -> None:
         """Our own disk refused."""

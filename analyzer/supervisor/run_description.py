@@ -15,15 +15,16 @@ from analyzer.checkpoints.gate import Candidate
 from analyzer.checkpoints.head_config import head_config, task_of
 from analyzer.checkpoints.pins import PinStore
 from analyzer.checkpoints.trainer_state import planned, trainer_state
+from analyzer.supervisor.assumed_probes import ASSUMED, assumed_probes
 from analyzer.supervisor.plan import Plan
 from shared.checkpoint_names import step_of
-from shared.errors import CheckpointRejected, SchemaError, UsageError
+from shared.errors import CheckpointRejected, NotDescribed, SchemaError, UsageError
 from shared.files import read_record
 from shared.judge_labels import Word, read_classifier
 from shared.logs import entry
 from shared.prompts.probes import read_probes
 from shared.records import RunRecord
-from shared.run import Run
+from shared.run import Run, command
 
 if TYPE_CHECKING:
     from analyzer.jobs.family import Family
@@ -45,33 +46,54 @@ class Description:
     """What the user's file says of the run's model family; None leaves it to ours."""
     problem: str = ""
     """What stands in the way of every checkpoint; empty when nothing does."""
+    remedy: str = ""
+    """The one command that solves it."""
+    assumed: list[str] = field(default_factory=list)
+    """What nobody said, and was only assumed; part of `warnings`."""
+    _assumed_probes: Path | None = None
+    """Where the shipped probes were written, once they were needed."""
     _probes_stat: FileStat | None = None
     _told: bool = False
     """Whether it was said that the user's family is not this run's."""
 
     @property
     def probes(self) -> Path:
-        """The probe set's file."""
-        return self.plan.probes or self.run.probes
+        """The probe set's file: the user's, the run's, or the shipped one where there is neither."""
+        own = self.plan.probes or self.run.probes
+        return own if self._assumed_probes is None else self._assumed_probes
 
     def refresh(self, candidates: list[Candidate], pins: PinStore) -> None:
-        """Read anew what changed. Nothing is missing as long as there is no complete checkpoint."""
-        self.problem, self.warnings = "", []
+        """Read anew what changed. Nothing is missing as long as there is no complete checkpoint.
+
+        What nobody said is assumed where it can be. Raises OSError when our own disk refuses.
+        """
+        self.problem, self.remedy, self.warnings, self.assumed = "", "", [], []
         if not candidates:
             return
         if self.plan.families:
             self._choose_family(candidates, pins)
         try:
             self.record = run_record(self.run) or self._describe(candidates, pins)
-            self.warnings = list(self.record.judge.assumed)
+            self.assumed = list(self.record.judge.assumed)
+            self._choose_probes()
             self._read_probes()
         except (SchemaError, UsageError) as error:
             self.problem = str(error)
+            self.remedy = error.command if isinstance(error, NotDescribed) else ""
+        self.warnings = list(self.assumed)
 
     def _describe(self, candidates: list[Candidate], pins: PinStore) -> RunRecord:
         """A foreign run's record, from its newest complete checkpoint. Raises UsageError."""
-        place = _newest(candidates, pins)
-        return describe(place, self.run, self.plan.safe_label, self.plan.unsafe_label)[0]
+        place, safe, unsafe = _newest(candidates, pins), self.plan.safe_label, self.plan.unsafe_label
+        try:
+            return describe(place, self.run, safe, unsafe)[0]
+        except NotDescribed:
+            raise
+        except UsageError as error:
+            if safe is not None or unsafe is not None:
+                raise  # what was given does not fit, and the sentence says why
+            told = command("init", self.run, "--unsafe-label", "NAME")
+            raise NotDescribed(f"{error} Say it once with `{told}`.", told) from error
 
     def _choose_family(self, candidates: list[Candidate], pins: PinStore) -> None:
         """The user's description of this run's family, by its newest complete checkpoint; said once if none is."""
@@ -84,12 +106,23 @@ class Description:
             extra = entry("family_unused", run=self.run.name, cause=reason)
             logger.warning("%s: --family %s is not used, as %s", self.run.name, given, reason, extra=extra)
 
+    def _choose_probes(self) -> None:
+        """Without any probe set the shipped one stands in; one that comes later wins."""
+        if self.plan.probes is not None or self.run.probes.exists():
+            self._assumed_probes = None
+            return
+        if self._assumed_probes is None or not self._assumed_probes.exists():
+            self._assumed_probes = assumed_probes(self.run)
+        self.assumed.append(ASSUMED)
+
     def _read_probes(self) -> None:
         """The probe set's digest, computed again only when the file changed. Raises UsageError."""
         try:
             info = self.probes.stat()
         except OSError:
-            raise UsageError(needs_probes(self.run, self.plan.probes)) from None
+            raise UsageError(
+                f"The probe set {self.probes} cannot be read; give --probes FILE (JSONL with text and label)."
+            ) from None
         stat = FileStat(str(self.probes), info.st_ino, info.st_size, info.st_mtime_ns)
         if stat != self._probes_stat:
             self.probe_digest = read_probes(self.probes).digest
@@ -122,17 +155,21 @@ def describe(
     try:
         config = head_config(checkpoint)
     except (OSError, SchemaError, CheckpointRejected) as error:
-        raise UsageError(
-            f"{run.name} does not say what its classes are; describe it with `midwatch init {run.path}`."
+        told = command("init", run)
+        raise NotDescribed(
+            f"{run.name} does not say what its classes are; describe it with `{told}`.", told
         ) from error
     try:
         kind = kind_of(config, checkpoint.name) if not is_adapter(checkpoint) else task_of(checkpoint)
     except CheckpointRejected as error:
         raise UsageError(str(error)) from error
     if kind in ("prompted", "CAUSAL_LM"):
-        raise UsageError(
-            f"{run.name} is a causal language model: say how it answers with `midwatch init {run.path} "
-            "--kind prompted --template ... --unsafe-answer ... --safe-answer ...`."
+        told = command("init", run, "--chat")
+        raise NotDescribed(
+            f"{run.name} is a causal language model, and how it answers cannot be guessed: describe it with "
+            f"`{told}` (asked by its own chat template), or with --like NAME (as a known guard is), or "
+            "--template TEXT.",
+            told,
         )
     judge = read_classifier(config, Word(safe, unsafe)).record
     plan = planned(trainer_state(checkpoint))
@@ -155,10 +192,3 @@ def training_over(
         return False
     planned = record.steps if record is not None else None
     return (planned is not None and last >= planned) or now - newest_change >= quiet_s
-
-
-def needs_probes(run: Run, given: Path | None) -> str:
-    """What to do about a run without a probe set."""
-    if given is not None:
-        return f"The probe set {given} cannot be read; give --probes FILE (JSONL with text and label)."
-    return f"{run.name} has no probe set to be analysed on: run `midwatch init {run.path}`, or give --probes FILE."

@@ -65,8 +65,8 @@ class StatusWriter:
             self._put(watched, status)
 
     def stopped(self, watched: WatchedRun, situation: Situation, now: float) -> None:
-        """The last word."""
-        self._put(watched, self._status(watched, situation, "stopped", "", now))
+        """The last word; what the run waits to be told is still true."""
+        self._put(watched, self._status(watched, situation, "stopped", watched.description.problem, now))
 
     def _put(self, watched: WatchedRun, status: Status) -> None:
         self._written[str(watched.run.out)] = status
@@ -81,6 +81,8 @@ class StatusWriter:
         return Status(
             state=state,
             message=message,
+            remedy=watched.description.remedy if message == watched.description.problem else "",
+            assumed=watched.description.assumed,
             heartbeat_at=now,
             interval_s=INTERVAL_S,
             pid=os.getpid(),
@@ -113,10 +115,10 @@ def _state(watched: WatchedRun, situation: Situation) -> tuple[State, str]:
         return "running", ""
     if situation.pause:
         return "paused", f"{situation.pause}. Then work goes on by itself."
-    if not situation.computations:
-        return "starting", "The worker is starting."
     if problem := watched.fault or watched.description.problem:
         return "waiting", problem
+    if not situation.computations:
+        return "starting", "The worker is starting."
     if watched.queue():
         if running is not None:
             return "waiting", f"The worker is busy with {running.watched.run.name}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from analyzer.checkpoints.gate import Gate, Verdict, peek_epoch
 from analyzer.checkpoints.pins import PinStore
@@ -14,10 +15,12 @@ from analyzer.jobs.messages import Computation, Neighbour
 from analyzer.jobs.result_index import StoreIndex
 from analyzer.supervisor.attempts import Ledger
 from analyzer.supervisor.checkpoint_row import UNDECIDED, Row, RunFacts, Standing
+from analyzer.supervisor.keeper import Keeper
 from analyzer.supervisor.lease import Lease, LeaseRecord
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.run_description import Description, training_over
 from analyzer.supervisor.schedule import Point, left_out
+from analyzer.supervisor.vanished import Vanished
 from shared.checkpoint_places import step_at
 from shared.errors import RunError, SchemaError
 from shared.own_folders import make_directory
@@ -25,6 +28,9 @@ from shared.records import CheckpointState
 from shared.results import ResultStore
 from shared.run import Run
 from shared.turns import turn
+
+OPEN_AT_ONCE = 4
+"""Checkpoints whose own directories are watched at most, the newest of those that are still being written."""
 
 
 @dataclass
@@ -43,6 +49,8 @@ class WatchedRun:
     training_over: bool = False
     forced: set[str] = field(default_factory=set)
     """Checkpoints that were computed again (`--force`) and are done."""
+    heard: set[str] = field(default_factory=set)
+    """Checkpoints whose directory an event told of, though no scan may have seen it."""
 
     def __post_init__(self) -> None:
         self.description = Description(self.run, self.plan)
@@ -55,7 +63,10 @@ class WatchedRun:
         self.standing = Standing(self.run, self.plan, self.pins, self.ledger, self.index)
         self._search: LineageSearch | None = None
         self._seen: dict[str, Point] = {}
+        self._open: list[str] = []
         self._swept = False
+        self.vanished = Vanished(self.run, self.pins)
+        self.keeper = Keeper(self.plan, self.pins, self.gate)
 
     def open(self) -> None:
         """Before the first scan: our own folder is there and writable. Raises RunError that says what to do."""
@@ -90,11 +101,13 @@ class WatchedRun:
             self._swept = True
         verdicts = self._verdicts(now)
         self._learn(verdicts, now)
+        skipped = self._left_out()
+        self._note_lost(verdicts, skipped, now)
         if not computations:
             return  # the worker is still starting: what it can compute is not known yet
         known = self.description
         computations = under(known.family, computations)
-        skipped, wanted = self._left_out(), self.plan.wanted(computations)
+        wanted = self.plan.wanted(computations)
         if known.record is not None:
             self._search = LineageSearch(self.index, computations, known.record.judge, known.probe_digest)
         facts = RunFacts(
@@ -107,9 +120,16 @@ class WatchedRun:
             training_over=self.training_over,
             now=now,
         )
-        rows = [self.standing.row(point, verdicts.get(point.name), facts) for point in self._points()]
+        rows = [
+            self._gone(point) or self.standing.row(point, verdicts.get(point.name), facts)
+            for point in self._points()
+        ]
         self.rows = [row for row in rows if row is not None]
-        self._collect_pins()
+        self.keeper.collect(self.rows)
+
+    def watched_places(self) -> list[Path]:
+        """Directories whose events matter: the run, its commit files, and its newest unfinished checkpoints."""
+        return [self.run.path, self.run.commits, *(self.run.path / name for name in self._open[-OPEN_AT_ONCE:])]
 
     def begin(self, name: str) -> None:
         """A checkpoint is being analysed from now on."""
@@ -142,12 +162,24 @@ class WatchedRun:
         return all(row.state not in UNDECIDED and row.settles_at is None for row in self.rows)
 
     def _verdicts(self, now: float) -> dict[str, Verdict]:
-        """The gate's word on every checkpoint that is there; what only a pin keeps has passed already."""
+        """The gate's word on every checkpoint that is there, and on what only a pin keeps. The pins come first:
+        what is complete is kept before anything else is asked."""
         verdicts = {name: self.gate.look(name, now) for name in self.run.checkpoints()}
-        for pin in self.pins.held():
-            if pin.candidate.name not in verdicts:
-                verdicts[pin.candidate.name] = Verdict(pin.candidate)
-        return verdicts
+        if not self.training_over:
+            self.keeper.keep(verdicts, self.store.checkpoints(), now)
+        self._open = [name for name, verdict in verdicts.items() if verdict.candidate is None]
+        return verdicts | self.keeper.only_kept(verdicts, now)
+
+    def _note_lost(self, verdicts: Mapping[str, Verdict], skipped: Mapping[str, str], now: float) -> None:
+        """What vanished since the last scan, and is wanted and without results, is lost."""
+        states = {row.point.name: row.state for row in self.rows}
+        settled = {*skipped, *self.store.checkpoints()}
+        self.vanished.look(verdicts, self._seen, states, settled, now)
+
+    def _gone(self, point: Point) -> Row | None:
+        """The row of a checkpoint that was lost."""
+        lost = self.vanished.gone.get(point.name)
+        return None if lost is None else Row(point, CheckpointState.GONE, cause=lost.cause)
 
     def _learn(self, verdicts: Mapping[str, Verdict], now: float) -> None:
         """What is true of the whole run: which checkpoints there ever were, its record, its probe set."""
@@ -155,6 +187,8 @@ class WatchedRun:
         for name in self.store.checkpoints():
             if name not in self._seen:
                 self._seen[name] = Point(name, step_at(name, places), self._result_epoch(name))
+        for point in self.vanished.points(self.heard):
+            self._seen.setdefault(point.name, point)
         for name, verdict in verdicts.items():
             epoch = verdict.candidate.epoch if verdict.candidate else peek_epoch(self.run, name)
             step = verdict.candidate.step if verdict.candidate else step_at(name, places)
@@ -185,12 +219,3 @@ class WatchedRun:
         if self.plan.selected is not None:
             return {point.name: "Not asked for." for point in points if point.name not in self.plan.selected}
         return left_out(points, self.plan.policy, self.plan.interval, self.training_over)
-
-    def _collect_pins(self) -> None:
-        """Let go of what is done, refused, or has changed since."""
-        rows = {row.point.name: row for row in self.rows}
-        for pin in self.pins.held():
-            row = rows.get(pin.candidate.name)
-            same = row is not None and row.candidate is not None and row.candidate.files == pin.candidate.files
-            if row is None or not same or row.state not in (*UNDECIDED, CheckpointState.QUARANTINED):
-                self.pins.release(pin.candidate.name)

@@ -13,7 +13,7 @@ from dashboard.reading.words import ago, plural
 from shared.findings.comparison import no_divergence
 from shared.findings.confounds import goes_with
 from shared.findings.text import percent
-from shared.records import CheckpointState
+from shared.records import KEEPS_THE_NEXT, CheckpointState
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
@@ -48,6 +48,8 @@ def run_alerts(snapshot: Snapshot, now: float) -> Iterator[Alert]:
         yield Alert(
             "error", "The analyzer is gone", f"{since} New checkpoints are not analysed. Start it again:", watch
         )
+    elif status.remedy:  # also once it has stopped: starting it again is no help
+        yield Alert("error", "The analyzer waits to be told", status.message, status.remedy)
     elif status.state == "stopped" and status.lag_checkpoints:
         detail = f"{plural(status.lag_checkpoints, 'checkpoint')} still to do. Start it again:"
         yield Alert("warning", "The analyzer was stopped", detail, watch)
@@ -58,6 +60,11 @@ def run_alerts(snapshot: Snapshot, now: float) -> Iterator[Alert]:
     if failed or refused:
         detail = f"{len(failed)} failed, {len(refused)} refused; causes on the page Analyzer."
         yield Alert("warning", f"{plural(len(failed) + len(refused), 'checkpoint')} without results", detail)
+    lost = [row.checkpoint for row in status.checkpoints if row.state == CheckpointState.GONE]
+    if lost:
+        names = ", ".join(lost[-3:]) if len(lost) <= 3 else f"the last of them {lost[-1]}"
+        title = f"{plural(len(lost), 'checkpoint')} deleted before being analysed"
+        yield Alert("warning", title, f"{names}; causes on the page Analyzer. {KEEPS_THE_NEXT}")
 
 
 TITLES = {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import Literal
 
 from dashboard.reading.snapshot import CheckpointView, Snapshot
 from dashboard.reading.words import ago, clock
 from shared.records import CheckpointState, CheckpointStatus, Status
-from shared.run import Run
+from shared.run import Run, command
 from shared.turns import turn
 
 Kind = Literal["ready", "running", "queued", "failed", "waiting", "absent"]
@@ -31,14 +30,6 @@ class Condition:
 READY = Condition("ready", "Analysed")
 
 
-def command(verb: str, run: Run, *options: str) -> str:
-    """A `midwatch` command line about `run`, safe to paste into a shell."""
-    words = ["midwatch", verb, str(run.path), *options]
-    if run.out != run.path:
-        words += ["--out", str(run.out)]
-    return shlex.join(words)
-
-
 def analyse_command(run: Run, view: CheckpointView, *options: str) -> str:
     return command("analyze", run, "--steps", str(view.step), *options)
 
@@ -57,6 +48,8 @@ def condition(snapshot: Snapshot, view: CheckpointView, analysis: str, now: floa
         return Condition("waiting", "Not analysed yet", detail, command("watch", snapshot.run))
     if row is not None and row.state in _REFUSED:
         return _refused(snapshot.run, view, row)
+    if row is not None and row.cause and status.remedy:  # nothing of the run can start: why, before all else
+        return Condition("waiting", "Not analysed yet", row.cause, status.remedy)
     if status.state == "stopped" or status.is_gone(now):
         return _nobody_works(snapshot.run, status, now)
     if row is None:
@@ -66,7 +59,12 @@ def condition(snapshot: Snapshot, view: CheckpointView, analysis: str, now: floa
     return _pending(snapshot, status, row, analysis, now)
 
 
-_REFUSED = (CheckpointState.QUARANTINED, CheckpointState.REJECTED, CheckpointState.SKIPPED)
+_REFUSED = (
+    CheckpointState.QUARANTINED,
+    CheckpointState.REJECTED,
+    CheckpointState.SKIPPED,
+    CheckpointState.GONE,
+)
 
 
 def _refused(run: Run, view: CheckpointView, row: CheckpointStatus) -> Condition:
@@ -76,6 +74,8 @@ def _refused(run: Run, view: CheckpointView, row: CheckpointStatus) -> Condition
         return Condition("failed", "Failed", detail, command("retry", run))
     if row.state == CheckpointState.REJECTED:
         return Condition("failed", "Checkpoint refused", cause, command("doctor", run))
+    if row.state == CheckpointState.GONE:
+        return Condition("failed", "Deleted before it was analysed", cause)
     return Condition("absent", "Left out by the analyzer's policy", row.cause or "", analyse_command(run, view))
 
 
@@ -114,6 +114,10 @@ def _pending(snapshot: Snapshot, status: Status, row: CheckpointStatus, analysis
         )
     if row.state == CheckpointState.INCOMPLETE:
         return Condition("queued", "Checkpoint still being written", row.cause or "")
+    if row.state == CheckpointState.DONE:
+        return Condition("absent", "Not computed", row.cause or "")
+    if status.state == "waiting" and row.cause:
+        return Condition("waiting", "Not analysed yet", row.cause)
     place, length = queue_place(status, row)
     waits = {"waiting": status.message, "paused": "The analyzer is paused."}.get(status.state, "")
     return Condition("queued", "Not analysed yet", f"Place {place} of {length} in the queue. {waits}".strip())

@@ -10,8 +10,10 @@ from dashboard.reading.condition import command, queue
 from dashboard.reading.snapshot import Snapshot
 from dashboard.reading.words import ago, clock, plural
 from dashboard.widgets.drawing import notice, plain
-from shared.records import CheckpointState, CheckpointStatus, Status
+from shared.records import KEEPS_THE_NEXT, CheckpointState, CheckpointStatus, Status
 
+SHOWN = 20
+"""Causes that are written out, of each kind."""
 STATE_WORDS = {
     CheckpointState.INCOMPLETE: "being written",
     CheckpointState.QUEUED: "waits",
@@ -21,6 +23,7 @@ STATE_WORDS = {
     CheckpointState.QUARANTINED: "failed",
     CheckpointState.REJECTED: "refused",
     CheckpointState.SKIPPED: "left out",
+    CheckpointState.GONE: "deleted before it was analysed",
 }
 
 
@@ -31,9 +34,11 @@ def draw(frame: Frame) -> None:
         _no_analyzer(frame.snapshot)
         return
     frame.watched.add(live.HEARTBEAT)
+    _assumed(status)
     _numbers(status, frame.now)
     _running(status, frame.now)
     _failed(frame.snapshot, status)
+    _lost(status)
     _queue(status)
     _all(frame.snapshot, status)
     _commands(frame.snapshot)
@@ -43,6 +48,26 @@ def _no_analyzer(snapshot: Snapshot) -> None:
     with notice("note", "No analyzer has looked at this run yet", "none"):
         st.markdown("Start one beside the training, on this machine or on another that sees the same files:")
         st.code(command("watch", snapshot.run), language=None)
+
+
+def _assumed(status: Status) -> None:
+    """What nobody said of this run."""
+    for number, sentence in enumerate(status.assumed):
+        with notice("note", "Assumed", f"assumed{number}", row=True):
+            plain(sentence, f"assumed{number}")
+
+
+def _lost(status: Status) -> None:
+    """Checkpoints that were deleted before they were analysed, and what keeps the next ones."""
+    lost = [row for row in status.checkpoints if row.state == CheckpointState.GONE]
+    if not lost:
+        return
+    st.subheader("Deleted before they were analysed")
+    for row in lost[-SHOWN:]:
+        _cause(row, "Lost", "warning")
+    if len(lost) > SHOWN:
+        st.caption(f"These are the last {SHOWN} of {len(lost)}; all of them stand in the table below.")
+    st.markdown(KEEPS_THE_NEXT)
 
 
 def _numbers(status: Status, now: float) -> None:
@@ -87,13 +112,13 @@ def _failed(snapshot: Snapshot, status: Status) -> None:
     refused = [row for row in status.checkpoints if row.state == CheckpointState.REJECTED]
     if failed:
         st.subheader("Failed")
-        for row in failed[:20]:
+        for row in failed[:SHOWN]:
             _cause(row, f"Failed after {plural(row.attempts, 'attempt')}", "error")
         st.markdown("When the cause is gone, try all of them again:")
         st.code(command("retry", snapshot.run), language=None)
     if refused:
         st.subheader("Refused")
-        for row in refused[:20]:
+        for row in refused[:SHOWN]:
             _cause(row, "Refused", "warning")
 
 

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from shared.errors import SchemaError
-from shared.files import write_bytes_atomic, write_json_atomic
+from shared.files import read_record, write_bytes_atomic, write_json_atomic
 from shared.metrics import read_metrics
 from shared.notices import newest_notices, standing
 from shared.pages.html import index_html, write_page
 from shared.pages.metrics_json import checkpoint_metrics
+from shared.records import KEEPS_THE_NEXT, GoneRecord
 from shared.results import ResultRecord, ResultStore, file_prefix
 from shared.run import Run
 from shared.views import View, all_views
 
 INDEX = "index.html"
+LOST_NAMED = 5
+"""Lost checkpoints that a page names."""
 
 
 def render_checkpoint(run: Run, checkpoint: str, names: Collection[str] | None = None) -> list[Path]:
@@ -116,7 +120,7 @@ def _draw_progress(run: Run, names: Collection[str] | None = None) -> list[Path]
     """The figures over the whole run, from whatever can be read."""
     store = ResultStore(run.results)
     lines = read_metrics(run)
-    written = []
+    written, lost = [], _lost(run)
     if not store.checkpoints():
         return written
     notices = newest_notices(run)
@@ -127,6 +131,20 @@ def _draw_progress(run: Run, names: Collection[str] | None = None) -> list[Path]
         records = sorted(read, key=lambda record: record.step)
         for panel in view.run_panels(records, lines) if view.run_panels else []:
             path = run.visualizations / f"{panel.stem}.html"
-            write_page(path, panel, notices)
+            shown = replace(panel, badge=f"{panel.badge} · WARNING: {lost}") if lost else panel
+            write_page(path, shown, notices)
             written.append(path)
     return written
+
+
+def _lost(run: Run) -> str:
+    """A sentence about the checkpoints that are missing from every figure over the run; empty where none are."""
+    try:
+        lost = [each.checkpoint for each in read_record(run.gone, GoneRecord).checkpoints]
+    except (OSError, SchemaError):
+        return ""
+    if not lost:
+        return ""
+    named = ", ".join(lost[:LOST_NAMED]) + (", ..." if len(lost) > LOST_NAMED else "")
+    were = "1 checkpoint was" if len(lost) == 1 else f"{len(lost)} checkpoints were"
+    return f"{were} deleted before being analysed, and missing here: {named}. {KEEPS_THE_NEXT}"

@@ -118,6 +118,31 @@ def busy(folder: Path) -> Run:
     return run
 
 
+def rotated(folder: Path) -> Run:
+    """A run that nobody described, whose training deletes what it saved: two are done, one is lost."""
+    run = make_fake_run(folder / "rotated", 3)
+    drop(run, 2, NAMES)
+    cause = "checkpoint-240 was deleted before its turn. ![x](http://evil.invalid/)"
+    rows = [
+        row(1, CheckpointState.DONE, []),
+        row(2, CheckpointState.GONE, [], cause=cause),
+        row(3, CheckpointState.DONE, []),
+    ]
+    alive(run, 3, checkpoints=rows, assumed=["Class 1 is taken as unsafe. ![x](http://evil.invalid/)"])
+    return run
+
+
+def untold(folder: Path) -> Run:
+    """A language model: nothing can start until somebody says how it answers."""
+    run = make_fake_run(folder / "untold", 2)
+    for epoch in (1, 2):
+        drop(run, epoch, NAMES)
+    message = "untold is a causal language model, and how it answers cannot be guessed."
+    rows = [row(epoch, CheckpointState.QUEUED, cause=message) for epoch in (1, 2)]
+    alive(run, 2, state="waiting", message=message, remedy="midwatch init untold --chat", checkpoints=rows)
+    return run
+
+
 def gone(folder: Path) -> Run:
     """The analyzer died without a word a while ago, with work left."""
     run = make_fake_run(folder / "gone", 3)

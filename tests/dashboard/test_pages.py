@@ -279,6 +279,26 @@ def test_a_checkpoint_that_vanishes_is_not_replaced_by_another(tmp_path: Path, o
     assert app.select_slider[0].value == "step 240" and "No such checkpoint" in titles(app)
 
 
+def test_what_was_deleted_before_it_was_analysed_is_named_on_every_page(tmp_path: Path, opened: Opener) -> None:
+    scenes.rotated(tmp_path)
+    said = words(opened("analyzer"))
+    assert "Deleted before they were analysed" in said and "checkpoint-240 was deleted before its turn." in said
+    assert "callbacks=[AnnounceCheckpoint()]" in said and "Class 1 is taken as unsafe." in said
+    assert "1 checkpoint deleted before being analysed" in titles(opened())
+    assert "Deleted before it was analysed" in titles(opened(epoch="2"))
+
+
+def test_a_run_that_waits_to_be_told_says_so_first_with_the_command(tmp_path: Path, opened: Opener) -> None:
+    scenes.untold(tmp_path)
+    app = opened()
+    said = words(app)
+    assert "cannot be guessed" in said and "midwatch init untold --chat" in [code.value for code in app.code]
+    assert "in the queue" not in said and "slot" not in said
+    app = opened("analyzer")
+    assert titles(app)[0] == "The analyzer waits to be told"
+    assert "midwatch init untold --chat" in [code.value for code in app.code]
+
+
 def test_a_newer_run_does_not_take_the_page(tmp_path: Path, opened: Opener) -> None:
     scenes.done(tmp_path, 3, "mine")
     app = opened()

@@ -354,3 +354,44 @@ def test_the_model_in_the_runs_own_directory(run: Run, checkpoint: Path) -> None
 def test_a_pickle_of_lightning(run: Run) -> None:
     (run.path / "last.ckpt").write_bytes(b"pickle")
     assert "can run code" in Gate(run).look("last.ckpt", time.time()).refused
+
+
+def test_what_only_has_to_settle_is_promising(run: Run, just_saved: Path) -> None:
+    gate, now = Gate(run), time.time()
+    verdict = gate.look(NAME, now)
+    assert (verdict.candidate, verdict.settles_at) == (None, now + 2.0)
+    assert verdict.promising == gate.look(NAME, now + 2).candidate
+    assert gate.look(NAME, now + 2).promising is None
+
+
+@pytest.fixture
+def just_saved(checkpoint: Path) -> Path:
+    """The checkpoint as of now: the making of its last file was the directory's last change."""
+    state = (checkpoint / "trainer_state.json").read_text()
+    (checkpoint / "trainer_state.json").unlink()
+    (checkpoint / "trainer_state.json").write_text(state)
+    return checkpoint
+
+
+def test_what_shows_a_deletion_is_not_promising(run: Run, just_saved: Path) -> None:
+    later = time.time() + 1
+    assert Gate(run).look(NAME, later).promising is not None
+    (just_saved / "config.json").unlink()
+    touch(just_saved, later)
+    assert Gate(run).look(NAME, later).promising is None
+
+
+def test_what_has_lost_files_waits_for_the_end_of_its_deletion(run: Run, checkpoint: Path) -> None:
+    gate, now = Gate(run), time.time()
+    gate.look(NAME, now)
+    (checkpoint / "config.json").unlink()
+    gate.look(NAME, now)
+    verdict = gate.look(NAME, now + 60)
+    assert verdict.candidate is None
+    assert "has lost config.json (is it being deleted?)" in verdict.cause
+    assert gate.look(NAME, now + 120).candidate is not None, "somebody removed it on purpose"
+
+
+def test_a_copy_is_not_promising(run: Run, checkpoint: Path) -> None:
+    touch(checkpoint / "config.json", time.time())
+    assert Gate(run).look(NAME, time.time()).promising is None

@@ -197,3 +197,58 @@ def test_a_deletion_under_way_does_not_matter_to_a_pin(source: Path, store: PinS
     assert pin is not None
     (source / "config.json").unlink()
     verify(pin.directory, True, source, wanted.files)
+
+
+def test_what_has_not_settled_says_since_when_until_it_has(source: Path, store: PinStore) -> None:
+    wanted = candidate(source)
+    assert store.pin(wanted, unsettled_since=7.0) is not None
+    assert store.pin(wanted, unsettled_since=9.0).unsettled_since == 7.0  # type: ignore[union-attr]
+    assert PinStore(store.root, PLENTY).held()[0].unsettled_since == 7.0
+    assert store.pin(wanted).unsettled_since is None  # type: ignore[union-attr]
+    assert PinStore(store.root, PLENTY).held()[0].unsettled_since is None
+
+
+def test_a_pin_shows_what_is_written_into_its_source(source: Path, store: PinStore) -> None:
+    pin = store.pin(candidate(source))
+    assert pin is not None
+    assert pin.intact
+    shutil.copyfile(source / "config.json", source / "another.json")
+    with (source / "model.safetensors").open("r+b") as weights:
+        shutil.rmtree(source)
+        assert pin.intact, "what is deleted is still whole"
+        weights.truncate(3)
+    assert not pin.intact
+
+
+def test_a_deletion_that_begins_when_all_is_taken_spoils_nothing(
+    source: Path, store: PinStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, write = candidate(source), os.utime
+
+    def last_file_taken(path: Path, **times: object) -> None:
+        write(path, **times)  # type: ignore[arg-type]
+        (source / "config.json").unlink()
+
+    monkeypatch.setattr(os, "utime", last_file_taken)
+    pin = store.pin(wanted)
+    assert pin is not None
+    assert pin.intact
+    assert (pin.directory / "config.json").read_text() == "{}"
+
+
+def test_why_there_is_no_pin_is_remembered_until_there_is_one(source: Path, tmp_path: Path) -> None:
+    store = PinStore(tmp_path / "pins", 1)
+    assert store.pin(candidate(source)) is None
+    assert "--pin-budget" in store.why_not[source.name]
+    roomy = PinStore(tmp_path / "pins", PLENTY, store.why_not)
+    assert roomy.pin(candidate(source)) is not None
+    assert roomy.why_not == {}
+
+
+def test_a_link_that_took_a_files_place_is_not_followed(source: Path, store: PinStore, tmp_path: Path) -> None:
+    wanted = candidate(source)
+    (tmp_path / "secret").write_text("{}")
+    (source / "config.json").unlink()
+    (source / "config.json").symlink_to(tmp_path / "secret")
+    assert store.pin(wanted) is None
+    assert names(store.root) == []

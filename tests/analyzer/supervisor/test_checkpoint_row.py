@@ -46,7 +46,18 @@ def test_gate_what_is_incomplete_waits_for_quiet(scene: Scene) -> None:
 def test_gate_of_what_is_gone_its_results_are_left_or_nothing(scene: Scene) -> None:
     assert scene.standing.row(POINT, None, scene.facts) is None
     scene.commit("layers")
-    assert scene.standing.row(POINT, None, scene.facts) == Row(POINT, CheckpointState.DONE, done=("layers",))
+    left = scene.standing.row(POINT, None, scene.facts)
+    assert left == Row(
+        POINT,
+        CheckpointState.DONE,
+        done=("layers",),
+        missing=("tokens",),
+        cause=f"{NAME} was deleted before tokens could be computed.",
+    )
+    scene.commit("tokens")
+    assert scene.standing.row(POINT, None, scene.facts) == Row(
+        POINT, CheckpointState.DONE, done=("tokens", "layers")
+    )
 
 
 def test_wanted_before_anything_is_asked_of_its_files(scene: Scene) -> None:

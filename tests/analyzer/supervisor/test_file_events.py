@@ -12,7 +12,9 @@ import pytest
 from watchdog.events import (
     DirCreatedEvent,
     DirModifiedEvent,
+    FileClosedEvent,
     FileCreatedEvent,
+    FileDeletedEvent,
     FileModifiedEvent,
     FileMovedEvent,
     FileOpenedEvent,
@@ -22,6 +24,7 @@ from watchdog.observers.api import ObservedWatch
 from watchdog.observers.inotify import InotifyEmitter
 
 from analyzer.supervisor.file_events import Watcher, _Handler
+from tests.making.waiting import wait_until
 
 PATIENCE_S = 20.0
 
@@ -57,6 +60,27 @@ def test_a_new_checkpoint_wakes(tmp_path: Path, watcher: Watcher, woken: threadi
     assert woken.wait(PATIENCE_S)
 
 
+def test_what_completes_a_checkpoint_wakes(tmp_path: Path, watcher: Watcher, woken: threading.Event) -> None:
+    path = tmp_path / "checkpoint-10"
+    path.mkdir()
+    watcher.watch([tmp_path, path])
+    assert woken.is_set(), "what happened before it was watched has to be looked for"
+    watcher.watch([tmp_path, path])
+    woken.clear()
+    (path / "trainer_state.json").write_text("{}")
+    assert woken.wait(PATIENCE_S)
+
+
+def test_a_checkpoint_that_was_made_is_heard_of_even_when_it_is_gone(tmp_path: Path, watcher: Watcher) -> None:
+    watcher.watch([tmp_path])
+    (tmp_path / "checkpoint-10").mkdir()
+    (tmp_path / "checkpoint-10").rmdir()
+    (tmp_path / "other").mkdir()
+    heard = wait_until(lambda: list(watcher.heard()), "the event")
+    assert heard == [(tmp_path, "checkpoint-10")]
+    assert list(watcher.heard()) == []
+
+
 @pytest.mark.parametrize(
     ("event", "wakes"),
     [
@@ -67,6 +91,15 @@ def test_a_new_checkpoint_wakes(tmp_path: Path, watcher: Watcher, woken: threadi
         (DirModifiedEvent("run"), False),
         (FileOpenedEvent("commits/checkpoint-10.json"), False),
         (FileCreatedEvent(b"run/\xff\xfe"), False),
+        (FileClosedEvent("run/checkpoint-10/trainer_state.json"), True),
+        (FileModifiedEvent("run/checkpoint-10/trainer_state.json"), True),
+        (FileMovedEvent("run/checkpoint-10/.tmp", "run/checkpoint-10/model.safetensors"), True),
+        (FileClosedEvent("run/checkpoint-10/config.json"), True),
+        (FileModifiedEvent("run/checkpoint-10/model.safetensors"), False),
+        (FileClosedEvent("run/checkpoint-10/optimizer.pt"), False),
+        (FileDeletedEvent("run/checkpoint-10/model.safetensors"), False),
+        (FileDeletedEvent("run/checkpoint-10/checkpoint-is-incomplete.txt"), True),
+        (FileClosedEvent("run/logs/trainer_state.json"), False),
     ],
 )
 def test_only_checkpoints_wake(event: FileSystemEvent, wakes: bool, woken: threading.Event) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from analyzer.commands.init import InitSettings, init_run
 from analyzer.jobs.messages import Event
+from analyzer.supervisor.assumed_probes import ASSUMED
 from analyzer.supervisor.checkpoint_row import Row
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import Point
 from shared.errors import RunError, UsageError
-from shared.records import CheckpointState
+from shared.files import write_record
+from shared.records import CheckpointState, RunRecord
 from tests.making.runs import describe, make_old, probes, snapshot
 from tests.making.stage import ANALYSES, Stage
 
@@ -113,17 +117,53 @@ def test_other_probes_are_other_results(stage: Stage) -> None:
     assert len(stage.results()) == 4
 
 
-def test_a_foreign_run_without_probes_waits_and_says_what_to_do(tmp_path: Path, template: Path) -> None:
+def test_a_foreign_run_goes_on_with_what_can_be_known_and_says_it(tmp_path: Path, template: Path) -> None:
+    stage = Stage(tmp_path / "foreign", template)
+    stage.target.mkdir()
+    before = snapshot(stage.add(10, announced=False))
+    stage.steps(4)
+    assert stage.states == {10: "done"}
+    assert stage.status.assumed == [ASSUMED]
+    assert stage.engine.jobs[0].warnings == [ASSUMED]
+    assert [path.name for path in stage.target.iterdir() if path.name != "_midwatch"] == ["checkpoint-10"]
+    assert snapshot(stage.target / "checkpoint-10") == before
+    shutil.copy(describe(tmp_path / "other") / "probes.jsonl", stage.target)
+    stage.steps(4)
+    assert stage.engine.jobs[-1].probes == stage.target / "probes.jsonl", "what is described later wins"
+    assert stage.status.assumed == stage.engine.jobs[-1].warnings == []
+    assert len(stage.results()) == 4, "what was found on the assumed probes keeps its keys"
+
+
+def test_what_init_describes_alike_is_not_computed_again(tmp_path: Path, template: Path) -> None:
     stage = Stage(tmp_path / "foreign", template)
     stage.target.mkdir()
     stage.add(10, announced=False)
     stage.steps(4)
-    assert stage.status.state == "waiting"
-    assert "midwatch init" in stage.status.message
-    assert stage.states == {10: "queued"}
-    shutil.copy(describe(tmp_path / "other") / "probes.jsonl", stage.target)
+    init_run(InitSettings(run=stage.target))
     stage.steps(4)
-    assert stage.states == {10: "done"}
+    assert stage.engine.names == ["checkpoint-10"]
+    assert stage.status.assumed == []
+
+
+def test_a_language_model_waits_to_be_told_and_says_the_command(
+    tmp_path: Path, template: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Stage(tmp_path / "foreign run", template)
+    stage.target.mkdir()
+    path = stage.add(10, announced=False)
+    config = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps(config | {"architectures": ["BertForCausalLM"]}))
+    make_old(path)
+    stage.steps(4)
+    status = stage.status
+    assert (status.state, status.remedy) == ("waiting", f"midwatch init '{stage.target}' --chat")
+    assert "causal language model" in status.message
+    assert "causal language model" in stage.cause(10)
+    assert caplog.text.count("causal language model") == 1, "the log says it, once"
+    assert (stage.states, stage.engine.jobs) == ({10: "queued"}, [])
+    write_record(stage.target / "run.json", RunRecord())
+    stage.steps(4)
+    assert (stage.states, stage.status.remedy) == ({10: "done"}, "")
 
 
 def test_once_ends_when_nothing_is_left(tmp_path: Path, template: Path) -> None:
@@ -151,7 +191,9 @@ def test_once_without_anything_to_do(tmp_path: Path, template: Path) -> None:
         assert empty.supervisor.nothing_left
     foreign = Stage(tmp_path / "foreign", template, Plan(once=True))
     foreign.target.mkdir()
-    foreign.add(10, announced=False)
+    config = foreign.add(10, announced=False) / "config.json"
+    config.write_text('{"id2label": {"0": "x", "1": "y"}}')
+    make_old(config.parent)
     foreign.steps(4)
     with pytest.raises(UsageError, match="midwatch init"):
         assert foreign.supervisor.nothing_left

@@ -11,10 +11,12 @@ import pytest
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.gate import Candidate
 from analyzer.checkpoints.pins import PinStore
+from analyzer.supervisor.assumed_probes import ASSUMED
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.run_description import Description, describe, training_over
 from analyzer.worker.logged_metrics import logged_metrics, metrics_until
-from shared.errors import UsageError
+from shared.errors import NotDescribed, UsageError
+from shared.prompts.choice import probe_set_from
 from shared.prompts.probes import write_probes
 from shared.records import RunRecord
 from shared.run import Run
@@ -89,6 +91,7 @@ class Foreign:
     """A run of plain transformers with two checkpoints, of which the newer one names its classes the other way."""
 
     def __init__(self, path: Path) -> None:
+        path.mkdir(exist_ok=True)
         self.run = Run.at(path)
         self.pins = PinStore(self.run.pins, 2**20)
         for step, labels in ((10, {"0": "benign", "1": "toxic"}), (20, {"0": "toxic", "1": "benign"})):
@@ -137,15 +140,53 @@ def test_deleted_without_a_pin_it_cannot_say_anything(foreign: Foreign) -> None:
 
 
 def test_a_problem_is_over_when_it_is_solved(foreign: Foreign) -> None:
-    foreign.run.probes.unlink()
+    foreign.known.plan = Plan(probes=foreign.run.path / "mine.jsonl")
     foreign.refresh()
-    assert "no probe set" in foreign.known.problem
-    write_probes(foreign.run.probes, probes())
-    foreign.refresh()
-    assert foreign.known.problem == ""
-    foreign.run.probes.unlink()
+    assert "mine.jsonl cannot be read" in foreign.known.problem
     foreign.known.refresh([], foreign.pins)
     assert foreign.known.problem == "", "nothing is missing as long as there is nothing to analyse"
+    write_probes(foreign.run.path / "mine.jsonl", probes())
+    foreign.refresh()
+    assert foreign.known.problem == ""
+
+
+def test_without_probes_the_shipped_ones_stand_in_and_are_always_the_same(foreign: Foreign, tmp_path: Path) -> None:
+    foreign.run.probes.unlink()
+    foreign.refresh()
+    assert (foreign.known.problem, foreign.known.warnings) == ("", [ASSUMED])
+    assert foreign.known.probes == foreign.run.assumed_probes
+    assert foreign.known.probe_digest == probe_set_from().digest
+    another = Foreign(tmp_path / "another")
+    another.run.probes.unlink()
+    another.refresh()
+    assert another.known.probe_digest == foreign.known.probe_digest
+    foreign.run.assumed_probes.write_text("somebody else's")
+    fresh = Description(foreign.run, Plan())
+    fresh.refresh(foreign.candidates, foreign.pins)
+    assert (fresh.problem, fresh.probe_digest) == ("", foreign.known.probe_digest)
+    write_probes(foreign.run.probes, probes())
+    foreign.refresh()
+    assert (foreign.known.probes, foreign.known.warnings) == (foreign.run.probes, [])
+
+
+def test_names_that_say_nothing_come_with_the_command_that_does(tmp_path: Path) -> None:
+    path = tmp_path / "my run"
+    foreign = Foreign(path)
+    (path / "checkpoint-20" / "config.json").write_text(json.dumps({"id2label": {"0": "x", "1": "y"}}))
+    foreign.refresh()
+    assert foreign.known.remedy == f"midwatch init '{path}' --unsafe-label NAME"
+    assert foreign.known.remedy in foreign.known.problem
+    foreign.known.plan = Plan(unsafe_label="z")
+    foreign.refresh()
+    assert "'z' is not a class" in foreign.known.problem
+    assert foreign.known.remedy == "", "the command line is what has to be corrected"
+
+
+def test_a_language_model_is_not_guessed(tmp_path: Path) -> None:
+    run = Run.at(tmp_path)
+    with pytest.raises(NotDescribed, match="causal language model") as told:
+        describe(checkpoint(tmp_path, architectures=["LlamaForCausalLM"]), run)
+    assert told.value.command == f"midwatch init {tmp_path} --chat"
 
 
 def test_other_probes_have_another_digest(foreign: Foreign) -> None:

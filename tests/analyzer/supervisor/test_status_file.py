@@ -218,6 +218,20 @@ def test_a_fault_comes_before_the_queue(watching: Watching) -> None:
     assert (status.state, status.message) == ("waiting", "It cannot be read.")
 
 
+def test_what_a_run_waits_to_be_told_comes_before_the_worker_and_with_its_command(watching: Watching) -> None:
+    known = watching.watched.description
+    known.problem, known.remedy, known.assumed = "Say which class is unsafe.", "midwatch init run", ["Class 1."]
+    watching.situation = replace(watching.situation, computations={})
+    status = watching.look()
+    assert status is not None
+    assert (status.state, status.message, status.remedy) == ("waiting", known.problem, known.remedy)
+    assert status.assumed == ["Class 1."]
+    watching.situation = replace(watching.situation, pause="/run: full")
+    status = watching.look()
+    assert status is not None
+    assert (status.state, status.remedy) == ("paused", ""), "the command is no help against that"
+
+
 def test_without_checkpoints_it_says_so(watching: Watching) -> None:
     watching.watched.rows = []
     status = watching.look()

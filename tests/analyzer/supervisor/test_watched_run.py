@@ -87,8 +87,8 @@ def test_a_pin_of_files_that_are_no_longer_there_is_let_go(watched: WatchedRun) 
     found = Candidate("checkpoint-10", 10, None, source, fingerprint(source), complete_at=NOW)
     assert watched.pins.pin(found) is not None
     watched.rows = [replace(row(10), candidate=found)]
-    watched._collect_pins()
+    watched.keeper.collect(watched.rows)
     assert watched.pins.get("checkpoint-10") is not None
     watched.rows = [replace(row(10), candidate=replace(found, files=()))]
-    watched._collect_pins()
+    watched.keeper.collect(watched.rows)
     assert watched.pins.get("checkpoint-10") is None

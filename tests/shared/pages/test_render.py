@@ -7,7 +7,9 @@ import json
 import pytest
 
 from shared.errors import SchemaError
+from shared.files import write_record
 from shared.pages.render import render_checkpoint, render_run
+from shared.records import GoneCheckpoint, GoneRecord
 from shared.results import ResultStore
 from tests.making.fake_run import make_fake_run
 from tests.making.fakes import fake_records
@@ -122,6 +124,25 @@ def test_drawing_again_gives_the_same_bytes_and_leaves_no_rubbish(tmp_path):
     first = {path.name: path.read_bytes() for path in run.visualizations.iterdir()}
     render_run(run)
     assert {path.name: path.read_bytes() for path in run.visualizations.iterdir()} == first
+
+
+def test_pages_over_the_run_name_what_is_missing_from_them(tmp_path):
+    run = make_fake_run(tmp_path / "run", epochs=2)
+    render_run(run)
+    page = run.visualizations / "training_progress.html"
+    assert "deleted before being analysed" not in page.read_text(encoding="utf-8")
+    lost = [
+        GoneCheckpoint(checkpoint=f"checkpoint-{step}", step=step, cause="It is gone.", noticed_at=0.0)
+        for step in range(10, 80, 10)
+    ]
+    write_record(run.gone, GoneRecord(checkpoints=lost))
+    render_run(run)
+    said = page.read_text(encoding="utf-8")
+    assert (
+        "7 checkpoints were deleted before being analysed, and missing here: checkpoint-10, checkpoint-20" in said
+    )
+    assert "checkpoint-50, ..." in said
+    assert "AnnounceCheckpoint" in said
 
 
 def test_nothing_committed_draws_nothing(tmp_path):
