@@ -15,13 +15,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from analyzer.checkpoints.base_model import bases_of
 from analyzer.checkpoints.soundness import validate
 from analyzer.commands.needed import NEEDED
 from analyzer.commands.settings import DoctorSettings
 from analyzer.supervisor.disk_pause import can_write
 from analyzer.supervisor.run_description import describe, needs_probes, run_record
-from shared.errors import MidwatchError, UsageError
+from shared.errors import MidwatchError, SchemaError, UsageError
 from shared.prompts.probes import read_probes
+from shared.records import RunRecord
 from shared.run import Run
 
 PACKAGES = (*NEEDED, "safetensors", "plotly")
@@ -211,7 +213,7 @@ def _newest(run: Run) -> Iterator[Finding]:
     newest = run.path / names[-1]
 
     def sound() -> Finding:
-        weights = validate(newest)
+        weights = validate(newest, bases=bases_of(run, _record(run)))
         return Finding(
             "good", "checkpoints", f"{len(names)}; {newest.name} holds {len(weights.tensors)} sound tensors"
         )
@@ -219,6 +221,14 @@ def _newest(run: Run) -> Iterator[Finding]:
     yield _guarded("checkpoints", sound)
     if importlib.util.find_spec("transformers") is not None:
         yield _guarded("tokenizer", lambda: _tokenizer(newest))
+
+
+def _record(run: Run) -> RunRecord | None:
+    """run.json, where it can be read: that it is damaged is another finding."""
+    try:
+        return run_record(run)
+    except SchemaError:
+        return None
 
 
 def _tokenizer(checkpoint: Path) -> Finding:

@@ -18,6 +18,7 @@ import typer
 from pydantic import Field
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.base_model import is_model
 from analyzer.checkpoints.file_names import CONFIG
 from analyzer.checkpoints.trainer_state import planned, trainer_state
 from analyzer.commands.prompted import answer_token, read_template
@@ -33,6 +34,7 @@ from shared.prompts.probes import PER_CLASS, ProbeSet, choose_probes, further_pa
 from shared.prompts.source_settings import SourceSettings
 from shared.records import JudgeRecord, Probe, Prompt, RunRecord
 from shared.run import PROBES, RECORD, Run
+from shared.user_paths import expanded
 from shared.version import __version__
 
 
@@ -60,6 +62,8 @@ class InitSettings(SourceSettings):
     """Prompted judges: the answer that means unsafe, one token, with its leading space where it has one."""
     safe_answer: str = "False"
     """Prompted judges: the answer that means safe."""
+    base: Path | None = None
+    """Runs of adapters: directory of their base model, where it is not where adapter_config.json says."""
     max_length: int = Field(128, ge=4, le=131_072)
     """Tokens a prompt is cut to, as in the training."""
     per_class: int = Field(PER_CLASS, ge=2, le=10_000)
@@ -97,6 +101,8 @@ def init_run(settings: InitSettings) -> InitReport:
     train = load_prompts(settings.train_data, settings) if settings.train_data else None
     found = _choose(settings, train)
     probes, warnings = found.probes, found.warnings
+    if settings.base is not None:
+        judge = judge.model_copy(update={"base": str(_base(settings.base))})
     record = RunRecord(
         judge=judge,
         model=str(config.get("_name_or_path") or ""),
@@ -135,6 +141,14 @@ def _judge(settings: InitSettings, checkpoint: Path, config: dict[str, Any]) -> 
         kind="prompted", safe_id=ids[0], unsafe_id=ids[1], template=template, max_length=settings.max_length
     )
     return record, dict(zip(ids, (settings.safe_answer, settings.unsafe_answer), strict=True))
+
+
+def _base(given: Path) -> Path:
+    """The base model's directory, wherever one stands later. Raises UsageError where it holds no model."""
+    place = expanded(given).resolve()
+    if not is_model(place):
+        raise UsageError(f"--base {given} holds no model: config.json and safetensors weights are looked for there.")
+    return place
 
 
 def _refuse_overwriting(run: Run, force: bool) -> None:

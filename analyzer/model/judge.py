@@ -14,6 +14,7 @@ from shared.records import JudgeRecord
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from analyzer.model.kept_base import KeptBase
     from analyzer.model.wiring import Wiring
 
 
@@ -43,10 +44,15 @@ class Judge:
     out before it writes, and puts it back when all is written and checked: what stands here can be trusted."""
     given: Family | None = None
     """What the user says of its family; None leaves it to ours."""
-    adapter: bool = False
-    """Whether the checkpoint is an adapter, merged into its base here."""
+    base: KeptBase | None = None
+    """Of an adapter: its base model, which it is merged into."""
     warnings: tuple[str, ...] = ()
     """What every result on this judge should say."""
+
+    @property
+    def adapter(self) -> bool:
+        """Whether the checkpoint is an adapter, merged into its base here."""
+        return self.base is not None
 
     @property
     def answers(self) -> tuple[int, int] | None:

@@ -14,20 +14,25 @@ from typing import Any, Literal
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.file_names import TOKENIZER_FILES, TRAINER_STATE, VOCABULARY_FILES
 from shared.errors import JudgeError
 
 
 def save_untrained(
-    source: Path, target: Path, kind: Literal["classifier", "prompted"], seed: int, step: int, epoch: float | None
+    source: Path,
+    home: Path,
+    target: Path,
+    kind: Literal["classifier", "prompted"],
+    seed: int,
+    step: int,
+    epoch: float | None,
 ) -> None:
     """Write an untrained copy of the judge at `source` as a whole checkpoint to the new directory `target`.
 
-    The same `seed` gives the same weights. Raises CheckpointRejected for an adapter without a base, and JudgeError
-    where transformers cannot make such a model.
+    `home` is where its model's config lies: `source`, or an adapter's base. The same `seed` gives the same weights.
+    Raises JudgeError where transformers cannot make such a model.
     """
-    home = Path(base_of(source)) if is_adapter(source) else source
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     auto: Any = AutoModelForCausalLM if kind == "prompted" else AutoModelForSequenceClassification
     labels = {"num_labels": 2} if is_adapter(source) and kind == "classifier" else {}

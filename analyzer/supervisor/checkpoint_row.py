@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from analyzer.checkpoints.base_model import bases_of
 from analyzer.checkpoints.digest import read_digest
 from analyzer.checkpoints.fingerprint import Fingerprint, fingerprint_digest
 from analyzer.checkpoints.gate import Candidate, Verdict
@@ -182,13 +183,16 @@ class Standing:
         if known is None or known[0] != candidate.files:
             try:
                 pin = None if facts.training_over else self.pins.pin(candidate)
-                validate(pin.directory if pin else candidate.source, candidate.source)
+                bases = bases_of(self.run, facts.description.record)
+                validate(pin.directory if pin else candidate.source, candidate.source, bases)
                 refusal = ""
             except (CheckpointChanged, FileNotFoundError):
                 cause = f"{candidate.name} is changing."
                 return replace(row, state=CheckpointState.INCOMPLETE, cause=cause, settles_at=facts.now)
             except CheckpointRejected as error:
                 refusal = f"{error} [{error.code}]"
+                if error.code == "needs_base":  # not the checkpoint's fault: looked for anew at each scan
+                    return replace(row, state=CheckpointState.REJECTED, cause=refusal)
             known = self._sound[candidate.name] = (candidate.files, refusal)
         return replace(row, state=CheckpointState.REJECTED, cause=known[1]) if known[1] else row
 
