@@ -30,8 +30,10 @@ class KeptBase:
     model: PreTrainedModel
     modules: dict[str, nn.Module] = field(default_factory=dict)
     """The base's own modules by path."""
-    before: list[tuple[nn.Parameter, Tensor]] = field(default_factory=list)
-    """Parameters that an adapter writes, and their values before it, on the host."""
+    values: dict[int, tuple[nn.Parameter, Tensor]] = field(default_factory=dict)
+    """Parameters that adapters write, by id, and their values before any of them, on the host."""
+    written: set[int] = field(default_factory=set)
+    """Those of them that the adapter which is merged now writes."""
 
     tied: bool | None = None
     """Whether its config ties the unembedding; merging may change that."""
@@ -54,11 +56,10 @@ class KeptBase:
                 self._keep(module.get_base_layer().parameters())
 
     def _keep(self, parameters: Iterable[nn.Parameter]) -> None:
-        kept = {id(parameter) for parameter, _ in self.before}
         for parameter in parameters:
-            if id(parameter) not in kept:
-                kept.add(id(parameter))
-                self.before.append((parameter, parameter.detach().to("cpu", copy=True)))
+            self.written.add(id(parameter))
+            if id(parameter) not in self.values:
+                self.values[id(parameter)] = parameter, parameter.detach().to("cpu", copy=True)
 
     @torch.no_grad()
     def restore(self) -> None:
@@ -67,19 +68,19 @@ class KeptBase:
             owner, _, name = path.rpartition(".")
             if name and getattr(self.modules[owner], name, None) is not module:
                 setattr(self.modules[owner], name, module)
-        for parameter, value in self.before:
+        for key in self.written:
+            parameter, value = self.values[key]
             parameter.data.copy_(value)
-        self.before.clear()
+        self.written.clear()
         if self.tied is not None:
             self.model.config.tie_word_embeddings = self.tied
 
     def changed(self) -> set[str]:
         """Names of the merged model's parameters that are not the base's: written, or of a module put in place."""
-        written = {id(parameter) for parameter, _ in self.before}
         ours = {id(parameter) for module in self.modules.values() for parameter in module.parameters(recurse=False)}
         merged: Any = self.model
         return {
             name
             for name, parameter in merged.named_parameters(remove_duplicate=False)
-            if id(parameter) in written or id(parameter) not in ours
+            if id(parameter) in self.written or id(parameter) not in ours
         }

@@ -44,7 +44,7 @@ from analyzer.model.refusals import (
     check_supported,
     check_weights,
 )
-from analyzer.model.selfcheck import checked_anatomy
+from analyzer.model.selfcheck import anatomy_again, checked_anatomy
 from shared.errors import CheckpointRejected, JudgeError
 from shared.records import JudgeRecord
 
@@ -99,6 +99,8 @@ def load_judge(
         ) from error
     check_weights(judge.model, directory.name, changed)
     judge.held.update({name: tensors[name] for name in judge.layout if name in tensors})
+    if warm is not None and changed is not None:
+        return replace(judge, anatomy=anatomy_again(judge, warm.anatomy))
     return replace(judge, anatomy=checked_anatomy(judge))
 
 

@@ -1,4 +1,6 @@
-"""Checks the anatomy of a judge against the judge itself, on two short prompts, at every load.
+"""Checks the anatomy of a judge against the judge itself, on two short prompts, at every first load.
+
+A later checkpoint in the same modules has the same structure: it is checked again only where something failed before.
 
 1. Hooked scores equal plain scores.
 2. The logit lens after the last layer equals the score.
@@ -67,6 +69,12 @@ def checked_anatomy(judge: Judge) -> Anatomy:
         note = _failed(judge, fails, "the writes are not shown")
         anatomy = replace(anatomy, attention_writes=None, mlp_writes=None, notes=(*anatomy.notes, note))
     return anatomy
+
+
+def anatomy_again(judge: Judge, before: Anatomy) -> Anatomy:
+    """The anatomy of another checkpoint in a warm judge's modules, whose anatomy was `before`."""
+    anatomy = dissect(judge.model, judge.anatomy.pad_id, judge.answers, judge.given)
+    return anatomy if before.notes == anatomy.notes else checked_anatomy(judge)
 
 
 def _failed(judge: Judge, fails: str, lost: str) -> str:
