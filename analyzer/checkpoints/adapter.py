@@ -8,7 +8,6 @@ from pathlib import Path
 from analyzer.checkpoints.file_names import ADAPTER_CONFIG
 from shared.errors import CheckpointRejected
 
-
 MAX_NAME = 4096
 """Characters of a base model's name: as long as a path may be."""
 

@@ -147,7 +147,9 @@ def _base(given: Path) -> Path:
     """The base model's directory, wherever one stands later. Raises UsageError where it holds no model."""
     place = expanded(given).resolve()
     if not is_model(place):
-        raise UsageError(f"--base {given} holds no model: config.json and safetensors weights are looked for there.")
+        raise UsageError(
+            f"--base {given} holds no model: config.json and safetensors weights are looked for there."
+        )
     return place
 
 

@@ -46,6 +46,8 @@ class Judge:
     """What the user says of its family; None leaves it to ours."""
     base: KeptBase | None = None
     """Of an adapter: its base model, which it is merged into."""
+    quantised: str = ""
+    """How its weights were quantised before they were made whole; empty for plain ones."""
     warnings: tuple[str, ...] = ()
     """What every result on this judge should say."""
 

@@ -36,6 +36,7 @@ from analyzer.model.described import check_paths
 from analyzer.model.device import is_out_of_memory
 from analyzer.model.judge import Judge
 from analyzer.model.kept_base import KeptBase
+from analyzer.model.quantised import made_whole, prepare, told
 from analyzer.model.refusals import (
     HARMLESS,
     check_answers,
@@ -92,7 +93,8 @@ def load_judge(
             judge = _load(directory, base, record, device, identity, family)
         else:
             length = _max_length(warm.model, warm.tokenizer, record)
-            judge = replace(warm, record=record, max_length=length, warnings=notes)
+            warnings = told(warm.quantised) + notes
+            judge = replace(warm, record=record, max_length=length, warnings=warnings)
     except SafetensorError as error:
         raise CheckpointRejected(
             "damaged", f"{directory.name}: its safetensors file is damaged ({error})."
@@ -127,16 +129,17 @@ def _load(
             home, **options | ({} if prompted or base is None else {"num_labels": 2})
         )
         check_kind(config, prompted, directory.name, family)
+        method = prepare(config, home.name)
         precision = torch.float32 if device == "cpu" else "auto"
         auto: Any = AutoModelForCausalLM if prompted else AutoModelForSequenceClassification
         options |= {"config": config, "dtype": precision, "use_safetensors": True}
         options |= {"ignore_mismatched_sizes": True}  # reported in `info` instead of an exception without names
         model, info = auto.from_pretrained(home, output_loading_info=True, **options)
-        model, kept, warnings = _detached(model, device), None, ()
+        model, kept, warnings = _detached(made_whole(model, method), device), None, told(method)
         if base is not None:
             kept, saved = KeptBase(model), read_adapter(directory)
             check_whole(info["missing_keys"], saved, directory.name)
-            warnings = merge(kept, directory, saved)
+            warnings += merge(kept, directory, saved)
             info = NOTHING_AMISS
         own = any((directory / name).is_file() for name in VOCABULARY_FILES)
         tokenizer = AutoTokenizer.from_pretrained(
@@ -167,6 +170,7 @@ def _load(
         identity=identity,
         given=family,
         base=kept,
+        quantised=method,
         warnings=warnings,
     )
 

@@ -1,6 +1,6 @@
 """Checks the anatomy of a judge against the judge itself, on two short prompts, at every first load.
 
-A later checkpoint in the same modules has the same structure: it is checked again only where something failed before.
+A later checkpoint in the same modules has the same structure: checked again only where something failed before.
 
 1. Hooked scores equal plain scores.
 2. The logit lens after the last layer equals the score.

@@ -41,7 +41,9 @@ def named(adapter: Path, base: str) -> Path:
     return adapter
 
 
-@pytest.mark.parametrize("where", ["runs/mine/checkpoint-5/models/base", "runs/mine/models/base", "runs/models/base"])
+@pytest.mark.parametrize(
+    "where", ["runs/mine/checkpoint-5/models/base", "runs/mine/models/base", "runs/models/base"]
+)
 def test_a_relative_name_is_meant_from_checkpoint_run_or_folder(adapter: Path, tmp_path: Path, where: str) -> None:
     base = model(tmp_path / where)
     assert BasePlaces().of(named(adapter, "models/base")).resolve() == base.resolve()

@@ -1,4 +1,4 @@
-"""The base of a run's adapters is read once: a later adapter merged into it is, bit for bit, a fresh load's judge."""
+"""The base of a run's adapters is read once: a later adapter in it is, bit for bit, what a fresh load gives."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def two_adapters(tmp_path: Path, family: str, config: Any, *, prompted: bool = F
         tiny_tokenizer(family).save_pretrained(path)
         noise = torch.Generator().manual_seed(seed)
         tensors = load_file(path / "adapter_model.safetensors")
-        moved = {name: tensor + 0.2 * torch.randn(tensor.shape, generator=noise) for name, tensor in tensors.items()}
+        moved = {
+            name: tensor + 0.2 * torch.randn(tensor.shape, generator=noise) for name, tensor in tensors.items()
+        }
         for name in moved:  # with bias="all" PEFT saves a head's bias twice
             moved[name] = moved.get(name.replace("modules_to_save.", ""), moved[name]).clone()
         save_file(moved, path / "adapter_model.safetensors", {"format": "pt"})
@@ -96,7 +98,8 @@ def test_another_config_or_base_is_loaded_anew(tmp_path: Path) -> None:
     warm = load_judge(first, JudgeRecord(max_length=40))
     text = (second / "adapter_config.json").read_text()
     (second / "adapter_config.json").write_text(text.replace('"lora_alpha": 8', '"lora_alpha": 16'))
-    assert (later := load_judge(second, JudgeRecord(max_length=40), warm=warm)).base is not warm.base
+    later = load_judge(second, JudgeRecord(max_length=40), warm=warm)
+    assert later.base is not warm.base
     assert_same_weights(later, load_judge(second, JudgeRecord(max_length=40)))
     base = save_tiny_judge(tmp_path / "other", "llama", seed=5, initializer_range=0.3)
     shutil.copyfile(base / "model.safetensors", tmp_path / "base" / "model.safetensors")
