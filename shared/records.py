@@ -46,7 +46,7 @@ KEYED = frozenset({"kind", "safe_id", "unsafe_id", "template", "max_length"})
 class JudgeRecord(Frozen):
     """How a verdict is read from the model.
 
-    score = logsumexp(logits of the unsafe side) - logsumexp(logits of the safe side) - threshold, in nats. A side
+    score = logsumexp(logits of the unsafe side) - logsumexp(those of the safe side) - threshold, in nats. A side
     is one class or token, or several (classes that are all unsafe; spellings of one answer). A side without any
     counts as 0: of a multi-label judge the unsafe labels' own log-odds are read, of a scalar head its one logit.
     """
@@ -80,6 +80,8 @@ class JudgeRecord(Frozen):
     """What the judge writes between the template and a category's code, e.g. "unsafe\\n"."""
     max_length: int = 128
     """Tokens a prompt is truncated to."""
+    base: str = ""
+    """Directory of the base model of a run's adapters; empty where they say it rightly themselves."""
     assumed: tuple[str, ...] = ()
     """Sentences: what nobody said, and was only assumed. Every result repeats them."""
 
@@ -96,7 +98,7 @@ class JudgeRecord(Frozen):
     def for_key(self) -> dict[str, Any]:
         """What of this a result depends on, as JSON: without what is only said, and without what came later and is
         at its default, so that keys made before stay what they are."""
-        told = self.model_dump(mode="json", exclude={"assumed", "answers"})
+        told = self.model_dump(mode="json", exclude={"assumed", "answers", "base"})
         default = type(self)().model_dump(mode="json")
         return {name: value for name, value in told.items() if name in KEYED or value != default[name]}
 

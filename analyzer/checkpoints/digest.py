@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from analyzer.checkpoints.adapter import base_digest
+from analyzer.checkpoints.base_model import BASE, base_digest
 from analyzer.checkpoints.file_names import ADAPTER_CONFIG, TRAINER_STATE
 from analyzer.checkpoints.fingerprint import FileStat, Fingerprint
 from analyzer.checkpoints.safetensors_header import TensorSpan
@@ -27,8 +27,6 @@ from shared.records import Frozen
 
 NOT_CONTENT = (TRAINER_STATE, ".safetensors", ".safetensors.index.json")
 """Endings of files that do not change what the judge computes, or whose tensors are digested one by one."""
-BASE = "base model"
-"""What an adapter's tensors act on, among the other digests."""
 
 
 class ContentDigest(Frozen):
@@ -96,8 +94,8 @@ def compute_digest(
         for name in sorted(file.name for file in files)
         if not name.endswith(NOT_CONTENT)
     }
-    if weights.adapter:
-        files_beside[BASE] = base_digest(directory)
+    if weights.base is not None:
+        files_beside[BASE] = base_digest(weights.base)
     text = json.dumps([sorted(tensors.items()), sorted(files_beside.items())])
     digest = ContentDigest(
         checkpoint=checkpoint,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.base_model import BasePlaces
 from analyzer.checkpoints.file_names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CONFIG
 from analyzer.checkpoints.safetensors_header import read_header
 from shared.errors import CheckpointRejected, SchemaError
@@ -64,21 +64,11 @@ def adapter_classes(checkpoint: Path) -> int | None:
 
 def _base_config(checkpoint: Path, home: Path | None) -> dict[str, Any]:
     """The base model's; nothing where it is not on this machine, which is said where the checkpoint is loaded."""
-    base = base_of(checkpoint)
-    place = home or next((path for path in _places(base) if (path / CONFIG).is_file()), None)
+    base = {"_name_or_path": base_of(checkpoint)}
     try:
-        return {"_name_or_path": base} | ({} if place is None else _read(place / CONFIG) | {"_name_or_path": base})
-    except (OSError, SchemaError):
-        return {"_name_or_path": base}
-
-
-def _places(base: str) -> list[Path]:
-    """Where a base model may lie: a directory, or the newest in the Hugging Face cache."""
-    home = os.environ.get("HF_HOME") or str(Path.home() / ".cache" / "huggingface")
-    hub = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
-    cached = hub / f"models--{base.replace('/', '--')}" / "snapshots"
-    found = sorted(cached.glob("*"), key=lambda path: path.stat().st_mtime_ns) if cached.is_dir() else []
-    return [Path(base), *reversed(found)]
+        return _read((home or BasePlaces().of(checkpoint)) / CONFIG) | base
+    except (OSError, SchemaError, CheckpointRejected):
+        return base
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -5,13 +5,13 @@ Every refusal is a CheckpointRejected: a stable code, and one sentence that says
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.architectures import Kind, check_kind_is
+from analyzer.checkpoints.base_model import NO_PLACES, BasePlaces
 from analyzer.checkpoints.file_names import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
@@ -36,17 +36,19 @@ class Weights:
     """A sound checkpoint's tensors: file name and place of each, by tensor name."""
 
     tensors: dict[str, tuple[str, TensorSpan]]
-    adapter: bool = False
+    base: Path | None = None
+    """Of an adapter: the directory of its base model."""
 
     @property
     def files(self) -> list[str]:
         return sorted({file for file, _ in self.tensors.values()})
 
 
-def validate(directory: Path, source: Path | None = None) -> Weights:
+def validate(directory: Path, source: Path | None = None, bases: BasePlaces = NO_PLACES) -> Weights:
     """Check a checkpoint (a directory or its pin) and say where its tensors lie.
 
-    `source` is what sentences name. Raises CheckpointRejected, or OSError when files vanish meanwhile.
+    `source` is the checkpoint's own place, which sentences name; `bases` say where an adapter's base model is.
+    Raises CheckpointRejected, or OSError when files vanish meanwhile.
     """
     name = (source or directory).name
     present = {path.name for path in directory.iterdir()}
@@ -59,7 +61,7 @@ def validate(directory: Path, source: Path | None = None) -> Weights:
             "of its own.",
         )
     if ADAPTER_CONFIG in present:
-        return _adapter(directory, name, present)
+        return _adapter(directory, source or directory, present, bases)
     read_config(directory, CONFIG, name)
     if WEIGHTS in present and INDEX in present:
         raise CheckpointRejected(
@@ -148,30 +150,13 @@ def _compare_with_index(
         )
 
 
-def _adapter(directory: Path, name: str, present: set[str]) -> Weights:
+def _adapter(directory: Path, source: Path, present: set[str], bases: BasePlaces) -> Weights:
     """A PEFT adapter: sound itself, and its base model is on this machine."""
-    read_config(directory, ADAPTER_CONFIG, name)
+    read_config(directory, ADAPTER_CONFIG, source.name)
     if ADAPTER_WEIGHTS not in present:
-        raise _no_weights(name, present)
+        raise _no_weights(source.name, present)
     tensors = {key: (ADAPTER_WEIGHTS, span) for key, span in read_header(directory / ADAPTER_WEIGHTS).items()}
-    base = base_of(directory, name)
-    if not base_is_local(base):
-        raise CheckpointRejected(
-            "needs_base",
-            f"{name} is an adapter of {base}, which is not on this machine; download it here (or start again with "
-            "HF_HOME set to where it is), and it is analysed without more ado.",
-        )
-    return Weights(tensors, adapter=True)
-
-
-def base_is_local(base: str) -> bool:
-    """Whether a base model is a local directory or in the Hugging Face cache (no download is ever started)."""
-    if Path(base, CONFIG).is_file():
-        return True
-    home = os.environ.get("HF_HOME") or str(Path.home() / ".cache" / "huggingface")
-    hub = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
-    folder = hub / f"models--{base.replace('/', '--')}" / "snapshots"
-    return is_plain_name(folder.parent.name) and any(folder.glob(f"*/{CONFIG}"))
+    return Weights(tensors, base=bases.of(directory, source))
 
 
 def weights_of(files: Fingerprint) -> list[FileStat]:

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from analyzer.checkpoints.base_model import bases_of
 from analyzer.checkpoints.file_names import TRAINER_STATE
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.gate import QUIET_S
@@ -29,10 +30,10 @@ from analyzer.supervisor.assumed_probes import ASSUMED
 from analyzer.supervisor.disk_pause import can_write
 from analyzer.supervisor.run_description import describe, run_record
 from shared.checkpoint_names import ROOT
-from shared.errors import MidwatchError, NoSuchRun
+from shared.errors import MidwatchError, NoSuchRun, SchemaError
 from shared.judge_labels import class_names, sides_sentence
 from shared.prompts.probes import read_probes
-from shared.records import JudgeRecord
+from shared.records import JudgeRecord, RunRecord
 from shared.run import Run
 
 PACKAGES = (*NEEDED, "safetensors", "plotly")
@@ -238,7 +239,7 @@ def _newest(run: Run) -> Iterator[Finding]:
     newest = run.directory_of(names[-1])
 
     def sound() -> Finding:
-        weights = validate(newest)
+        weights = validate(newest, bases=bases_of(run, _record(run)))
         if link := refused_link(newest, fingerprint(newest, names[-1]), in_cache=names[-1] == ROOT):
             return Finding("broken", "checkpoints", f"{newest.name}/{link} is a symbolic link: put the file there.")
         detail = f"{len(names)}; {newest.name} holds {len(weights.tensors)} sound tensors"
@@ -249,6 +250,14 @@ def _newest(run: Run) -> Iterator[Finding]:
     yield _guarded("checkpoints", sound)
     if importlib.util.find_spec("transformers") is not None:
         yield _guarded("tokenizer", lambda: _tokenizer(newest))
+
+
+def _record(run: Run) -> RunRecord | None:
+    """run.json, where it can be read: that it is damaged is another finding."""
+    try:
+        return run_record(run)
+    except SchemaError:
+        return None
 
 
 def _tokenizer(checkpoint: Path) -> Finding:

@@ -17,6 +17,7 @@ import typer
 from pydantic import AfterValidator, Field
 
 from analyzer.checkpoints.adapter import is_adapter
+from analyzer.checkpoints.base_model import is_model
 from analyzer.checkpoints.file_names import CONFIG
 from analyzer.checkpoints.head_config import head_config
 from analyzer.checkpoints.not_found import nothing_in
@@ -39,6 +40,7 @@ from shared.prompts.load import load_prompts
 from shared.prompts.probes import PER_CLASS, ProbeSet, write_probes
 from shared.records import JudgeRecord, Probe, Prompt, RunRecord
 from shared.run import PROBES, RECORD, Run
+from shared.user_paths import expanded
 from shared.version import __version__
 
 
@@ -57,6 +59,8 @@ class InitSettings(ClassifierSettings, PromptedSettings):
     kind: Literal["classifier", "prompted"] | None = None
     """How a verdict is read: from a classifier's classes, or from a language model's answer to a prompt. Read from
     the model's config when not given."""
+    base: Path | None = None
+    """Runs of adapters: directory of their base model, where it is not where adapter_config.json says."""
     max_length: int = Field(128, ge=4, le=131_072)
     """Tokens a prompt is cut to, as in the training; of a prompted judge with its template, and when not given as
     many more as a long template needs."""
@@ -93,9 +97,12 @@ def init_run(settings: InitSettings) -> InitReport:
     checkpoint = _newest_checkpoint(run)
     if settings.kind is not None:
         check_task(checkpoint, settings.kind)
-    config = _config(checkpoint)
+    base = _base(settings.base) if settings.base is not None else None
+    config = _config(checkpoint, base)
     kind = kind_of(checkpoint, config, settings.kind, settings.like)
     judge, classes = _judge(settings, kind, checkpoint, config)
+    if base is not None:
+        judge = judge.model_copy(update={"base": str(base)})
     responses = takes_response(judge.template)
     train = load_prompts(settings.train_data, settings, responses=responses) if settings.train_data else None
     found = _choose(settings, train, responses)
@@ -141,6 +148,16 @@ def _judge(
     return record, names
 
 
+def _base(given: Path) -> Path:
+    """The base model's directory, wherever one stands later. Raises UsageError where it holds no model."""
+    place = expanded(given).resolve()
+    if not is_model(place):
+        raise UsageError(
+            f"--base {given} holds no model: config.json and safetensors weights are looked for there."
+        )
+    return place
+
+
 def _refuse_overwriting(run: Run, force: bool) -> None:
     path = run.out / RECORD
     if path.exists() and _written_by_trainer(path):
@@ -170,10 +187,10 @@ def _newest_checkpoint(run: Run) -> Path:
     return newest
 
 
-def _config(checkpoint: Path) -> dict[str, Any]:
+def _config(checkpoint: Path, base: Path | None) -> dict[str, Any]:
     """The model's config, of an adapter what is known of its classes. Raises RunError when it cannot be read."""
     if is_adapter(checkpoint):
-        return head_config(checkpoint)
+        return head_config(checkpoint, base)
     try:
         config = read_json(checkpoint / CONFIG)
     except (OSError, SchemaError) as error:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.checkpoints.base_model import bases_of, home_of
 from analyzer.checkpoints.soundness import validate
 from analyzer.supervisor.run_description import describe, run_record
 from analyzer.supervisor.schedule import Point
@@ -46,15 +47,16 @@ def prepare(run: Run, point: Point, seed: int, safe: str | None, unsafe: str | N
     from analyzer.model.untrained import save_untrained  # torch
 
     source, place = run.directory_of(point.name), run.null / f"untrained-{seed}"
-    validate(source)
     record = run_record(run) or describe(source, run, safe, unsafe)[0]
+    bases = bases_of(run, record)
+    validate(source, bases=bases)
     remove_directory(place)
     make_directory(place)
     write_record(place / "run.json", record.model_copy(update={"frozen_layers": None, "baselines": {}}))
     if run.probes.is_file():
         shutil.copyfile(run.probes, place / "probes.jsonl")
-    name, judge = copy_name(point), record.judge
-    save_untrained(source, place / name, judge.kind, seed, step_of(name) or 0, point.epoch, judge.classes)
+    name, judge, home = copy_name(point), record.judge, home_of(source, bases)
+    save_untrained(source, home, place / name, judge.kind, seed, step_of(name) or 0, point.epoch, judge.classes)
     return Run.at(place)
 
 

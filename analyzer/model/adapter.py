@@ -7,17 +7,20 @@ that do not match without a word, so every tensor of the adapter is looked for i
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from analyzer.checkpoints.adapter import base_of
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
 from analyzer.checkpoints.file_names import ADAPTER_WEIGHTS
 from shared.errors import CheckpointRejected, JudgeError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
     from analyzer.model.anatomy import Anatomy
+    from analyzer.model.kept_base import KeptBase
 
 
 WRAPPED = "base_model.model."
@@ -42,34 +45,42 @@ def place_of(name: str, anatomy: Anatomy, tied: bool) -> int | Literal["embeddin
     return anatomy.place_of(name)
 
 
-def merged(directory: Path, auto: Any, **options: Any) -> tuple[PreTrainedModel, tuple[str, ...]]:
-    """The base model with the adapter merged into it, and what should be said about it.
+def read_adapter(directory: Path) -> dict[str, Tensor]:
+    """The adapter's tensors by PEFT's names, in memory of their own: later writes to the file do not reach them."""
+    saved = load_file(directory / ADAPTER_WEIGHTS)
+    return {name: tensor.clone() for name, tensor in saved.items()}
 
-    Raises CheckpointRejected ("missing_keys") where base and adapter together are not a whole model, or where the
-    adapter does not fit; what transformers raises for a base that cannot be loaded passes through.
+
+def check_whole(missing: Iterable[str], saved: Mapping[str, Tensor], name: str) -> None:
+    """Raise CheckpointRejected ("missing_keys") where the base lacks `missing` and the adapter does, too."""
+    absent = sorted(key for key in missing if WRAPPED + key not in saved)
+    if absent:
+        raise CheckpointRejected(
+            "missing_keys",
+            f"Neither the base model nor {name} holds {', '.join(absent[:3])}; save the adapter with its "
+            "head (peft's modules_to_save).",
+        )
+
+
+def merge(base: KeptBase, directory: Path, saved: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """Merge the adapter into the base's model, and say what should be said about it.
+
+    Raises CheckpointRejected ("missing_keys") where the adapter does not fit.
     """
     try:
         from peft import PeftModel, get_peft_model_state_dict
     except ImportError as error:
         raise JudgeError("Adapters need the package peft: pip install peft.") from error
-    import torch
-    from safetensors.torch import load_file
 
-    saved = load_file(directory / ADAPTER_WEIGHTS)
-    model, info = auto.from_pretrained(base_of(directory), output_loading_info=True, **options)
-    absent = sorted(key for key in info["missing_keys"] if WRAPPED + key not in saved)
-    if absent:
-        raise CheckpointRejected(
-            "missing_keys",
-            f"Neither the base model nor {directory.name} holds {', '.join(absent[:3])}; save the adapter with its "
-            "head (peft's modules_to_save).",
-        )
+    base.own(name.removeprefix(WRAPPED) for name in saved)
     with warnings.catch_warnings():  # looked for below, and refused rather than warned about
         warnings.filterwarnings("ignore", message="Found missing adapter keys")
-        wrapped: Any = PeftModel.from_pretrained(model, str(directory), is_trainable=False)
+        wrapped: Any = PeftModel.from_pretrained(base.model, str(directory), is_trainable=False)
     loaded = get_peft_model_state_dict(wrapped)
     lost = sorted(
-        key for key, value in saved.items() if key not in loaded or not torch.equal(loaded[key].to(value), value)
+        key
+        for key, value in saved.items()
+        if key not in loaded or not torch.equal(loaded[key].to(value.device, value.dtype), value)
     )
     if lost:
         raise CheckpointRejected(
@@ -77,6 +88,7 @@ def merged(directory: Path, auto: Any, **options: Any) -> tuple[PreTrainedModel,
             f"{len(lost)} tensors of {directory.name} fit nothing in its base model ({', '.join(lost[:3])}): it "
             "was trained on another one.",
         )
+    base.wrapped(wrapped)
+    wrapped.merge_and_unload().eval().requires_grad_(False)
     updates = [value for key, value in saved.items() if "lora_B" in key]
-    untrained = bool(updates) and not any(bool(value.any()) for value in updates)
-    return wrapped.merge_and_unload(), (UNTRAINED,) if untrained else ()
+    return (UNTRAINED,) if updates and not any(bool(value.any()) for value in updates) else ()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from analyzer.model.batches import Encoded
+    from analyzer.model.kept_base import KeptBase
     from analyzer.model.wiring import Wiring
 
 
@@ -50,12 +51,19 @@ class Judge:
     out before it writes, and puts it back when all is written and checked: what stands here can be trusted."""
     given: Family | None = None
     """What the user says of its family; None leaves it to ours."""
-    adapter: bool = False
-    """Whether the checkpoint is an adapter, merged into its base here."""
+    base: KeptBase | None = None
+    """Of an adapter: its base model, which it is merged into."""
+    quantised: str = ""
+    """How its weights were quantised before they were made whole; empty for plain ones."""
     warnings: tuple[str, ...] = ()
     """What every result on this judge should say."""
     apart: bool = False
     """Whether padding changes its scores, so that only prompts of one length run together."""
+
+    @property
+    def adapter(self) -> bool:
+        """Whether the checkpoint is an adapter, merged into its base here."""
+        return self.base is not None
 
     @property
     def answers(self) -> tuple[int, ...] | None:

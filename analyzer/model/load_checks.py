@@ -1,4 +1,4 @@
-"""What is seen of a judge at every load, on two short prompts, before anything is computed with it.
+"""What is seen of a judge at every first load, on two short prompts, before anything is computed with it.
 
 1. Its anatomy is held against itself (`selfcheck`).
 2. One pass tells how many positions it has (`positions`), and how its words are looked up.
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from analyzer.model.batches import collate, encode
+from analyzer.model.anatomy import dissect
+from analyzer.model.batches import collate
 from analyzer.model.embedding_check import no_gradients
 from analyzer.model.hooked_pass import record
 from analyzer.model.padding_check import differs_with_padding
@@ -37,7 +38,7 @@ def checked(judge: Judge) -> Judge:
     Raises FamilyError where a user's description fails, and JudgeError for a judge that scores at random.
     """
     judge = replace(judge, anatomy=checked_anatomy(judge), apart=False)
-    prompts = encode(judge.tokenizer, TEXTS, judge.max_length, judge.template)
+    prompts = judge.encode(TEXTS)
     longest = max(range(len(prompts)), key=lambda index: len(prompts[index].ids))
     with PositionTables(len(prompts), longest, len(prompts[longest].ids)) as tables, _looked_up(judge) as words:
         together = record(judge, prompts, 10**6)
@@ -51,6 +52,19 @@ def checked(judge: Judge) -> Judge:
         judge = replace(judge, anatomy=replace(judge.anatomy, no_gradients=why))
     padding = differs_with_padding(judge, prompts, together)
     return replace(judge, apart=True, warnings=(*judge.warnings, padding)) if padding else judge
+
+
+def checked_again(judge: Judge, before: Judge) -> Judge:
+    """Another checkpoint in the modules of a judge that was checked: what was found of it holds again.
+
+    It is checked anew where something had failed, or the verdict is read in another way.
+    """
+    anatomy = dissect(judge.model, judge.anatomy.pad_id, judge.answers, judge.given)
+    if before.apart or before.record != judge.record or before.anatomy.notes != anatomy.notes:
+        return checked(judge)
+    found = before.anatomy
+    anatomy = replace(anatomy, tokens_first=found.tokens_first, no_gradients=found.no_gradients)
+    return replace(judge, anatomy=anatomy, max_length=before.max_length)
 
 
 @contextmanager

@@ -19,16 +19,26 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from analyzer.checkpoints.adapter import base_of, is_adapter
-from analyzer.checkpoints.file_names import CONFIG, INDEX, TOKENIZER_FILES, VOCABULARY_FILES, WEIGHTS
+from analyzer.checkpoints.adapter import is_adapter
+from analyzer.checkpoints.base_model import BasePlaces, base_digest
+from analyzer.checkpoints.file_names import (
+    ADAPTER_CONFIG,
+    CONFIG,
+    INDEX,
+    TOKENIZER_FILES,
+    VOCABULARY_FILES,
+    WEIGHTS,
+)
 from analyzer.jobs.family import Family
-from analyzer.model.adapter import merged
+from analyzer.model.adapter import check_whole, merge, read_adapter
 from analyzer.model.anatomy import dissect
 from analyzer.model.auto_class import auto_class
 from analyzer.model.described import check_paths
 from analyzer.model.judge import Judge, answers_of
-from analyzer.model.load_checks import checked
+from analyzer.model.kept_base import KeptBase
+from analyzer.model.load_checks import checked, checked_again
 from analyzer.model.load_errors import in_one_sentence
+from analyzer.model.quantised import made_whole, prepare, told
 from analyzer.model.refusals import (
     HARMLESS,
     check_adapter_head,
@@ -45,6 +55,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+NOTHING_AMISS: dict[str, list[str]] = {"missing_keys": [], "mismatched_keys": [], "unexpected_keys": []}
+"""What transformers would say of a model that its checkpoint fills wholly."""
+
+
 def load_judge(
     directory: Path,
     record: JudgeRecord,
@@ -53,73 +67,84 @@ def load_judge(
     warm: Judge | None = None,
     tensors: Mapping[str, str] | None = None,
     family: Family | None = None,
+    base: Path | None = None,
 ) -> Judge:
     """Load the judge saved at `directory` on "cpu" or "cuda:N".
 
     With `warm`, a judge loaded before, only weights are read, into its model (which then is this checkpoint's: the
     old judge must not be used any more); anything that differs beside the weights falls back to a full load.
-    `tensors` are the digests of the checkpoint's tensors, by name: tensors that the warm judge holds already are
-    not read. Without them every tensor is. `family` is what a user says of the model's family.
+    Of an adapter, a warm judge's base is taken again, and only the adapter is read; `base` is the directory of its
+    base model, looked for where it is None. `tensors` are the digests of the checkpoint's tensors, by name: those
+    that the warm judge holds already are not read; without digests every one is. `family` is what a user says of
+    the model's family.
     Raises CheckpointRejected (codes "missing_keys", "bad_config", "damaged"), CheckpointChanged when the directory
     vanished, JudgeError when the model loads but cannot serve as a judge, and FamilyError where `family` is wrong.
     """
     check_supported(directory, record)
-    identity = _identity(directory, device, record, family)
+    if base is None and is_adapter(directory):
+        base = BasePlaces(record.base).of(directory)
+    identity = _identity(directory, base, device, record, family)
     tensors = {} if tensors is None else tensors
     what = "causal language model" if record.kind == "prompted" else "sequence classifier"
+    changed, notes = None, ()
     with in_one_sentence(directory.name, f"cannot be loaded as a {what}"):
-        if warm is not None and warm.identity == identity and _fits(warm, directory):
+        if warm is not None and warm.identity == identity and warm.base is not None:
+            changed, notes = _merge_again(warm.base, directory)
+        elif warm is not None and warm.identity == identity and _fits(warm, directory):
+            changed = _take_over(warm, directory, tensors)
+        if warm is None or changed is None:
+            judge = _load(directory, base, record, device, identity, family)
+        else:
+            length = _max_length(warm.model, warm.tokenizer, record)
+            judge = replace(warm, record=record, max_length=length, warnings=told(warm.quantised) + notes)
             if record.kind == "prompted":  # a record that was corrected meanwhile; the model is the same
                 check_answers(warm.model, record, directory.name)
-            changed = _take_over(warm, directory, tensors)
-            judge = replace(
-                warm, record=record, max_length=_max_length(warm.model, warm.tokenizer, record), warnings=()
-            )
-        else:
-            judge = _load(directory, record, device, identity, family)
-            changed = None
     check_weights(judge.model, directory.name, changed)
     judge.held.update({name: tensors[name] for name in judge.layout if name in tensors})
     with in_one_sentence(directory.name, f"is a {judge.anatomy.family}, which cannot be run on a prompt here"):
-        return checked(judge)
+        return checked(judge) if warm is None or changed is None else checked_again(judge, warm)
 
 
-def _identity(directory: Path, device: str, record: JudgeRecord, family: Family | None) -> str:
+def _identity(directory: Path, base: Path | None, device: str, record: JudgeRecord, family: Family | None) -> str:
     digest = hashlib.sha256(f"{record.kind} {record.classes} {device} {family and family.digest}".encode())
-    for name in (CONFIG, *TOKENIZER_FILES):
+    for name in (CONFIG, ADAPTER_CONFIG, *TOKENIZER_FILES):
         path = directory / name
         digest.update(name.encode() + (path.read_bytes() if path.is_file() else b"-"))
+    if base is not None:
+        digest.update(f"{base} {base_digest(base)}".encode())
     return digest.hexdigest()
 
 
-def _load(directory: Path, record: JudgeRecord, device: str, identity: str, family: Family | None) -> Judge:
+def _load(
+    directory: Path, base: Path | None, record: JudgeRecord, device: str, identity: str, family: Family | None
+) -> Judge:
     """Everything anew. Raises whatever transformers raises."""
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    adapter, prompted = is_adapter(directory), record.kind == "prompted"
-    home = base_of(directory) if adapter else directory
-    labels = {} if prompted or not adapter else {"num_labels": record.classes}
+    prompted, home = record.kind == "prompted", base or directory
+    labels = {} if prompted or base is None else {"num_labels": record.classes}
     config = AutoConfig.from_pretrained(home, **options | labels)
     check_kind(config, record, directory.name, family)
-    if adapter and not prompted:
+    if base is not None and not prompted:
         check_adapter_head(directory, record)
+    method = prepare(config, home.name)
     precision = torch.float32 if device == "cpu" else "auto"
     auto = auto_class(config, prompted)
     options |= {"config": config, "dtype": precision, "use_safetensors": True}
     options |= {"ignore_mismatched_sizes": True}  # reported in `info` instead of an exception without names
-    if adapter:
-        model, warnings = merged(directory, auto, **options)
-        info = {"missing_keys": [], "mismatched_keys": [], "unexpected_keys": []}
-    else:
-        model, info = auto.from_pretrained(directory, output_loading_info=True, **options)
-        warnings = ()
+    model, info = auto.from_pretrained(home, output_loading_info=True, **options)
+    model, kept, warnings = _detached(made_whole(model, method), device), None, told(method)
+    if base is not None:
+        kept, saved = KeptBase(model), read_adapter(directory)
+        check_whole(info["missing_keys"], saved, directory.name)
+        warnings += merge(kept, directory, saved)
+        info = NOTHING_AMISS
     own = any((directory / name).is_file() for name in VOCABULARY_FILES)
     tokenizer = AutoTokenizer.from_pretrained(
         directory if own else home, local_files_only=True, trust_remote_code=False
     )
     check_complete(config, info, directory.name)
-    model = _detached(model, device)
     answers = answers_of(record)
     if prompted:
         check_answers(model, record, directory.name)
@@ -134,12 +159,20 @@ def _load(directory: Path, record: JudgeRecord, device: str, identity: str, fami
         device=device,
         dtype=str(model.dtype).removeprefix("torch."),
         max_length=_max_length(model, tokenizer, record),
-        layout={} if adapter else _layout(directory),
+        layout={} if base is not None else _layout(directory),
         identity=identity,
         given=family,
-        adapter=adapter,
+        base=kept,
+        quantised=method,
         warnings=warnings,
     )
+
+
+def _merge_again(base: KeptBase, directory: Path) -> tuple[set[str], tuple[str, ...]]:
+    """Another adapter into the base of the last one: names of the tensors that it changed, and what to say."""
+    base.restore()
+    notes = merge(base, directory, read_adapter(directory))
+    return base.changed(), notes
 
 
 def _detached(model: PreTrainedModel, device: str) -> PreTrainedModel:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from transformers import AutoConfig, AutoTokenizer
 
-from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.file_names import TOKENIZER_FILES, TRAINER_STATE, VOCABULARY_FILES
 from analyzer.model.auto_class import auto_class
 from analyzer.model.load_errors import in_one_sentence
@@ -22,6 +22,7 @@ from analyzer.model.load_errors import in_one_sentence
 
 def save_untrained(
     source: Path,
+    home: Path,
     target: Path,
     kind: Literal["classifier", "prompted"],
     seed: int,
@@ -31,11 +32,10 @@ def save_untrained(
 ) -> None:
     """Write an untrained copy of the judge at `source` as a whole checkpoint to the new directory `target`.
 
-    The same `seed` gives the same weights; `classes` are those of an adapter's head, which its base does not know.
-    Raises CheckpointRejected for an adapter without a base, and JudgeError where transformers cannot make such a
-    model.
+    `home` is where its model's config lies: `source`, or an adapter's base. The same `seed` gives the same weights;
+    `classes` are those of an adapter's head, which its base does not know. Raises JudgeError where transformers
+    cannot make such a model.
     """
-    home = Path(base_of(source)) if is_adapter(source) else source
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     labels = {"num_labels": classes} if is_adapter(source) and kind == "classifier" else {}
     with in_one_sentence(source.name, "has no untrained copy, as none can be made"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from analyzer.checkpoints.base_model import BasePlaces, bases_of
 from analyzer.checkpoints.digest import ContentDigest, changed_tensors, compute_digest, other_digests
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.soundness import validate
@@ -71,7 +72,7 @@ def frozen_layers(job: Job, run: Run, digest: ContentDigest, judge: Judge) -> Fr
     """From the bytes of two checkpoints where there are two, else as the trainer declares it."""
     others = other_digests(run.digests, job.checkpoint)
     if not others and job.neighbour is not None:
-        others = _digest_neighbour(job.neighbour, run.digests)
+        others = _digest_neighbour(job.neighbour, run.digests, bases_of(run, job.record))
     changed = changed_tensors(digest, others)
     if changed is not None:
         boundary, embeddings = frozen_boundary(changed, digest.tensors, judge)
@@ -82,11 +83,11 @@ def frozen_layers(job: Job, run: Run, digest: ContentDigest, judge: Judge) -> Fr
     return FrozenLayers(0, "unknown", None)
 
 
-def _digest_neighbour(neighbour: Neighbour, folder: Path) -> list[ContentDigest]:
+def _digest_neighbour(neighbour: Neighbour, folder: Path, bases: BasePlaces) -> list[ContentDigest]:
     """The digests of another checkpoint, or none when it is not sound or changes meanwhile."""
     files = tuple(neighbour.files)
     try:
-        weights = validate(neighbour.directory)
+        weights = validate(neighbour.directory, bases=bases)
         digest = compute_digest(neighbour.directory, weights, neighbour.checkpoint, files, folder)
         return [digest] if fingerprint(neighbour.directory, neighbour.checkpoint) == files else []
     except (CheckpointRejected, FileNotFoundError) as error:

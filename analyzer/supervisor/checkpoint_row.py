@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from analyzer.checkpoints.base_model import bases_of
 from analyzer.checkpoints.digest import read_digest
 from analyzer.checkpoints.fingerprint import Fingerprint, fingerprint_digest
 from analyzer.checkpoints.gate import Candidate, Verdict
@@ -196,7 +197,7 @@ class Standing:
             try:
                 pin = self._pin(candidate, facts)
                 place = pin.directory if pin else candidate.source
-                validate(place, candidate.source)
+                validate(place, candidate.source, bases_of(self.run, record))
                 if record is not None:
                     check_serves(place, record.judge.kind, candidate.source)
                 refusal = ""

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analyzer.checkpoints.adapter import is_adapter, model_type
+from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.architectures import kind_of
+from analyzer.checkpoints.base_model import bases_of, model_type
 from analyzer.checkpoints.fingerprint import FileStat
 from analyzer.checkpoints.gate import Candidate
 from analyzer.checkpoints.head_config import head_config, task_of
@@ -97,7 +98,7 @@ class Description:
 
     def _choose_family(self, candidates: list[Candidate], pins: PinStore) -> None:
         """The user's description of this run's family, by its newest complete checkpoint; said once if none is."""
-        found = model_type(_newest(candidates, pins))
+        found = model_type(_newest(candidates, pins), bases_of(self.run, self.record))
         self.family = self.plan.families.get(found)
         if self.family is None and not self._told:
             self._told = True

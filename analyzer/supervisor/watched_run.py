@@ -129,7 +129,11 @@ class WatchedRun:
 
     def watched_places(self) -> list[Path]:
         """Directories whose events matter: the run, its commit files, and its newest unfinished checkpoints."""
-        return [self.run.path, self.run.commits, *(self.run.path / name for name in self._open[-OPEN_AT_ONCE:])]
+        return [
+            self.run.path,
+            self.run.commits,
+            *(self.run.directory_of(name) for name in self._open[-OPEN_AT_ONCE:]),
+        ]
 
     def begin(self, name: str) -> None:
         """A checkpoint is being analysed from now on."""

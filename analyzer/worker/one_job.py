@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from analyzer.analyses import Outcome
+from analyzer.checkpoints.base_model import bases_of
 from analyzer.checkpoints.digest import ContentDigest, compute_digest, read_digest
 from analyzer.checkpoints.pins import verify
 from analyzer.checkpoints.soundness import Weights, validate
@@ -100,7 +101,7 @@ class OneJob:
     def run_all(self) -> None:
         """Every missing analysis, each committed as soon as it is done; then the figures."""
         self._progress("load", 0, 0)
-        weights = validate(self.job.directory, self.job.source)
+        weights = validate(self.job.directory, self.job.source, bases_of(self.run, self.job.record))
         digest = self._digest(weights)
         probes = read_probes(self.job.probes)
         probe_digest = probes.digest

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from analyzer.checkpoints.adapter import is_adapter
+from analyzer.checkpoints.base_model import bases_of
 from analyzer.checkpoints.digest import read_digest
 from analyzer.checkpoints.pins import verify
 from analyzer.jobs.family import told_family
@@ -35,7 +37,8 @@ class WarmJudge:
         """
         warm, self.judge = self.judge, None
         files = tuple(job.files)
-        known = read_digest(Run(job.run, job.out).digests, job.checkpoint, files)
+        run = Run(job.run, job.out)
+        known = read_digest(run.digests, job.checkpoint, files)
         tensors = None if known is None else known.tensors
         judge = load_judge(
             job.directory,
@@ -44,6 +47,7 @@ class WarmJudge:
             warm=warm,
             tensors=tensors,
             family=told_family(job.family),
+            base=bases_of(run, job.record).of(job.directory, job.source) if is_adapter(job.directory) else None,
         )
         verify(job.directory, job.pinned, job.source, files, job.checkpoint)
         self.judge = judge

@@ -47,7 +47,7 @@ def failing(failure: Failure, cause: str = "because", analysis: str = "") -> Beh
 def job_keys(job: Job) -> dict[str, str]:
     run = Run(job.run, job.out)
     files = tuple(job.files)
-    digest = compute_digest(job.directory, validate(job.directory), job.checkpoint, files, run.digests)
+    digest = compute_digest(job.directory, validate(job.directory, job.source), job.checkpoint, files, run.digests)
     probe_digest = read_probes(job.probes).digest
     search = LineageSearch(StoreIndex(ResultStore(run.results)), COMPUTATIONS, job.record.judge, probe_digest)
     return search.keys(COMPUTATIONS, digest.digest)

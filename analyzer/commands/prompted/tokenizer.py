@@ -6,12 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.adapter import is_adapter
+from analyzer.checkpoints.base_model import BasePlaces
 from analyzer.checkpoints.file_names import VOCABULARY_FILES
 from analyzer.model.answer_tokens import Pieces
 from shared.errors import SchemaError, UsageError
 from shared.files import read_json
-from shared.user_paths import expanded
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -89,4 +89,4 @@ class TokenizerFiles:
 def _home(checkpoint: Path) -> Path:
     if any((checkpoint / name).is_file() for name in VOCABULARY_FILES) or not is_adapter(checkpoint):
         return checkpoint
-    return expanded(base_of(checkpoint))
+    return BasePlaces().of(checkpoint)

@@ -135,15 +135,20 @@ def test_an_adapter_needs_its_base(checkpoint: Path, tmp_path: Path, monkeypatch
     snapshot = tmp_path / "home" / "hub" / "models--org--base" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
     (snapshot / "config.json").write_text("{}")
-    assert validate(checkpoint).adapter
+    with pytest.raises(CheckpointRejected, match="no safetensors weights") as refused:
+        validate(checkpoint)
+    assert refused.value.code == "needs_base"
+    shard(snapshot, "model.safetensors", "a")
+    assert validate(checkpoint).base == snapshot
 
 
 def test_an_adapter_with_a_local_base(checkpoint: Path, tmp_path: Path) -> None:
     base = tmp_path / "base"
     base.mkdir()
     (base / "config.json").write_text("{}")
+    shard(base, "model.safetensors", "a")
     adapter(checkpoint, str(base))
-    assert validate(checkpoint).adapter
+    assert validate(checkpoint).base == base
 
 
 def test_an_adapter_that_names_no_base(checkpoint: Path) -> None:

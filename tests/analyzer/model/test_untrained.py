@@ -12,6 +12,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
+from analyzer.checkpoints.base_model import NO_PLACES, home_of
 from analyzer.model.loading import load_judge
 from analyzer.model.untrained import save_untrained
 from shared.errors import JudgeError
@@ -22,7 +23,7 @@ from tests.making.tiny import save_tiny_judge
 def copy_of(
     source: Path, target: Path, kind: Literal["classifier", "prompted"] = "classifier", seed: int = 0
 ) -> Path:
-    save_untrained(source, target, kind, seed, 120, 3.0)
+    save_untrained(source, home_of(source, NO_PLACES), target, kind, seed, 120, 3.0)
     return target
 
 

@@ -6,7 +6,9 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from analyzer.jobs.messages import Event, Failure, Job
 from analyzer.supervisor.attempts import Ledger
@@ -18,6 +20,7 @@ from shared.run import Run
 from tests.making.fake_engine import Behaviour, FakeEngine, failing, work
 from tests.making.runs import describe
 from tests.making.stage import Stage
+from trainer.announce import announce
 
 
 def test_backoff_then_quarantine_then_retry(tmp_path: Path, template: Path) -> None:
@@ -200,3 +203,22 @@ def test_once_on_a_full_disk_ends_with_a_sentence(tmp_path: Path, template: Path
     stage.steps(2, 1)
     with pytest.raises(MidwatchError, match="No space left"):
         assert stage.supervisor.nothing_left
+
+
+def test_an_adapter_whose_base_comes_later_is_analysed_by_itself(tmp_path: Path, template: Path) -> None:
+    """No retry is needed: what is missing is not the checkpoint's fault."""
+    adapter, base = tmp_path / "adapter", tmp_path / "base"
+    adapter.mkdir()
+    save_file({"lora_A": np.ones(2, np.float32)}, adapter / "adapter_model.safetensors")
+    (adapter / "adapter_config.json").write_text('{"base_model_name_or_path": "/gone/base"}')
+    stage = Stage(describe(tmp_path / "run"), adapter)
+    path = stage.target / "checkpoint-10"
+    shutil.copytree(adapter, path)
+    announce(stage.target, 10, 1.0, {})
+    stage.steps(3)
+    assert stage.states == {10: "rejected"}
+    assert "[needs_base]" in stage.cause(10) and "--base DIR" in stage.cause(10) and "retry" not in stage.cause(10)
+    assert not stage.engine.jobs
+    shutil.copytree(template, base)
+    stage.steps(3)
+    assert stage.states == {10: "done"}, "found beside the run, by its name"
