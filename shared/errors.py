@@ -85,6 +85,21 @@ def disk_sentence(error: OSError, place: Path) -> str:
     )
 
 
+SPEAKS = (OSError, ValueError, RuntimeError, TypeError, ImportError)
+"""Of exceptions: types whose own text is a reason; of others the name is a part of it."""
+LONGEST = 300
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of an exception that says something, with its type where that is needed to understand it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    text = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    text = text if isinstance(error, SPEAKS) else f"{type(error).__name__}: {text}"
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
 class CheckpointRejected(MidwatchError):
     """A checkpoint is refused: unsound, or no judge. `code` is stable and short, e.g. "truncated"."""
 

@@ -136,7 +136,7 @@ def _judge(
     check_flags_fit(settings, kind)
     if kind == "classifier":
         own_data = settings.probes != "shipped" or settings.train_data is not None
-        told = told_by_preset(settings, config)
+        told = told_by_preset(settings, settings.like, config)
         return described_classifier(told, config, settings.max_length, own_data=own_data)
     given = "max_length" in settings.model_fields_set
     record = describe_prompted(settings, checkpoint, settings.max_length if given else None)

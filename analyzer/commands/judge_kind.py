@@ -14,9 +14,9 @@ from shared.errors import CheckpointRejected, UsageError
 from shared.judge_labels import class_names
 
 if TYPE_CHECKING:
-    from analyzer.commands.init import InitSettings
+    from analyzer.commands.classifier import ClassifierSettings
 
-Told = TypeVar("Told", bound="InitSettings")
+Told = TypeVar("Told", bound="ClassifierSettings")
 TASKS: dict[str, Kind] = {"SEQ_CLS": "classifier", "CAUSAL_LM": "prompted"}
 """PEFT's task_type."""
 
@@ -45,11 +45,11 @@ def kind_of(checkpoint: Path, config: dict[str, Any], given: Kind | None, like: 
     return wanted or said or "classifier"
 
 
-def told_by_preset(settings: Told, config: dict[str, Any]) -> Told:
-    """A classifier's settings with the unsafe classes of its --like, where the user names none himself."""
-    if settings.like is None or settings.unsafe_label is not None or settings.safe_label is not None:
+def told_by_preset(settings: Told, like: str | None, config: dict[str, Any]) -> Told:
+    """A classifier's settings with the unsafe classes of the guard that it is `like`, where the user names none."""
+    if like is None or settings.unsafe_label is not None or settings.safe_label is not None:
         return settings
-    labels, names = find_guard(settings.like).labels, class_names(config)
+    labels, names = find_guard(like).labels, class_names(config)
     unsafe = [str(index) for index, name in names.items() if labels.get(name.strip().casefold()) == "unsafe"]
     if not unsafe and len(names) <= 3:  # nameless: benign comes first
         unsafe = [str(index) for index in names if index]

@@ -14,14 +14,10 @@ from contextlib import contextmanager
 from safetensors import SafetensorError
 
 from analyzer.model.device import is_device_fault, is_out_of_memory
-from shared.errors import CheckpointRejected, JudgeError, MidwatchError
+from shared.errors import CheckpointRejected, JudgeError, MidwatchError, reason_of
 from shared.logs import entry
 
 logger = logging.getLogger(__name__)
-
-SPEAKS = (OSError, ValueError, RuntimeError, TypeError, ImportError)
-"""Types whose own text is a reason; of others the name is a part of it."""
-LONGEST = 300
 
 
 @contextmanager
@@ -39,13 +35,3 @@ def in_one_sentence(name: str, cannot: str) -> Iterator[None]:
         cause = f"{name} {cannot}: {reason_of(error)}"
         logger.debug("%s", cause, exc_info=error, extra=entry("unloadable", checkpoint=name, cause=cause))
         raise JudgeError(cause) from error
-
-
-def reason_of(error: BaseException) -> str:
-    """The first line of an exception that says something, with its type where that is needed to understand it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines:
-        return type(error).__name__
-    text = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
-    text = text if isinstance(error, SPEAKS) else f"{type(error).__name__}: {text}"
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

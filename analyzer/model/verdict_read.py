@@ -10,12 +10,12 @@ from torch import Tensor
 
 from analyzer.model.anatomy import head_of
 from analyzer.model.device import is_out_of_memory
-from analyzer.model.load_errors import reason_of
 from analyzer.model.norms import is_norm
 from analyzer.model.observed import described_family, disturbed, refuse
 from analyzer.model.partial_pass import starting_at
 from analyzer.model.scoring import pool, score
 from analyzer.model.trunk import trunk_of
+from shared.errors import reason_of
 
 if TYPE_CHECKING:
     from analyzer.jobs.family import Family

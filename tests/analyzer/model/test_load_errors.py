@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from analyzer.model.load_errors import LONGEST, in_one_sentence, reason_of
+from analyzer.model.load_errors import in_one_sentence
 from analyzer.model.loading import load_judge
-from shared.errors import CannotCompute, JudgeError
+from shared.errors import LONGEST, CannotCompute, JudgeError, reason_of
 from tests.making.sweep import judge_record, save_small
 
 
