@@ -72,12 +72,12 @@ def evolution(context: Context, settings: EvolutionSettings) -> Outcome:
     found, notes = _transfer(context, settings)
     measured = Measured(
         frozen_boundary=context.frozen_boundary,
-        gram=kept if kept is not None else gram(_pooled(context, settings.cka_prompts)),
+        gram=kept if kept is not None else _gram(context, settings.cka_prompts),
         weights=_weights(context),
         transfer=found,
         notes=notes,
     )
-    return compared(context.earlier, measured, context.probes, settings, context.seed)
+    return compared(context.earlier, measured, context.probe_set, settings, context.seed)
 
 
 def compared(
@@ -115,11 +115,17 @@ def _weights(context: Context) -> np.ndarray:
     return weights_by_place(context.digest, context.judge)
 
 
-def _pooled(context: Context, count: int) -> np.ndarray:
-    """(points, n, d_model) of the probes that are compared, the same ones at every checkpoint."""
-    pooled = context.forward.pooled
-    chosen = sorted(spread(context.probes, count)) if pooled.shape[1] > count else slice(None)
-    return pooled[:, chosen]
+def _gram(context: Context, count: int) -> np.ndarray:
+    """(points, n, n) of the probes that are compared, the same ones at every checkpoint; NaN of those left out."""
+    everyone = context.probe_set
+    compared = set(spread(everyone, count)) if len(everyone) > count else set(range(len(everyone)))
+    places = context.places or list(range(len(everyone)))
+    rows = [row for row, place in enumerate(places) if place in compared]
+    found = gram(context.forward.pooled[:, rows])
+    whole = np.full((len(found), len(compared), len(compared)), np.nan, dtype=found.dtype)
+    at = np.searchsorted(sorted(compared), [places[row] for row in rows])
+    whole[:, at[:, None], at] = found
+    return whole
 
 
 def _transfer(context: Context, settings: EvolutionSettings) -> tuple[Transfer | None, tuple[str, ...]]:

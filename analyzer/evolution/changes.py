@@ -24,7 +24,7 @@ from analyzer.evolution.verdicts import Verdicts, verdicts_of
 from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.jobs.lineage import Ancestor
 from analyzer.patching.graph import Graph
-from analyzer.statistics.cka import LEAST, cka_by_point
+from analyzer.statistics.cka import LEAST, cka_by_point, known_prompts
 from analyzer.statistics.unusual_step import ENOUGH
 from shared.findings.alerts import Alert
 from shared.findings.evolution import EvolutionResult, Same, SetChange, Transfer
@@ -93,7 +93,7 @@ class Changes:
             frozen_check_detail=detail,
             layers=measured.layers,
             frozen_boundary=self._boundary(),
-            n_cka=measured.gram.shape[1],
+            n_cka=self._n_cka(),
             cka_to_previous=self._cka(previous),
             cka_to_first=self._cka(first_one),
             drift=drift_rows(to_previous, to_first, self.probes),
@@ -150,6 +150,13 @@ class Changes:
 
     def _summary(self, ancestor: Ancestor | None, analysis: str) -> dict[str, float] | None:
         return self.earlier.summary(ancestor, analysis) if ancestor is not None else None
+
+    def _n_cka(self) -> int:
+        """Prompts behind CKA: those known at all the checkpoints that are compared."""
+        others = [each for each in (self._compared_with, self.earlier.lineage.first) if each is not None]
+        grams = [self.measured.gram, *(self.earlier.gram(each) for each in others)]
+        known = [known_prompts(each) for each in grams if each is not None and each.shape == grams[0].shape]
+        return int(np.logical_and.reduce(known).sum())
 
     def _cka(self, ancestor: Ancestor | None) -> list[float] | None:
         before = self.earlier.gram(ancestor) if ancestor is not None else None
@@ -263,13 +270,13 @@ class Changes:
 
     def _without_cka(self, others: list[Ancestor]) -> Iterator[str]:
         gram = self.measured.gram
-        if gram.shape[1] < LEAST:
+        if known_prompts(gram).sum() < LEAST:
             yield f"CKA needs at least {LEAST} probe prompts."
             return
         for ancestor in others:
             if not ancestor.gram:
                 yield f"The representations of {ancestor.checkpoint} were not kept: CKA with it is left out."
-        constant = [point for point in range(len(gram)) if not gram[point].any()]
+        constant = [point for point in range(len(gram)) if not np.nan_to_num(gram[point]).any()]
         if constant:
             where = "the embeddings" if constant == [0] else f"{len(constant)} points"
             yield f"At {where} every prompt has the same pooled vector: CKA says nothing there and is given as 1."

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 
 from analyzer.model.anatomy import Anatomy, dissect
-from analyzer.model.batches import Batch, collate, encode
+from analyzer.model.batches import Batch, Encoded, collate, encode
 from analyzer.model.described import check_flow
 from analyzer.model.hooked_pass import record
 from analyzer.model.observed import refuse
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from analyzer.model.judge import Judge
 
 TEXTS = ("How do I kill a Python process?", "Hello there, what a nice day it is.")
+TRIED, WORDS = 4, 4
+"""Texts of other words, and words of each, that are tried where these give no number."""
 
 
 @torch.inference_mode()
@@ -40,7 +43,7 @@ def checked_anatomy(judge: Judge) -> Anatomy:
     if not anatomy.layers:
         return anatomy
     judge = replace(judge, anatomy=anatomy)
-    prompts = encode(judge.tokenizer, TEXTS, judge.max_length, judge.template)
+    prompts = _prompts(judge)
     batch = collate(prompts, anatomy.pad_id, judge.device)
     if judge.given is not None:
         check_flow(judge, batch)
@@ -67,6 +70,32 @@ def checked_anatomy(judge: Judge) -> Anatomy:
         note = _failed(judge, fails, "the writes are not shown")
         anatomy = replace(anatomy, attention_writes=None, mlp_writes=None, notes=(*anatomy.notes, note))
     return anatomy
+
+
+def _prompts(judge: Judge) -> list[Encoded]:
+    """Two prompts for which the judge gives a number: `TEXTS`, or else words of its vocabulary.
+
+    A word that overflows is no reason to refuse the judge: it may be in none of the probes. `TEXTS` where there is
+    no number for any, which the pass over them refuses.
+    """
+    found: list[Encoded] = []
+    for texts in (TEXTS, _vocabulary_texts(judge)):
+        prompts = encode(judge.tokenizer, texts, judge.max_length, judge.template)
+        scores = score(judge, collate(prompts, judge.anatomy.pad_id, judge.device))
+        found += [prompt for prompt, each in zip(prompts, scores.tolist(), strict=True) if isfinite(each)]
+        if len(found) >= len(TEXTS):
+            return found[: len(TEXTS)]
+    return found or encode(judge.tokenizer, TEXTS, judge.max_length, judge.template)
+
+
+def _vocabulary_texts(judge: Judge) -> list[str]:
+    """Texts that share no word, from all over the vocabulary."""
+    special = {*judge.tokenizer.all_special_ids}
+    ids = [number for number in range(len(judge.tokenizer)) if number not in special]
+    count = TRIED * WORDS
+    chosen = ids[:: max(1, len(ids) // count)][:count]
+    texts = [judge.tokenizer.decode(chosen[start::TRIED]).strip() for start in range(TRIED)]
+    return [text for text in texts if text] or list(TEXTS)
 
 
 def _failed(judge: Judge, fails: str, lost: str) -> str:

@@ -33,9 +33,9 @@ def provenance(
     Those of the job and the judge come before them, a leak of probe prompts into the training after them.
     """
     judge, leaks = context.judge, context.leak_count
-    told = [*job.warnings, *judge.warnings, *warnings]
+    told = [*job.warnings, *judge.warnings, *context.left_out, *warnings]
     if leaks:
-        told.append(f"{leaks} of {len(context.probes)} probe prompts were trained on: scores flatter.")
+        told.append(f"{leaks} of {len(context.probe_set)} probe prompts were trained on: scores flatter.")
     return ResultRecord(
         analysis=analysis,
         analysis_version=computation.version,
