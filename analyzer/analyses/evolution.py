@@ -8,8 +8,9 @@ made anew when an earlier checkpoint is analysed later.
    is what there is to explain: where it may be chance, nothing is said of what changed most. Of the same weights,
    config and tokenizer nothing is compared at all.
 4. Significant neurons with an effect by attribution and the strongest edges: kept, born, lost, with Jaccard index
-   (`set_change`). A neuron is established when it has one here and at the checkpoint before, but at none known
-   before those; it has vanished when it has one at neither of the two, but did at both before them.
+   (`set_change`), edges only where a circuit can be claimed at both checkpoints. A neuron is established when it
+   has one here and at the checkpoint before, but at none known before those; it has vanished when it has one at
+   neither of the two, but did at both before them.
 5. Transfer: the previous checkpoint's circuit, run in this judge (`transfer`).
 6. Frozen layers: the same bytes as at the first checkpoint must give the same activations (`frozen_check`).
 7. Alerts: verdicts that got worse or turned round beyond chance, and unusual newest steps of some numbers
@@ -65,7 +66,7 @@ class EvolutionSettings(Settings):
     """Bootstrap draws of each interval."""
 
 
-@computes("evolution", EvolutionSettings, version=4)
+@computes("evolution", EvolutionSettings, version=5)
 def evolution(context: Context, settings: EvolutionSettings) -> Outcome:
     """Compare this checkpoint; what only the model can tell is measured here."""
     kept = context.earlier.own_gram()
