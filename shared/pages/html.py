@@ -68,6 +68,7 @@ def page_html(panel: Panel) -> str:
     return fill(
         "page.html",
         title=panel.title,
+        headline=panel.headline,
         stem=panel.stem,
         alt=panel.alt,
         paragraphs=[_paragraph(line) for line in panel.caption.split("\n")],
