@@ -18,7 +18,6 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
-from analyzer.model.hooked_pass import ForwardPass
 from analyzer.session.context import Context
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters

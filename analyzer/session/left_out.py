@@ -1,12 +1,12 @@
 """Prompts for which the judge gives no number: left out of every analysis, named and counted in every result.
 
-A prompt that overflows, in float16 say, says nothing about the others, and its NaN would spread to every mean, sum and
-gradient that it enters. So it is taken out before any analysis begins, and nothing has to step around it later. Where
-that is a large share of the probe set, or leaves too few of a class, the judge has diverged and is refused: the
-prompts that are left would be no sample of anything.
+A prompt that overflows, in float16 say, says nothing about the others, and its NaN would spread to every mean, sum
+and gradient that it enters. So it is taken out before any analysis begins, and nothing has to step around it later.
+Where that is a large share of the probe set, or leaves too few of a class, the judge has diverged and is refused:
+the prompts that are left would be no sample of anything.
 
-Its contrast twin stays, without a twin; of a further contrast pair (only circuits are run on these) both go. Another
-prompt of its class takes a display sample's place.
+Its contrast twin stays, without a twin; of a further contrast pair (only circuits are run on these) both go.
+Another prompt of its class takes a display sample's place.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def _without(context: Context, error: ScoresNotFinite) -> Context:
     few = [label for label in LABELS if left[label] < DISPLAY_PER_CLASS]
     if len(lost) > MOST * len(whole) or few:
         left_over = f"leaves {left[few[0]]} {few[0]}" if few else f"is more than {percent(MOST)} of the probe set"
-        raise JudgeError(f"{str(error).removesuffix('.')}. That {left_over}: too little to say anything of the rest.")
+        raise JudgeError(
+            f"{str(error).removesuffix('.')}. That {left_over}: too little to say anything of the rest."
+        )
     places, shown = _places(whole, lost)
     gone = [whole[index] for index in error.rows]
     said = _sentence(gone, len(whole), ("probe prompt", "probe prompts"), context.judge)
@@ -68,7 +70,10 @@ def _without(context: Context, error: ScoresNotFinite) -> Context:
         said += f" Shown in place of a display sample: {_names(shown)}."
     return replace(
         context,
-        probes=[whole[index].model_copy(update={"display": True}) if whole[index] in shown else whole[index] for index in places],
+        probes=[
+            whole[index].model_copy(update={"display": True}) if whole[index] in shown else whole[index]
+            for index in places
+        ],
         whole=whole,
         places=places,
         left_out=[*context.left_out, said],
