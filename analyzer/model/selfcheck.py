@@ -94,7 +94,7 @@ def _vocabulary_texts(judge: Judge) -> list[str]:
     ids = [number for number in range(len(judge.tokenizer)) if number not in special]
     count = TRIED * WORDS
     chosen = ids[:: max(1, len(ids) // count)][:count]
-    texts = [judge.tokenizer.decode(chosen[start::TRIED]).strip() for start in range(TRIED)]
+    texts = [str(judge.tokenizer.decode(chosen[start::TRIED])).strip() for start in range(TRIED)]
     return [text for text in texts if text] or list(TEXTS)
 
 
