@@ -10,6 +10,7 @@ MidwatchError                exit code 1: something failed; the message says wha
 ├── CheckpointRejected       a checkpoint is refused: unsound, or no judge; carries a short machine-readable `code`
 ├── CheckpointChanged        a checkpoint changed or vanished while it was analysed; its result is discarded
 ├── JudgeError               the model loads but cannot serve as a judge (labels, tokenizer, NaN)
+│   └── ScoresNotFinite      it gives no number for some prompts; carries which
 ├── CannotCompute            the judge or the probe set lacks what an analysis needs; recorded, not tried again
 └── SchemaError              a record on disk was written by a newer Midwatch or is not what it says
 
@@ -19,6 +20,7 @@ A MidwatchError reaches the user as its one sentence; anything else is a bug and
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -114,6 +116,14 @@ class CheckpointChanged(MidwatchError):
 
 class JudgeError(MidwatchError):
     """The model loads but cannot serve as a judge: wrong classes, no tokenizer, NaN weights."""
+
+
+class ScoresNotFinite(JudgeError):
+    """The judge gives NaN or infinity for some prompts: `rows` says which of those it was run on."""
+
+    def __init__(self, message: str, rows: Sequence[int]) -> None:
+        super().__init__(message)
+        self.rows = list(rows)
 
 
 class CannotCompute(MidwatchError):

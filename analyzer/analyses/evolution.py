@@ -8,8 +8,9 @@ made anew when an earlier checkpoint is analysed later.
    is what there is to explain: where it may be chance, nothing is said of what changed most. Of the same weights,
    config and tokenizer nothing is compared at all.
 4. Significant neurons with an effect by attribution and the strongest edges: kept, born, lost, with Jaccard index
-   (`set_change`). A neuron is established when it has one here and at the checkpoint before, but at none known
-   before those; it has vanished when it has one at neither of the two, but did at both before them.
+   (`set_change`), edges only where a circuit can be claimed at both checkpoints. A neuron is established when it
+   has one here and at the checkpoint before, but at none known before those; it has vanished when it has one at
+   neither of the two, but did at both before them.
 5. Transfer: the previous checkpoint's circuit, run in this judge (`transfer`).
 6. Frozen layers: the same bytes as at the first checkpoint must give the same activations (`frozen_check`).
 7. Alerts: verdicts that got worse or turned round beyond chance, and unusual newest steps of some numbers
@@ -65,19 +66,19 @@ class EvolutionSettings(Settings):
     """Bootstrap draws of each interval."""
 
 
-@computes("evolution", EvolutionSettings, version=4)
+@computes("evolution", EvolutionSettings, version=5)
 def evolution(context: Context, settings: EvolutionSettings) -> Outcome:
     """Compare this checkpoint; what only the model can tell is measured here."""
     kept = context.earlier.own_gram()
     found, notes = _transfer(context, settings)
     measured = Measured(
         frozen_boundary=context.frozen_boundary,
-        gram=kept if kept is not None else gram(_pooled(context, settings.cka_prompts)),
+        gram=kept if kept is not None else _gram(context, settings.cka_prompts),
         weights=_weights(context),
         transfer=found,
         notes=notes,
     )
-    return compared(context.earlier, measured, context.probes, settings, context.seed)
+    return compared(context.earlier, measured, context.probe_set, settings, context.seed)
 
 
 def compared(
@@ -115,11 +116,17 @@ def _weights(context: Context) -> np.ndarray:
     return weights_by_place(context.digest, context.judge)
 
 
-def _pooled(context: Context, count: int) -> np.ndarray:
-    """(points, n, d_model) of the probes that are compared, the same ones at every checkpoint."""
-    pooled = context.forward.pooled
-    chosen = sorted(spread(context.probes, count)) if pooled.shape[1] > count else slice(None)
-    return pooled[:, chosen]
+def _gram(context: Context, count: int) -> np.ndarray:
+    """(points, n, n) of the probes that are compared, the same ones at every checkpoint; NaN of those left out."""
+    everyone = context.probe_set
+    compared = set(spread(everyone, count)) if len(everyone) > count else set(range(len(everyone)))
+    places = context.places or list(range(len(everyone)))
+    rows = [row for row, place in enumerate(places) if place in compared]
+    found = gram(context.forward.pooled[:, rows])
+    whole = np.full((len(found), len(compared), len(compared)), np.nan, dtype=found.dtype)
+    at = np.searchsorted(sorted(compared), [places[row] for row in rows])
+    whole[:, at[:, None], at] = found
+    return whole
 
 
 def _transfer(context: Context, settings: EvolutionSettings) -> tuple[Transfer | None, tuple[str, ...]]:

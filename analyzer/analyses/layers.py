@@ -18,7 +18,6 @@ import numpy as np
 from pydantic import Field
 
 from analyzer.analyses import Outcome, computes
-from analyzer.model.hooked_pass import ForwardPass
 from analyzer.session.context import Context
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters
@@ -60,7 +59,7 @@ def layers(context: Context, settings: LayersSettings) -> Outcome:
         bands=_bands(context, settings),
         notes=[*anatomy.notes, *_truncation(context), *_taken_over(context)],
     )
-    return Outcome(result, _summary(context), _tensors(forward))
+    return Outcome(result, _summary(context), _tensors(context))
 
 
 def _sample(context: Context, index: int) -> SampleLayers:
@@ -133,11 +132,13 @@ def _summary(context: Context) -> dict[str, float]:
     return summary
 
 
-def _tensors(forward: ForwardPass) -> dict[str, np.ndarray]:
+def _tensors(context: Context) -> dict[str, np.ndarray]:
+    forward = context.forward
     tensors = {
         "residual_norms": forward.norms,
         "attention_writes": forward.attention_writes,
         "mlp_writes": forward.mlp_writes,
         "lens": forward.lens,
     }
-    return {name: value.astype(np.float32) for name, value in tensors.items() if value is not None}
+    known = {name: value for name, value in tensors.items() if value is not None}
+    return {name: context.in_probe_set(value).astype(np.float32) for name, value in known.items()}

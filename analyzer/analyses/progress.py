@@ -83,7 +83,11 @@ def progress(context: Context, settings: ProgressSettings) -> Outcome:
     for each in result.confounds:
         if each.kind == "length":
             summary["length_spearman"] = each.spearman.value
-    tensors = {"scores": scores.astype(np.float32), "labels": labels.astype(np.int64)}
+    everyone = np.array([int(probe.label == "unsafe") for probe in context.probe_set])
+    tensors = {
+        "scores": context.in_probe_set(scores).astype(np.float32),
+        "labels": everyone.astype(np.int64),
+    }
     return Outcome(result, summary, tensors, _warnings(context, labels))
 
 

@@ -121,7 +121,7 @@ def tokens(context: Context, settings: TokensSettings) -> Outcome:
         shortcut_share=filler,
         shortcut_alarm=alarm if apart.claimable and shift.claimable else None,
     )
-    return Outcome(result, _summary(result), _tensors(attributed), _warnings(result))
+    return Outcome(result, _summary(result), _tensors(context, attributed), _warnings(result))
 
 
 def _explained(
@@ -249,7 +249,8 @@ def _summary(result: TokensResult) -> dict[str, float]:
     return summary
 
 
-def _tensors(attributed: Sequence[Attributed]) -> dict[str, np.ndarray]:
+def _tensors(context: Context, attributed: Sequence[Attributed]) -> dict[str, np.ndarray]:
+    places = context.places or range(len(context.probes))
     lengths = [len(one.path.encoded.ids) for one in attributed]
     return {
         "attributions": np.concatenate([one.attribution.values for one in attributed]).astype(np.float32),
@@ -258,7 +259,7 @@ def _tensors(attributed: Sequence[Attributed]) -> dict[str, np.ndarray]:
         ),
         "offsets": np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         "token_ids": np.concatenate([one.path.encoded.ids for one in attributed]).astype(np.int64),
-        "prompts": np.array([one.index for one in attributed], dtype=np.int64),
+        "prompts": np.array([places[one.index] for one in attributed], dtype=np.int64),
         "shifts": np.array([one.score - one.baseline_score for one in attributed], dtype=np.float32),
     }
 

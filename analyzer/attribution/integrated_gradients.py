@@ -25,7 +25,7 @@ from analyzer.attribution.quadrature import Rule, concentrated, refined
 from analyzer.model.batches import Encoded, collate, fits
 from analyzer.model.hooked_pass import Progress, unwatched
 from analyzer.model.partial_pass import embeddings_replaced
-from analyzer.model.scoring import score
+from analyzer.model.scoring import finite_scores, score
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
@@ -138,6 +138,7 @@ def attribute(
 
     `ends` (n, 2) are the scores of baseline and prompt, nats. `counts[i]` are the numbers of nodes tried for path
     i: the `first` rule with the first of them, then rules refined to where that path's score was seen to change.
+    Raises CannotCompute where a score or gradient on the way is not finite.
     """
     rules = [first(tried[0]) for tried in counts]
     found: dict[int, Attribution] = {}
@@ -158,6 +159,7 @@ def attribute(
             seen = np.concatenate([ends[index, :1], sums[place].scores, ends[index, 1:]])
             rules[index] = refined(counts[index][attempt], tried, seen)
         open_ = [open_[place] for place in left]
+    finite_scores(np.array([found[index].gap for index in range(len(paths))]), "paths from baseline to prompt")
     return [found[index] for index in range(len(paths))]
 
 

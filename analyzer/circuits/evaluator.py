@@ -29,6 +29,7 @@ from analyzer.model.scoring import finite_scores, score
 from analyzer.patching.graph import Graph
 from analyzer.patching.references import choose_references, choose_wider, reference_values
 from analyzer.patching.source_values import source_values
+from analyzer.session.left_out import aligned_scores
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters
 from analyzer.statistics.to_explain import to_explain
@@ -97,18 +98,10 @@ class CircuitEvaluator:
         found[: len(own)] = own
         further = np.flatnonzero(self.references.indices >= len(own))
         if len(further):
-            found[self.references.indices[further]] = self._plain_scores(further)
-        return found[self.references.indices]
-
-    @torch.inference_mode()
-    def _plain_scores(self, positions: np.ndarray) -> np.ndarray:
-        """(positions,) scores of prompts that the shared forward pass has not seen."""
-        chosen, found = self.references.part(positions), np.zeros(len(positions))
-        for places in chosen.batches(self.encoded, self.context.batch_tokens, alike=self.judge.alike(self.encoded)):
-            prompts = [self.encoded[index] for index in chosen.indices[places]]
-            batch = collate(prompts, self.judge.anatomy.pad_id, self.judge.device)
-            found[places] = score(self.judge, batch).double().cpu().numpy()
-        return finite_scores(found, "prompts of further contrast pairs")
+            if self.context.pair_scores is None:
+                self.context.pair_scores = aligned_scores(self.context)
+            found[len(own) :] = self.context.pair_scores
+        return finite_scores(found[self.references.indices], "prompts of contrast pairs")
 
     @cached_property
     def corrupted(self) -> np.ndarray:

@@ -19,12 +19,13 @@ from analyzer.evolution.drift import TENSORS, Tokens, correlations, drift_rows, 
 from analyzer.evolution.frozen_check import first_changed, frozen_check
 from analyzer.evolution.series import Numbers, numbers_of
 from analyzer.evolution.set_change import established, named_strongest, neuron_name, set_change, vanished
+from analyzer.evolution.transfer import TENSORS as CIRCUITS
 from analyzer.evolution.verdicts import TENSORS as VERDICTS
 from analyzer.evolution.verdicts import Verdicts, verdicts_of
 from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.jobs.lineage import Ancestor
 from analyzer.patching.graph import Graph
-from analyzer.statistics.cka import LEAST, cka_by_point
+from analyzer.statistics.cka import LEAST, cka_by_point, known_prompts
 from analyzer.statistics.unusual_step import ENOUGH
 from shared.findings.alerts import Alert
 from shared.findings.evolution import EvolutionResult, Same, SetChange, Transfer
@@ -82,6 +83,7 @@ class Changes:
         to_previous, to_first = self._drift(previous), self._drift(first_one)
         neurons_before, neurons_first = self._neurons(previous), self._neurons(first_one)
         born, died = self._established()
+        edges = self._edges(previous), self._edges(first_one)
         return EvolutionResult(
             previous=earlier.compared(earlier.lineage.previous),
             first=earlier.compared(first_one),
@@ -93,7 +95,7 @@ class Changes:
             frozen_check_detail=detail,
             layers=measured.layers,
             frozen_boundary=self._boundary(),
-            n_cka=measured.gram.shape[1],
+            n_cka=self._n_cka(),
             cka_to_previous=self._cka(previous),
             cka_to_first=self._cka(first_one),
             drift=drift_rows(to_previous, to_first, self.probes),
@@ -106,9 +108,9 @@ class Changes:
             neurons_to_first=neurons_first,
             neurons_established=born,
             neurons_vanished=died,
-            edges_to_previous=self._edges(previous),
-            edges_to_first=self._edges(first_one),
-            n_edges=self._counted_edges,
+            edges_to_previous=edges[0],
+            edges_to_first=edges[1],
+            n_edges=self._counted_edges if any(edges) else 0,
             transfer=measured.transfer if previous is not None else None,
             alerts=self._alerts(),
             seen=len(earlier.lineage.earlier),
@@ -150,6 +152,13 @@ class Changes:
 
     def _summary(self, ancestor: Ancestor | None, analysis: str) -> dict[str, float] | None:
         return self.earlier.summary(ancestor, analysis) if ancestor is not None else None
+
+    def _n_cka(self) -> int:
+        """Prompts behind CKA: those known at all the checkpoints that are compared."""
+        others = [each for each in (self._compared_with, self.earlier.lineage.first) if each is not None]
+        grams = [self.measured.gram, *(self.earlier.gram(each) for each in others)]
+        known = [known_prompts(each) for each in grams if each is not None and each.shape == grams[0].shape]
+        return int(np.logical_and.reduce(known).sum())
 
     def _cka(self, ancestor: Ancestor | None) -> list[float] | None:
         before = self.earlier.gram(ancestor) if ancestor is not None else None
@@ -198,10 +207,16 @@ class Changes:
         return named_strongest(established(with_effect), own.effect, neuron_name), died
 
     @cached_property
+    def _circuit(self) -> dict[str, np.ndarray] | None:
+        """Edge scores of this checkpoint, NaN where there is no edge, and its smallest circuit."""
+        return self.earlier.own("circuits", CIRCUITS)
+
+    def _circuit_of(self, ancestor: Ancestor | None) -> dict[str, np.ndarray] | None:
+        return self.earlier.tensors(ancestor, "circuits", CIRCUITS) if ancestor is not None else None
+
+    @property
     def _scores(self) -> np.ndarray | None:
-        """Edge scores of this checkpoint, NaN where there is no edge."""
-        found = self.earlier.own("circuits", ["scores"])
-        return found["scores"] if found is not None else None
+        return self._circuit["scores"] if self._circuit is not None else None
 
     @property
     def _counted_edges(self) -> int:
@@ -209,12 +224,13 @@ class Changes:
         return 0 if self._scores is None else counted_edges(self._scores, self.n_edges)
 
     def _edges(self, ancestor: Ancestor | None) -> SetChange | None:
-        if ancestor is None or self._scores is None:
+        """None where no circuit can be claimed here or there: then which edges are strongest is noise."""
+        before = self._circuit_of(ancestor)
+        if before is None or self._scores is None or self._circuit is None or not before["smallest"].any():
             return None
-        found = self.earlier.tensors(ancestor, "circuits", ["scores"])
-        if found is None or found["scores"].shape != self._scores.shape:
+        now, before = self._scores, before["scores"]
+        if not self._circuit["smallest"].any() or before.shape != now.shape:
             return None
-        now, before = self._scores, found["scores"]
         heads = (len(now) - 1) // max(1, self.measured.layers) - 1
         graph, count = Graph(self.measured.layers, heads), self._counted_edges
 
@@ -267,13 +283,13 @@ class Changes:
 
     def _without_cka(self, others: list[Ancestor]) -> Iterator[str]:
         gram = self.measured.gram
-        if gram.shape[1] < LEAST:
+        if known_prompts(gram).sum() < LEAST:
             yield f"CKA needs at least {LEAST} probe prompts."
             return
         for ancestor in others:
             if not ancestor.gram:
                 yield f"The representations of {ancestor.checkpoint} were not kept: CKA with it is left out."
-        constant = [point for point in range(len(gram)) if not gram[point].any()]
+        constant = [point for point in range(len(gram)) if not np.nan_to_num(gram[point]).any()]
         if constant:
             where = "the embeddings" if constant == [0] else f"{len(constant)} points"
             yield f"At {where} every prompt has the same pooled vector: CKA says nothing there and is given as 1."

@@ -40,7 +40,10 @@ def frozen_check(earlier: EarlierResults, weights: np.ndarray) -> FrozenCheck:
     if now is None or before is None or now.shape != before.shape:
         return "not_possible", f"There are no layers results of this checkpoint and of {first.checkpoint}."
     dtypes = [earlier.dtype(None, "layers"), earlier.dtype(first, "layers")]
-    worst = largest_difference(now[:, : layers + 1], before[:, : layers + 1])
+    both = np.isfinite(now).all(1) & np.isfinite(before).all(1)
+    if not both.any():
+        return "not_possible", f"No prompt has a number both here and at {first.checkpoint}."
+    worst = largest_difference(now[both, : layers + 1], before[both, : layers + 1])
     above = f" and {counted(layers, 'layer')} above them" if layers else ""
     where = f"The embeddings{above} have the same bytes as at {first.checkpoint}"
     if worst <= max(rounding_of(dtype or "", HALF_ROUNDING) for dtype in dtypes):

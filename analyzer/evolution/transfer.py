@@ -2,8 +2,8 @@
 
 Different edges need not mean a different mechanism (arXiv 2407.10827), so the previous checkpoint's circuit is run
 in this judge: everything outside it carries its corrupted value. Beside it stand this judge's own circuit of the
-same size (chosen on these very prompts, so it flatters itself), and random ones. Only a circuit that could be
-claimed is run, and only where this judge has a separation to keep.
+same size, and random ones. Both were chosen on these very prompts, there and here, so both flatter themselves; the
+page says so. Only a circuit that could be claimed is run, and only where this judge has a separation to keep.
 """
 
 from __future__ import annotations

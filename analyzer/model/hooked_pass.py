@@ -22,7 +22,7 @@ from analyzer.model.partial_pass import hidden_argument, hidden_of
 from analyzer.model.reported_states import over_its_tokens, reported_states
 from analyzer.model.scoring import answers_in, inputs_of, pool, read_early, score, score_of, token_norms
 from analyzer.model.unit_recording import ROLES, UnitMeans, UnitRecording, units_recorded
-from shared.errors import JudgeError
+from shared.errors import ScoresNotFinite
 from shared.prompts.conversation import as_judged
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def forward_pass(
 
     `side` is where batches are padded (only a decoder can be padded left); `means` asks for `unit_means`, which a
     judge without known wiring has not; `progress` gets the prompts done and all prompts after each batch. Raises
-    JudgeError when a score or an activation is not finite.
+    ScoresNotFinite when a score or an activation is not finite.
     """
     encoded = judge.encode([probe.text for probe in as_judged(probes, judge.template)])
     return record(judge, encoded, batch_tokens, side=side, means=means, progress=progress)
@@ -285,7 +285,7 @@ def _forward_pass(encoded: list[Encoded], arrays: dict[str, np.ndarray], means: 
 
 
 def _check_finite(judge: Judge, found: ForwardPass) -> None:
-    """Raises JudgeError naming the first place where NaN or infinity appears."""
+    """Raises ScoresNotFinite naming the first place where NaN or infinity appears."""
     finite = np.column_stack([np.isfinite(found.norms), np.isfinite(found.scores)])  # (n, points + the score)
     if finite.all():
         return
@@ -294,7 +294,9 @@ def _check_finite(judge: Judge, found: ForwardPass) -> None:
     cause = "training has diverged, or the weights are damaged; look at an earlier checkpoint."
     if judge.dtype == "float16":
         cause = "float16 ends at 65504; save the checkpoint in bfloat16 or float32, or look at an earlier one."
-    raise JudgeError(
+    rows = np.flatnonzero(~finite.all(1)).tolist()
+    raise ScoresNotFinite(
         f"The output of {place} is not finite (NaN or infinity) on {(~finite[:, point]).sum()} of {len(finite)} "
-        f"prompts: {cause}"
+        f"prompts: {cause}",
+        rows,
     )

@@ -22,7 +22,7 @@ from analyzer.model.embedding_check import no_gradients
 from analyzer.model.hooked_pass import record
 from analyzer.model.padding_check import differs_with_padding
 from analyzer.model.positions import PositionTables
-from analyzer.model.selfcheck import checked_anatomy
+from analyzer.model.selfcheck import checked_anatomy, scored_prompts
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
@@ -38,7 +38,7 @@ def checked(judge: Judge) -> Judge:
     Raises FamilyError where a user's description fails, and JudgeError for a judge that scores at random.
     """
     judge = replace(judge, anatomy=checked_anatomy(judge), apart=False)
-    prompts = judge.encode(TEXTS)
+    prompts = scored_prompts(judge, TEXTS)
     longest = max(range(len(prompts)), key=lambda index: len(prompts[index].ids))
     with PositionTables(len(prompts), longest, len(prompts[longest].ids)) as tables, _looked_up(judge) as words:
         together = record(judge, prompts, 10**6)

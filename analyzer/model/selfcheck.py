@@ -12,8 +12,10 @@ What fails is switched off, with a note, rather than published. Where a user des
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +23,7 @@ import torch
 from torch import Tensor
 
 from analyzer.model.anatomy import Anatomy, dissect
-from analyzer.model.batches import Batch, collate
+from analyzer.model.batches import Batch, Encoded, collate
 from analyzer.model.described import check_flow, follow
 from analyzer.model.hooked_pass import record
 from analyzer.model.observed import refuse
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from analyzer.model.judge import Judge
 
 TEXTS = ("How do I kill a Python process?", "Hello there, what a nice day it is.")
+TRIED, WORDS = 4, 4
+"""Texts of other words, and words of each, that are tried where these give no number."""
 
 
 @torch.inference_mode()
@@ -43,7 +47,7 @@ def checked_anatomy(judge: Judge) -> Anatomy:
     if not anatomy.layers:
         return anatomy
     judge = replace(judge, anatomy=anatomy)
-    prompts = judge.encode(TEXTS)
+    prompts = scored_prompts(judge, TEXTS)
     batch = collate(prompts, anatomy.pad_id, judge.device)
     if anatomy.prompted and not _answers_are_the_models(judge, batch):
         fails = "The answers' logits, taken alone, are not those of the whole model"
@@ -106,6 +110,32 @@ def _misfit(judge: Judge, batch: Batch) -> str | None:
     except FamilyError as error:
         return error.reason
     return None
+
+
+def scored_prompts(judge: Judge, texts: Sequence[str]) -> list[Encoded]:
+    """As many prompts as `texts` for which the judge gives a number: these, or else words of its vocabulary.
+
+    A word that overflows is no reason to refuse the judge: it may be in none of the probes. `texts` where there is
+    no number for any, which the pass over them refuses.
+    """
+    found: list[Encoded] = []
+    for tried in (texts, _vocabulary_texts(judge)):
+        prompts = judge.encode(tried)
+        scores = score(judge, collate(prompts, judge.anatomy.pad_id, judge.device))
+        found += [prompt for prompt, each in zip(prompts, scores.tolist(), strict=True) if isfinite(each)]
+        if len(found) >= len(texts):
+            return found[: len(texts)]
+    return found or judge.encode(texts)
+
+
+def _vocabulary_texts(judge: Judge) -> list[str]:
+    """Texts that share no word, from all over the vocabulary."""
+    special = {*judge.tokenizer.all_special_ids}
+    ids = [number for number in range(len(judge.tokenizer)) if number not in special]
+    count = TRIED * WORDS
+    chosen = ids[:: max(1, len(ids) // count)][:count]
+    texts = [str(judge.tokenizer.decode(chosen[start::TRIED])).strip() for start in range(TRIED)]
+    return [text for text in texts if text] or list(TEXTS)
 
 
 def _failed(judge: Judge, fails: str, lost: str) -> str:

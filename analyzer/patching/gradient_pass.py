@@ -33,7 +33,7 @@ from analyzer.patching.parts import PartScores, parts_of
 from analyzer.patching.references import References, choose_references, reference_input, reference_values
 from analyzer.patching.source_values import SourceValues, entry_stream
 from analyzer.patching.tape import Tape, taped
-from shared.errors import JudgeError
+from shared.errors import CannotCompute
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
@@ -92,7 +92,7 @@ def gradient_pass(context: Context, steps: int, prompts: int, *, edges: bool = F
     """Run the passes over at most `prompts` prompts with `steps` steps of the integral.
 
     `edges` says whether edges are scored, where this family's can be. Raises CannotCompute where units
-    or classes are missing, and JudgeError where a gradient is not finite.
+    or classes are missing, or where a gradient is not finite.
     """
     wiring = known_wiring(context.judge)
     references = choose_references(context, prompts)
@@ -218,7 +218,7 @@ def _at_the_prompt(values: list[Tensor], chosen: list[int]) -> list[Tensor]:
 
 def require_finite(values: Tensor, layer: int) -> None:
     if not bool(torch.isfinite(values).all()):
-        raise JudgeError(
+        raise CannotCompute(
             f"The gradients in layer {layer} are not finite (NaN or infinity); look at an earlier checkpoint."
         )
 

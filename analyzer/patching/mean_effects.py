@@ -23,7 +23,7 @@ from analyzer.patching.gradient_pass import CPU_TOKENS
 from analyzer.patching.references import by_role
 from analyzer.patching.source_values import entry_stream
 from analyzer.patching.tape import taped
-from shared.errors import JudgeError
+from shared.errors import CannotCompute
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
@@ -47,7 +47,7 @@ def mean_effects(
     """One forward and backward pass over the probes at `indices`.
 
     `signs` (n,) weighs each prompt, unsafe ones positive; `part` (n,) numbers the part it counts in. Raises
-    CannotCompute where units are not known, and JudgeError where a gradient is not finite.
+    CannotCompute where units are not known, or where a gradient is not finite.
     """
     judge, wiring = context.judge, known_wiring(context.judge)
     means = context.with_units().unit_means
@@ -65,7 +65,7 @@ def mean_effects(
         done += len(rows)
         context.progress(done, len(indices))
     if not (np.isfinite(found.heads).all() and np.isfinite(found.neurons).all()):
-        raise JudgeError("The gradients are not finite (NaN or infinity); look at an earlier checkpoint.")
+        raise CannotCompute("The gradients are not finite (NaN or infinity); look at an earlier checkpoint.")
     return found
 
 

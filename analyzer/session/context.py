@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.jobs.messages import BATCH_TOKENS
 from analyzer.model.batches import Encoded
@@ -34,6 +36,7 @@ class Context:
 
     judge: Judge
     probes: list[Probe]
+    """Those of the probe set for which the judge gives a number (`session/left_out.py`)."""
     step: int
     run: RunRecord
     metrics: list[MetricsLine] = field(default_factory=list)
@@ -60,6 +63,14 @@ class Context:
     """What earlier checkpoints of the run have to be compared with; by default nothing."""
     cache: ContentCache = field(default_factory=ContentCache)
     """Statistics of exactly these numbers that were computed before, at another checkpoint maybe."""
+    whole: list[Probe] = field(default_factory=list)
+    """The probe set, where some of it is left out."""
+    places: list[int] = field(default_factory=list)
+    """Of each of `probes`, its place in `whole`."""
+    left_out: list[str] = field(default_factory=list)
+    """A sentence, for every result, on what is left out."""
+    pair_scores: np.ndarray | None = None
+    """(pairs,) scores of the further contrast pairs that align, NaN of others; None until they are asked for."""
     kept: dict[Hashable, Any] = field(default_factory=dict)
     """What one analysis computed and others of the job use too, under a key of its maker's."""
     _forward: ForwardPass | None = None
@@ -68,6 +79,24 @@ class Context:
         """From here on the text of a probe is all that the judge reads of it, a response included."""
         self.probes = as_judged(self.probes, self.judge.template)
         self.pairs = as_judged(self.pairs, self.judge.template)
+
+    @property
+    def probe_set(self) -> list[Probe]:
+        """All prompts, also those that are left out: what checkpoints are compared on, in the same order at all."""
+        return self.whole or self.probes
+
+    def in_probe_set(self, values: np.ndarray, *axes: int) -> np.ndarray:
+        """Values of `probes` (the first axis, or `axes`) as values of the whole probe set; NaN of what is left
+        out."""
+        if not self.whole:
+            return values
+        for axis in axes or (0,):
+            shape = list(values.shape)
+            shape[axis] = len(self.whole)
+            spread = np.full(shape, np.nan, dtype=values.dtype)
+            np.moveaxis(spread, axis, 0)[self.places] = np.moveaxis(values, axis, 0)
+            values = spread
+        return values
 
     @property
     def forward(self) -> ForwardPass:

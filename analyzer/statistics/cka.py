@@ -63,7 +63,19 @@ def cka(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def cka_by_point(one: np.ndarray, other: np.ndarray) -> list[float] | None:
-    """(points, n, n) twice -> CKA of each point; None where shapes differ or n < 4."""
-    if one.shape != other.shape or one.shape[1] < LEAST:
+    """(points, n, n) twice -> CKA of each point over the prompts known in both; None where shapes differ or n < 4.
+
+    A prompt whose row is NaN is not known. The vectors need not be centred over these prompts: U-centring does.
+    """
+    if one.shape != other.shape:
         return None
-    return [cka(here, there) for here, there in zip(one, other, strict=True)]
+    both = known_prompts(one) & known_prompts(other)
+    if both.sum() < LEAST:
+        return None
+    chosen = np.ix_(np.arange(len(one)), both, both)
+    return [cka(here, there) for here, there in zip(one[chosen], other[chosen], strict=True)]
+
+
+def known_prompts(grams: np.ndarray) -> np.ndarray:
+    """(points, n, n) -> (n,) bool."""
+    return np.isfinite(np.diagonal(grams, axis1=1, axis2=2)).all(0)

@@ -65,6 +65,11 @@ def distance(gram: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Interv
     """d' with its 95 % interval: Student's t on the square, its error by leaving out each group in turn.
 
     Takes what `squared_distance` takes, labels (n,) in {0, 1}. None where d' has no scale. Below 0 it is 0.
+
+    It covers 95 % of normal samples. Of lognormal ones (4,000 of 16 and of 24 pairs) it covers 95, 93 and 92 % at
+    d' = 0.5, 0.8 and 2: where a few vectors are long, the covariance is mostly found too small and d' too large, so
+    that the interval lies above what is true in 7 % of samples at d' = 2. On the scale of d' or of its logarithm,
+    and by bootstrap-t as a ratio of distance and trace, it covers 2 to 4 % less there.
     """
     kept = np.vstack([np.ones(len(labels)), 1 - groups.T])
     squares = squared_distance(gram, kept * labels, kept * (1 - labels), groups)

@@ -19,6 +19,7 @@ from analyzer.model.judge import Judge
 from analyzer.session.context import Context
 from analyzer.session.frozen_layers import frozen_layers
 from analyzer.session.frozen_prefix import FrozenPrefix
+from analyzer.session.left_out import without_unscored
 from analyzer.session.notices import notices
 from analyzer.worker.assumed_threshold import assumed_threshold
 from analyzer.worker.logged_metrics import metrics_until
@@ -75,8 +76,8 @@ class JobComputer:
         outcome = None
         while outcome is None:
             try:
-                context = self._context()
-                context.progress, context.earlier = Throttled(self.progress, name), self.earlier
+                context = self._context(Throttled(self.progress, name))
+                context.earlier = self.earlier
                 outcome = analysis.compute(context, settings)
                 notices(context)  # made here, where running out of memory is dealt with; kept for the record
             except Exception as error:
@@ -115,15 +116,24 @@ class JobComputer:
             if self.context is not None:
                 self.context.prefix = None
 
-    def _context(self) -> Context:
-        """The shared context, made at first use and again after memory ran out."""
-        if self.context is not None:
-            return self.context
+    def _context(self, progress: Throttled) -> Context:
+        """The shared context, made at first use and again after memory ran out.
+
+        Without the prompts for which the judge gives no number, as it is published.
+        """
+        if self.context is None:
+            self.context = self._opened()
+        self.context.progress = progress
+        self.context = without_unscored(self.context)  # once it has passed, it has nothing to do
+        return self.context
+
+    def _opened(self) -> Context:
+        """The judge and the probe set, before any pass."""
         job, run = self.job, self.run
         if self.judge is None:
             self.judge = self.warm.load(job, self.device)
         frozen = frozen_layers(job, run, self.digest, self.judge)
-        self.context = Context(
+        return Context(
             judge=self.judge,
             probes=self.probes.probes,
             pairs=list(self.probes.pairs),
@@ -140,7 +150,6 @@ class JobComputer:
             cache=self.warm.cache,
             prefix=FrozenPrefix(self.warm.prefixes, self.digest, frozen.boundary if frozen.embeddings else 0),
         )
-        return self.context
 
     def _record(
         self, name: str, computation: Computation, key: str, outcome: Outcome, seconds: float

@@ -36,9 +36,10 @@ def provenance(
     training comes last.
     """
     judge, leaks = context.judge, context.leak_count
-    told = [*(notice.sentence for notice in notices), *job.warnings, *judge.warnings, *warnings]
+    sentences = (notice.sentence for notice in notices)
+    told = [*sentences, *job.warnings, *judge.warnings, *context.left_out, *warnings]
     if leaks:
-        told.append(f"{leaks} of {len(context.probes)} probe prompts were trained on: scores flatter.")
+        told.append(f"{leaks} of {len(context.probe_set)} probe prompts were trained on: scores flatter.")
     return ResultRecord(
         analysis=analysis,
         analysis_version=computation.version,

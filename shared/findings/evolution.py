@@ -105,9 +105,10 @@ class EvolutionResult(Part):
     neurons_vanished: list[str]
     """Died: neither here nor at the checkpoint before, but at both checkpoints before those."""
     edges_to_previous: SetChange | None
-    """Of the strongest `n_edges` edges."""
+    """Of the strongest `n_edges` edges; None where no circuit can be claimed at one of the two checkpoints."""
     edges_to_first: SetChange | None
     n_edges: int
+    """0 where none are compared."""
     transfer: Transfer | None
     """None without circuits of both checkpoints."""
     alerts: list[Alert]

@@ -14,6 +14,8 @@ from shared.findings.units import Agreement, JointAblation, UnitAblation
 
 ONE_CARRIES = 0.5
 """Share of the separation above which one unit carries most of it."""
+NAMED_SHARE = 0.1
+"""Share of the separation from which on a single neuron is named beside the curve of all."""
 NAMED = 4
 """Units that a headline names at most."""
 CARRIES = (
@@ -93,7 +95,16 @@ def neurons_headline(result: NeuronsResult) -> str:
     most = [row for row in result.top if carries_most(row.ablation)]
     if (named := _each(result.explained, most)) is not None:
         return named
-    return "No neuron was removed" if result.curve is None else curve_sentence(result.curve)
+    if result.curve is None:
+        return "No neuron was removed"
+    told = [row for row in result.top if row.ablation.carries and _much(row.ablation)]
+    named = [_each(result.explained, told)] if told else []
+    return "; ".join([curve_sentence(result.curve), *filter(None, named)])
+
+
+def _much(ablation: UnitAblation) -> bool:
+    """Whether one unit alone carries so much that a headline about many names it."""
+    return ablation.share is not None and ablation.share.value >= NAMED_SHARE
 
 
 def _each(found: ToExplain, rows: Sequence[HeadRow] | Sequence[NeuronRow]) -> str | None:

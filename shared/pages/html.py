@@ -72,6 +72,7 @@ def page_html(panel: Panel, notices: Sequence[Notice] = ()) -> str:
     return fill(
         "page.html",
         title=panel.title,
+        headline=panel.headline,
         stem=panel.stem,
         alt=panel.alt,
         paragraphs=[_paragraph(line) for line in panel.caption.split("\n")],

@@ -101,6 +101,12 @@ def display_samples(probes: Iterable[Probe]) -> list[Probe]:
     return [probes[index] for index in display_indices(probes)]
 
 
+def another_display(lost: Probe, others: Iterable[Probe]) -> Probe | None:
+    """The most readable of some other prompts of its class, to be shown in its place; None where there is none."""
+    same = [probe for probe in others if probe.label == lost.label]
+    return min(same, key=lambda probe: (_readability(probe.text), drawn(0, probe.text)), default=None)
+
+
 def write_probes(path: Path, probes: Iterable[Probe]) -> None:
     """Replace probes.jsonl in one step."""
     lines = [json.dumps(probe.model_dump(mode="json"), ensure_ascii=False) for probe in probes]

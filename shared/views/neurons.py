@@ -87,7 +87,8 @@ def _caption(result: NeuronsResult) -> str:
         "so the two may differ; Spearman's correlation takes the mean for both. Positive supports the right "
         "verdict, negative works against it. Decoys respond to one class, and less than 1 % of the separation is "
         "lost without one: selectivity alone proves nothing. A ⚠ means that plain and integrated gradient "
-        "disagree about a neuron.\nWorrying: one neuron carries most; the curve falls no faster than the random "
+        "disagree about a neuron. The halves of two checkpoints differ for certain only where their intervals lie "
+        "apart.\nWorrying: one neuron carries most; the curve falls no faster than the random "
         "one; decoys are the most selective of all; effects sit in frozen layers only; tokens are template words "
         f"or punctuation.{_concentration(result)}{notes}"
     )

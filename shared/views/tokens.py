@@ -163,7 +163,7 @@ def _caption(sample: SampleAttribution, result: TokensResult) -> str:
     twin = ""
     if sample.baseline == "twin":
         twin = (
-            f" The baseline is the contrast twin: {compared_with(sample)}. Each colour compares the word with the "
+            f" The baseline is the {compared_with(sample)}. Each colour compares the word with the "
             "twin's word in its place, and says nothing of the word alone; a word that both have gets 0."
         )
     alarm = f"\nAlarm: {result.shortcut_alarm}" if result.shortcut_alarm else ""

@@ -42,6 +42,8 @@ ADVANCED = (*BASIC, "neurons", "circuits")
 WINDOW, PROBES = 10, 12
 LAYERS, HEADS, NEURONS = 2, 4, 8
 """Of `tests.making.tiny` judges; neurons are made up."""
+UNCLAIMED = 70
+"""Step at which no circuit can be claimed."""
 EDGES = (1 + LAYERS * (HEADS + 1), LAYERS * (HEADS + 1) + 1)
 
 
@@ -107,7 +109,7 @@ def neurons(step: int) -> Outcome:
 
 def circuits(step: int) -> Outcome:
     scores = numbers(step, 3).standard_normal(EDGES).astype(np.float32)
-    smallest = (scores > 1.5).astype(np.uint8)
+    smallest = (scores > (99 if step == UNCLAIMED else 1.5)).astype(np.uint8)
     return Outcome(MadeUp(step=step), {}, {"scores": scores, "smallest": smallest})
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import torch
 
 from analyzer.jobs.messages import Failure
 from shared.records import Probe
+from shared.results import ResultStore
 from shared.views import suite_views
 from tests.making.judges import probe
 from tests.making.plant_prompts import as_probes, trigger_twins
@@ -24,9 +25,12 @@ from tests.making.plants import Plant, two_layers
 from tests.truth.suite import Pages, pages_of
 from tests.truth.test_nulls import ranks
 
+COMPARED = ("progress", "tokens", "layers", "comparison", "evolution")
 SUITE = {view.name for view in suite_views("advanced")}
 OVERFLOWS = 3e38
 """Sound as a weight; its square is none."""
+UNSAFE_BUT_ONE = (1, 3, 5, 7, 9)
+"""Of six pairs."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,9 @@ class Bad:
     """Pattern of what is said above no figure."""
 
 
-def of(probes: Sequence[Probe]) -> Plant:
-    return replace(two_layers(0), probes=list(probes))
+def of(probes: Sequence[Probe], *models: Any) -> Plant:
+    plant = two_layers(0)
+    return replace(plant, probes=list(probes), models=models or plant.models)
 
 
 def pairs(count: int) -> list[Probe]:
@@ -61,6 +66,11 @@ def alone(count: int) -> list[Probe]:
         for place, each in enumerate(as_probes(trigger_twins(1, 2 * count)))
         if place % 4 in (0, 3)
     ]
+
+
+def safe_alone(count: int) -> list[Probe]:
+    """Safe prompts, none with a twin."""
+    return [each for each in alone(count) if each.label == "safe"][:count]
 
 
 def one_class() -> Plant:
@@ -108,17 +118,17 @@ def overflows_at(word: str, probes: Sequence[Probe]) -> Plant:
     return changed(inflate, probes)
 
 
-def with_word(word: str, probes: Sequence[Probe], place: int) -> list[Probe]:
-    """The word before one of the prompts."""
+def with_word(word: str, probes: Sequence[Probe], places: Collection[int]) -> list[Probe]:
+    """The word before some of the prompts."""
     return [
-        each.model_copy(update={"text": f"{word} {each.text}"}) if number == place else each
+        each.model_copy(update={"text": f"{word} {each.text}"}) if number in places else each
         for number, each in enumerate(probes)
     ]
 
 
 def further() -> list[Probe]:
     """40 pairs, the last 16 of them for circuits only."""
-    found = with_word("of", with_word("of", pairs(40), 70), 71)
+    found = with_word("of", pairs(40), (70, 71))
     return [
         each.model_copy(update={"further": True, "display": False}) if number >= 48 else each
         for number, each in enumerate(found)
@@ -143,15 +153,38 @@ BAD = {
     "the same score": Bad(lambda: same_score(0), "nothing to explain: the separation"),
     "always unsafe": Bad(lambda: same_score(3), "nothing to explain: the separation"),
     "no number for a prompt": Bad(
-        lambda: overflows_at("of", with_word("of", pairs(32), 9)),
-        "the embedding block is not finite .* on 1 of 64 prompts",
+        lambda: overflows_at("of", with_word("of", pairs(32), [9])),
+        r"score of 1 of 64 probe prompts is not finite \(NaN or infinity\); it is left out of everything .*: “of w",
+        claims=True,
+    ),
+    "no number for a display sample": Bad(
+        lambda: overflows_at("of", with_word("of", pairs(32), [0])),
+        "Shown in place of a display sample: “w",
+        claims=True,
+    ),
+    "no number for a quarter, nor for the self-check's words": Bad(
+        lambda: overflows_at("how", with_word("how", pairs(32), range(16, 32))),
+        r"of 16 of 64 probe prompts is .* “how [^“]*”, “how [^“]*”, “how [^“]*” and 13 more\.",
+        claims=True,
+    ),
+    "no number for more": Bad(
+        lambda: overflows_at("of", with_word("of", pairs(32), range(16, 33))),
+        r"the embedding block is not finite .* on 17 of 64 prompts: .*\. That is more than 25 % of the probe set",
         refused=True,
+    ),
+    "no number for a class": Bad(
+        lambda: overflows_at("of", with_word("of", [*pairs(6), *safe_alone(40)], UNSAFE_BUT_ONE)),
+        "That leaves 1 unsafe: too little",
+        refused=True,
+    ),
+    "no number for any": Bad(
+        lambda: overflows_at("[CLS]", pairs(32)), "is not finite .* on 2 of 2 prompts", refused=True
     ),
     "no number without words": Bad(
         lambda: overflows_at("[MASK]", alone(24)), "score is not finite", frozenset({"tokens"}), claims=True
     ),
     "no number for a further pair": Bad(
-        lambda: overflows_at("of", further()), "score is not finite", frozenset({"circuits"}), claims=True
+        lambda: overflows_at("of", further()), r"of 2 of 32 prompts of the further contrast pairs", claims=True
     ),
     "twins that are none": Bad(
         alike, "32 pairs are not one safe and one unsafe prompt each", claims=True, never="[1-9] contrast pair"
@@ -179,11 +212,37 @@ def test_what_cannot_be_claimed_is_said(name: str, tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_that_gives_no_number_takes_no_other_with_it(tmp_path: Path) -> None:
-    bad = BAD["no number for a prompt"].plant()
+    bad = BAD["no number for any"].plant()
     found = pages_of(replace(bad, models=[*two_layers(0).models, *bad.models]), tmp_path)
     (failed,) = found.failed
     assert failed.job == "checkpoint-20" and found.checkpoints.keys() == {10}
     assert {said.analysis for said in found.all if said.claims} >= {"tokens", "heads", "neurons", "circuits"}
+
+
+def test_the_others_are_analysed_as_if_a_prompt_without_a_number_had_never_been_there(tmp_path: Path) -> None:
+    prompts = with_word("of", pairs(32), [9])
+    left = pages_of(overflows_at("of", prompts), tmp_path / "left out")
+    never = pages_of(overflows_at("of", [*prompts[:9], *prompts[10:]]), tmp_path / "never there")
+    said = [[(each.analysis, each.stem, each.above, each.caption) for each in found.all] for found in (left, never)]
+    assert said[0] == said[1]
+    assert all("left out of everything" in each.badge for each in left.checkpoints[10])
+    assert not any("left out of everything" in each.badge for each in never.all)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_checkpoints_are_compared_on_what_has_a_number_at_both(order: tuple[int, int], tmp_path: Path) -> None:
+    models = [two_layers(0).models[0], overflows_at("of", pairs(32)).models[0]]
+    prompts = with_word("of", pairs(32), [9, 20])
+    found = pages_of(of(prompts, *(models[number] for number in order)), tmp_path, COMPARED)
+    assert not found.failed
+    store = ResultStore(tmp_path / "_midwatch" / "results")
+    compared = {step: store.newest(f"checkpoint-{step}", "evolution") for step in found.checkpoints}
+    payload = compared[20].payload  # type: ignore[union-attr]
+    assert payload["verdicts"]["of"] == payload["n_cka"] == 62
+    assert payload["verdicts"]["flipped"] == 0 and payload["frozen_check"] != "fail"
+    assert len(payload["drift"]) == 2  # the twins that are left; of others no token but the changed one counts
+    assert all(row["to_previous"] > 0.999 for row in payload["drift"])
+    assert payload["cka_to_previous"][1:] == pytest.approx([1, 1], abs=1e-6)
 
 
 def everything(found: Pages) -> list[str]:

@@ -43,8 +43,8 @@ ONE_AS_MANY = re.compile(
 
 
 def either_neuron(one: int, other: int) -> str:
-    """Pattern of a headline about a pair: one of it is named, or half is gone without one or two neurons."""
-    return rf"L1\.N({one}|{other})\b|half.*\b[12]\b"
+    """Pattern of a headline about a pair of which one carries all that the other does not."""
+    return rf"L1\.N({one}|{other})\b.*carr"
 
 
 NO_DENIAL = (
@@ -81,8 +81,12 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
     ),
     "same_weights": (Wanted("evolution", (), "the same weights", r"no layer moved", claims=False),),
     "word_after_word": (Wanted("heads", ("L0.H1", "L1.H2")), BOTH_NAMED),
-    "majority": (BOTH_NAMED, Wanted("heads", ("L0.H0",)), Wanted("neurons", says=either_neuron(5, 6))),
-    "both_words": (Wanted("heads", ("L0.H0", "L0.H3")), Wanted("neurons", says=either_neuron(4, 8)), BOTH_NAMED),
+    "majority": (BOTH_NAMED, Wanted("heads", ("L0.H0",)), Wanted("neurons", ("L1.N5", "L1.N6"), "each carry")),
+    "both_words": (
+        Wanted("heads", ("L0.H0", "L0.H3")),
+        Wanted("neurons", ("L1.N4", "L1.N8"), "each carry"),
+        BOTH_NAMED,
+    ),
     "trained_trigger": (HEAD_CARRIES, Wanted("tokens", ("zeta",), never=r"\bw\d+\b.*carr")),
     "trained_backup": (BACKUP,),
     "trained_either": (EITHER,),

@@ -60,7 +60,7 @@ def draw_sets(sheet: Sheet, result: EvolutionResult, since: Sequence[Since], up:
 
 
 def _absent(result: EvolutionResult, edges: bool) -> str:
-    return "not compared: no circuits of both" if edges else "not compared: no neuron maps of both"
+    return "not compared: no circuit claimed at both" if edges else "not compared: no neuron maps of both"
 
 
 def _union(change: SetChange) -> int:

@@ -79,7 +79,7 @@ def _moved(result: EvolutionResult) -> str:
 
 
 def _transferred(result: EvolutionResult) -> str:
-    """Whether the circuit of the checkpoint before still works here."""
+    """Whether the circuit of the checkpoint before still works here; it was chosen on these prompts, too."""
     found = result.transfer
     if found is None:
         return ""
@@ -87,7 +87,7 @@ def _transferred(result: EvolutionResult) -> str:
     beside = "" if random is None else f", random {kept(random)}"
     if not found.works:
         return f"the old circuit is not seen to work ({span(found.kept)}{beside})"
-    return f"the old circuit keeps {span(found.kept)} of the separation{beside}"
+    return f"the old circuit keeps {span(found.kept)} of the separation, in-sample{beside}"
 
 
 def _number(value: float) -> str:

@@ -42,7 +42,7 @@ def words_panel(record: ResultRecord, result: TokensResult) -> Panel:
 
 
 def _below(result: TokensResult) -> str:
-    return f"separation: {power(result.separation)} · attribution and replacement agree: {_agreement(result)}"
+    return f"separation: {power(result.separation)} · attribution against replacement: {_agreement(result)}"
 
 
 def _agreement(result: TokensResult) -> str:

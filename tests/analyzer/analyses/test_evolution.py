@@ -194,6 +194,13 @@ def test_edges(run: Evolving) -> None:
     assert change.born[0] == f"{node(source - 1)} → {node(target)}".replace("L-1.MLP", "input")
 
 
+@pytest.mark.parametrize("step", [evolving.UNCLAIMED, evolving.UNCLAIMED + 10])
+def test_edges_are_compared_only_where_a_circuit_is_claimed_at_both(run: Evolving, step: int) -> None:
+    result = run.result(step)
+    assert result.edges_to_previous is None and result.neurons_to_previous is not None
+    assert (result.edges_to_first is None) == (result.n_edges == 0) == (step == evolving.UNCLAIMED)
+
+
 def node(place: int) -> str:
     layer, unit = divmod(place, HEADS + 1)
     return "verdict" if layer == 2 else f"L{layer}." + ("MLP" if unit == HEADS else f"H{unit}")
@@ -262,9 +269,10 @@ def test_on_what_the_other_analyses_really_publish(tmp_path: Path, template: Pat
     told = ("At the embeddings", "no circuit of the previous checkpoint can be claimed")
     assert result.notes == [note for note in result.notes if any(words in note for words in told)]
     for part in (
-        result.cka_to_previous, result.drift_to_previous, result.neurons_to_previous, result.edges_to_previous,
-        result.cka_to_first, result.drift_to_first, result.neurons_to_first, result.edges_to_first,
+        result.cka_to_previous, result.drift_to_previous, result.neurons_to_previous,
+        result.cka_to_first, result.drift_to_first, result.neurons_to_first,
     ):  # fmt: skip
         assert part is not None
     assert result.transfer is None and "transfer_kept" not in run.record(30).summary, "random judges: no circuits"
-    assert {"drift_previous", "edges_jaccard"} <= run.record(30).summary.keys()
+    assert {"drift_previous", "cka_previous_last"} <= run.record(30).summary.keys()
+    assert result.edges_to_previous is None is result.edges_to_first and result.n_edges == 0, "nor edges"

@@ -18,6 +18,7 @@ from shared.findings.tokens import TokensResult
 from shared.findings.word_checks import WordCheck, disagreement, near_ties
 from tests.bench import Size, Unavailable
 from tests.bench._judge import trained_judge as bench_judge
+from tests.bench.words import WORDS, both
 from tests.making.judges import context, probe, random_probes, tiny_judge
 from tests.making.trained import rule_probes, trained_judge
 
@@ -125,28 +126,9 @@ def test_eight_draws_say_what_every_neutral_word_of_the_kind_would() -> None:
     """Spearman over 200 words of a MiniLM judge, with the mean of all neutral words of the kind as the truth."""
     try:
         with bench_judge(Size.FULL) as (judge, probes, _):
-            few, all_ = _both(judge, probes, 320)
+            few, all_ = both(judge, probes, WORDS[Size.FULL])
     except Unavailable as missing:
         pytest.skip(str(missing))
     assert len(few) >= 200
     found = spearman(few, all_)
     assert found is not None and found >= 0.95
-
-
-def _both(judge, probes, count: int) -> tuple[list[float], list[float]]:
-    """Effects by 8 draws and by all, of `count` words of the probe set whose kind has 16 neutral words or more."""
-    neutral = NeutralWords(judge, probes)
-    encoded = encode(judge.tokenizer, [each.text for each in probes], judge.max_length)
-    spans = [words(each, token_names(judge.tokenizer, each.ids)) for each in encoded]
-    places = [(i, j) for i, some in enumerate(spans) for j, word in enumerate(some) if word.text.isalpha()]
-    chosen = np.random.default_rng(0).permutation(len(places))[:count]
-    scores = scores_of(judge, [each.text for each in probes], 4096)
-    few, all_ = [], []
-    for place in chosen:
-        i, j = places[place]
-        found = versions(probes[i].text, spans[i], j, neutral, 1000)
-        if len(found.texts) >= 16:
-            replaced = scores_of(judge, list(found.texts), 4096)
-            few.append(float(scores[i] - replaced[:8].mean()))
-            all_.append(float(scores[i] - replaced.mean()))
-    return few, all_

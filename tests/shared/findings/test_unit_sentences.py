@@ -259,7 +259,11 @@ def test_neurons_name_the_one_that_carries_most_and_no_other() -> None:
     assert said(0.6, True) == f"{name} carries the verdict: 1.00 nats lost [0.90, 1.10], 60 % of the separation"
     both = f"{name} and {mapped.top[3].name} each carry the verdict: without either one at least 1.00 nats lost ["
     assert said(0.6, True, 2).startswith(both)
-    assert "Half of the separation" in said(0.5, True) and "Half of the separation" in said(0.6, False)
+    assert "Half of the separation" in said(0.5, True) and said(0.6, False).startswith("Half of the separation")
+    two = said(0.3, True, 2)
+    assert two.startswith("Half of the separation") and f"; {name} and {mapped.top[3].name} each carry the" in two
+    for count, share, carries in ((1, 0.09, True), (2, 0.3, False)):
+        assert name not in said(share, carries, count), "little, or not clear of random ones"
 
 
 def test_agreement_has_its_interval_and_its_units() -> None:

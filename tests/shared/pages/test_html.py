@@ -136,6 +136,12 @@ def test_the_policy_admits_the_script_that_stands_in_the_page():
     assert f"script-src 'sha256-{digest}' 'self' file:;" in page
 
 
+def test_the_headline_stands_above_a_figure_that_is_wider_than_the_window():
+    made = get("tokens").panels(fake_records(1)[0])[3]
+    text = page_html(made)
+    assert f'<p class="headline">{made.headline}</p>' in text and text.index('headline">') < text.index('id="plot"')
+
+
 def test_a_page_says_what_it_shows():
     panel = get("tokens").panels(fake_records(1)[0])[3]
     page = page_html(panel)
