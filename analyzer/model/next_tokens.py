@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from analyzer.model.batches import Batch, Encoded, Side, collate, packed
+from analyzer.model.batches import Batch, Encoded, Side, collate
 from analyzer.model.scoring import inputs_of
 from shared.errors import CannotCompute
 
@@ -41,7 +41,7 @@ def next_tokens(
     if judge.record.kind != "prompted" or unembedding is None:
         raise CannotCompute("Only a judge that answers in words has probabilities of words.")
     vocabulary = int(unembedding.weight.shape[0])  # type: ignore[union-attr, arg-type]
-    for packed_rows in packed([len(prompt.ids) for prompt in prompts], batch_tokens):
+    for packed_rows in judge.batches(prompts, batch_tokens):
         spread = _spread([len(prompts[row].ids) for row in packed_rows], places, side)
         most = max(1, WIDEST // (vocabulary * spread))
         for start in range(0, len(packed_rows), most):

@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from analyzer.model.batches import Encoded, collate, fits, packed
+from analyzer.model.batches import Encoded, collate, fits
 from analyzer.model.judge import Judge
 from analyzer.model.scoring import score
 from analyzer.session.context import Context
@@ -114,7 +114,7 @@ def _aligned(context: Context) -> list[int]:
 def plain_scores(judge: Judge, encoded: Sequence[Encoded], rows: Sequence[int], batch_tokens: int) -> np.ndarray:
     """(encoded,) scores of the prompts at `rows`, as they are, in nats; NaN for the others."""
     found = np.full(len(encoded), np.nan)
-    for chosen in packed([len(encoded[row].ids) for row in rows], batch_tokens):
+    for chosen in judge.batches([encoded[row] for row in rows], batch_tokens):
         places = [rows[number] for number in chosen]
         batch = collate([encoded[place] for place in places], judge.anatomy.pad_id, judge.device)
         found[places] = score(judge, batch).double().cpu().numpy()

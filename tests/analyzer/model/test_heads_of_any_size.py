@@ -176,7 +176,7 @@ def test_an_adapter_s_classes_are_its_base_s_and_its_head_s(
     }[labels]()
     assert np.allclose(forward_pass(judge, PROBES).scores, wanted, atol=1e-5)
     copy = tmp_path / "copy"
-    save_untrained(path, copy, "classifier", 0, 5, None, labels)
+    save_untrained(path, tmp_path / "base", copy, "classifier", 0, 5, None, labels)
     assert load_judge(copy, record).model.config.num_labels == labels
 
 
