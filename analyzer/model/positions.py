@@ -18,7 +18,7 @@ FEWEST = 4
 
 
 class PositionTables(TorchFunctionMode):
-    """Inside, look-ups in tables are watched, of a batch of `rows` whose first is the longest, of `tokens` tokens."""
+    """Inside, look-ups in tables are watched; the first of a batch's `rows` is the longest, of `tokens` tokens."""
 
     def __init__(self, rows: int, tokens: int) -> None:
         super().__init__()
