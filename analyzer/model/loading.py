@@ -141,6 +141,7 @@ def _detached(model: PreTrainedModel, device: str) -> PreTrainedModel:
     model.eval().requires_grad_(False)
     for config in (model.config, model.config.get_text_config()):
         config.use_cache = False
+    module: Any
     for module in model.modules():
         if hasattr(module, "chunk_size_feed_forward"):  # saves memory, and hides most tokens from a hook
             module.chunk_size_feed_forward = 0
