@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+LIMITS = ("max_position_embeddings", "max_seq_len", "max_sequence_length")
+"""Fields in which configs say how many positions a model has (MPT's ALiBi ends at the second)."""
+
+
 def load_judge(
     directory: Path,
     record: JudgeRecord,
@@ -175,9 +179,9 @@ def _rows(model: PreTrainedModel) -> int:
 
 def _max_length(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, record: JudgeRecord) -> int:
     """What the record, the tokenizer and the config allow. The self-check sees how many there really are."""
-    told = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    positions = told if isinstance(told, int) and told > 0 else record.max_length  # XLNet says -1 for no limit
-    return max(1, min(record.max_length, positions, tokenizer.model_max_length))
+    told = [getattr(model.config.get_text_config(), name, None) for name in LIMITS]
+    positions = [limit for limit in told if isinstance(limit, int) and limit > 0]  # XLNet says -1 for no limit
+    return max(1, min(record.max_length, *positions, tokenizer.model_max_length))
 
 
 def _weight_files(directory: Path) -> list[Path]:
