@@ -31,7 +31,8 @@ def no_gradients(judge: Judge, batch: Batch, plain: Tensor) -> str:
     """
     try:
         with torch.inference_mode(False), torch.enable_grad():
-            return _tried(judge, Batch(*(None if part is None else part.clone() for part in batch)), plain)
+            types = None if batch.type_ids is None else batch.type_ids.clone()
+            return _tried(judge, Batch(batch.ids.clone(), batch.mask.clone(), None, types), plain)
     except RAISED as error:
         if is_out_of_memory(error):
             raise

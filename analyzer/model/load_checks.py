@@ -39,8 +39,8 @@ def checked(judge: Judge) -> Judge:
     """
     judge = replace(judge, anatomy=checked_anatomy(judge), apart=False)
     prompts = scored_prompts(judge, TEXTS)
-    longest = max(range(len(prompts)), key=lambda index: len(prompts[index].ids))
-    with PositionTables(len(prompts), longest, len(prompts[longest].ids)) as tables, _looked_up(judge) as words:
+    longest = max(len(prompt.ids) for prompt in prompts)
+    with PositionTables(len(prompts), longest) as tables, _looked_up(judge) as words:
         together = record(judge, prompts, 10**6)
     batch = collate(prompts, judge.anatomy.pad_id, judge.device)
     if tables.positions is not None:

@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 
 NOTHING_AMISS: dict[str, list[str]] = {"missing_keys": [], "mismatched_keys": [], "unexpected_keys": []}
 """What transformers would say of a model that its checkpoint fills wholly."""
+LIMITS = ("max_position_embeddings", "max_seq_len", "max_sequence_length")
+"""Fields in which configs say how many positions a model has (MPT's ALiBi ends at the second)."""
 
 
 def load_judge(
@@ -180,6 +182,10 @@ def _detached(model: PreTrainedModel, device: str) -> PreTrainedModel:
     model.eval().requires_grad_(False)
     for config in (model.config, model.config.get_text_config()):
         config.use_cache = False
+    module: Any
+    for module in model.modules():
+        if hasattr(module, "chunk_size_feed_forward"):  # saves memory, and hides most tokens from a hook
+            module.chunk_size_feed_forward = 0
     if device != "cpu":
         return model.to(device)  # type: ignore[arg-type]
     for tensor in [*model.parameters(), *model.buffers()]:
@@ -210,9 +216,9 @@ def _rows(model: PreTrainedModel) -> int:
 
 def _max_length(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, record: JudgeRecord) -> int:
     """What the record, the tokenizer and the config allow. The self-check sees how many there really are."""
-    told = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    positions = told if isinstance(told, int) and told > 0 else record.max_length  # XLNet says -1 for no limit
-    return max(1, min(record.max_length, positions, tokenizer.model_max_length))
+    told = [getattr(model.config.get_text_config(), name, None) for name in LIMITS]
+    positions = [limit for limit in told if isinstance(limit, int) and limit > 0]  # XLNet says -1 for no limit
+    return max(1, min(record.max_length, *positions, tokenizer.model_max_length))
 
 
 def _weight_files(directory: Path) -> list[Path]:

@@ -18,11 +18,11 @@ FEWEST = 4
 
 
 class PositionTables(TorchFunctionMode):
-    """Inside, look-ups in tables are watched. `row` of the `rows` is the longest prompt's, of `tokens` tokens."""
+    """Inside, look-ups in tables are watched; the first of a batch's `rows` is the longest, of `tokens` tokens."""
 
-    def __init__(self, rows: int, row: int, tokens: int) -> None:
+    def __init__(self, rows: int, tokens: int) -> None:
         super().__init__()
-        self._rows, self._row, self._tokens = rows, row, tokens
+        self._rows, self._tokens = rows, tokens
         self.positions: int | None = None
         """Positions of the smallest table that was seen; None where there is none."""
 
@@ -36,8 +36,7 @@ class PositionTables(TorchFunctionMode):
             return
         if ids.ndim == 2 and ids.shape[0] not in (1, self._rows):
             return
-        ids = ids if ids.ndim == 1 else ids[self._row if ids.shape[0] == self._rows else 0]
-        first, *rest = ids[: self._tokens].tolist()
+        first, *rest = (ids if ids.ndim == 1 else ids[0])[: self._tokens].tolist()
         if rest == list(range(first + 1, first + self._tokens)):
             found = int(table.shape[0]) - first
             self.positions = found if self.positions is None else min(found, self.positions)

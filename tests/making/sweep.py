@@ -55,6 +55,8 @@ AUTO: dict[Sort, Any] = {
 }
 TEXTS = ("how to make a bomb", "how do i kill a python process in my home with the code", "how do i bake bread")
 """Of different lengths, so that two of them are padded."""
+LONG = " ".join(["how do i kill a python process"] * 30)
+"""Longer than a tiny model has positions, which its tokenizer does not know."""
 TEMPLATE = "{prompt} is it safe ?"
 
 
@@ -75,7 +77,7 @@ def kind_of(sort: Sort) -> Kind:
     return "classifier" if sort == "classifier" else "prompted"
 
 
-def plain_tokenizer(model_max_length: int = 64) -> PreTrainedTokenizerFast:
+def plain_tokenizer(model_max_length: int = int(1e30)) -> PreTrainedTokenizerFast:
     """A fast tokenizer of whole words that begins every prompt with <s> and ends it with </s>."""
     special = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
     names = [*special.values(), "<mask>", *dict.fromkeys(WORDS)]
@@ -114,10 +116,10 @@ def save_small(path: Path, model_type: str, sort: Sort = "classifier", seed: int
 def judge_record(kind: Kind) -> JudgeRecord:
     """The record of a run of such judges."""
     if kind == "classifier":
-        return JudgeRecord(max_length=32)
+        return JudgeRecord(max_length=160)
     tokenizer = plain_tokenizer()
     safe, unsafe = (int(tokenizer.convert_tokens_to_ids(word)) for word in ("safe", "harm"))  # type: ignore[arg-type]
-    return JudgeRecord(kind="prompted", safe_id=safe, unsafe_id=unsafe, template=TEMPLATE, max_length=32)
+    return JudgeRecord(kind="prompted", safe_id=safe, unsafe_id=unsafe, template=TEMPLATE, max_length=160)
 
 
 def plain_score(path: Path, text: str, judged: JudgeRecord, sort: Sort = "classifier") -> float:
@@ -157,6 +159,7 @@ def _through(path: Path, model_type: str, sort: Sort, suite: bool) -> Found:
     prompts = encode(judge.tokenizer, TEXTS, judge.max_length, judge.template)
     alone = np.array([record(judge, [prompt], 10**6).scores[0] for prompt in prompts])
     together = record(judge, prompts, 10**6).scores
+    record(judge, encode(judge.tokenizer, [LONG], judge.max_length, judge.template), 10**6)
     wanted = plain_score(path, TEXTS[0], judged, sort)
     scale = 1 + float(np.abs(alone).max())
     if abs(alone[0] - wanted) > 1e-5 * scale:

@@ -51,7 +51,6 @@ def test_what_is_no_fault_of_the_model_passes(error: Exception) -> None:
         ({"num_attention_heads": 5}, "cannot be loaded as a sequence classifier: "),
         ({"model_type": "made-up"}, "cannot be loaded as a sequence classifier: "),
         ({"hidden_act": "made-up"}, "cannot be loaded as a sequence classifier: "),
-        ({"chunk_size_feed_forward": 3}, "is a bert, which cannot be run on a prompt here: "),
     ],
 )
 def test_a_config_that_transformers_chokes_on(
@@ -65,3 +64,17 @@ def test_a_config_that_transformers_chokes_on(
     assert str(caught.value).startswith(f"checkpoint-1 {said}")
     assert "\n" not in str(caught.value)
     assert [entry.__dict__.get("event") for entry in caplog.records] == ["unloadable"]
+
+
+def test_a_model_that_loads_and_does_not_run(tmp_path: Path) -> None:
+    path = save_small(tmp_path / "checkpoint-1", "xmod")
+    with pytest.raises(
+        JudgeError, match=r"xmod cannot be run on prompts of \d+ to \d+ tokens: Input language unknown"
+    ):
+        load_judge(path, judge_record("classifier"))
+
+
+def test_a_feed_forward_in_chunks_is_no_hindrance(tmp_path: Path) -> None:
+    path = save_small(tmp_path / "checkpoint-1", "bert", chunk_size_feed_forward=4)
+    judge = load_judge(path, judge_record("classifier"))
+    assert judge.anatomy.depth == 2 and judge.anatomy.mlp_writes is not None

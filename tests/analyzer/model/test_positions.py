@@ -48,7 +48,7 @@ def test_a_long_prompt_is_cut_at_the_last_position(tmp_path: Path, model_type: s
                 model(input_ids=longer)
 
 
-@pytest.mark.parametrize(("model_type", "wanted"), [("t5", 300), ("llama", 96), ("xlnet", 300)])
+@pytest.mark.parametrize(("model_type", "wanted"), [("t5", 300), ("llama", 96), ("mpt", 96), ("xlnet", 300)])
 def test_where_there_is_no_table_the_config_or_the_run_says(tmp_path: Path, model_type: str, wanted: int) -> None:
     judge = load_judge(save(tmp_path / "checkpoint-1", model_type), JudgeRecord(max_length=300))
     assert judge.max_length == wanted
