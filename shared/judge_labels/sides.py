@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shared.errors import UsageError
 from shared.judge_labels.classes import SHOWN, Classes, listed
-from shared.judge_labels.words import is_neutral, seems_unsafe, side_of
+from shared.judge_labels.words import OTHER, is_neutral, seems_unsafe, side_of
 from shared.records import Label
 
 UNNAMED = (
@@ -71,14 +71,14 @@ def _completed(classes: Classes, sides: dict[int, Label | None]) -> dict[int, La
 
     "neutral" beside "toxic" is safe; of two classes that exclude each other, one that is known tells the other.
     """
-    known = set(sides.values()) - {None}
+    known = {side for side in sides.values() if side is not None}
     unclear = [index for index, side in sides.items() if side is None]
-    if known == {"unsafe"} and all(is_neutral(classes.names[index]) for index in unclear):
-        return {index: side or "safe" for index, side in sides.items()}
-    if len(sides) == 2 and len(unclear) == 1 and len(known) == 1 and not classes.own_outputs:
-        index = unclear[0]
-        if known == {"unsafe"} or not is_neutral(classes.names[index]):
-            return sides | {index: "safe" if known == {"unsafe"} else "unsafe"}
+    if len(known) != 1 or not unclear:
+        return sides
+    neutral = all(is_neutral(classes.names[index]) for index in unclear)
+    exclusive = len(sides) == 2 and not classes.own_outputs
+    if (neutral and known == {"unsafe"}) or (exclusive and not (neutral and known == {"safe"})):
+        return sides | dict.fromkeys(unclear, OTHER[known.pop()])
     return sides
 
 

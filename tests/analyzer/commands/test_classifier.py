@@ -75,7 +75,7 @@ def test_what_is_assumed_is_printed_and_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--unsafe-label", "hate,offensive"], 0, "classes 1 (hate) and 2 (offensive) are unsafe, class 0 (normal)"),
+        (["--unsafe-label", "hate,offensive"], 0, "classes 1 (hate) and 2 (offensive) are unsafe, class 0"),
         (["--unsafe-label", "sarcasm"], 2, "'sarcasm' is not a class of the model"),
         (["--unsafe-label", "0,1,2"], 2, "names every class"),
         (["--unsafe-label", "1", "--safe-label", "hate"], 2, "same class"),
@@ -171,3 +171,10 @@ def test_doctor_warns_of_what_is_assumed(tmp_path: Path) -> None:
     path = foreign_run(tmp_path / "run")
     (found,) = [each for each in findings_of(DoctorSettings(run=path)) if each.what == "description"]
     assert found.state == "warning" and "taking 0 as safe" in found.detail
+
+
+def test_a_head_in_a_file_of_its_own_is_told_where_to_go(tmp_path: Path) -> None:
+    path = adapter_run(tmp_path, TURNED, task_type="CAUSAL_LM")
+    (path / "checkpoint-5" / "value_head.safetensors").touch()
+    with pytest.raises(UsageError, match=r"docs/classifiers\.md"):
+        init_run(InitSettings(run=path, probes=source(tmp_path / "p.jsonl")))
