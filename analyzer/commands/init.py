@@ -22,7 +22,7 @@ from analyzer.checkpoints.file_names import CONFIG
 from analyzer.checkpoints.head_config import head_config
 from analyzer.checkpoints.trainer_state import planned, trainer_state
 from analyzer.commands.classifier import ClassifierSettings, check_flags_fit, check_task, described_classifier
-from analyzer.commands.judge_kind import kind_of, told_by_preset
+from analyzer.commands.judge_kind import kind_of, unsafe_classes
 from analyzer.commands.prompted.describe import describe_prompted
 from analyzer.commands.prompted.settings import PromptedSettings
 from shared.cli import positional
@@ -124,7 +124,9 @@ def _judge(
     check_flags_fit(settings, kind)
     if kind == "classifier":
         own_data = settings.probes != "shipped" or settings.train_data is not None
-        told = told_by_preset(settings, config)
+        told = settings
+        if settings.like is not None and settings.unsafe_label is None and settings.safe_label is None:
+            told = settings.model_copy(update={"unsafe_label": unsafe_classes(settings.like, config)})
         return described_classifier(told, config, settings.max_length, own_data=own_data)
     given = "max_length" in settings.model_fields_set
     record = describe_prompted(settings, checkpoint, settings.max_length if given else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal
 
 from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.file_names import ADAPTER_CONFIG
@@ -12,10 +12,6 @@ from shared.errors import SchemaError, UsageError
 from shared.files import read_json
 from shared.judge_labels import class_names
 
-if TYPE_CHECKING:
-    from analyzer.commands.init import InitSettings
-
-Told = TypeVar("Told", bound="InitSettings")
 Kind = Literal["classifier", "prompted"]
 
 CLASSIFIES = ("ForSequenceClassification", "ForMultiLabelSequenceClassification")
@@ -49,15 +45,13 @@ def kind_of(checkpoint: Path, config: dict[str, Any], given: Kind | None, like: 
     return wanted or said or "classifier"
 
 
-def told_by_preset(settings: Told, config: dict[str, Any]) -> Told:
-    """A classifier's settings with the unsafe classes of its --like, where the user names none himself."""
-    if settings.like is None or settings.unsafe_label is not None or settings.safe_label is not None:
-        return settings
-    labels, names = find_guard(settings.like).labels, class_names(config)
+def unsafe_classes(like: str, config: dict[str, Any]) -> str | None:
+    """The unsafe classes of a classifier that --like names, as --unsafe-label takes them; None if unknown."""
+    labels, names = find_guard(like).labels, class_names(config)
     unsafe = [str(index) for index, name in names.items() if labels.get(name.strip().casefold()) == "unsafe"]
     if not unsafe and len(names) <= 3:  # nameless: benign comes first
         unsafe = [str(index) for index in names if index]
-    return settings.model_copy(update={"unsafe_label": ",".join(unsafe) or None})
+    return ",".join(unsafe) or None
 
 
 def _said(checkpoint: Path, config: dict[str, Any]) -> tuple[Kind | None, str]:
