@@ -25,7 +25,7 @@ from analyzer.checkpoints.not_ours import refuse_to_write_in
 from analyzer.checkpoints.shards import unmerged
 from analyzer.checkpoints.trainer_state import planned, trainer_state
 from analyzer.commands.classifier import ClassifierSettings, check_flags_fit, check_task, described_classifier
-from analyzer.commands.judge_kind import kind_of, told_by_preset
+from analyzer.commands.judge_kind import kind_of, unsafe_classes
 from analyzer.commands.prompted.describe import describe_prompted
 from analyzer.commands.prompted.settings import PromptedSettings
 from analyzer.commands.run_names import checked_pattern, pattern_of
@@ -136,7 +136,9 @@ def _judge(
     check_flags_fit(settings, kind)
     if kind == "classifier":
         own_data = settings.probes != "shipped" or settings.train_data is not None
-        told = told_by_preset(settings, settings.like, config)
+        told = settings
+        if settings.like is not None and settings.unsafe_label is None and settings.safe_label is None:
+            told = settings.model_copy(update={"unsafe_label": unsafe_classes(settings.like, config)})
         return described_classifier(told, config, settings.max_length, own_data=own_data)
     given = "max_length" in settings.model_fields_set
     record = describe_prompted(settings, checkpoint, settings.max_length if given else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from analyzer.checkpoints import architectures
 from analyzer.checkpoints.adapter import is_adapter
@@ -13,10 +13,6 @@ from analyzer.commands.prompted.presets import find_guard
 from shared.errors import CheckpointRejected, UsageError
 from shared.judge_labels import class_names
 
-if TYPE_CHECKING:
-    from analyzer.commands.classifier import ClassifierSettings
-
-Told = TypeVar("Told", bound="ClassifierSettings")
 TASKS: dict[str, Kind] = {"SEQ_CLS": "classifier", "CAUSAL_LM": "prompted"}
 """PEFT's task_type."""
 
@@ -45,15 +41,13 @@ def kind_of(checkpoint: Path, config: dict[str, Any], given: Kind | None, like: 
     return wanted or said or "classifier"
 
 
-def told_by_preset(settings: Told, like: str | None, config: dict[str, Any]) -> Told:
-    """A classifier's settings with the unsafe classes of the guard that it is `like`, where the user names none."""
-    if like is None or settings.unsafe_label is not None or settings.safe_label is not None:
-        return settings
+def unsafe_classes(like: str, config: dict[str, Any]) -> str | None:
+    """The unsafe classes of a classifier that --like names, as --unsafe-label takes them; None if unknown."""
     labels, names = find_guard(like).labels, class_names(config)
     unsafe = [str(index) for index, name in names.items() if labels.get(name.strip().casefold()) == "unsafe"]
     if not unsafe and len(names) <= 3:  # nameless: benign comes first
         unsafe = [str(index) for index in names if index]
-    return settings.model_copy(update={"unsafe_label": ",".join(unsafe) or None})
+    return ",".join(unsafe) or None
 
 
 def _said(checkpoint: Path, config: dict[str, Any]) -> tuple[Kind | None, str]:
