@@ -23,7 +23,7 @@ FEWEST_SHOWN = 8
 MAX_ROWS = 14
 """Parts of the prompts that are drawn; the table has all."""
 ROW, PLOT, GAP = 20, 230, 84
-LEFT, RIGHT = (0.0, 0.42), (0.6, 1.0)
+LEFT, RIGHT, WIDER = (0.0, 0.42), (0.6, 1.0), (0.53, 1.0)
 SHOWN = {"fpr": ("diamond", ORANGE), "balanced": ("star", GREEN), "own": ("x", INK)}
 """Kind of operating point -> symbol, colour."""
 _INTERVAL = "%{fullData.name}<br>%{text}: %{x:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]<extra></extra>"
@@ -91,7 +91,7 @@ def _draw_roc(sheet: Sheet, up: tuple[float, float], result: CalibrationResult) 
         "title": "false-positive rate (log; left edge: none)", "type": "log", "range": [low, 0.02],
         "tickvals": ticks, "ticktext": [percent_of(tick) for tick in ticks],
     }  # fmt: skip
-    pane = sheet.pane(RIGHT, up, x, {"title": "true-positive rate", "range": [-0.02, 1.04]})
+    pane = sheet.pane(WIDER, up, x, {"title": "true-positive rate", "range": [-0.02, 1.04]})
     if not result.roc:
         sheet.say_missing(pane, "one class only")
         return
@@ -117,7 +117,7 @@ def _draw_roc(sheet: Sheet, up: tuple[float, float], result: CalibrationResult) 
             _draw_points(sheet, pane, chosen, POINT_NAMES[kind], symbol, colour, floor)
 
 
-POINT_NAMES = {"fpr": "FPR 0.1, 1, 20 %", "balanced": "balanced", "own": "own (0)"}
+POINT_NAMES = {"fpr": "FPR 0.1, 1, 20 %", "balanced": "best", "own": "own (0)"}
 
 
 def _draw_points(
