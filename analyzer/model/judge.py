@@ -74,7 +74,7 @@ class Judge:
 
 def judge_facts(judge: Judge) -> dict[str, Any]:
     """What a result says about the judge it was computed on."""
-    config = judge.model.config
+    config = judge.model.config.get_text_config()
     return {
         "family": judge.anatomy.family,
         "kind": judge.record.kind,
