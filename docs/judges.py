@@ -25,7 +25,7 @@ with a description of it ([families.md](families.md)).
 """
 BELOW = """
 *classifier*: a head with classes on it. *answer*: a causal language model that judges by what it says next.
-*nodes*: circuits are made of whole heads and MLPs, because {why}.
+*nodes*: circuits are made of whole heads and MLPs: {why}.
 *one node*: an MLP is a mixture of experts, read and drawn as one node; the analysis of neurons says that it cannot
 be computed.
 """
@@ -87,7 +87,7 @@ def _below() -> str:
     for name, family in FAMILIES.items():
         if family.no_edges:
             reasons.setdefault(family.no_edges, []).append(f"`{name}`")
-    return BELOW.format(why="; ".join(f"{reason} ({', '.join(names)})" for reason, names in reasons.items()))
+    return BELOW.format(why="; ".join(f"of {', '.join(names)}, {reason}" for reason, names in reasons.items()))
 
 
 def _documented(module: str) -> Sequence[Sequence[str]]:

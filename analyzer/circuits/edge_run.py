@@ -222,7 +222,8 @@ def _span(places: Sequence[int]) -> slice | list[int]:
 def _nothing(projection: nn.Module) -> Any:
     """The forward of a projection whose output does not matter."""
     width = weight_of(projection).shape[0]
-    return lambda hidden_states: hidden_states.new_zeros(1).expand(*hidden_states.shape[:2], width)
+    # whole, and no view of one number: Llama 4 looks at queries as complex numbers
+    return lambda hidden_states: hidden_states.new_zeros(*hidden_states.shape[:2], width)
 
 
 def _head_writes(layer: Layer, difference: Tensor, wiring: Wiring, heads: Sequence[int]) -> Tensor:

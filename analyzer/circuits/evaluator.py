@@ -24,6 +24,7 @@ from analyzer.circuits.streams import stream_plan
 from analyzer.model.batches import collate
 from analyzer.model.device import working_bytes
 from analyzer.model.judge import known_wiring
+from analyzer.model.linear_maps import weight_of
 from analyzer.model.partial_pass import module_input, starting_at
 from analyzer.model.scoring import finite_scores, score
 from analyzer.patching.graph import Graph
@@ -197,7 +198,7 @@ class CircuitEvaluator:
 
     def _stream_tokens(self, streams: int) -> int:
         """Tokens of a batch under which so many streams, and the heads' writes beside them, fit `STREAM_BYTES`."""
-        width = int(self.judge.model.get_input_embeddings().weight.shape[1])  # type: ignore[union-attr, index]
+        width = weight_of(known_wiring(self.judge).layers[0].attention.out).shape[0]  # d_model
         each = 4 * width * (streams + 2 * self.graph.heads)
         return max(1, working_bytes(self.judge.device, STREAM_BYTES) // each)
 

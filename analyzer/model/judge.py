@@ -135,7 +135,7 @@ def _once(ids: tuple[int, ...]) -> tuple[int, ...]:
 
 def judge_facts(judge: Judge) -> dict[str, Any]:
     """What a result says about the judge it was computed on."""
-    config = judge.model.config
+    config = judge.model.config.get_text_config()
     return {
         "family": judge.anatomy.family,
         "kind": judge.record.kind,

@@ -48,7 +48,7 @@ class LayersResult(Part):
     embeddings_frozen: bool | None
     pooling: str
     """What the head reads: "cls", "last_token", "mean"."""
-    norm_position: Literal["pre", "post", "sandwich", "unknown"]
+    norm_position: Literal["pre", "post", "sandwich", "branch", "unknown"]
     samples: list[SampleLayers]
     bands: list[LensBand]
     notes: list[str]

@@ -38,7 +38,7 @@ def test_all_analyses(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
                 analysis.compute(ours, analysis.settings(**changes))
             continue
         found[name] = analysis.compute(ours, analysis.settings(**changes))
-    assert found["layers"].result.samples and found["comparison"].result.by_layer is not None
+    assert found["layers"].result.samples and len(found["comparison"].result.points) == 3
     assert found["circuits"].result.level == ("edges" if wiring.has_edges else "nodes")
     assert found["heads"].result.top and ("neurons" in found) == wiring.has_neurons
     for outcome in found.values():
