@@ -75,6 +75,16 @@ class BasePlaces:
         )
 
 
+def base_config(directory: Path) -> Path | None:
+    """The directory with the config of the adapter's base model, with or without weights; None where there is none.
+
+    Raises CheckpointRejected ("bad_config") for an adapter that does not name a base.
+    """
+    name = base_of(directory)
+    places = (*_named(name, directory), *_moved(name, directory))
+    return next((place for place in places if _is_file(place / CONFIG)), None)
+
+
 def bases_of(run: Run, record: RunRecord | None) -> BasePlaces:
     """How the adapters of a run find their base; `record` is None where nobody described the run."""
     return BasePlaces("" if record is None else record.judge.base, run.digests)

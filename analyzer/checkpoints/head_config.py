@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
-from analyzer.checkpoints.base_model import BasePlaces
+from analyzer.checkpoints.base_model import base_config
 from analyzer.checkpoints.file_names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CONFIG
 from analyzer.checkpoints.safetensors_header import read_header
 from shared.errors import CheckpointRejected, SchemaError
@@ -65,9 +65,10 @@ def adapter_classes(checkpoint: Path) -> int | None:
 def _base_config(checkpoint: Path, home: Path | None) -> dict[str, Any]:
     """The base model's; nothing where it is not on this machine, which is said where the checkpoint is loaded."""
     base = {"_name_or_path": base_of(checkpoint)}
+    place = home or base_config(checkpoint)
     try:
-        return _read((home or BasePlaces().of(checkpoint)) / CONFIG) | base
-    except (OSError, SchemaError, CheckpointRejected):
+        return base if place is None else _read(place / CONFIG) | base
+    except (OSError, SchemaError):
         return base
 
 

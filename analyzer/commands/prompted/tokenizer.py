@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analyzer.checkpoints.adapter import is_adapter
-from analyzer.checkpoints.base_model import BasePlaces
+from analyzer.checkpoints.base_model import base_config
 from analyzer.checkpoints.file_names import VOCABULARY_FILES
 from analyzer.model.answer_tokens import Pieces
 from shared.errors import SchemaError, UsageError
@@ -89,4 +89,4 @@ class TokenizerFiles:
 def _home(checkpoint: Path) -> Path:
     if any((checkpoint / name).is_file() for name in VOCABULARY_FILES) or not is_adapter(checkpoint):
         return checkpoint
-    return BasePlaces().of(checkpoint)
+    return base_config(checkpoint) or checkpoint

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from analyzer.checkpoints.base_model import BasePlaces
 from analyzer.checkpoints.gate import Verdict
 from analyzer.jobs.family import Family
 from analyzer.jobs.lineage_search import LineageSearch
@@ -197,7 +198,7 @@ def test_sound_or_refused_also_while_a_retry_waits(scene: Scene) -> None:
 def test_sound_is_asked_once_for_the_same_files(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Path] = []
 
-    def count(directory: Path, source: Path) -> None:
+    def count(directory: Path, source: Path, bases: BasePlaces) -> None:
         asked.append(directory)
 
     monkeypatch.setattr("analyzer.supervisor.checkpoint_row.validate", count)

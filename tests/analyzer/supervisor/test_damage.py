@@ -58,10 +58,10 @@ def test_a_checkpoint_that_breaks_our_own_code_stops_no_other(
 
     real = analyzer.supervisor.checkpoint_row.validate
 
-    def validate(directory: Path, source: Path):
+    def validate(directory: Path, source: Path, bases: BasePlaces):
         if source.name == "checkpoint-10":
             raise ZeroDivisionError("a bug")
-        return real(directory, source)
+        return real(directory, source, bases)
 
     monkeypatch.setattr(analyzer.supervisor.checkpoint_row, "validate", validate)
     stage.add(10)
