@@ -153,8 +153,7 @@ def _names(judge: Judge) -> dict[int, str]:
     """What its classes are called by index, or its answers by token."""
     if judge.answers is None:
         return {int(index): str(name) for index, name in (judge.model.config.id2label or {}).items()}
-    told: list[str] = judge.tokenizer.convert_ids_to_tokens(list(judge.answers))
-    return dict(zip(judge.answers, map(str, told), strict=True))
+    return {token: str(judge.tokenizer.convert_ids_to_tokens(token)) for token in judge.answers}
 
 
 def known_wiring(judge: Judge) -> Wiring:

@@ -58,9 +58,8 @@ def sides_named(classes: Classes) -> Sides:
     if classes.unnamed and len(names) == 2:
         return Sides((0,), (1,), UNNAMED.format(names=", ".join(names.values())))
     sides = _completed(classes, {index: side_of(name) for index, name in names.items()})
-    found = Sides(
-        *(tuple(index for index, side in sides.items() if side == wanted) for wanted in ("safe", "unsafe"))
-    )
+    safe = tuple(index for index, side in sides.items() if side == "safe")
+    found = Sides(safe, tuple(index for index, side in sides.items() if side == "unsafe"))
     if None in sides.values() or not found.unsafe or not (found.safe or classes.own_outputs):
         raise UsageError(_asked(classes, sides))
     return found
@@ -71,14 +70,15 @@ def _completed(classes: Classes, sides: dict[int, Label | None]) -> dict[int, La
 
     "neutral" beside "toxic" is safe; of two classes that exclude each other, one that is known tells the other.
     """
-    known = {side for side in sides.values() if side is not None}
+    known: set[Label] = {side for side in sides.values() if side is not None}
     unclear = [index for index, side in sides.items() if side is None]
     if len(known) != 1 or not unclear:
         return sides
     neutral = all(is_neutral(classes.names[index]) for index in unclear)
     exclusive = len(sides) == 2 and not classes.own_outputs
     if (neutral and known == {"unsafe"}) or (exclusive and not (neutral and known == {"safe"})):
-        return sides | dict.fromkeys(unclear, OTHER[known.pop()])
+        other: Label | None = OTHER[known.pop()]
+        return sides | dict.fromkeys(unclear, other)
     return sides
 
 

@@ -73,7 +73,7 @@ def _together(words: list[str]) -> Label | None:
 
 def _alike(words: list[str]) -> Label | None:
     """The side that all words are on. Not for negated ones: of "non-violent crime" only one word is."""
-    sides = {_together([word]) for word in words if word not in _table(vocabulary.INTENSIFIERS)}
+    sides: set[Label | None] = {_together([word]) for word in words if word not in _table(vocabulary.INTENSIFIERS)}
     return sides.pop() if len(sides) == 1 else None
 
 
