@@ -108,7 +108,7 @@ class Family(Described):
     attention: AttentionPaths | None = None
     """None, as `mlp`, where a layer is something else: layers and lens, but no heads and neurons."""
     mlp: MlpPaths | None = None
-    no_edges: str = Field("", max_length=200)
+    no_edges: str = Field(default="", max_length=200)
     """Why `projections` are not named, as the end of a sentence ("... because <no_edges>")."""
     needs: dict[ConfigField, bool | int | str] = Field(default_factory=dict)
     """What the model's config must say for this description to hold, field by field."""

@@ -56,8 +56,9 @@ def _encoder(name: str, *head: str, **changes: Any) -> Family:
         "attention": _BERT_ATTENTION,
         "mlp": _BERT_MLP,
         "head_reads": "tokens",
+        "neurons": "plain",
     }
-    return Family(name=name, head=head, pooling="cls", **{"neurons": "plain"} | parts | changes)
+    return Family(name=name, head=head, pooling="cls", **parts | changes)
 
 
 def _decoder(name: str, **changes: Any) -> Family:
