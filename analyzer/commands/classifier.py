@@ -11,6 +11,8 @@ from shared.judge_labels import ClassifierRead, Word, class_names, read_classifi
 from shared.prompts.source_settings import SourceSettings
 from shared.records import Label
 
+VALUE_HEAD = "value_head.safetensors"
+"""Where LLaMA-Factory keeps the head of a reward model; the rest is a causal language model or its adapter."""
 TASKS = {"classifier": "SEQ_CLS", "prompted": "CAUSAL_LM"}
 """What PEFT calls the task of an adapter of either kind."""
 
@@ -58,7 +60,16 @@ def check_flags_fit(settings: ClassifierSettings, kind: str) -> None:
         )
 
 
-def check_task(checkpoint: Path, kind: str) -> None:
+def check_head(checkpoint: Path) -> None:
+    """Raises UsageError for a reward head that lies in a file of its own, as LLaMA-Factory keeps it."""
+    if (checkpoint / VALUE_HEAD).is_file():
+        raise UsageError(
+            f"{checkpoint.name} keeps its reward head in {VALUE_HEAD}, which is not read: make a classifier of "
+            "it as docs/classifiers.md shows, and give its run."
+        )
+
+
+def check_task(checkpoint: Path, kind: str | None) -> None:
     """Raises UsageError for an adapter of the other kind of model, as its config says (`task_type`)."""
     task = task_of(checkpoint)
     if kind == "classifier" and task == TASKS["prompted"]:

@@ -24,7 +24,13 @@ from analyzer.checkpoints.not_found import nothing_in
 from analyzer.checkpoints.not_ours import refuse_to_write_in
 from analyzer.checkpoints.shards import unmerged
 from analyzer.checkpoints.trainer_state import planned, trainer_state
-from analyzer.commands.classifier import ClassifierSettings, check_flags_fit, check_task, described_classifier
+from analyzer.commands.classifier import (
+    ClassifierSettings,
+    check_flags_fit,
+    check_head,
+    check_task,
+    described_classifier,
+)
 from analyzer.commands.judge_kind import kind_of, unsafe_classes
 from analyzer.commands.prompted.describe import describe_prompted
 from analyzer.commands.prompted.settings import PromptedSettings
@@ -95,8 +101,9 @@ def init_run(settings: InitSettings) -> InitReport:
     refuse_to_write_in(run)
     _refuse_overwriting(run, settings.force)
     checkpoint = _newest_checkpoint(run)
-    if settings.kind is not None:
-        check_task(checkpoint, settings.kind)
+    check_task(checkpoint, settings.kind)
+    if settings.kind != "prompted":
+        check_head(checkpoint)
     base = _base(settings.base) if settings.base is not None else None
     config = _config(checkpoint, base)
     kind = kind_of(checkpoint, config, settings.kind, settings.like)

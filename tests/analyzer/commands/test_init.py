@@ -211,7 +211,7 @@ def test_every_model_that_answers_can_be_a_prompted_judge(
     checkpoint = save_small(tmp_path / "run" / "checkpoint-10", model_type, sort)
     assert json.loads((checkpoint / "config.json").read_text())["architectures"] == [saved_as]
     probes = source(tmp_path / "p.jsonl")
-    with pytest.raises(UsageError, match=f"checkpoint-10 is a {saved_as}, .*--kind prompted"):
+    with pytest.raises(UsageError, match="how it is asked is not said"):
         init_run(InitSettings(run=tmp_path / "run", probes=probes))
     given = {"kind": "prompted", "template": "{prompt} safe ?", "unsafe_answer": "true", "safe_answer": "false"}
     judge = init_run(InitSettings(run=tmp_path / "run", probes=probes, per_class=8, **given)).record.judge  # type: ignore[arg-type]

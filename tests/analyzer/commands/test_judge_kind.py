@@ -19,7 +19,6 @@ from tests.making.tiny import tiny_tokenizer
         ("BertForSequenceClassification", "classifier"),
         ("LlamaForCausalLM", "prompted"),
         ("GPT2LMHeadModel", "prompted"),
-        ("Gemma3ForConditionalGeneration", "prompted"),
     ],
 )
 def test_the_architecture_says_the_kind(tmp_path: Path, architecture: str, kind: str) -> None:

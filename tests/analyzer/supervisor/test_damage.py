@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.checkpoints.base_model import BasePlaces
 from shared.files import write_record
 from shared.records import CheckpointState, RunRecord
 from tests.making.runs import make_old

@@ -15,7 +15,7 @@ from shared.files import read_record
 from shared.records import CheckpointState, Status
 from shared.results import ResultStore
 from tests.making.layouts import in_hub_cache, own_loop
-from tests.making.runs import add_checkpoint, describe, snapshot
+from tests.making.runs import add_checkpoint, describe, make_old, snapshot
 from tests.making.stage import Stage
 
 ONCE = Plan(once=True)
@@ -121,22 +121,6 @@ def test_two_models_in_one_directory(tmp_path: Path, template: Path) -> None:
     assert "both a whole model and an adapter" in stage.cause(10)
 
 
-def test_a_base_that_comes_later_needs_no_retry(tmp_path: Path, template: Path) -> None:
-    """The sentence says that it is analysed then; so it is, by the next scan."""
-    run, base = describe(tmp_path / "run"), tmp_path / "base"
-    path = run / "checkpoint-10"
-    path.mkdir()
-    shutil.copy2(template / "model.safetensors", path / "adapter_model.safetensors")
-    (path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
-    stage = staged(run, template, Plan(), steps=60)
-    assert rows(stage) == {"checkpoint-10": "rejected"}
-    assert "retry" not in stage.cause(10) and "is analysed without more ado" in stage.cause(10)
-    base.mkdir()
-    (base / "config.json").write_text("{}")
-    stage.steps(4)
-    assert rows(stage) == {"checkpoint-10": "done"}
-
-
 def test_a_pattern(tmp_path: Path, template: Path) -> None:
     run = own_loop(describe(tmp_path / "run"), ["model-s20", "model-s100", "epoch_3"], template)
     stage = staged(run, template, Plan(once=True, pattern=parse_pattern("model-*")))
@@ -185,7 +169,10 @@ def test_once_over_a_folder_goes_on_past_what_cannot_be_done(tmp_path: Path, tem
 
 def test_once_names_every_run_where_none_can_be_done(tmp_path: Path, template: Path) -> None:
     for name in ("one", "two", "three"):
-        own_loop(tmp_path / "runs" / name, ["checkpoint-10"], template)
+        run = own_loop(tmp_path / "runs" / name, ["checkpoint-10"], template)
+        config = json.loads((template / "config.json").read_text()) | {"architectures": ["BertForCausalLM"]}
+        (run / "checkpoint-10" / "config.json").write_text(json.dumps(config))
+        make_old(run / "checkpoint-10")
     stage = staged(tmp_path / "runs", template)
     with pytest.raises(UsageError) as caught:
         assert stage.supervisor.nothing_left

@@ -17,7 +17,7 @@ from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import Point
 from shared.errors import RunError, UsageError
 from shared.files import write_record
-from shared.records import CheckpointState, RunRecord
+from shared.records import CheckpointState, JudgeRecord, RunRecord
 from tests.making.runs import describe, make_old, probes, snapshot
 from tests.making.stage import ANALYSES, Stage
 
@@ -161,7 +161,7 @@ def test_a_language_model_waits_to_be_told_and_says_the_command(
     assert "causal language model" in stage.cause(10)
     assert caplog.text.count("causal language model") == 1, "the log says it, once"
     assert (stage.states, stage.engine.jobs) == ({10: "queued"}, [])
-    write_record(stage.target / "run.json", RunRecord())
+    write_record(stage.target / "run.json", RunRecord(judge=JudgeRecord(kind="prompted", unsafe_id=3)))
     stage.steps(4)
     assert (stage.states, stage.status.remedy) == ({10: "done"}, "")
 

@@ -11,12 +11,14 @@ import pytest
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.commands.analyse import _report
 from analyzer.jobs.messages import Job, WorkerOptions
+from analyzer.supervisor.checkpoint_row import Row
 from analyzer.supervisor.plan import Plan
+from analyzer.supervisor.schedule import Point
 from analyzer.worker.__main__ import computations
 from analyzer.worker.one_job import Analyst
 from analyzer.worker.warm_judge import WarmJudge
 from shared.prompts.probes import write_probes
-from shared.records import JudgeRecord, RunRecord
+from shared.records import CheckpointState, JudgeRecord, RunRecord
 from shared.results import ResultStore
 from shared.run import Run
 from shared.views import suite_views
@@ -64,8 +66,9 @@ def test_every_page_begins_with_it(run: Run) -> None:
 
 
 def test_analyze_ends_with_it(run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    watched = SimpleNamespace(run=run, rows=[])
+    rows = [Row(Point("checkpoint-10", 10, 1.0), CheckpointState.DONE)]
+    watched = SimpleNamespace(run=run, rows=rows, fault="", queue_blocked=False)
     with caplog.at_level(logging.WARNING, "analyzer.commands.analyse"):
-        _report(SimpleNamespace(runs={"run": watched}, nothing_started=True), Plan(), ())  # type: ignore[arg-type]
+        _report(SimpleNamespace(runs={"run": watched}, unusable={}, nothing_started=True), Plan(), ())  # type: ignore[arg-type]
     (last,) = [entry.getMessage() for entry in caplog.records]
     assert last.startswith("run: Unsafe prompts score lower") and "--unsafe-label 1" in last
