@@ -77,8 +77,8 @@ def _completed(classes: Classes, sides: dict[int, Label | None]) -> dict[int, La
     neutral = all(is_neutral(classes.names[index]) for index in unclear)
     exclusive = len(sides) == 2 and not classes.own_outputs
     if (neutral and known == {"unsafe"}) or (exclusive and not (neutral and known == {"safe"})):
-        other: Label | None = OTHER[known.pop()]
-        return sides | dict.fromkeys(unclear, other)
+        others: dict[int, Label | None] = {index: OTHER[next(iter(known))] for index in unclear}
+        return sides | others
     return sides
 
 
