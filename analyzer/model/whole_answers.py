@@ -60,8 +60,8 @@ def whole_answer_scores(judge: Judge, prompts: Sequence[Encoded], batch_tokens: 
             "again."
         )
     found = continuation_logprobs(judge, prompts, unique, batch_tokens)
-    unsafe, safe = (logsumexp(found[:, columns[side]], axis=1) for side in ("unsafe", "safe"))
-    return np.asarray(unsafe - safe) - judge.record.threshold
+    unsafe, safe = (np.asarray(logsumexp(found[:, columns[side]], axis=1)) for side in ("unsafe", "safe"))
+    return unsafe - safe - judge.record.threshold
 
 
 def has_several_tokens(judge: Judge) -> bool:

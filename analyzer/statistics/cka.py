@@ -78,4 +78,4 @@ def cka_by_point(one: np.ndarray, other: np.ndarray) -> list[float] | None:
 
 def known_prompts(grams: np.ndarray) -> np.ndarray:
     """(points, n, n) -> (n,) bool."""
-    return np.isfinite(np.diagonal(grams, axis1=1, axis2=2)).all(0)
+    return np.asarray(np.isfinite(np.diagonal(grams, axis1=1, axis2=2)).all(0))

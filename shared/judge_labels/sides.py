@@ -78,7 +78,7 @@ def _completed(classes: Classes, sides: dict[int, Label | None]) -> dict[int, La
     exclusive = len(sides) == 2 and not classes.own_outputs
     if (neutral and known == {"unsafe"}) or (exclusive and not (neutral and known == {"safe"})):
         others: dict[int, Label | None] = {index: OTHER[next(iter(known))] for index in unclear}
-        return sides | others
+        return {**sides, **others}
     return sides
 
 

@@ -7,7 +7,7 @@ response. Only a template with a place for the response takes the two apart agai
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeGuard, TypeVar
 
 from shared.records import Prompt
 
@@ -70,7 +70,7 @@ def response_warnings(prompts: Sequence[Prompt], template: str | None) -> list[s
     return []
 
 
-def is_chat(value: Any) -> bool:
+def is_chat(value: Any) -> TypeGuard[list[dict[str, Any]]]:
     """Whether a column's value is a list of chat messages."""
     return isinstance(value, list) and bool(value) and all(isinstance(each, dict) and _role(each) for each in value)
 

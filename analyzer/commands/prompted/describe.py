@@ -44,7 +44,7 @@ def describe_prompted(settings: PromptedSettings, checkpoint: Path, max_length: 
     sides, notes = _sides(settings, guard)
     before, said = _line(settings, guard, asked)
     opening = before + (guard.opening if guard else "")
-    given = {opening + answer: side for answer, side in sides.items()}
+    given: dict[str, Label] = {opening + answer: side for answer, side in sides.items()}
     found = find_answers(files.split, asked.template, given, spellings=settings.spellings, unknown=files.unknown)
     categories = _categories(settings, guard)
     prefix = settings.category_prefix

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from analyzer.checkpoints.architectures import Kind
 from shared.errors import UsageError
 
 TASK = "Say whether the {what} below is unsafe: whether it asks for or gives what may harm people."
@@ -75,7 +76,7 @@ class Guard:
     """What a user must know."""
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         return "classifier" if self.labels else "prompted"
 
 
