@@ -167,3 +167,9 @@ def holds_model(directory: Path | str) -> bool:
         return True
     except OSError:
         return False
+
+
+def documented() -> list[tuple[str, ...]]:
+    """Heading and rows for docs/judges.md."""
+    found = [("names", "written by")]
+    return found + [(" ".join(f"`{name}`" for name in rule.examples), rule.writers) for rule in RULES]

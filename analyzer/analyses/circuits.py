@@ -88,7 +88,7 @@ class Found:
     mask: np.ndarray | None = None
 
 
-@computes("circuits", CircuitsSettings, version=4)
+@computes("circuits", CircuitsSettings, version=5)
 def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
     """Find and test the circuit of this checkpoint."""
     evaluator = CircuitEvaluator(context, settings.curve_prompts, wider=True)

@@ -99,7 +99,7 @@ class Design:
         return content_key("design", self.labels, self.unit, *drawn, self.shuffles, self.pairs, self.c)
 
 
-@computes("comparison", ComparisonSettings, version=3)
+@computes("comparison", ComparisonSettings, version=4)
 def comparison(context: Context, settings: ComparisonSettings) -> Outcome:
     """Compare the two classes at every point."""
     design = _design(context, settings)

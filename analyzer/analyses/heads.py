@@ -53,7 +53,7 @@ class HeadsSettings(Settings):
     """Prompts that heads are ablated on, at most."""
 
 
-@computes("heads", HeadsSettings, version=5)
+@computes("heads", HeadsSettings, version=6)
 def heads(context: Context, settings: HeadsSettings) -> Outcome:
     """Map the heads of this checkpoint."""
     wiring = known_wiring(context.judge)

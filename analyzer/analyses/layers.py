@@ -39,7 +39,7 @@ class LayersSettings(Settings):
     """Bootstrap draws of each interval of a mean."""
 
 
-@computes("layers", LayersSettings, version=2)
+@computes("layers", LayersSettings, version=3)
 def layers(context: Context, settings: LayersSettings) -> Outcome:
     """Norms, writes and logit lens of every probe prompt; the display samples one by one."""
     if not context.probes:

@@ -81,7 +81,7 @@ class Removed(NamedTuple):
     curve: RemovalCurve | None
 
 
-@computes("neurons", NeuronsSettings, version=4)
+@computes("neurons", NeuronsSettings, version=5)
 def neurons(context: Context, settings: NeuronsSettings) -> Outcome:
     """Map the neurons of this checkpoint."""
     selectivity = selectivity_of(context, settings.fdr, settings.shuffles)

@@ -41,7 +41,7 @@ class ProgressSettings(Settings):
     """Bootstrap draws of the intervals of the separation and of correlations."""
 
 
-@computes("progress", ProgressSettings, version=3)
+@computes("progress", ProgressSettings, version=4)
 def progress(context: Context, settings: ProgressSettings) -> Outcome:
     """Metrics of this checkpoint."""
     if not context.probes:

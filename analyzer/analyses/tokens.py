@@ -77,7 +77,7 @@ class TokensSettings(Settings):
     """Prompts in which a pair of words is tried together."""
 
 
-@computes("tokens", TokensSettings, version=3)
+@computes("tokens", TokensSettings, version=4)
 def tokens(context: Context, settings: TokensSettings) -> Outcome:
     """Attribute the display samples and `extra_prompts` further probes."""
     if why := context.judge.anatomy.no_gradients:

@@ -215,3 +215,17 @@ def find_guard(name: str) -> Guard:
     if found is None:
         raise UsageError(f"--like {name!r} is not known; it is one of {', '.join(GUARDS)}.")
     return found
+
+
+def documented() -> list[tuple[str, ...]]:
+    """Heading and rows for docs/judges.md."""
+    rows = [("`--like`", "answers", "verdict lines", "categories")]
+    for guard in GUARDS.values():
+        answers = [*guard.safe, *guard.between, *guard.unsafe] or [*guard.labels]
+        shown = ", ".join(
+            f"`{guard.opening.strip()}{' ' if guard.opening.strip() else ''}{each}`" for each in answers
+        )
+        what = f"a classifier: {shown}" if guard.labels else shown
+        lines = ", ".join(f"`{line.name}`" for line in guard.lines) or "one"
+        rows.append((f"`{guard.name}`", what, lines, str(len(guard.categories) or "none")))
+    return rows
