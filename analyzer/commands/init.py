@@ -142,7 +142,7 @@ def _judge(
     """How a verdict is read, and what its classes or answers are called."""
     check_flags_fit(settings, kind)
     if kind == "classifier":
-        own_data = settings.probes != "shipped" or settings.train_data is not None
+        own_data = settings.probes != SHIPPED or settings.train_data is not None
         told = settings
         if settings.like is not None and settings.unsafe_label is None and settings.safe_label is None:
             told = settings.model_copy(update={"unsafe_label": unsafe_classes(settings.like, config)})
@@ -214,16 +214,6 @@ def _config(checkpoint: Path, base: Path | None) -> dict[str, Any]:
 def _choose(settings: InitSettings, train: Sequence[Prompt] | None, responses: bool = False) -> ProbeSet:
     """The probe set, and what should be known about it."""
     return probe_set_from(settings.probes, settings, train, settings.per_class, settings.seed, responses=responses)
-
-
-def _summary(source: str, found: ProbeSet) -> dict[str, Any]:
-    """For run.json."""
-    return {
-        "source": source,
-        "size": len(found.probes),
-        "further_pairs": len(found.pairs) // 2,
-        "digest": found.digest,
-    }
 
 
 def _write(run: Run, record: RunRecord, probes: list[Probe], train: Sequence[Prompt] | None) -> None:

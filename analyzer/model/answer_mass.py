@@ -63,18 +63,6 @@ def read_answers(
     return AnswersRead(np.clip(mass, 0.0, 1.0), top)
 
 
-def answer_mass(judge: Judge, prompts: Sequence[Encoded], batch_tokens: int = BATCH_TOKENS) -> np.ndarray:
-    """(prompts,) probability that both sides' tokens hold together where the verdict is read, 0 to 1."""
-    return read_answers(judge, prompts, batch_tokens).mass
-
-
-def top_answers(
-    judge: Judge, prompts: Sequence[Encoded], batch_tokens: int = BATCH_TOKENS, count: int = TOP
-) -> list[TopAnswer]:
-    """The `count` tokens that are most probable there, as a mean over the prompts."""
-    return read_answers(judge, prompts, batch_tokens, count).top
-
-
 def token_text(judge: Judge, token: int) -> str:
     """What a token adds to a text; a special one's name."""
     if token in judge.tokenizer.all_special_ids:

@@ -15,11 +15,10 @@ from shared.judge_labels import side_names
 from shared.records import JudgeRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from analyzer.model.batches import Encoded
     from analyzer.model.kept_base import KeptBase
     from analyzer.model.wiring import Wiring
 

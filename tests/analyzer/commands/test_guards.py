@@ -18,7 +18,6 @@ from analyzer.model.batches import encode
 from analyzer.model.hooked_pass import forward_pass
 from analyzer.model.judge import Judge
 from analyzer.model.loading import load_judge
-from analyzer.model.readings_agree import agreement
 from analyzer.model.whole_answers import categories_named, has_several_tokens, whole_answer_scores
 from tests.making.guards import ANSWERS, CODES, asked, save_guard, write_probes
 
@@ -56,7 +55,7 @@ def test_a_known_guard_is_described_by_its_name(name: str) -> None:
         assert encoded.ids[: len(plain)] == plain, "the judge reads what it was trained on"
     whole = whole_answer_scores(judge, found.encoded)
     assert auc(report, whole) >= 0.95
-    assert agreement(found.scores, whole).same_verdicts >= 0.9
+    assert ((found.scores > 0) == (whole > 0)).mean() >= 0.9
 
 
 def test_a_template_without_the_two_line_breaks_shows_in_the_answers_mass() -> None:

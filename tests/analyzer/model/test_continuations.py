@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from analyzer.model import next_tokens
-from analyzer.model.answer_mass import answer_mass, read_answers, top_answers
+from analyzer.model.answer_mass import read_answers
 from analyzer.model.batches import Side, encode
 from analyzer.model.continuations import continuation_logprobs
 from analyzer.model.judge import Judge
@@ -84,8 +84,8 @@ def test_the_answers_mass_is_the_probability_that_both_sides_hold() -> None:
     with torch.no_grad():
         said = torch.stack([judge.model(torch.tensor([ids])).logits[0, -1].double().softmax(-1) for ids in prompts])
     safe, unsafe = judge.record.safe_id, judge.record.unsafe_id
-    np.testing.assert_allclose(answer_mass(judge, encoded), said[:, [safe, unsafe]].sum(1), atol=1e-6)
-    top = top_answers(judge, encoded, count=3)
+    np.testing.assert_allclose(read_answers(judge, encoded).mass, said[:, [safe, unsafe]].sum(1), atol=1e-6)
+    top = read_answers(judge, encoded, count=3).top
     assert [each.token for each in top] == said.mean(0).argsort(descending=True)[:3].tolist()
     np.testing.assert_allclose([each.probability for each in top], said.mean(0).sort(descending=True)[0][:3], 1e-5)
     names = {each.text: each.side for each in read_answers(judge, encoded, count=len(judge.tokenizer)).top}
@@ -100,4 +100,4 @@ def test_what_has_no_answer_is_one_sentence() -> None:
         continuation_logprobs(judge, encoded, [(3,), ()])
     classifier = tiny_judge("llama")
     with pytest.raises(CannotCompute, match="answers in words"):
-        answer_mass(classifier, encode(classifier.tokenizer, ["bake"], 40))
+        read_answers(classifier, encode(classifier.tokenizer, ["bake"], 40))
