@@ -1,12 +1,14 @@
-"""What a checkpoint's files say of its classes: its own config, or of an adapter its base model's and its head."""
+"""What a checkpoint's files say of its kind and classes; of an adapter, its base's config and its own head."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
+from analyzer.checkpoints.architectures import Kind, kind_of
 from analyzer.checkpoints.base_model import base_config
 from analyzer.checkpoints.file_names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CONFIG
 from analyzer.checkpoints.safetensors_header import read_header
@@ -20,6 +22,8 @@ HEAD = re.compile(
 """An adapter's tensors whose first dimension is the number of classes."""
 OF_CLASSES = ("id2label", "label2id", "num_labels", "problem_type")
 """What a config says of its classes."""
+TASKS: dict[str, Kind] = {"SEQ_CLS": "classifier", "CAUSAL_LM": "prompted"}
+"""PEFT's `task_type` -> how a judge with such an adapter gives its verdict."""
 
 
 def head_config(checkpoint: Path, home: Path | None = None) -> dict[str, Any]:
@@ -50,6 +54,14 @@ def task_of(checkpoint: Path) -> str:
         return str(_read(checkpoint / ADAPTER_CONFIG).get("task_type") or "")
     except (OSError, SchemaError):
         return ""
+
+
+def kind_said(checkpoint: Path, config: Mapping[str, Any]) -> Kind | None:
+    """How a checkpoint with this config can judge: an adapter by its task; None where neither says it.
+
+    Raises CheckpointRejected ("no_judge") for a model of another kind.
+    """
+    return TASKS.get(task_of(checkpoint)) if is_adapter(checkpoint) else kind_of(config, checkpoint.name)
 
 
 def adapter_classes(checkpoint: Path) -> int | None:

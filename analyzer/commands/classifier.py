@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from analyzer.checkpoints.head_config import task_of
+from analyzer.checkpoints.head_config import TASKS, task_of
 from shared.errors import UsageError
 from shared.judge_labels import ClassifierRead, Word, class_names, read_classifier
 from shared.prompts.source_settings import SourceSettings
@@ -13,8 +13,6 @@ from shared.records import Label
 
 VALUE_HEAD = "value_head.safetensors"
 """Where LLaMA-Factory keeps the head of a reward model; the rest is a causal language model or its adapter."""
-TASKS = {"classifier": "SEQ_CLS", "prompted": "CAUSAL_LM"}
-"""What PEFT calls the task of an adapter of either kind."""
 
 
 class ClassifierSettings(SourceSettings):
@@ -72,12 +70,12 @@ def check_head(checkpoint: Path) -> None:
 def check_task(checkpoint: Path, kind: str | None) -> None:
     """Raises UsageError for an adapter of the other kind of model, as its config says (`task_type`)."""
     task = task_of(checkpoint)
-    if kind == "classifier" and task == TASKS["prompted"]:
+    if kind == "classifier" and TASKS.get(task) == "prompted":
         raise UsageError(
             f"{checkpoint.name} is an adapter of a causal language model (task_type {task}), which answers with a "
             "word: pass --kind prompted, with its template and answers."
         )
-    if kind == "prompted" and task == TASKS["classifier"]:
+    if kind == "prompted" and TASKS.get(task) == "classifier":
         raise UsageError(
             f"{checkpoint.name} is an adapter of a sequence classifier (task_type {task}), which gives a verdict "
             "without an answer: leave --kind prompted out."

@@ -5,16 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from analyzer.checkpoints import architectures
 from analyzer.checkpoints.adapter import is_adapter
-from analyzer.checkpoints.architectures import Kind
-from analyzer.checkpoints.head_config import task_of
+from analyzer.checkpoints.architectures import Kind, architecture
+from analyzer.checkpoints.head_config import kind_said, task_of
 from analyzer.commands.prompted.presets import find_guard
 from shared.errors import CheckpointRejected, UsageError
 from shared.judge_labels import class_names
-
-TASKS: dict[str, Kind] = {"SEQ_CLS": "classifier", "CAUSAL_LM": "prompted"}
-"""PEFT's task_type."""
 
 
 def kind_of(checkpoint: Path, config: dict[str, Any], given: Kind | None, like: str | None) -> Kind:
@@ -52,10 +48,10 @@ def unsafe_classes(like: str, config: dict[str, Any]) -> str | None:
 
 def _said(checkpoint: Path, config: dict[str, Any]) -> tuple[Kind | None, str]:
     """(kind, what the checkpoint calls itself); (None, "") where it says nothing. Raises UsageError."""
-    if is_adapter(checkpoint):
-        task = task_of(checkpoint)
-        return TASKS.get(task), f"{task} adapter" if task in TASKS else ""
     try:
-        return architectures.kind_of(config, checkpoint.name), architectures.architecture(config)
+        kind = kind_said(checkpoint, config)
     except CheckpointRejected as error:
         raise UsageError(str(error)) from error
+    if is_adapter(checkpoint):
+        return kind, f"{task_of(checkpoint)} adapter" if kind is not None else ""
+    return kind, architecture(config)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoTokenizer
 
 from analyzer.checkpoints.adapter import is_adapter
+from analyzer.checkpoints.architectures import Kind
 from analyzer.checkpoints.file_names import TOKENIZER_FILES, TRAINER_STATE, VOCABULARY_FILES
 from analyzer.model.auto_class import auto_class
 from analyzer.model.load_errors import in_one_sentence
@@ -24,7 +25,7 @@ def save_untrained(
     source: Path,
     home: Path,
     target: Path,
-    kind: Literal["classifier", "prompted"],
+    kind: Kind,
     seed: int,
     step: int,
     epoch: float | None,

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analyzer.checkpoints.adapter import is_adapter
-from analyzer.checkpoints.architectures import kind_of
 from analyzer.checkpoints.base_model import bases_of, model_type
 from analyzer.checkpoints.fingerprint import FileStat
 from analyzer.checkpoints.gate import Candidate
-from analyzer.checkpoints.head_config import head_config, task_of
+from analyzer.checkpoints.head_config import head_config, kind_said
 from analyzer.checkpoints.pins import PinStore
 from analyzer.checkpoints.trainer_state import planned, trainer_state
 from analyzer.supervisor.assumed_probes import ASSUMED, assumed_probes
@@ -161,10 +159,10 @@ def describe(
             f"{run.name} does not say what its classes are; describe it with `{told}`.", told
         ) from error
     try:
-        kind = kind_of(config, checkpoint.name) if not is_adapter(checkpoint) else task_of(checkpoint)
+        kind = kind_said(checkpoint, config)
     except CheckpointRejected as error:
         raise UsageError(str(error)) from error
-    if kind in ("prompted", "CAUSAL_LM"):
+    if kind == "prompted":
         told = command("init", run, "--chat")
         raise NotDescribed(
             f"{run.name} is a causal language model, and how it answers cannot be guessed: describe it with "
