@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shared.checkpoint_names import ROOT, STEP_NAMED, NamePattern, holds_model, is_plain, place_of
+from shared.own_folders import MIDWATCH, VISUALIZATIONS
 
-OURS = ("_midwatch", "training_visualizations")
+OURS = (MIDWATCH, VISUALIZATIONS)
 WHOLE = {"model.safetensors", "model.safetensors.index.json"}
 REFUSED = ("pytorch_model", "adapter_model", "model", "mp_rank_", "__0_", "consolidated")
 """How files of weights begin that are refused in words."""
@@ -33,7 +34,7 @@ class Listing(NamedTuple):
         return Listing(self.folders - self.links, self.files - self.links, set())
 
 
-def list_directory(path: Path) -> Listing:
+def listing_of(path: Path) -> Listing:
     """One look at a directory, not into anything in it. Raises OSError."""
     found = Listing(set(), set(), set())
     with os.scandir(path) as entries:
@@ -100,6 +101,6 @@ def has_refused_model(listing: Listing) -> bool:
 
 def _holds_whole(path: Path) -> bool:
     try:
-        return has_model(list_directory(path).files)
+        return has_model(listing_of(path).files)
     except OSError:
         return False

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.checkpoint_listing import checkpoints_in, list_directory
+from shared.checkpoint_listing import checkpoints_in, listing_of
 from shared.checkpoint_names import ROOT, STEP_NAMED, NamePattern
 from shared.checkpoint_places import Noted, in_order, read_places
 from shared.errors import NoSuchRun, RunError, SchemaError, UsageError
@@ -167,7 +167,7 @@ class Run:
         places = self.places()
         announced = self.pattern is None and self.commits.is_dir()
         try:
-            listing = list_directory(self.path)
+            listing = listing_of(self.path)
         except OSError as error:
             raise RunError(f"{self.path} cannot be listed ({error.strerror}).") from error
         found = checkpoints_in(self.path, listing, self.pattern, places, announced=announced)
@@ -203,7 +203,7 @@ def looks_like_run(path: Path, pattern: NamePattern | None = None, *, given: boo
     if (path / RECORD).is_file() or (path / MIDWATCH).is_dir():
         return True
     try:
-        listing = list_directory(path)
+        listing = listing_of(path)
     except OSError:
         return False
     if pattern is None and any(STEP_NAMED.match(name) for name in (*listing.folders, *listing.files)):

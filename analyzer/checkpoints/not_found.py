@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.checkpoint_listing import OURS, list_directory
+from shared.checkpoint_listing import OURS, listing_of
 from shared.checkpoint_names import is_plain
 from shared.run import Run
 
@@ -14,7 +14,7 @@ def nothing_in(run: Run) -> str:
     if run.pattern is None:
         return f"{run.path} has no checkpoint yet ({KINDS})."
     try:
-        names = sorted(name for name in list_directory(run.path).folders if is_plain(name) and name not in OURS)
+        names = sorted(name for name in listing_of(run.path).folders if is_plain(name) and name not in OURS)
     except OSError:
         names = []
     listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

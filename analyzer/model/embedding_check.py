@@ -16,6 +16,7 @@ from analyzer.model.device import is_out_of_memory
 from analyzer.model.partial_pass import embeddings_replaced
 from analyzer.model.rounding import rounding_of
 from analyzer.model.scoring import score
+from shared.errors import reason_of
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
@@ -36,8 +37,7 @@ def no_gradients(judge: Judge, batch: Batch, plain: Tensor) -> str:
     except RAISED as error:
         if is_out_of_memory(error):
             raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        return f"it does not run on embeddings that are given to it ({reason.rstrip('.')[:200]})"
+        return f"it does not run on embeddings that are given to it ({reason_of(error).rstrip('.')})"
 
 
 def _tried(judge: Judge, batch: Batch, plain: Tensor) -> str:

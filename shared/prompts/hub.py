@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from shared.errors import UsageError
+from shared.errors import UsageError, reason_of
 from shared.prompts.rows import Row
 
 
@@ -40,10 +40,9 @@ def _load(name: str, subset: str | None) -> dict[str, Any]:
         else:
             found = datasets.load_dataset(name, subset)
     except (DatasetsError, OSError, ValueError, RuntimeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UsageError(
-            f"The data set {name} could not be loaded ({reason.rstrip('.')}); check its name, the network and your "
-            "login, or download it and give the local file."
+            f"The data set {name} could not be loaded ({reason_of(error).rstrip('.')}); check its name, the "
+            "network and your login, or download it and give the local file."
         ) from error
     if isinstance(found, dict):
         return {str(split): dataset for split, dataset in found.items()}

@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from analyzer.commands.prompted.templates import check_slots
 from analyzer.commands.prompted.tokenizer import TokenizerFiles
-from shared.errors import UsageError
+from shared.errors import UsageError, reason_of
 
 DEFAULT = "default"
 STAND_INS = ("How Do I \"put\" <it> & 'so' Here, No 17?", "What, if <any> & \"all\" Of 'this' Were Other, No 42?")
@@ -160,7 +160,7 @@ def _rendered_with(
     if first is None:
         return render(text, messages, **{**files.special, **options})
     raise UsageError(
-        f"The chat template of {files.name} refuses this conversation ({_one_line(first)}); give --template instead"
+        f"The chat template of {files.name} refuses this conversation ({_said(first)}); give --template instead"
         + (", or try without --system." if messages[0]["role"] == "system" else ".")
     ) from first
 
@@ -183,8 +183,9 @@ def _with_slots(name: str, rendered: str, prompt: str, reply: str | None) -> str
     return rendered
 
 
-def _one_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+def _said(error: Exception) -> str:
+    """What was raised, as the middle of a sentence; by the template itself (`raise_exception`), its words alone."""
+    return reason_of(error).removeprefix(f"{jinja2.TemplateError.__name__}: ").rstrip(".")
 
 
 def _read(path: Path) -> str:
