@@ -6,7 +6,8 @@ in words the one that reads its answers (`analyzer/session/answers_read.py`).
 
 Summary, where defined: ece, ece_by_chance, overconfidence, tpr_at_fpr_1, fnr_at_fpr_20, best_threshold, and of
 judges that answer in words answer_mass, answer_mass_safe, answer_mass_unsafe. Tensors in probe order: "scores" (n,
-nats), "labels" (n, 1 for unsafe), and "answer_mass" (n) of a judge that answers in words.
+nats; NaN where a prompt is left out), "labels" (n, 1 for unsafe), and "answer_mass" (n) of a judge that answers in
+words.
 """
 
 from __future__ import annotations
@@ -100,9 +101,10 @@ def calibration(context: Context, settings: CalibrationSettings) -> Outcome:
         answers=None if answers is None else _answers(answers, unsafe, clusters),
         separation=separation(scores, unsafe, clusters, unit_of(context.probes, groups)),
     )
-    tensors = {"scores": scores.astype(np.float32), "labels": unsafe.astype(np.int64)}
+    everyone = np.array([int(probe.label == "unsafe") for probe in context.probe_set])
+    tensors = {"scores": context.in_probe_set(scores).astype(np.float32), "labels": everyone.astype(np.int64)}
     if answers is not None:
-        tensors["answer_mass"] = answers.mass.astype(np.float32)
+        tensors["answer_mass"] = context.in_probe_set(answers.mass).astype(np.float32)
     return Outcome(result, _summary(result), tensors)
 
 

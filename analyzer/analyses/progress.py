@@ -6,8 +6,7 @@ instead of what is asked, such as length, stands in `analyzer/attribution/confou
 
 Summary: probe_accuracy, probe_f1, probe_fnr, probe_fpr, probe_auc where they are defined, contrast_accuracy with
 pairs, length_spearman, learning_rate (the newest logged) where it is, answer_mass of judges that answer in words.
-Tensors in probe order: "scores" (n, nats),
-"labels" (n, 1 for unsafe).
+Tensors in probe order: "scores" (n, nats; NaN where a prompt is left out), "labels" (n, 1 for unsafe).
 """
 
 from __future__ import annotations

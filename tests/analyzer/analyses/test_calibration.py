@@ -115,3 +115,13 @@ def test_what_so_few_negatives_cannot_resolve() -> None:
     assert not point.resolved and point.needed == 1000
     assert point.model_copy(update={"negatives": 1000}).resolved
     assert point.model_copy(update={"rate": 0.03}).needed == 34
+
+
+def test_tensors_are_of_the_whole_probe_set_also_where_a_prompt_is_left_out() -> None:
+    whole = probes()
+    ready = planted([0.7], [*whole[:5], *whole[6:]])
+    ready.whole, ready.places = whole, [place for place in range(len(whole)) if place != 5]
+    tensors = calibration(ready, SETTINGS).tensors
+    assert tensors["labels"].tolist() == [each.label == "unsafe" for each in whole]
+    assert np.isnan(tensors["scores"]).nonzero()[0].tolist() == [5]
+    np.testing.assert_array_equal(tensors["scores"][6:], ready.forward.scores[5:])
