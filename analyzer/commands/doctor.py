@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.checkpoints.base_model import bases_of
-from analyzer.checkpoints.file_names import TRAINER_STATE
+from analyzer.checkpoints.file_names import TRAINER_STATE, VOCABULARY_FILES
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.gate import QUIET_S
 from analyzer.checkpoints.head_config import head_config
@@ -24,6 +24,7 @@ from analyzer.checkpoints.hub_cache import refused_link
 from analyzer.checkpoints.not_ours import refuse_to_write_in
 from analyzer.checkpoints.soundness import validate
 from analyzer.commands.needed import NEEDED
+from analyzer.commands.prompted.tokenizer import tokenizer_home
 from analyzer.commands.run_names import pattern_of
 from analyzer.commands.settings import DoctorSettings
 from analyzer.supervisor.assumed_probes import ASSUMED
@@ -217,7 +218,7 @@ def _class_names(run: Run, judge: JudgeRecord) -> dict[int, str]:
     if not names or judge.kind == "prompted":
         return {}
     try:
-        return class_names(head_config(run.directory_of(names[-1])))
+        return class_names(head_config(run.directory_of(names[-1]), Path(judge.base) if judge.base else None))
     except (OSError, MidwatchError):
         return {}
 
@@ -249,7 +250,7 @@ def _newest(run: Run) -> Iterator[Finding]:
 
     yield _guarded("checkpoints", sound)
     if importlib.util.find_spec("transformers") is not None:
-        yield _guarded("tokenizer", lambda: _tokenizer(newest))
+        yield _guarded("tokenizer", lambda: _tokenizer(tokenizer_home(newest, _base(run))))
 
 
 def _record(run: Run) -> RunRecord | None:
@@ -260,14 +261,18 @@ def _record(run: Run) -> RunRecord | None:
         return None
 
 
-def _tokenizer(checkpoint: Path) -> Finding:
+def _base(run: Run) -> Path | None:
+    """Where run.json says that the base of the run's adapters is."""
+    record = _record(run)
+    return Path(record.judge.base) if record is not None and record.judge.base else None
+
+
+def _tokenizer(home: Path) -> Finding:
     from transformers import AutoTokenizer
 
-    from analyzer.checkpoints.file_names import VOCABULARY_FILES
-
-    if not any((checkpoint / name).is_file() for name in VOCABULARY_FILES):
+    if not any((home / name).is_file() for name in VOCABULARY_FILES):
         return Finding("broken", "tokenizer", "is missing: give the Trainer `processing_class=tokenizer`.")
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
+    tokenizer = AutoTokenizer.from_pretrained(home, local_files_only=True, trust_remote_code=False)
     size = len(tokenizer("How do I bake bread?")["input_ids"])
     if not tokenizer.is_fast:
         return Finding(

@@ -107,7 +107,7 @@ def init_run(settings: InitSettings) -> InitReport:
     base = _base(settings.base) if settings.base is not None else None
     config = _config(checkpoint, base)
     kind = kind_of(checkpoint, config, settings.kind, settings.like)
-    judge, classes = _judge(settings, kind, checkpoint, config)
+    judge, classes = _judge(settings, kind, checkpoint, config, base)
     if base is not None:
         judge = judge.model_copy(update={"base": str(base)})
     responses = takes_response(judge.template)
@@ -137,7 +137,7 @@ def init_run(settings: InitSettings) -> InitReport:
 
 
 def _judge(
-    settings: InitSettings, kind: str, checkpoint: Path, config: dict[str, Any]
+    settings: InitSettings, kind: str, checkpoint: Path, config: dict[str, Any], base: Path | None
 ) -> tuple[JudgeRecord, dict[int, str]]:
     """How a verdict is read, and what its classes or answers are called."""
     check_flags_fit(settings, kind)
@@ -148,7 +148,7 @@ def _judge(
             told = settings.model_copy(update={"unsafe_label": unsafe_classes(settings.like, config)})
         return described_classifier(told, config, settings.max_length, own_data=own_data)
     given = "max_length" in settings.model_fields_set
-    record = describe_prompted(settings, checkpoint, settings.max_length if given else None)
+    record = describe_prompted(settings, checkpoint, settings.max_length if given else None, base)
     sides = {record.safe_id: "safe", record.unsafe_id: "unsafe"}
     names = {
         token: next(text for text, label in record.answers.items() if label == side)

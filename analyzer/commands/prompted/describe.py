@@ -29,15 +29,18 @@ class Asked(NamedTuple):
     assumed: tuple[str, ...] = ()
 
 
-def describe_prompted(settings: PromptedSettings, checkpoint: Path, max_length: int | None = None) -> JudgeRecord:
+def describe_prompted(
+    settings: PromptedSettings, checkpoint: Path, max_length: int | None = None, base: Path | None = None
+) -> JudgeRecord:
     """How the verdict of a judge that answers in words is read.
 
-    `max_length` are the tokens that a template with its prompt is cut to; None leaves room for a prompt.
+    `max_length` are the tokens that a template with its prompt is cut to; None leaves room for a prompt. `base` is
+    the directory of an adapter's base model; looked for where it is None.
 
     Raises UsageError in one sentence for whatever does not fit: flags to each other, a preset or an answer to the
     tokenizer, a chat template to a prompt.
     """
-    files = TokenizerFiles(checkpoint)
+    files = TokenizerFiles(checkpoint, base)
     guard = find_guard(settings.like) if settings.like is not None else None
     _check_flags(settings, guard)
     asked = _asked(settings, files, guard)

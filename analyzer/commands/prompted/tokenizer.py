@@ -22,9 +22,10 @@ SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls
 class TokenizerFiles:
     """The tokenizer saved with a checkpoint; an adapter's without one of its own is its base's."""
 
-    def __init__(self, checkpoint: Path) -> None:
+    def __init__(self, checkpoint: Path, base: Path | None = None) -> None:
+        """`base` is the directory of an adapter's base model; looked for where it is None."""
         self.name = checkpoint.name
-        self.home = _home(checkpoint)
+        self.home = tokenizer_home(checkpoint, base)
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -86,7 +87,8 @@ class TokenizerFiles:
         return {name: text for name, text in texts.items() if isinstance(text, str)}
 
 
-def _home(checkpoint: Path) -> Path:
+def tokenizer_home(checkpoint: Path, base: Path | None = None) -> Path:
+    """Where a checkpoint's tokenizer lies: in itself, of an adapter without one in its base, wherever that is."""
     if any((checkpoint / name).is_file() for name in VOCABULARY_FILES) or not is_adapter(checkpoint):
         return checkpoint
-    return base_config(checkpoint) or checkpoint
+    return base or base_config(checkpoint) or checkpoint

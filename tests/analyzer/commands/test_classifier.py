@@ -17,6 +17,8 @@ from shared.judge_labels import THRESHOLD_ASSUMED
 from shared.records import JudgeRecord
 from shared.run import Run
 from tests.analyzer.commands.test_init import foreign_run, source
+from tests.making.edited import edit_config
+from tests.making.tiny import save_tiny_judge, tiny_tokenizer
 
 THREE = {"0": "normal", "1": "hate", "2": "offensive"}
 
@@ -138,6 +140,26 @@ def test_an_adapter_whose_base_is_elsewhere_has_unnamed_classes(tmp_path: Path) 
     path = adapter_run(tmp_path, None)
     report = init_run(InitSettings(run=path, probes=source(tmp_path / "p.jsonl")))
     assert "have no names" in report.warnings[0]
+
+
+def test_what_is_told_of_the_base_holds_for_names_answers_and_doctor(tmp_path: Path) -> None:
+    """An adapter without a tokenizer of its own, whose base lies where only --base says."""
+    base = save_tiny_judge(tmp_path / "kept" / "llama", "llama", causal=True)
+    edit_config(base, id2label=TURNED["id2label"])
+    told: dict[str, Any] = {"probes": source(tmp_path / "p.jsonl"), "base": base, "force": True}
+    path = adapter_run(tmp_path, None)
+    report = init_run(InitSettings(run=path, **told))
+    assert (report.record.judge.unsafe, report.record.judge.base) == ((0,), str(base))
+    found = {each.what: each for each in findings_of(DoctorSettings(run=path))}
+    assert "class 0 (unsafe) is unsafe" in found["description"].detail
+    assert (found["tokenizer"].state, "loads" in found["tokenizer"].detail) == ("good", True)
+
+    adapter_config = path / "checkpoint-5" / "adapter_config.json"
+    adapter_config.write_text(json.dumps(json.loads(adapter_config.read_text()) | {"task_type": "CAUSAL_LM"}))
+    asked = {"template": "{prompt} ?", "unsafe_answer": ["bomb"], "safe_answer": ["cake"], "spellings": False}
+    record = init_run(InitSettings(run=path, **told, **asked)).record.judge
+    words = tiny_tokenizer("llama").get_vocab()
+    assert (record.safe_id, record.unsafe_id) == (words["cake"], words["bomb"])
 
 
 @pytest.mark.parametrize(
