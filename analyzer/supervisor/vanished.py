@@ -15,7 +15,8 @@ from typing import NamedTuple
 from analyzer.checkpoints.gate import Verdict
 from analyzer.checkpoints.pins import PinStore
 from analyzer.supervisor.schedule import Point
-from shared.checkpoint_names import step_of
+from shared.checkpoint_names import is_plain, step_of
+from shared.checkpoint_places import step_at
 from shared.errors import SchemaError
 from shared.files import read_record, write_record
 from shared.logs import entry
@@ -72,7 +73,8 @@ class Vanished:
             if name not in self._seen or not self._seen[name].complete:
                 self._seen[name] = Seen(told, True)
         unknown = self._seen.keys() - known.keys()
-        return [*known.values(), *(Point(name, step_of(name) or 0, None) for name in unknown)]
+        places = self.run.places() if unknown else {}
+        return [*known.values(), *(Point(name, step_at(name, places), None) for name in unknown)]
 
     def look(
         self,
@@ -138,19 +140,19 @@ class Vanished:
             self._written = read_record(self.run.gone, GoneRecord)
         except (OSError, SchemaError):
             self._written = GoneRecord()
-        known = [lost for lost in self._written.checkpoints if step_of(lost.checkpoint) is not None]
+        known = [lost for lost in self._written.checkpoints if is_plain(lost.checkpoint)]
         self.gone = {lost.checkpoint: lost for lost in known}
         self._let_go = set(self._written.let_go)
         try:
             rows = read_record(self.run.status, Status).checkpoints
         except (OSError, SchemaError):
             return []
-        rows = [row for row in rows if step_of(row.checkpoint) is not None and row.state != CheckpointState.GONE]
+        rows = [row for row in rows if is_plain(row.checkpoint) and row.state != CheckpointState.GONE]
         self._let_go |= {row.checkpoint for row in rows if row.state not in LEFT_WAITING}
         waiting = [row for row in rows if row.state in LEFT_WAITING]
         told = Seen(f"was deleted while no analyzer watched. To lose none, {KEEP_MORE}.", False)
         self._seen |= {row.checkpoint: told for row in waiting}
-        return [Point(row.checkpoint, step_of(row.checkpoint) or 0, row.epoch) for row in waiting]
+        return [Point(row.checkpoint, row.step, row.epoch) for row in waiting]
 
     def _write(self) -> None:
         """Only what changed: a run that lost nothing has no such file."""

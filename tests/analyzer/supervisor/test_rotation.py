@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.checkpoints.pins import PinStore
 from analyzer.supervisor.loop import Supervisor
 from analyzer.supervisor.plan import Plan
-from shared.files import read_record
-from shared.records import GoneRecord, Status
+from analyzer.supervisor.schedule import Point
+from analyzer.supervisor.vanished import Vanished
+from shared.files import read_record, write_record
+from shared.records import CheckpointState, CheckpointStatus, GoneCheckpoint, GoneRecord, Status
 from shared.run import Run
 from tests.making.fake_engine import FakeEngine
 from tests.making.rotating import Rotating
@@ -274,3 +277,20 @@ def test_events_alone_keep_up_with_a_training_in_another_process(tmp_path: Path,
 
 def states(run: Run) -> dict[int, str]:
     return {row.step: row.state.value for row in read_record(run.status, Status).checkpoints}
+
+
+def test_what_is_lost_under_another_name_is_remembered_too(tmp_path: Path) -> None:
+    """An own loop's: what was lost before, what was left waiting, and what only an event told of."""
+    run = Run.at(describe(tmp_path / "run"))
+    earlier = GoneCheckpoint(checkpoint="epoch_1", step=1, epoch=1.0, cause="It was deleted.", noticed_at=5.0)
+    write_record(run.gone, GoneRecord(checkpoints=[earlier]))
+    waiting = CheckpointStatus(checkpoint="epoch_2", step=2, epoch=2.0, state=CheckpointState.QUEUED)
+    told = {"pid": 1, "host": "h", "started_at": 0.0, "heartbeat_at": 0.0, "version": "1", "state": "stopped"}
+    write_record(run.status, Status.model_validate(told | {"device": "cpu", "checkpoints": [waiting]}))
+    vanished = Vanished(run, PinStore(run.pins, 0))
+    points = {point.name: point for point in vanished.points(["epoch_3"])}
+    assert {name: point.step for name, point in points.items()} == {"epoch_1": 1, "epoch_2": 2, "epoch_3": 3}
+    points["epoch_4"] = Point("epoch_4", 4, None)
+    vanished.look({}, points, {}, (), 6.0)
+    again = read_record(run.gone, GoneRecord).checkpoints
+    assert [each.checkpoint for each in again] == ["epoch_1", "epoch_2", "epoch_3"] and again[0] == earlier
