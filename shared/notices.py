@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from shared.errors import SchemaError
 from shared.files import read_record
@@ -21,6 +21,12 @@ def standing(run: Run, notices: Sequence[Notice]) -> list[Notice]:
     except (OSError, SchemaError):
         return list(notices)  # nobody has described the run, or not readably
     return [notice for notice in notices if notice.kind != "assumed" or notice.sentence in assumed]
+
+
+def settled(run: Run, notices: Iterable[Notice]) -> set[str]:
+    """Sentences of those that do not stand any more."""
+    unique = list({notice.sentence: notice for notice in notices}.values())
+    return {notice.sentence for notice in unique} - {notice.sentence for notice in standing(run, unique)}
 
 
 def newest_notices(run: Run) -> list[Notice]:

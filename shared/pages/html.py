@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -37,14 +37,16 @@ CONFIG = {
 """Plotly's settings: no logo, no upload button, no MathJax."""
 
 
-def write_page(path: Path, panel: Panel, notices: Sequence[Notice] = ()) -> None:
+def write_page(
+    path: Path, panel: Panel, notices: Sequence[Notice] = (), settled: Collection[str] = frozenset()
+) -> None:
     """Write one panel as `path` and, beside it, plotly.min.js where this version of it is not there yet.
 
-    The page begins with `notices`.
-    Raises OSError when the folder cannot be written. The page is replaced in one step.
+    The page begins with `notices`; of its warnings those in `settled` hold no more and are left out. Raises OSError
+    when the folder cannot be written. The page is replaced in one step.
     """
     write_plotly_js(path.parent)
-    write_bytes_atomic(path, page_html(panel, notices).encode("utf-8"), durable=False)
+    write_bytes_atomic(path, page_html(panel, notices, settled).encode("utf-8"), durable=False)
 
 
 def write_plotly_js(folder: Path) -> None:
@@ -63,12 +65,13 @@ def _fingerprint(path: Path) -> tuple[int, bytes]:
         return path.stat().st_size, file.read(4096)
 
 
-def page_html(panel: Panel, notices: Sequence[Notice] = ()) -> str:
-    """The whole page; every word from data is escaped. What stands in `notices` is no warning below the figure."""
+def page_html(panel: Panel, notices: Sequence[Notice] = (), settled: Collection[str] = frozenset()) -> str:
+    """The whole page; every word from data is escaped. What stands in `notices`, or holds no more (`settled`), is
+    no warning below the figure."""
     if not _STEM.match(panel.stem):
         raise UsageError(f"{panel.stem!r} is not a file stem; use letters, digits and underscores.")
     method, *warnings = panel.badge.split(" · WARNING: ")
-    said = {notice.sentence for notice in notices}
+    said = {*settled, *(notice.sentence for notice in notices)}
     return fill(
         "page.html",
         title=panel.title,

@@ -14,7 +14,7 @@ from pathlib import Path
 from shared.errors import SchemaError
 from shared.files import read_record, write_bytes_atomic, write_json_atomic
 from shared.metrics import read_metrics
-from shared.notices import newest_notices, standing
+from shared.notices import newest_notices, settled, standing
 from shared.pages.html import index_html, write_page
 from shared.pages.metrics_json import checkpoint_metrics
 from shared.records import KEEPS_THE_NEXT, GoneRecord
@@ -87,7 +87,7 @@ def _draw_view(run: Run, view: View, record: ResultRecord) -> list[Path]:
     written = []
     for panel in view.panels(record):
         path = run.visualizations / f"{prefix}_{panel.stem}.html"
-        write_page(path, panel, notices)
+        write_page(path, panel, notices, settled(run, record.notices))
         written.append(path)
     return written + _write_exports(run, view, record)
 
@@ -129,10 +129,11 @@ def _draw_progress(run: Run, names: Collection[str] | None = None) -> list[Path]
             continue
         read = (record for name in sorted(view.run_reads) for record in store.history(name))
         records = sorted(read, key=lambda record: record.step)
+        over = settled(run, (notice for record in records for notice in record.notices))
         for panel in view.run_panels(records, lines) if view.run_panels else []:
             path = run.visualizations / f"{panel.stem}.html"
             shown = replace(panel, badge=f"{panel.badge} · WARNING: {lost}") if lost else panel
-            write_page(path, shown, notices)
+            write_page(path, shown, notices, over)
             written.append(path)
     return written
 

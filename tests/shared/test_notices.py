@@ -64,6 +64,14 @@ def test_what_was_assumed_is_gone_once_it_was_said(run: Run) -> None:
     assert standing(run, [INVERTED, ASSUMED]) == [INVERTED, ASSUMED]
 
 
+def test_no_page_tells_what_was_assumed_once_it_was_said(run: Run) -> None:
+    describe(run)
+    render_checkpoint(run, "checkpoint-240")
+    pages = sorted(run.visualizations.glob("*.html"))
+    assert len(pages) > 10
+    assert not [page.name for page in pages if ASSUMED.sentence in page.read_text(encoding="utf-8")]
+
+
 def test_every_page_begins_with_them(run: Run) -> None:
     describe(run, ASSUMED.sentence)
     render_checkpoint(run, "checkpoint-240")
