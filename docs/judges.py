@@ -2,18 +2,18 @@
 
 Families are tried: a tiny random model of each is loaded as the worker loads one, which checks every part against
 the model itself, and the table says what was found. The other sections come from the modules that hold these facts,
-where they have a `documented()`: rows of cells, the first the heading.
+by their `documented()`: rows of cells, the first the heading.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from analyzer.commands.prompted import presets
 from analyzer.jobs.family import Family
 from analyzer.model.families import FAMILIES
+from shared import checkpoint_names
 from tests.making.known_families import forms, judge_of
 
 HEAD = """# Judges: which models work, and what is read of each
@@ -30,8 +30,8 @@ BELOW = """
 be computed.
 """
 REGISTRIES = (
-    ("Judges that answer: formats that are known", "analyzer.commands.prompted.presets"),
-    ("Where checkpoints may lie", "shared.checkpoint_names"),
+    ("Judges that answer: formats that are known", presets),
+    ("Where checkpoints may lie", checkpoint_names),
 )
 COLUMNS = ("family", "judges by", "laid out as", "logit lens, writes", "heads", "neurons", "circuits")
 
@@ -39,7 +39,7 @@ COLUMNS = ("family", "judges by", "laid out as", "logit lens, writes", "heads", 
 def page() -> str:
     """The whole text."""
     sections = [("Families", _table([COLUMNS, *map(_row, sorted(FAMILIES))]) + _below())]
-    sections += [(title, _table(rows)) for title, module in REGISTRIES if (rows := _documented(module))]
+    sections += [(title, _table(module.documented())) for title, module in REGISTRIES]
     return HEAD + "".join(f"\n## {title}\n\n{text}" for title, text in sections)
 
 
@@ -50,7 +50,7 @@ def _row(name: str) -> list[str]:
     return [
         f"`{name}`",
         " or ".join("classifier" if form.kind == "classifier" else "answer" for form in tried),
-        _layout(FAMILIES[name]),
+        layout(FAMILIES[name]),
         "yes" if all(one.head is not None and one.mlp_writes is not None for one in found) else "no",
         "yes" if len(wired) == len(found) else "no",
         "yes" if wired and all(one.has_neurons for one in wired) else "one node" if wired else "no",
@@ -58,7 +58,7 @@ def _row(name: str) -> list[str]:
     ]
 
 
-def _layout(family: Family) -> str:
+def layout(family: Family) -> str:
     """What its entry says, in words."""
     attention, mlp = family.attention, family.mlp
     norms = {
@@ -88,16 +88,6 @@ def _below() -> str:
         if family.no_edges:
             reasons.setdefault(family.no_edges, []).append(f"`{name}`")
     return BELOW.format(why="; ".join(f"of {', '.join(names)}, {reason}" for reason, names in reasons.items()))
-
-
-def _documented(module: str) -> Sequence[Sequence[str]]:
-    """Rows of a module's `documented()`, the first the heading; none where there is no such."""
-    try:
-        if importlib.util.find_spec(module) is None:
-            return ()
-    except ModuleNotFoundError:  # not even the package above it
-        return ()
-    return getattr(importlib.import_module(module), "documented", tuple)()
 
 
 def _table(rows: Iterable[Sequence[str]]) -> str:

@@ -7,6 +7,7 @@ ours; edges against exact patching by plain hooks.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,17 +28,43 @@ from analyzer.model.trunk import trunk_of
 from analyzer.patching.ablation import Ablation, ablated_scores
 from analyzer.patching.gradient_pass import gradient_pass
 from analyzer.patching.source_values import head_writes, mlp_write, source_values
+from docs.judges import layout
 from shared.records import JudgeRecord
 from tests.making.by_hand import ByHand
 from tests.making.judges import context, random_probes
 from tests.making.known_families import FURTHER_FORMS, FURTHER_ONCE, Form, judge_of, plain_model, plain_score
-from tests.making.tiny import save_tiny_judge
+from tests.making.tiny import FAMILIES as MOST_TESTED
+from tests.making.tiny import FURTHER, save_tiny_judge
 from tests.making.trained import rule_probes
 
 PROBES = random_probes(6, pairs=5, seed=5)
 NAMES = ("scores", "pooled", "norms", "attention_writes", "mlp_writes", "lens")
 WITH_EDGES = [form for form in FURTHER_ONCE if form.family not in ("olmo2", "olmo3")]
 LAYERS = 3
+LAYOUTS = (
+    "albert",
+    "electra",
+    "gpt2",
+    "gpt_neox",
+    "phi",
+    "gemma3",
+    "olmo2",
+    "gpt_oss",
+    "granite",
+    "granitemoe",
+    "cohere",
+    "llama4_text",
+)
+"""A family of each layout. Of the others only the scores are looked at in the short form."""
+
+
+def short_and_long(forms: Sequence[Form]) -> list[Any]:
+    return [form if form.family in LAYOUTS else pytest.param(form, marks=pytest.mark.slow) for form in forms]
+
+
+def test_the_short_form_has_every_layout() -> None:
+    looked_at = {layout(FAMILIES[family]) for family in LAYOUTS + MOST_TESTED}
+    assert {layout(FAMILIES[family]) for family in FURTHER} <= looked_at
 
 
 @pytest.mark.parametrize("form", FURTHER_FORMS, ids=str)
@@ -56,7 +83,7 @@ def test_scores_are_those_of_plain_transformers_alone_and_in_batches(form: Form)
     np.testing.assert_allclose(found.lens[:, -1], found.scores, atol=1e-4)
 
 
-@pytest.mark.parametrize("form", FURTHER_FORMS, ids=str)
+@pytest.mark.parametrize("form", short_and_long(FURTHER_FORMS), ids=str)
 def test_an_ablated_head_is_columns_of_the_output_projection_at_zero(form: Form) -> None:
     """Against plain transformers whose output projection reads zeros there, at the right depth of shared layers."""
     judge = judge_of(form, LAYERS)
@@ -93,7 +120,7 @@ def with_zeros(model: Any, family: str, depth: int, columns: slice) -> None:
     out.register_forward_pre_hook(hook)
 
 
-@pytest.mark.parametrize("form", FURTHER_ONCE, ids=str)
+@pytest.mark.parametrize("form", short_and_long(FURTHER_ONCE), ids=str)
 def test_heads_and_mlps_write_what_the_stream_gets(form: Form) -> None:
     """Without the norms of the stream, input and all single writes are the last residual stream."""
     judge = judge_of(form, LAYERS)
@@ -125,7 +152,7 @@ def batch_of(ids: tuple[int, ...]) -> Batch:
     return Batch(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long), None)
 
 
-@pytest.mark.parametrize("form", WITH_EDGES, ids=str)
+@pytest.mark.parametrize("form", short_and_long(WITH_EDGES), ids=str)
 def test_edges_out_of_a_source_add_up_to_its_effect(form: Form) -> None:
     """The total derivative is the sum over direct paths: side by side, through shared norms, times a factor."""
     result = gradient_pass(context(judge_of(form, LAYERS), random_probes(10, pairs=10)), 2, 16, edges=True)
@@ -141,7 +168,7 @@ def test_edges_out_of_a_source_add_up_to_its_effect(form: Form) -> None:
     np.testing.assert_allclose(out[1:], nodes, atol=1e-5 * (1 + np.abs(nodes).max()), rtol=1e-3)
 
 
-@pytest.mark.parametrize("form", WITH_EDGES, ids=str)
+@pytest.mark.parametrize("form", short_and_long(WITH_EDGES), ids=str)
 def test_edges_are_those_of_exact_patching(form: Form) -> None:
     """A few edges of every kind, each patched alone by plain hooks."""
     wiring: Any = judge_of(form, LAYERS).anatomy.wiring
