@@ -98,11 +98,15 @@ def check_serves(directory: Path, kind: Kind, source: Path | None = None) -> Non
     name = (source or directory).name
     check_kind_is(read_config(directory, CONFIG, name), kind, name)
     if not any((directory / file).is_file() for file in VOCABULARY_FILES):
-        raise CheckpointRejected(
-            "no_tokenizer",
-            f"{name} has no tokenizer; give the Trainer `processing_class=tokenizer` so that it is saved with each "
-            "checkpoint, or copy tokenizer.json and tokenizer_config.json into it.",
-        )
+        raise CheckpointRejected("no_tokenizer", without_tokenizer(name))
+
+
+def without_tokenizer(name: str) -> str:
+    """What is said of a checkpoint that has no tokenizer."""
+    return (
+        f"{name} has no tokenizer; give the Trainer `processing_class=tokenizer` so that it is saved with each "
+        "checkpoint, or copy tokenizer.json and tokenizer_config.json into it."
+    )
 
 
 def is_plain_name(name: object) -> bool:

@@ -11,6 +11,7 @@ import torch
 from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.file_names import VOCABULARY_FILES
 from analyzer.checkpoints.head_config import adapter_classes
+from analyzer.checkpoints.soundness import without_tokenizer
 from analyzer.jobs.family import Family
 from analyzer.model.families import FAMILIES
 from shared.errors import CheckpointChanged, CheckpointRejected, JudgeError
@@ -42,10 +43,7 @@ def check_supported(directory: Path, record: JudgeRecord) -> None:
     if not directory.is_dir():
         raise CheckpointChanged(f"{directory} vanished before it could be loaded.")
     if not is_adapter(directory) and not any((directory / name).is_file() for name in VOCABULARY_FILES):
-        raise JudgeError(
-            f"{directory.name} has no tokenizer; give the Trainer `processing_class=tokenizer` so that it is saved "
-            "with each checkpoint, or copy tokenizer.json and tokenizer_config.json into it."
-        )
+        raise JudgeError(without_tokenizer(directory.name))
 
 
 def _check_sides(record: JudgeRecord) -> None:

@@ -1,6 +1,6 @@
 """Checks the anatomy of a judge against the judge itself, on two short prompts, at every first load.
 
-1. The two answers' logits of a judge that answers, taken alone, are those of the whole model.
+1. The answers' logits of a judge that answers, taken alone, are those of the whole model.
 2. Every block reads the residual stream, and writes to it, as the family's entry says (`residual_flow.py`).
 3. Hooked scores equal plain scores.
 4. The logit lens after the last layer equals the score.

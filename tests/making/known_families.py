@@ -10,11 +10,12 @@ import shutil
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
+from analyzer.checkpoints.architectures import Kind
 from analyzer.model.judge import Judge
 from analyzer.model.loading import load_judge
 from shared.records import JudgeRecord
@@ -26,8 +27,6 @@ from tests.making.tiny import (
     ONLY_CAUSAL,
     save_tiny_judge,
 )
-
-Kind = Literal["classifier", "prompted"]
 
 
 class Form(NamedTuple):

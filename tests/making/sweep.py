@@ -28,6 +28,7 @@ from transformers import (
 )
 from transformers.models.auto import modeling_auto
 
+from analyzer.checkpoints.architectures import Kind
 from analyzer.jobs.messages import WorkerOptions
 from analyzer.model.batches import encode
 from analyzer.model.hooked_pass import record
@@ -40,7 +41,6 @@ from tests.making.runs import describe
 from tests.making.small_models import small_config
 from tests.making.tiny import WORDS
 
-Kind = Literal["classifier", "prompted"]
 Sort = Literal["classifier", "causal", "multimodal"]
 """Which of transformers' mappings a family is taken from; the last two are prompted judges."""
 MAPPINGS: dict[Sort, dict[str, Any]] = {
