@@ -64,7 +64,7 @@ def class_names(config: dict[str, Any]) -> dict[int, str]:
 
 
 def _text(name: object) -> str:
-    """A class's name as it can be printed and written: no line breaks, no control characters, no half characters."""
+    """A class's name as it can be printed and written: without line breaks, control and half characters."""
     return "".join(letter if letter.isprintable() else " " for letter in str(name)).strip()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from analyzer.commands.prompted import rendering
 from analyzer.commands.prompted.rendering import Message
-from analyzer.commands.prompted.templates import check_slots
+from analyzer.commands.prompted.templates import check_slots, text_of
 from analyzer.commands.prompted.tokenizer import TokenizerFiles
 from shared.errors import UsageError
 from shared.processes import NEUTRAL, child_environment, python_command
@@ -176,6 +176,6 @@ def _with_slots(name: str, rendered: str, prompt: str, reply: str | None) -> str
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return text_of(path)
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as text; save the tokenizer again.") from error

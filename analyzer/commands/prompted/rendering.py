@@ -1,5 +1,4 @@
-"""A chat template's text, as transformers' `apply_chat_template(..., tokenize=False)` makes it; and the process of its
-own in which that is made.
+"""A chat template's text, as transformers' `apply_chat_template(..., tokenize=False)` makes it, in its own process.
 
 Templates come from strangers. jinja2's immutable sandbox keeps them from attributes and files, not from endless
 loops, powers of huge numbers and texts of many GB: the process has limits of time and memory. It reads one request

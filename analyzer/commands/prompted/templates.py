@@ -19,7 +19,7 @@ def read_template(text: str | None, file: Path | None) -> str:
         )
     if file is not None:
         try:
-            text = _text_of(expanded(str(file)))
+            text = text_of(expanded(str(file)))
         except (OSError, ValueError) as error:
             raise UsageError(f"--template-file {file} cannot be read: {error}.") from error
     else:
@@ -28,8 +28,8 @@ def read_template(text: str | None, file: Path | None) -> str:
     return text
 
 
-def _text_of(file: Path) -> str:
-    """A file's text. Raises OSError, and ValueError for what is no file of text (a device is read without an end)."""
+def text_of(file: Path) -> str:
+    """A file's text. Raises OSError, and ValueError for what is no text or no file (a device never ends)."""
     if file.exists() and not file.is_file():
         raise ValueError("it is not a file")
     with file.open("rb") as opened:

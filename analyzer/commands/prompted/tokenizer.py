@@ -57,7 +57,7 @@ class TokenizerFiles:
         return found
 
     def split(self, text: str) -> Pieces:
-        """The text's tokens. Raises UsageError for text that is none, as a shell gives for bytes that are no UTF-8."""
+        """The text's tokens. Raises UsageError for what is no text: a shell hands on bytes that are not UTF-8."""
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
