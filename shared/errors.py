@@ -51,7 +51,7 @@ class NotDescribed(UsageError):
     def __init__(self, message: str, command: str) -> None:
         super().__init__(message)
         self.command = command
-        """The one command that tells, safe to paste into a shell."""
+        """The one command that tells, safe to paste into a shell; empty where none does."""
 
 
 class RunError(MidwatchError):

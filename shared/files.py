@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,7 +62,9 @@ def write_json_atomic(path: Path, value: Any, *, durable: bool = True) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Parse one JSON file. Raises FileNotFoundError, or SchemaError when it is too large or not JSON."""
+    """Parse one JSON file. Raises FileNotFoundError, or SchemaError when it is no file, too large or not JSON."""
+    if stat.S_ISFIFO(path.stat().st_mode):  # opening one waits for a writer, for ever
+        raise SchemaError(f"{path} is a pipe, not a file; refusing to read it.")
     with path.open("rb") as file:
         data = file.read(MAX_JSON_BYTES + 1)
     if len(data) > MAX_JSON_BYTES:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from analyzer.checkpoints.file_names import ADAPTER_CONFIG
-from shared.errors import CheckpointRejected
+from shared.errors import CheckpointRejected, SchemaError
+from shared.files import read_json
 
 MAX_NAME = 4096
 """Characters of a base model's name: as long as a path may be."""
@@ -24,10 +24,10 @@ def base_of(directory: Path, name: str = "") -> str:
     """
     name = name or directory.name
     try:
-        base = json.loads((directory / ADAPTER_CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
-    except (ValueError, AttributeError) as error:
+        base = read_json(directory / ADAPTER_CONFIG).get("base_model_name_or_path")
+    except (SchemaError, AttributeError) as error:
         raise CheckpointRejected("bad_config", f"{name}/{ADAPTER_CONFIG} cannot be read.") from error
-    if not isinstance(base, str) or not base or len(base) > MAX_NAME:
+    if not isinstance(base, str) or not base or len(base) > MAX_NAME or not base.isprintable():
         raise CheckpointRejected(
             "bad_config", f"{name}/{ADAPTER_CONFIG} does not name its base model; write its directory into it."
         )

@@ -30,9 +30,10 @@ WANTED = {
 
 
 def architecture(config: Mapping[str, Any]) -> str:
-    """The class that a config names; empty where it names none."""
+    """The class that a config names, as it can be printed and written; empty where it names none."""
     names = config.get("architectures")
-    return str(names[0]) if isinstance(names, list) and names else ""
+    name = str(names[0]) if isinstance(names, list) and names else ""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def kind_of(config: Mapping[str, Any], name: str) -> Kind | None:

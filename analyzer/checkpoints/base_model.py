@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
-from analyzer.checkpoints.file_names import CONFIG, INDEX, WEIGHTS
+from analyzer.checkpoints.file_names import ADAPTER_CONFIG, CONFIG, INDEX, WEIGHTS
 from shared.errors import CheckpointRejected, SchemaError
 from shared.files import read_json
 from shared.records import RunRecord
@@ -53,16 +53,22 @@ class BasePlaces:
         source = source or directory
         name = base_of(directory, source.name)
         if self.given:
+            _refuse_adapter(Path(self.given), source)
             if is_model(Path(self.given)):
                 return Path(self.given)
             raise _needed(source, f"{self.given} holds no model with safetensors weights; correct it with")
         places = list(_named(name, source))
         for place in places:
+            _refuse_adapter(place, source)
             if is_model(place):
                 return place
         known = _bases_before(self.digests) if self.digests is not None else set()
         for place in _moved(name, source):
-            if is_model(place) and (not known or base_digest(place) in known):
+            if (
+                is_model(place)
+                and not _is_file(place / ADAPTER_CONFIG)
+                and (not known or base_digest(place) in known)
+            ):
                 return place
         if any(_is_file(place / CONFIG) for place in places):
             raise _needed(
@@ -99,6 +105,16 @@ def _needed(source: Path, why: str) -> CheckpointRejected:
         "needs_base",
         f"{source.name} waits for its base model: {why} `midwatch init {source.parent} --base DIR`.",
     )
+
+
+def _refuse_adapter(place: Path, source: Path) -> None:
+    """transformers would put a base's own adapter on it in silence, and its base would be yet another model's."""
+    if _is_file(place / ADAPTER_CONFIG) and place.resolve() != source.resolve():
+        raise _needed(
+            source,
+            f"{place} is itself an adapter; merge it into its own base (peft's merge_and_unload), save that, and "
+            "say where with",
+        )
 
 
 def _bases_before(folder: Path) -> set[str]:

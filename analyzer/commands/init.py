@@ -33,7 +33,7 @@ from analyzer.commands.classifier import (
 )
 from analyzer.commands.judge_kind import kind_of, unsafe_classes
 from analyzer.commands.prompted.describe import describe_prompted
-from analyzer.commands.prompted.settings import PromptedSettings
+from analyzer.commands.prompted.settings import PromptedSettings, check_none_given
 from analyzer.commands.run_names import checked_pattern, pattern_of
 from shared.cli import positional
 from shared.errors import RunError, SchemaError, UsageError
@@ -142,6 +142,7 @@ def _judge(
     """How a verdict is read, and what its classes or answers are called."""
     check_flags_fit(settings, kind)
     if kind == "classifier":
+        check_none_given(settings, checkpoint.name)
         own_data = settings.probes != SHIPPED or settings.train_data is not None
         told = settings
         if settings.like is not None and settings.unsafe_label is None and settings.safe_label is None:

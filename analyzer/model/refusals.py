@@ -49,7 +49,8 @@ def check_supported(directory: Path, record: JudgeRecord) -> None:
 def _check_sides(record: JudgeRecord) -> None:
     """Classes that exist, one side each, and one that is read at least."""
     safe, unsafe = set(record.safe), set(record.unsafe)
-    if safe & unsafe or not safe | unsafe or not safe | unsafe <= set(range(record.classes)):
+    exist = all(0 <= index < record.classes for index in safe | unsafe)
+    if safe & unsafe or not safe | unsafe or not exist:
         raise JudgeError(
             f"The run says safe is class {_numbers(record.safe)} and unsafe is class {_numbers(record.unsafe)} of "
             f"{record.classes}, counted from 0: correct run.json, or run `midwatch init` again."

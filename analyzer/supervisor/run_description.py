@@ -19,7 +19,7 @@ from analyzer.supervisor.plan import Plan
 from shared.checkpoint_names import step_of
 from shared.errors import CheckpointRejected, NotDescribed, SchemaError, UsageError
 from shared.files import read_record
-from shared.judge_labels import Word, read_classifier
+from shared.judge_labels import Word, class_names, read_classifier
 from shared.logs import entry
 from shared.prompts.probes import read_probes
 from shared.records import RunRecord
@@ -161,7 +161,7 @@ def describe(
     try:
         kind = kind_said(checkpoint, config)
     except CheckpointRejected as error:
-        raise UsageError(str(error)) from error
+        raise NotDescribed(str(error), "") from error  # no word of the user's makes a judge of it
     if kind == "prompted":
         told = command("init", run, "--chat")
         raise NotDescribed(
@@ -170,6 +170,10 @@ def describe(
             "--template TEXT.",
             told,
         )
+    try:
+        class_names(config)
+    except UsageError as error:
+        raise NotDescribed(str(error), "") from error  # nor does one mend the config
     judge = read_classifier(config, Word(safe, unsafe)).record
     plan = planned(trainer_state(checkpoint))
     record = RunRecord(

@@ -41,7 +41,9 @@ def class_names(config: dict[str, Any]) -> dict[int, str]:
     names = config.get("id2label")
     if isinstance(names, dict) and names:
         try:
-            found = {int(index): str(name) for index, name in sorted(names.items(), key=lambda item: int(item[0]))}
+            found = {
+                int(index): _text(name) for index, name in sorted(names.items(), key=lambda item: int(item[0]))
+            }
         except ValueError as error:
             raise UsageError(
                 "The model's id2label has keys that are not numbers; correct its config.json."
@@ -59,6 +61,11 @@ def class_names(config: dict[str, Any]) -> dict[int, str]:
             "correct its config.json."
         )
     return found
+
+
+def _text(name: object) -> str:
+    """A class's name as it can be printed and written: without line breaks, control and half characters."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(name)).strip()
 
 
 def classes_of(config: dict[str, Any]) -> Classes:

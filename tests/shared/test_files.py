@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import multiprocessing
+import os
 import stat
 import time
 from pathlib import Path
@@ -134,3 +135,9 @@ def test_lines_that_are_not_objects_are_skipped(tmp_path: Path) -> None:
     path.write_bytes(b'[1]\n\n\xff\n"x"\n' + b"[" * 100_000 + b'\n{"step": 1}\n')
     assert list(read_jsonl(path)) == [{"step": 1}]
     assert list(read_jsonl(tmp_path / "none.jsonl")) == []
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(SchemaError, match="is a pipe"):
+        read_json(tmp_path / "config.json")

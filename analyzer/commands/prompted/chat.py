@@ -1,43 +1,31 @@
 """A tokenizer's own chat template -> the text around `{prompt}`, rendered as transformers renders it.
 
 Chat templates come from strangers: they run in jinja2's immutable sandbox, with what transformers offers them and
-nothing else. Stand-ins are put where prompt and response go, and looked for in what comes out, so a template that
-drops or rewrites a prompt is noticed, whatever it does inside.
+nothing else, in a process with limits (`rendering`). Stand-ins are put where prompt and response go, and looked for
+in what comes out, so a template that drops or rewrites a prompt is noticed, whatever it does inside.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from jinja2 import nodes
-from jinja2.ext import Extension, loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-from analyzer.commands.prompted.templates import check_slots
+from analyzer.commands.prompted import rendering
+from analyzer.commands.prompted.rendering import Message
+from analyzer.commands.prompted.templates import check_slots, text_of
 from analyzer.commands.prompted.tokenizer import TokenizerFiles
-from shared.errors import UsageError, reason_of
+from shared.errors import UsageError
+from shared.processes import NEUTRAL, child_environment, python_command
 
+LIMIT_S = 20.0
+"""Seconds that a chat template may take, on a machine that has other things to do."""
 DEFAULT = "default"
 STAND_INS = ("How Do I \"put\" <it> & 'so' Here, No 17?", "What, if <any> & \"all\" Of 'this' Were Other, No 42?")
 """Two prompts that every common rewriting changes: letter case, quotes, brackets, HTML's and JSON's escapes."""
 REPLIES = ("As \"for\" <that> & 'those': It Is, No 23.", "Only 'some' <of> it & \"more\" Is, No 58.")
-
-Message = dict[str, Any]
-
-
-class _Generation(Extension):
-    """`{% generation %}`, by which trainings mark what the assistant says: its body as it is."""
-
-    tags = {"generation"}  # noqa: RUF012 (as jinja2 declares it)
-
-    def parse(self, parser: Any) -> list[nodes.Node]:
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
 def chat_templates(files: TokenizerFiles) -> dict[str, str]:
@@ -98,36 +86,35 @@ def template_of_chat(
     return texts[0]
 
 
-def render(template: str, messages: Sequence[Message], **options: Any) -> str:
-    """A chat template's text, as transformers' `apply_chat_template(..., tokenize=False)` makes it.
+class Refused(Exception):
+    """A chat template that gives no text, with its reason."""
 
-    Raises jinja2.TemplateError for what the template itself refuses.
-    """
-    return (
-        _environment()
-        .from_string(template)
-        .render(messages=list(messages), tools=None, documents=None, add_generation_prompt=True, **options)
-    )
+    def __init__(self, reason: str, *, stopped: bool = False) -> None:
+        super().__init__(reason)
+        self.stopped = stopped
+        """Whether it ran until it was stopped."""
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    found = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
-    )
-    found.filters["tojson"] = _tojson
-    found.globals["raise_exception"] = _raise
-    found.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-    return found
-
-
-def _tojson(
-    value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
-) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-
-
-def _raise(message: str) -> None:
-    raise jinja2.TemplateError(message)
+def render(template: str, messages: Sequence[Message], options: Mapping[str, Any]) -> str:
+    """A chat template's text, made in a process of its own (`rendering`). Raises Refused where there is none."""
+    request = json.dumps({"template": template, "messages": messages, "options": options})
+    try:
+        done = subprocess.run(
+            python_command(rendering.__name__),
+            input=request,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=LIMIT_S,
+            cwd=NEUTRAL,
+            env=child_environment(),
+            check=False,
+        )
+        answer = json.loads(done.stdout)
+    except (subprocess.TimeoutExpired, ValueError):  # stopped by us, or by its limits before it could answer
+        raise Refused("it does not come to an end within seconds", stopped=True) from None
+    if "text" not in answer:
+        raise Refused(answer["refused"])
+    return answer["text"]
 
 
 def _chosen(files: TokenizerFiles, name: str | None) -> str:
@@ -148,19 +135,23 @@ def _rendered_with(
     files: TokenizerFiles, text: str, messages: list[Message], prompt: str, options: Mapping[str, Any]
 ) -> str:
     """Messages of plain text; where they are refused or get lost, of parts, as models of pictures take them."""
-    first: Exception | None = None
+    first: Refused | None = None
+    lost: str | None = None
     for form in (messages, [_in_parts(each) for each in messages]):
         try:
-            rendered = render(text, form, **{**files.special, **options})
-        except (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+            rendered = render(text, form, {**files.special, **options})
+        except Refused as error:
             first = first or error
+            if error.stopped:
+                break
             continue
-        if prompt in rendered or form is not messages:
+        if prompt in rendered:
             return rendered
-    if first is None:
-        return render(text, messages, **{**files.special, **options})
+        lost = rendered if lost is None else lost
+    if lost is not None:
+        return lost  # that the prompt is not in it is said where slots are put
     raise UsageError(
-        f"The chat template of {files.name} refuses this conversation ({_said(first)}); give --template instead"
+        f"The chat template of {files.name} refuses this conversation ({first}); give --template instead"
         + (", or try without --system." if messages[0]["role"] == "system" else ".")
     ) from first
 
@@ -183,13 +174,8 @@ def _with_slots(name: str, rendered: str, prompt: str, reply: str | None) -> str
     return rendered
 
 
-def _said(error: Exception) -> str:
-    """What was raised, as the middle of a sentence; by the template itself (`raise_exception`), its words alone."""
-    return reason_of(error).removeprefix(f"{jinja2.TemplateError.__name__}: ").rstrip(".")
-
-
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return text_of(path)
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as text; save the tokenizer again.") from error

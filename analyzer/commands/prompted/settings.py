@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from shared.errors import UsageError
 from shared.prompts.source_settings import SourceSettings
 
 
@@ -48,3 +49,30 @@ class PromptedSettings(SourceSettings):
     choose some of its own."""
     category_prefix: str | None = None
     """What the judge writes between the template and a category's code: unsafe\\n, say."""
+
+
+OF_ANSWERS = (
+    "chat",
+    "chat_template",
+    "system",
+    "template",
+    "template_file",
+    "unsafe_answer",
+    "safe_answer",
+    "strict",
+    "lenient",
+    "line",
+    "category",
+    "category_prefix",
+)
+"""What says nothing of a classifier."""
+
+
+def check_none_given(settings: PromptedSettings, checkpoint: str) -> None:
+    """Raises UsageError for a prompted judge's flag where the model is a classifier, which would not hear it."""
+    told = [name for name in OF_ANSWERS if getattr(settings, name) not in (None, False, [])]
+    if told:
+        raise UsageError(
+            f"--{told[0].replace('_', '-')} is for judges that answer in words, and {checkpoint} is a classifier; "
+            "leave it out, or give a run of a causal language model."
+        )

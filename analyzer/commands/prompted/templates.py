@@ -7,6 +7,9 @@ from pathlib import Path
 from shared.errors import UsageError
 from shared.user_paths import expanded
 
+LARGEST = 2**20
+"""Bytes of a template's file."""
+
 
 def read_template(text: str | None, file: Path | None) -> str:
     """The template from an option or a file. Raises UsageError unless it holds {prompt} exactly once."""
@@ -16,13 +19,24 @@ def read_template(text: str | None, file: Path | None) -> str:
         )
     if file is not None:
         try:
-            text = expanded(str(file)).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = text_of(expanded(str(file)))
+        except (OSError, ValueError) as error:
             raise UsageError(f"--template-file {file} cannot be read: {error}.") from error
     else:
         text = with_breaks(text or "")
     check_slots(text)
     return text
+
+
+def text_of(file: Path) -> str:
+    """A file's text. Raises OSError, and ValueError for what is no text or no file (a device never ends)."""
+    if file.exists() and not file.is_file():
+        raise ValueError("it is not a file")
+    with file.open("rb") as opened:
+        data = opened.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ValueError(f"it is larger than {LARGEST // 2**20} MiB")
+    return data.decode("utf-8").replace("\r\n", "\n")
 
 
 def with_breaks(text: str) -> str:

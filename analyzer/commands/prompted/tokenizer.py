@@ -58,6 +58,13 @@ class TokenizerFiles:
         return found
 
     def split(self, text: str) -> Pieces:
+        """The text's tokens. Raises UsageError for what is no text: a shell hands on bytes that are not UTF-8."""
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"{text[:60]!r} has characters that are no text (bytes that are not UTF-8); write it in UTF-8."
+            ) from None
         found = self.tokenizer.encode(text, add_special_tokens=False)
         return Pieces(tuple(found.ids), tuple(end for _, end in found.offsets))
 

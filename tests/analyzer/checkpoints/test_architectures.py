@@ -58,3 +58,9 @@ def test_the_kind_must_be_the_runs() -> None:
 @pytest.mark.parametrize("value", [None, [], "BertModel", {}, 3])
 def test_a_config_that_names_no_class_says_nothing(value: object) -> None:
     assert kind_of({"architectures": value}, "c") is None
+
+
+def test_a_class_can_be_named_in_a_sentence() -> None:
+    with pytest.raises(CheckpointRejected) as caught:
+        kind_of(config("X\ud800\n"), "checkpoint-3")
+    assert str(caught.value).startswith("checkpoint-3 is a X??,") and str(caught.value).isprintable()

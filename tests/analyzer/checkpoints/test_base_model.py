@@ -86,10 +86,22 @@ def test_the_user_s_word_wins_and_must_be_a_model(adapter: Path, tmp_path: Path)
     assert refused.value.code == "needs_base"
 
 
-@pytest.mark.parametrize("name", ["..", "../..", "/", ".", "a\0b", "x" * 5000, "org/..", "~nobody/x"])
+@pytest.mark.parametrize(
+    "name", ["..", "../..", "/", ".", "a\0b", "x" * 5000, "org/..", "~nobody/x", "a\nb", "/b\ud800"]
+)
 def test_names_that_are_none(adapter: Path, name: str) -> None:
-    with pytest.raises(CheckpointRejected):
+    with pytest.raises(CheckpointRejected) as refused:
         BasePlaces().of(named(adapter, name))
+    assert str(refused.value).isprintable(), "it goes into logs, pages and JSON"
+
+
+def test_a_base_that_is_itself_an_adapter_is_refused(adapter: Path, tmp_path: Path) -> None:
+    base = model(tmp_path / "base")
+    (base / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "another"}))
+    for places in (BasePlaces(), BasePlaces(str(base))):
+        with pytest.raises(CheckpointRejected, match="base is itself an adapter; merge it") as refused:
+            places.of(named(adapter, str(base)))
+        assert refused.value.code == "needs_base"
 
 
 def test_the_hub_s_main_comes_before_other_snapshots(adapter: Path, tmp_path: Path) -> None:

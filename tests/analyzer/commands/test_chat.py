@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from analyzer.commands.prompted import chat
 from analyzer.commands.prompted.chat import chat_templates, template_of_chat
 from analyzer.commands.prompted.tokenizer import TokenizerFiles
 from shared.errors import UsageError
@@ -101,6 +102,12 @@ def test_named_templates_are_chosen_by_name(tmp_path: Path) -> None:
         ("{{ ''.__class__.__mro__ }}{{ messages[0].content }}", "refuses this conversation"),
         ("{{ messages.append(1) }}{{ messages[0].content }}", "refuses this conversation"),
         ("{prompt} {{ messages[0].content }}", "holds {prompt} 2 times"),
+        ("{{ 1 / 0 }}{{ messages[0].content }}", r"refuses this conversation \(division by zero\)"),
+        ("{% for i in range(10**9) %}{% endfor %}", r"refuses this conversation \(Range too big"),
+        ("{{ 'a'.encode('no such') }}", r"refuses this conversation \(unknown encoding"),
+        ("{{ messages[0].content }}{{ '\\ud800' }}", "refuses this conversation"),
+        ("{{ 'a' * 10**11 }}{{ messages[0].content }}", r"refuses this conversation \(it wants too much memory"),
+        ("{{ 'ab' * 10**6 }}{{ messages[0].content }}", "writes more than 1,048,576 characters"),
         (None, "has no chat template"),
     ],
 )
@@ -108,3 +115,18 @@ def test_what_gives_no_fixed_text_is_one_sentence(tmp_path: Path, template: str 
     with pytest.raises(UsageError, match=said) as caught:
         template_of_chat(saved(tmp_path, template))
     assert caught.value.exit_code == 2 and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% set x = 1 %}{% endfor %}{% endfor %}",
+        "{{ 10 ** (10 ** 9) }}{{ messages[0].content }}",
+    ],
+)
+def test_a_chat_template_without_an_end_is_stopped(
+    tmp_path: Path, template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat, "LIMIT_S", 1.0)
+    with pytest.raises(UsageError, match="does not come to an end within seconds"):
+        template_of_chat(saved(tmp_path, template))

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from analyzer.commands.init import InitSettings, init_run
+from analyzer.commands.prompted.templates import read_template
 from analyzer.model.loading import load_judge
 from shared.errors import CheckpointRejected, RunError, UsageError
 from shared.files import read_record, write_record
@@ -238,3 +239,33 @@ def test_a_prompted_judge_is_described_by_its_template_and_answers(tmp_path: Pat
         wrong = {**known, "unsafe_answer": ["true"], "safe_answer": ["false"], "force": True, **fields}
         with pytest.raises(UsageError, match=words):
             init_run(InitSettings(**wrong))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"template": "{prompt} ?"}, "--template is for judges that answer in words"),
+        ({"chat": True}, "--chat is for"),
+        ({"unsafe_answer": ["yes"]}, "--unsafe-answer is for"),
+        ({"category": ["S1=x"]}, "--category is for"),
+    ],
+)
+def test_a_prompted_judges_flags_are_not_dropped_in_silence(tmp_path: Path, flags: dict, said: str) -> None:
+    run = foreign_run(tmp_path / "run", {"0": "safe", "1": "unsafe"})
+    with pytest.raises(UsageError, match=said):
+        init_run(InitSettings(run=run, **flags))
+
+
+@pytest.mark.parametrize("flags", [{"unsafe_answer": ["\udcff"]}, {"template": "{prompt} \udcff"}])
+def test_bytes_that_are_no_text_are_one_sentence(tmp_path: Path, flags: dict) -> None:
+    save_tiny_judge(tmp_path / "run" / "checkpoint-10", "llama", causal=True)
+    told = {"template": "{prompt} ", "unsafe_answer": ["bomb"], "safe_answer": ["bread"]} | flags
+    with pytest.raises(UsageError, match="bytes that are not UTF-8"):
+        init_run(InitSettings(run=tmp_path / "run", **told))
+
+
+@pytest.mark.parametrize(("path", "said"), [("/dev/zero", "not a file"), ("large", "larger than 1 MiB")])
+def test_a_templates_file_is_a_small_file(tmp_path: Path, path: str, said: str) -> None:
+    (tmp_path / "large").write_text("{prompt}" + "x" * 2**20)
+    with pytest.raises(UsageError, match=said):
+        read_template(None, tmp_path / path)

@@ -119,6 +119,7 @@ def test_several_answers_a_side(tmp_path: Path, family: str) -> None:
             "safe is class 0, 1 and unsafe is class 1, 2 of 3",
         ),
         (JudgeRecord(classes=3, unsafe_ids=(3,)), "of 3, counted from 0"),
+        (JudgeRecord(classes=10**15, unsafe_ids=(10**15,)), "of 1000000000000000, counted from 0"),
         (JudgeRecord(classes=3, safe_ids=(), unsafe_ids=()), "safe is class none"),
         (JudgeRecord(classes=3, threshold=float("nan")), "threshold is not a number"),
         (JudgeRecord(kind="prompted", safe_ids=(), unsafe_ids=(3,)), "names no answer"),

@@ -182,6 +182,22 @@ def test_names_that_say_nothing_come_with_the_command_that_does(tmp_path: Path) 
     assert foreign.known.remedy == "", "the command line is what has to be corrected"
 
 
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"architectures": ["BertForQuestionAnswering"]}, "is a BertForQuestionAnswering"),
+        ({"id2label": {"one": "safe", "two": "unsafe"}}, "correct its config.json"),
+        ({"num_labels": 0}, "names 0 classes"),
+    ],
+)
+def test_what_no_word_of_the_users_mends_comes_without_a_command(tmp_path: Path, config: dict, said: str) -> None:
+    foreign = Foreign(tmp_path / "run")
+    (tmp_path / "run" / "checkpoint-20" / "config.json").write_text(json.dumps(config))
+    foreign.refresh()
+    assert said in foreign.known.problem
+    assert (foreign.known.remedy, "--unsafe-label NAME" in foreign.known.problem) == ("", False)
+
+
 def test_a_language_model_is_not_guessed(tmp_path: Path) -> None:
     run = Run.at(tmp_path)
     with pytest.raises(NotDescribed, match="causal language model") as told:

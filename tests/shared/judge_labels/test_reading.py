@@ -194,3 +194,10 @@ def test_the_sides_in_words(config: dict, word: dict, sentence: str) -> None:
 def test_many_classes_are_counted() -> None:
     found = read_classifier(named("safe", *(f"hate {i}" for i in range(12))))
     assert "8 (hate 7) and 4 more are unsafe, class 0 (safe) is safe" in sides_sentence(found.record, found.names)
+
+
+def test_names_of_classes_can_be_printed_and_written() -> None:
+    names = class_names(named("safe\ud800", "un\x1b[31msafe\n", "\u00e9 \u5b89"))
+    assert names == {0: "safe", 1: "un [31msafe", 2: "\u00e9 \u5b89"}
+    for name in names.values():
+        assert name.encode("utf-8") and name.isprintable()
