@@ -25,10 +25,11 @@ def sides_sentence(record: JudgeRecord, names: Mapping[int, str]) -> str:
         side = "unsafe" if record.unsafe else "safe"
         name = names.get(0, "")
         called = f" ({name[:40]})" if name and name != "LABEL_0" else ""
-        return f"the head has one output{called}, and where it is high is {side}{turns or '; a verdict turns at 0'}"
+        return f"the head has one output{called}, and high means {side}{turns or '; a verdict turns at 0'}"
     unsafe = _counted(record.unsafe, what, names) + " unsafe"
     if not record.safe:
-        return f"{unsafe}, read by itself and not against the others{turns}"
+        each = "each " if len(set(record.unsafe)) > 1 else ""
+        return f"{unsafe}, {each}read by itself and not against the others{turns}"
     told = f"{unsafe}, {_counted(record.safe, what, names)} safe"
     neither = [index for index in names if index not in (*record.safe, *record.unsafe)]
     if neither and record.kind == "classifier":

@@ -175,14 +175,19 @@ def test_a_class_called_by_a_number_is_found_by_its_name() -> None:
         ),
         (named("toxic", "ok", **MULTI), {}, "class 0 (toxic) is unsafe, read by itself and not against the others"),
         (
+            named("toxic", "threat", "ok", **MULTI),
+            {},
+            "classes 0 (toxic) and 1 (threat) are unsafe, each read by itself and not against the others",
+        ),
+        (
             named("LABEL_0"),
             {"threshold": 2.5},
-            "the head has one output, and where it is high is safe; a verdict turns at 2.5",
+            "the head has one output, and high means safe; a verdict turns at 2.5",
         ),
         (
             named("toxicity"),
             {},
-            "the head has one output (toxicity), and where it is high is unsafe; a verdict turns at 0",
+            "the head has one output (toxicity), and high means unsafe; a verdict turns at 0",
         ),
     ],
 )
