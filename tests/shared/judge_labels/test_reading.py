@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import UsageError
 from shared.judge_labels import THRESHOLD_ASSUMED, Word, class_names, read_classifier, sides_sentence
-from shared.records import JudgeRecord
+from shared.records import JudgeRecord, Label
 
 MULTI = {"problem_type": "multi_label_classification"}
 JIGSAW = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]
@@ -199,3 +199,16 @@ def test_the_sides_in_words(config: dict, word: dict, sentence: str) -> None:
 def test_many_classes_are_counted() -> None:
     found = read_classifier(named("safe", *(f"hate {i}" for i in range(12))))
     assert "8 (hate 7) and 4 more are unsafe, class 0 (safe) is safe" in sides_sentence(found.record, found.names)
+
+
+def test_answers_are_told_as_the_judge_writes_them() -> None:
+    answers: dict[str, Label] = {"yes": "unsafe", "Yes": "unsafe", "no": "safe"}
+    judge = JudgeRecord(kind="prompted", safe_id=4, unsafe_id=7, template="{prompt}", answers=answers)
+    assert sides_sentence(judge, {}) == "answers 'yes' and 'Yes' are unsafe, answer 'no' is safe"
+    many: dict[str, Label] = {f"no {i}": "safe" for i in range(11)}
+    assert "and 4 more are safe" in sides_sentence(judge.model_copy(update={"answers": answers | many}), {}), (
+        "of 12"
+    )
+    assert sides_sentence(judge.model_copy(update={"answers": {}}), {7: "True"}) == (
+        "answer 7 (True) is unsafe, answer 4 is safe"
+    ), "records of before"
