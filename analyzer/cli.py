@@ -63,7 +63,12 @@ def add_commands(app: typer.Typer) -> None:
 
     @settings_command(app, InitSettings, "init")
     def init(settings: InitSettings) -> None:
-        """Tell Midwatch about a training it did not run: which class is unsafe, and which prompts to look at."""
+        """Tell Midwatch about a training it did not run: how its verdict is read, and on which prompts.
+
+        A classifier whose class names say which one is unsafe needs no more than --probes; else add --unsafe-label.
+        Of a reward model, say --higher-is. A judge that answers in words needs --like, or --chat or --template with
+        --unsafe-answer and --safe-answer. It prints how each class or answer is read, and what it assumed.
+        """
         from analyzer.commands.init import show_init
 
         show_init(settings)

@@ -29,9 +29,15 @@ def page() -> str:
 
 def _section(command: Any) -> str:
     lines = [" ".join((command.help or "").split()), "", "| option | what it does |", "|---|---|"]
-    for parameter in command.params:
-        if parameter.name not in ("config", "help"):
-            lines.append(f"| {_name(parameter)} | {_words(parameter.help or '')} |")
+    before = None
+    for parameter in sorted(command.params, key=lambda each: each.param_type_name != "argument"):
+        if parameter.name in ("config", "help"):
+            continue
+        section = getattr(parameter, "rich_help_panel", None)
+        if section and section != before:
+            lines.append(f"| **{section}** | |")
+        before = section
+        lines.append(f"| {_name(parameter)} | {_words(parameter.help or '')} |")
     return "\n".join(lines) + "\n"
 
 

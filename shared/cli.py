@@ -11,12 +11,14 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import typer
 from pydantic import Field
 from pydantic.fields import FieldInfo
+from typer.core import TyperCommand
 
 from shared.errors import MidwatchError
 from shared.logs import as_json, entry
@@ -42,18 +44,47 @@ def settings_command(
 
         command.__doc__ = function.__doc__
         command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [_parameter(field_name, field) for field_name, field in model.model_fields.items()]
+            [_parameter(name, model.model_fields[name], section) for name, section in _in_order(model)]
             + [_config_parameter()]
         )
         # the signature, not the function, says what the options are; typer resolves annotations by module
         command.__annotations__ = {p.name: p.annotation for p in command.__signature__.parameters.values()}  # type: ignore[attr-defined]
-        app.command(name, short_help=(function.__doc__ or "").strip().partition("\n")[0])(command)
+        first_line = (function.__doc__ or "").strip().partition("\n")[0]
+        app.command(name, cls=_Sectioned, short_help=first_line)(command)
         return function
 
     return decorate
 
 
-def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
+class _Sectioned(TyperCommand):
+    """A command whose help lists its options under the headings of `Settings.sections`, in that order."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": []}
+        further: list[tuple[str, str]] = []
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            panel = getattr(parameter, "rich_help_panel", None)
+            if record is not None:
+                is_argument = parameter.param_type_name == "argument"
+                rows = (
+                    sections["Arguments"] if is_argument else sections.setdefault(panel, []) if panel else further
+                )
+                rows.append(record)
+        titled = [*sections.items(), ("Other options" if len(sections) > 1 else "Options", further)]
+        for title, rows in titled:
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+def _in_order(model: type[Settings]) -> list[tuple[str, str | None]]:
+    """(field, its section) as the help lists them: sections first, in their order, then what is in none."""
+    named = {name: title for title, names in model.sections.items() for name in names}
+    return [*named.items(), *((name, None) for name in model.model_fields if name not in named)]
+
+
+def _parameter(name: str, field: FieldInfo, section: str | None) -> inspect.Parameter:
     """One field as a typer parameter. Its CLI default is None: pydantic and the config file know the real one."""
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     help_text = (field.description or "").strip()
@@ -61,7 +92,12 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     if extra.get("positional"):
         info = typer.Argument(help=help_text) if field.is_required() else typer.Argument(None, help=help_text)
     else:
-        info = typer.Option(None, _flag(name, field), help=help_text + _choices(field) + _shown_default(field))
+        info = typer.Option(
+            None,
+            _flag(name, field),
+            help=help_text + _choices(field) + _shown_default(field),
+            rich_help_panel=section,
+        )
     required = field.is_required() and extra.get("positional")
     return inspect.Parameter(
         name,
@@ -79,14 +115,17 @@ def _flag(name: str, field: FieldInfo) -> str:
 
 def _shown_default(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True)
-    if field.is_required() or default is None or isinstance(default, bool | list):
+    if field.is_required() or default is None or default == "" or isinstance(default, bool | list):
         return ""  # a flag pair says its default by which one people need to type
     shown = f"{default:g}" if isinstance(default, float) else getattr(default, "value", default)
     return f" Default: {shown}."
 
 
 def _choices(field: FieldInfo) -> str:
-    values = [value for value in getattr(field.annotation, "__args__", ()) if isinstance(value, str)]
+    nested = [
+        (part, *get_args(part)) for part in get_args(field.annotation)
+    ]  # Literal[...] and Literal[...] | None
+    values = [value for value in chain.from_iterable(nested) if isinstance(value, str)]
     return f" One of: {', '.join(values)}." if values else ""
 
 

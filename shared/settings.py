@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar, get_origin
+from typing import Any, ClassVar, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -20,6 +20,8 @@ class Settings(BaseModel):
     """Base of all settings: frozen, unknown names refused, docstrings under the fields are their help."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    sections: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Heading -> fields, as a command's help lists its options; the fields that are named nowhere come last."""
 
     @field_validator("*", mode="before")
     @classmethod

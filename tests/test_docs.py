@@ -236,3 +236,15 @@ def test_constraints_pin_names_and_versions_only() -> None:
     ).stdout.split("\n")  # fmt: skip
     needed = {re.sub(r"[-_.]+", "-", re.split(r"[\[><=]", line)[0]).lower() for line in requirements if line}
     assert not needed - names
+
+
+def test_every_heading_of_the_help_names_options_that_exist_once() -> None:
+    from analyzer.commands.init import InitSettings
+    from analyzer.commands.settings import AnalyzeSettings, WatchSettings
+
+    for model in (InitSettings, AnalyzeSettings, WatchSettings):
+        named = [name for names in model.sections.values() for name in names]
+        assert len(named) == len(set(named))
+        assert set(named) <= set(model.model_fields)
+        positional = {"run", "runs", "log_format"}
+        assert set(model.model_fields) - set(named) <= positional, "an option without a heading"

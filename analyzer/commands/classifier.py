@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from analyzer.checkpoints.head_config import TASKS, task_of
+from analyzer.commands.prompted.settings import PromptedSettings
 from shared.errors import UsageError
 from shared.judge_labels import ClassifierRead, Word, class_names, read_classifier
 from shared.prompts.source_settings import SourceSettings
@@ -49,13 +50,27 @@ def described_classifier(
 
 
 def check_flags_fit(settings: ClassifierSettings, kind: str) -> None:
-    """Raises UsageError for a classifier's flag beside --kind prompted."""
-    given = {name: getattr(settings, name) for name in ("unsafe_label", "safe_label", "threshold", "higher_is")}
-    told = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
-    if kind == "prompted" and told:
+    """Raises UsageError for a flag of the other kind of judge, which would be passed over in silence."""
+    own, other = (
+        (ClassifierSettings, PromptedSettings) if kind == "classifier" else (PromptedSettings, ClassifierSettings)
+    )
+    told = [
+        f"--{name.replace('_', '-')}"
+        for name, field in other.model_fields.items()
+        if name not in own.model_fields
+        and name != "like"  # which names a classifier, too
+        and getattr(settings, name, field.default) != field.get_default(call_default_factory=True)
+    ]
+    if not told:
+        return
+    if kind == "prompted":
         raise UsageError(
             f"{told[0]} is for classifiers; a prompted judge is told with --unsafe-answer and --safe-answer."
         )
+    raise UsageError(
+        f"{told[0]} is for judges that answer in words, and this one is a classifier; which of its classes is "
+        "unsafe is said with --unsafe-label."
+    )
 
 
 def check_head(checkpoint: Path) -> None:

@@ -11,7 +11,7 @@ import errno
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import typer
 from pydantic import AfterValidator, Field
@@ -44,8 +44,9 @@ from shared.prompts.conversation import response_warnings, takes_response
 from shared.prompts.leaks import write_train_digests
 from shared.prompts.load import load_prompts
 from shared.prompts.probes import PER_CLASS, ProbeSet, write_probes
+from shared.prompts.source_settings import SourceSettings
 from shared.records import JudgeRecord, Probe, Prompt, RunRecord
-from shared.run import PROBES, RECORD, Run
+from shared.run import PROBES, RECORD, Run, command
 from shared.user_paths import expanded
 from shared.version import __version__
 
@@ -53,6 +54,16 @@ from shared.version import __version__
 class InitSettings(ClassifierSettings, PromptedSettings):
     """What `midwatch init` needs to know about a run it has not trained."""
 
+    sections: ClassVar[dict[str, tuple[str, ...]]] = {
+        "On which prompts": ("probes", "train_data", "per_class", "seed"),
+        "A classifier or a reward head": ("unsafe_label", "safe_label", "higher_is", "threshold"),
+        "A judge that answers in words": (
+            *("like", "chat", "template", "template_file", "unsafe_answer", "safe_answer", "judged", "line"),
+            *("strict", "lenient", "system", "chat_template", "spellings", "category", "category_prefix"),
+        ),
+        "The run": ("out", "force", "base", "pattern", "kind", "max_length"),
+        "How the files of --probes and --train-data are read": tuple(SourceSettings.model_fields),
+    }
     run: Path = positional()
     """Output directory of a training, or the directory of one model."""
     pattern: Annotated[str, AfterValidator(checked_pattern)] | None = None
@@ -241,6 +252,5 @@ def show_init(settings: InitSettings) -> None:
     typer.echo(f"{report.run.name}: {sides}; {len(report.probes)} probes.")
     for warning in report.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    where: Path = report.run.out
-    out = f" --out {where}" if where != report.run.path else ""
-    typer.echo(f"Written to {where}. Next: `midwatch analyze {report.run.path}{out}`")
+    pattern = ["--pattern", settings.pattern] if settings.pattern else []
+    typer.echo(f"Written to {report.run.out}. Next: `{command('analyze', report.run, *pattern)}`")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -44,6 +44,14 @@ def _described(files: list[Path]) -> Mapping[str, Family]:
     from analyzer.commands.family_file import read_families
 
     return read_families(files)
+
+
+_WHAT = {"What is computed": ("suite", "only", "set", "probes", "unsafe_label", "safe_label", "family")}
+_REST = {
+    "Where": ("out", "pattern", "ready_marker", "pin_budget"),
+    "On which hardware": ("device", "cores", "nice", "batch_tokens", "timeout", "backoff"),
+}
+"""Headings of the options that `watch` and `analyze` share, before and after those of their own."""
 
 
 class ComputeSettings(Settings):
@@ -143,6 +151,11 @@ class ComputeSettings(Settings):
 class WatchSettings(ComputeSettings):
     """Settings of `midwatch watch`."""
 
+    sections: ClassVar[dict[str, tuple[str, ...]]] = {
+        **_WHAT,
+        "When": ("once", "policy", "interval", "slot", "quiet_after", "rescan"),
+        **_REST,
+    }
     runs: list[Path] = positional(min_length=1)
     """Runs (output directories of trainings), or folders of runs in which new ones appear."""
     once: bool = False
@@ -164,6 +177,12 @@ class WatchSettings(ComputeSettings):
 class AnalyzeSettings(ComputeSettings):
     """Settings of `midwatch analyze`."""
 
+    sections: ClassVar[dict[str, tuple[str, ...]]] = {
+        "Which checkpoints": ("epochs", "steps", "last", "every", "force"),
+        **_WHAT,
+        **_REST,
+        "What the pages would say of an untrained judge": ("null", "null_seed"),
+    }
     run: Path = positional()
     """A run: the output directory of a training, or the directory of one model."""
     epochs: Ranges | None = None

@@ -104,19 +104,26 @@ def find_answers(
     else:
         dropped = ""
     tails = {answer: _tail(split, template, answer) for answer in sides}
+    for answer, found in tails.items():  # first: two unknown words are the same token, and neither begins the other
+        if found.ids and all(token in unknown for token in found.ids):
+            raise _unknown(answer)
     place = _first_difference(tails, sides)
     for answer, found in tails.items():
         if found.ids[place] in unknown:
-            raise UsageError(
-                f"The tokenizer does not know the answer {answer!r}; give --unsafe-answer and --safe-answer words "
-                "that this judge can write."
-            )
+            raise _unknown(answer)
     alone = not all(_keeps(split, template, answer) for answer in sides)
     found = Answered(template, (), "", dropped, alone, dict(sides), {})
     found = _opened(split, found, tails, place) if place else found
     if spellings:
         found = found._replace(answers={**found.answers, **_spelled(split, found, unknown)})
     return _with_tokens(split, found)
+
+
+def _unknown(answer: str) -> UsageError:
+    return UsageError(
+        f"The tokenizer does not know the answer {answer!r}; give --unsafe-answer and --safe-answer words that "
+        "this judge can write."
+    )
 
 
 def _keeps(split: Split, template: str, answer: str) -> bool:

@@ -11,7 +11,7 @@ from shared.records import Label
 
 UNNAMED = (
     "The model's classes have no names ({names}): taking 0 as safe and 1 as unsafe. "
-    "If it is the other way round, pass --unsafe-label 0."
+    "If it is the other way round, pass --unsafe-label 0 to `midwatch init`."
 )
 """What is assumed of two classes that nobody named."""
 

@@ -117,7 +117,8 @@ def _unresolved(result: CalibrationResult) -> str:
     found = [each for each in result.points if each.kind != "balanced" and not each.resolved]
     if not found:
         return ""
-    rates = " and ".join(f"{percent_of(each.rate or 0)} ({each.needed:,} safe prompts)" for each in found)
+    told = [f"{percent_of(each.rate or 0)} ({each.needed:,} safe prompts)" for each in found]
+    rates = " and ".join(filter(None, [", ".join(told[:-1]), told[-1]]))
     none = f"{counted(result.safe, 'safe prompt')} cannot resolve an FPR of {rates}"
     return f"\nNot resolved: {none}; what stands there is the TPR with no safe prompt refused."
 

@@ -60,6 +60,39 @@ def test_every_kind_of_option_arrives_typed(monkeypatch: pytest.MonkeyPatch) -> 
     assert seen == [Example(run=Path("r"), suite="advanced", rate=2, tags=["a", "b"], force=True, out=Path("o"))]
 
 
+class Grouped(Example):
+    sections = {"Where": ("out", "force"), "How": ("suite",)}  # noqa: RUF012
+    side: Literal["left", "right"] | None = None
+    """A side."""
+    word: str = ""
+    """A word."""
+
+
+def test_options_stand_under_their_headings(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
+
+    @settings_command(app, Grouped, "go")
+    def go(settings: Grouped) -> None:
+        """Do the thing."""
+
+    assert call(app, monkeypatch, "--help") == 0
+    text = capsys.readouterr().out
+    order = (
+        "Arguments:",
+        "run <path>",
+        "Where:",
+        "--out",
+        "--force",
+        "How:",
+        "--suite",
+        "Other options:",
+        "--rate",
+    )
+    assert [text.index(word) for word in order] == sorted(text.index(word) for word in order)
+    assert "A side. One of: left, right." in text
+    assert "Default: ." not in text, "a default that is empty is not said"
+
+
 def test_what_is_not_typed_comes_from_the_config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "c.yaml"
     config.write_text("suite: advanced\ntags: [x]\nforce: true\nout: there\nrate: 3\n")

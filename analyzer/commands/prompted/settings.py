@@ -15,10 +15,10 @@ class PromptedSettings(SourceSettings):
     """How a prompted judge is asked, and how it answers."""
 
     like: str | None = None
-    """Prompted judges: the guard model whose format this one has: llama-guard-3, shieldgemma, wildguard,
+    """The guard model whose format this one has: llama-guard-3, shieldgemma, wildguard,
     granite-guardian, granite-guardian-3.3, qwen3guard, nemoguard; or prompt-guard, a classifier."""
     chat: bool = False
-    """Prompted judges: ask by the tokenizer's own chat template."""
+    """Ask by the tokenizer's own chat template."""
     chat_template: str | None = None
     """The name of the chat template, of a tokenizer that has several."""
     system: str | None = None
@@ -26,26 +26,26 @@ class PromptedSettings(SourceSettings):
     judged: Literal["prompt", "response"] = "prompt"
     """With --chat or --like: what is judged, the prompt alone or the response that it got."""
     template: str | None = None
-    """Prompted judges: the text around the prompt, with the word {prompt} in its place, and {response} in that of
+    """The text around the prompt, with the word {prompt} in its place, and {response} in that of
     what was answered to it; \\n is a line break."""
     template_file: Path | None = None
-    """Prompted judges: a file that holds the template."""
+    """A file that holds the template."""
     unsafe_answer: list[str] = Field(default_factory=list)
-    """Prompted judges: an answer that means unsafe, with its leading space where it has one; True when not given.
+    """An answer that means unsafe, with its leading space where it has one; True when not given.
     Repeat it for several."""
     safe_answer: list[str] = Field(default_factory=list)
-    """Prompted judges: an answer that means safe; False when not given. Repeat it for several."""
+    """An answer that means safe; False when not given. Repeat it for several."""
     spellings: bool = True
-    """Prompted judges: count other spellings of the answers too, in letter case and leading space."""
+    """Count other spellings of the answers too, in letter case and leading space."""
     strict: bool = False
-    """Of a guard with an answer between the two (controversial): it counts as unsafe, which is also what is assumed
-    when nothing is given."""
+    """Of a guard with an answer between the two (controversial): it counts as unsafe. So it does, as an assumption,
+    when neither --strict nor --lenient is given."""
     lenient: bool = False
-    """It counts as safe."""
+    """Of such a guard: its answer between the two counts as safe."""
     line: str | None = None
-    """Of a guard that writes several verdicts, the one that is read."""
+    """Of a guard that writes several verdicts, the one that is read: harmful-request, say."""
     category: list[str] = Field(default_factory=list)
-    """Prompted judges with a taxonomy: a code and its name, S1=Violence. Repeat it; of a known guard, codes alone
+    """Of a taxonomy, a code and its name, S1=Violence. Repeat it; of a known guard, codes alone
     choose some of its own."""
     category_prefix: str | None = None
     """What the judge writes between the template and a category's code: unsafe\\n, say."""

@@ -84,6 +84,9 @@ def test_what_is_assumed_is_printed_and_kept(tmp_path: Path) -> None:
         (["--threshold", "nan"], 2, "--threshold nan"),
         (["--higher-is", "safe"], 2, "has 3 classes"),
         (["--higher-is", "sideways"], 2, "--higher-is"),
+        (["--template", "{prompt}"], 2, "--template is for judges that answer in words"),
+        (["--chat", "--unsafe-label", "hate"], 2, "--chat is for judges that answer in words"),
+        (["--unsafe-answer", "yes", "--kind", "classifier"], 2, "--unsafe-answer is for judges that answer"),
         (["--kind", "prompted", "--template", "{prompt}", "--threshold", "1"], 2, "--threshold is for classifiers"),
     ],
 )  # fmt: skip

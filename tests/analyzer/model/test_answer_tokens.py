@@ -114,6 +114,8 @@ def test_an_unknown_answer_is_one_sentence() -> None:
     unknown = frozenset({tokenizer.unk_token_id})
     with pytest.raises(UsageError, match="does not know the answer 'zebra'"):
         find_answers(split_by(tokenizer), "{prompt} safe ?", {"zebra": "unsafe", "false": "safe"}, unknown=unknown)
+    with pytest.raises(UsageError, match="does not know the answer 'zebra'"):  # both are the one unknown token
+        find_answers(split_by(tokenizer), "{prompt} ?", {"zebra": "unsafe", "okapi": "safe"}, unknown=unknown)
     found = find_answers(split_by(tokenizer), "{prompt} ?", {"true": "unsafe", "false": "safe"}, unknown=unknown)
     assert [len(side) for side in found.tokens.values()] == [1, 1], "it lower-cases: one spelling is all"
 

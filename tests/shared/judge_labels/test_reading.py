@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import UsageError
 from shared.judge_labels import THRESHOLD_ASSUMED, Word, class_names, read_classifier, sides_sentence
-from shared.records import JudgeRecord
+from shared.records import JudgeRecord, Label
 
 MULTI = {"problem_type": "multi_label_classification"}
 JIGSAW = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]
@@ -175,14 +175,19 @@ def test_a_class_called_by_a_number_is_found_by_its_name() -> None:
         ),
         (named("toxic", "ok", **MULTI), {}, "class 0 (toxic) is unsafe, read by itself and not against the others"),
         (
+            named("toxic", "threat", "ok", **MULTI),
+            {},
+            "classes 0 (toxic) and 1 (threat) are unsafe, each read by itself and not against the others",
+        ),
+        (
             named("LABEL_0"),
             {"threshold": 2.5},
-            "the head has one output, and where it is high is safe; a verdict turns at 2.5",
+            "the head has one output, and high means safe; a verdict turns at 2.5",
         ),
         (
             named("toxicity"),
             {},
-            "the head has one output (toxicity), and where it is high is unsafe; a verdict turns at 0",
+            "the head has one output (toxicity), and high means unsafe; a verdict turns at 0",
         ),
     ],
 )
@@ -201,3 +206,16 @@ def test_names_of_classes_can_be_printed_and_written() -> None:
     assert names == {0: "safe", 1: "un [31msafe", 2: "\u00e9 \u5b89"}
     for name in names.values():
         assert name.encode("utf-8") and name.isprintable()
+
+
+def test_answers_are_told_as_the_judge_writes_them() -> None:
+    answers: dict[str, Label] = {"yes": "unsafe", "Yes": "unsafe", "no": "safe"}
+    judge = JudgeRecord(kind="prompted", safe_id=4, unsafe_id=7, template="{prompt}", answers=answers)
+    assert sides_sentence(judge, {}) == "answers 'yes' and 'Yes' are unsafe, answer 'no' is safe"
+    many: dict[str, Label] = {f"no {i}": "safe" for i in range(11)}
+    assert "and 4 more are safe" in sides_sentence(judge.model_copy(update={"answers": answers | many}), {}), (
+        "of 12"
+    )
+    assert sides_sentence(judge.model_copy(update={"answers": {}}), {7: "True"}) == (
+        "answer 7 (True) is unsafe, answer 4 is safe"
+    ), "records of before"
