@@ -8,7 +8,7 @@ from typing import Any
 from analyzer.checkpoints import architectures
 from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.architectures import Kind
-from analyzer.checkpoints.head_config import task_of
+from analyzer.checkpoints.head_config import check_adapter_judges, task_of
 from analyzer.commands.prompted.presets import find_guard
 from shared.errors import CheckpointRejected, UsageError
 from shared.judge_labels import class_names
@@ -52,10 +52,11 @@ def unsafe_classes(like: str, config: dict[str, Any]) -> str | None:
 
 def _said(checkpoint: Path, config: dict[str, Any]) -> tuple[Kind | None, str]:
     """(kind, what the checkpoint calls itself); (None, "") where it says nothing. Raises UsageError."""
-    if is_adapter(checkpoint):
-        task = task_of(checkpoint)
-        return TASKS.get(task), f"{task} adapter" if task in TASKS else ""
     try:
+        if is_adapter(checkpoint):
+            check_adapter_judges(checkpoint)
+            task = task_of(checkpoint)
+            return TASKS.get(task), f"{task} adapter" if task in TASKS else ""
         return architectures.kind_of(config, checkpoint.name), architectures.architecture(config)
     except CheckpointRejected as error:
         raise UsageError(str(error)) from error

@@ -13,7 +13,7 @@ from analyzer.checkpoints.architectures import kind_of
 from analyzer.checkpoints.base_model import bases_of, model_type
 from analyzer.checkpoints.fingerprint import FileStat
 from analyzer.checkpoints.gate import Candidate
-from analyzer.checkpoints.head_config import head_config, task_of
+from analyzer.checkpoints.head_config import check_adapter_judges, head_config, task_of
 from analyzer.checkpoints.pins import PinStore
 from analyzer.checkpoints.trainer_state import planned, trainer_state
 from analyzer.supervisor.assumed_probes import ASSUMED, assumed_probes
@@ -161,6 +161,7 @@ def describe(
             f"{run.name} does not say what its classes are; describe it with `{told}`.", told
         ) from error
     try:
+        check_adapter_judges(checkpoint)
         kind = kind_of(config, checkpoint.name) if not is_adapter(checkpoint) else task_of(checkpoint)
     except CheckpointRejected as error:
         raise UsageError(str(error)) from error
