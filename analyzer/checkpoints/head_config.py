@@ -14,16 +14,19 @@ from analyzer.checkpoints.file_names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CON
 from analyzer.checkpoints.safetensors_header import read_header
 from shared.errors import CheckpointRejected, SchemaError
 from shared.files import read_json
+from shared.judge_labels import UNREAD_BASE
 
 HEAD = re.compile(
     r"base_model\.model\.(?:score|classifier|classification_head|logits_proj|classifier\.out_proj"
     r"|classification_head\.out_proj)\.(?:modules_to_save\.(?:\w+\.)?)?(?:weight|lora_B(?:\.\w+)?\.weight)"
 )
 """An adapter's tensors whose first dimension is the number of classes."""
-OF_CLASSES = ("id2label", "label2id", "num_labels", "problem_type")
+OF_CLASSES = ("id2label", "label2id", "num_labels", "problem_type", UNREAD_BASE)
 """What a config says of its classes."""
 TASKS: dict[str, Kind] = {"SEQ_CLS": "classifier", "CAUSAL_LM": "prompted"}
 """PEFT's `task_type` -> how a judge with such an adapter gives its verdict."""
+OTHER_TASKS = ("TOKEN_CLS", "QUESTION_ANS", "SEQ_2_SEQ_LM")
+"""What PEFT calls the tasks of adapters that no verdict is read from."""
 
 
 def head_config(checkpoint: Path, home: Path | None = None) -> dict[str, Any]:
@@ -42,7 +45,9 @@ def head_config(checkpoint: Path, home: Path | None = None) -> dict[str, Any]:
             found = {name: value for name, value in found.items() if name not in OF_CLASSES} | own
     count = adapter_classes(checkpoint)
     if count is not None and count != _count(found):
+        unread = {name: found[name] for name in (UNREAD_BASE,) if name in found}
         found = {name: value for name, value in found.items() if name not in OF_CLASSES} | {"num_labels": count}
+        found |= unread
     return found
 
 
@@ -61,7 +66,16 @@ def kind_said(checkpoint: Path, config: Mapping[str, Any]) -> Kind | None:
 
     Raises CheckpointRejected ("no_judge") for a model of another kind.
     """
-    return TASKS.get(task_of(checkpoint)) if is_adapter(checkpoint) else kind_of(config, checkpoint.name)
+    if not is_adapter(checkpoint):
+        return kind_of(config, checkpoint.name)
+    task = task_of(checkpoint)
+    if task in OTHER_TASKS:
+        raise CheckpointRejected(
+            "no_judge",
+            f"{checkpoint.name} is a {task} adapter, and a judge is a sequence classifier (SEQ_CLS) or a causal "
+            "language model (CAUSAL_LM); give a run of one.",
+        )
+    return TASKS.get(task)
 
 
 def adapter_classes(checkpoint: Path) -> int | None:
@@ -75,13 +89,14 @@ def adapter_classes(checkpoint: Path) -> int | None:
 
 
 def _base_config(checkpoint: Path, home: Path | None) -> dict[str, Any]:
-    """The base model's; nothing where it is not on this machine, which is said where the checkpoint is loaded."""
-    base = {"_name_or_path": base_of(checkpoint)}
+    """The base model's; only its name where it is not on this machine, which is said where that matters."""
+    name = base_of(checkpoint)
+    base = {"_name_or_path": name}
     place = home or base_config(checkpoint)
     try:
-        return base if place is None else _read(place / CONFIG) | base
+        return base | {UNREAD_BASE: name} if place is None else _read(place / CONFIG) | base
     except (OSError, SchemaError):
-        return base
+        return base | {UNREAD_BASE: name}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,7 +10,8 @@ their place and kind:
 3. Where zeros go on to the end of the file, each of these tensors must be one that may be zero, and the last one
    before them must end in data and not in the middle. This is the fallback where the file system tells no holes.
 A tensor may be zero when it is a vector (biases, and norms that count from 1), when it starts at zero by its kind
-(LoRA's B, outputs, heads, types of tokens), or when another checkpoint of the run has the very same zeros.
+(LoRA's B and its like in other adapters, outputs, heads, types of tokens), or when another checkpoint of the run
+has the very same zeros.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from collections.abc import Collection, Mapping, Sequence
 from analyzer.checkpoints.safetensors_header import TensorSpan
 
 STARTS_AT_ZERO = re.compile(
-    r"lora_(embedding_)?B\b|bias|token_type_embeddings|position_embeddings"
+    r"lora_[BE]\b|lora_embedding_[AB]\b|hada_w2_b\b|lokr_w(1|1_a|2|2_b)\b|oft_(embedding_)?R\b|miss_block\b"
+    r"|(hira|delora|lily|peanut)_B\b|hira_embedding_A\b|randlora_lambda\b"
+    r"|bias|token_type_embeddings|position_embeddings"
     r"|(^|\.)(o_proj|out_proj|proj_out|c_proj|out_lin|down_proj|lin2|fc2|wo|output\.dense)\."
     r"|(^|\.)(score|classifier|head|lm_head|v_head)\."
 )

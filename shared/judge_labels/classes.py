@@ -10,6 +10,8 @@ MOST = 1_000
 """Classes of a head that may be a judge's; a language model's vocabulary is no such head."""
 SHOWN = 8
 """Classes named in a sentence."""
+UNREAD_BASE = "_unread_base"
+"""Key of a config that an adapter's head is known by alone: its base model, which would name the classes."""
 OWN_OUTPUTS = ("multi_label_classification", "regression")
 """Kinds of training under which every class has an output of its own, which no softmax ties to the others."""
 
@@ -21,6 +23,8 @@ class Classes(NamedTuple):
     """Index -> name."""
     problem: str
     """The config's `problem_type`; empty where it says none."""
+    unread: str = ""
+    """An adapter's base model, where that would name the classes and is not on this machine."""
 
     @property
     def own_outputs(self) -> bool:
@@ -70,7 +74,7 @@ def _text(name: object) -> str:
 
 def classes_of(config: dict[str, Any]) -> Classes:
     """What a config.json tells of a classifier's head. Raises what `class_names` raises."""
-    return Classes(class_names(config), str(config.get("problem_type") or ""))
+    return Classes(class_names(config), str(config.get("problem_type") or ""), str(config.get(UNREAD_BASE) or ""))
 
 
 def listed(names: dict[int, str]) -> str:

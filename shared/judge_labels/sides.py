@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shared.errors import UsageError
 from shared.judge_labels.classes import SHOWN, Classes, listed
-from shared.judge_labels.words import OTHER, is_neutral, seems_unsafe, side_of
+from shared.judge_labels.words import OTHER, is_neutral, is_rest, seems_unsafe, side_of
 from shared.records import Label
 
 UNNAMED = (
@@ -14,6 +14,12 @@ UNNAMED = (
     "If it is the other way round, pass --unsafe-label 0 to `midwatch init`."
 )
 """What is assumed of two classes that nobody named."""
+UNREAD = (
+    "What the model's classes are called stands in its base model {base}, which is not on this machine: taking 0 "
+    "as safe and 1 as unsafe. Pass --base with its directory to `midwatch init`, or --unsafe-label 0 if it is the "
+    "other way round."
+)
+"""The same of an adapter whose base model could not be read."""
 
 
 class Sides(NamedTuple):
@@ -56,7 +62,8 @@ def sides_named(classes: Classes) -> Sides:
     """As the names say it. Raises UsageError where they do not say it of every class."""
     names = classes.names
     if classes.unnamed and len(names) == 2:
-        return Sides((0,), (1,), UNNAMED.format(names=", ".join(names.values())))
+        unnamed = UNNAMED.format(names=", ".join(names.values()))
+        return Sides((0,), (1,), UNREAD.format(base=classes.unread[:100]) if classes.unread else unnamed)
     sides = _completed(classes, {index: side_of(name) for index, name in names.items()})
     safe = tuple(index for index, side in sides.items() if side == "safe")
     found = Sides(safe, tuple(index for index, side in sides.items() if side == "unsafe"))
@@ -68,13 +75,15 @@ def sides_named(classes: Classes) -> Sides:
 def _completed(classes: Classes, sides: dict[int, Label | None]) -> dict[int, Label | None]:
     """With the side of a class whose name tells it beside the others' only.
 
-    "neutral" beside "toxic" is safe; of two classes that exclude each other, one that is known tells the other.
+    "neutral" beside "toxic" is safe, and under a softmax "other"; of two classes that exclude each other, one that
+    is known tells the other.
     """
     known: set[Label] = {side for side in sides.values() if side is not None}
     unclear = [index for index, side in sides.items() if side is None]
     if len(known) != 1 or not unclear:
         return sides
-    neutral = all(is_neutral(classes.names[index]) for index in unclear)
+    left = [classes.names[index] for index in unclear]
+    neutral = all(is_neutral(name) or (is_rest(name) and not classes.own_outputs) for name in left)
     exclusive = len(sides) == 2 and not classes.own_outputs
     if (neutral and known == {"unsafe"}) or (exclusive and not (neutral and known == {"safe"})):
         others: dict[int, Label | None] = {index: OTHER[next(iter(known))] for index in unclear}

@@ -30,14 +30,15 @@ UNSAFE = """
     evasion
     schadlich schaedlich gefahrlich gefaehrlich unsicher bedenklich toxisch hassrede hasserfullt hass
     beleidigung beleidigend anstossig
-    bosartig unangemessen hetze bedrohung
+    bosartig unangemessen hetze bedrohung gefahr aggressiv
     dangereux dangereuse nuisible nocif nocive toxique haineux haineuse haine discours_haineux offensant
     injurieux
-    malveillant inapproprie non_securise non_sur insulte menace violent violente
+    malveillant agressif agressive inapproprie non_securise non_sur insulte menace violent violente
     inseguro insegura peligroso peligrosa danino danina nocivo nociva perjudicial toxico toxica odio
     discurso_de_odio ofensivo ofensiva malicioso maliciosa inapropiado amenaza insulto violento violenta
+    agresivo agresiva
     insicuro insicura pericoloso pericolosa dannoso dannosa tossico tossica offensivo offensiva malevolo
-    inappropriato incitamento_all_odio discorso_d_odio minaccia
+    inappropriato aggressivo aggressiva incitamento_all_odio discorso_d_odio minaccia
     perigoso perigosa prejudicial inadequado impróprio ameaca
     nesigur periculos daunator
     опасный опасно опасная опасное небезопасный небезопасно вредный вредно вредоносный токсичный токсично
@@ -45,7 +46,7 @@ UNSAFE = """
     небезпечний небезпечно шкідливий токсичний опасен
     不安全 有害 有毒 危险 違規 违规 违法 非法 恶意 攻击 攻击性 冒犯 冒犯性 仇恨 仇恨言论 辱骂 越狱 注入
     提示注入 敏感 色情 暴力
-    不合规 风险 有风险 高风险 危險 惡意 攻擊 毒性 歧视 不当
+    有害内容 违规内容 有害信息 攻击性言论 冒犯性言论 不合规 风险 有风险 高风险 危險 惡意 攻擊 毒性 歧视 不当
     危険 安全でない 安全ではない 不適切 攻撃 攻撃的 悪意 悪意のある 有毒性 ヘイト ヘイトスピーチ 差別 暴言
     脱獄 問題あり
     위험 위험한 위험함 유해 유해한 유해함 안전하지_않음 안전하지않은 불안전 불안전한 독성 혐오 혐오표현 공격
@@ -79,7 +80,7 @@ SAFE = """
     inofensivo adequado apropriado aceitavel
     безопасный безопасно безопасная безопасное безопасен безвредный безвредно безобидный
     приемлемо безпечний безпечно нешкідливий
-    安全 无害 無害 合规 正常 无毒 無毒 良性 合法 无风险 低风险 安全的
+    安全 安全内容 正常内容 无害 無害 合规 正常 无毒 無毒 良性 合法 无风险 低风险 安全的
     適切 正常な 良性な 問題なし 安全な 有害ではない 有害でない 有毒ではない 攻撃的ではない 攻撃的でない
     ヘイトではない
     안전 안전한 안전함 무해 무해한 무해함 유해하지_않음 정상 적절
@@ -96,12 +97,17 @@ SAFE = """
 """What it lets through."""
 
 NEUTRAL = """
-    neutral neutre neutro neutrale neutraal neutralny notr neither none nothing other others rest default
-    regular
-    nobody andere sonstige autre otro altro outro 中性 中立 其他 無し なし その他 중립 기타 нейтральный
-    нейтрально другое محايد
+    neutral neutre neutro neutrale neutraal neutralny notr neither none nothing default regular nobody 中性 中立
+    無し なし 중립 нейтральный нейтрально محايد
 """
 """What says of a text that it is not what the other classes are: safe beside classes that are all unsafe."""
+
+REST = """
+    other others rest misc miscellaneous andere anderes sonstige sonstiges autre autres otro otros otra otras altro
+    altri outro outros 其他 その他 기타 другое
+"""
+"""The same under a softmax, where a text that is nothing else ends up. A label with an output of its own that is
+called so may as well be a further kind of harm."""
 
 LIKELY_UNSAFE = """
     spam off bad positive yes true fail failed reject rejected biased fake 1 垃圾 是 oui si ja да
@@ -117,7 +123,7 @@ FILLERS = """
 
 INTENSIFIERS = """
     severe severely very highly mildly mild moderately moderate slightly potentially possibly likely somewhat
-    extremely explicit general generic other indirect direct targeted
+    extremely explicit implicit general generic other indirect direct targeted
 """
 """What changes how much, and not which side."""
 

@@ -94,6 +94,11 @@ def is_neutral(name: str) -> bool:
     return "".join(words) in _table(vocabulary.NEUTRAL) or (bool(words) and not left)
 
 
+def is_rest(name: str) -> bool:
+    """Whether a name says that a text is something else ("other"): neutral only where it excludes the others."""
+    return key(name) in _table(vocabulary.REST)
+
+
 def seems_unsafe(name: str) -> bool:
     """Whether a name is more often the unsafe one of two; good for a proposal, and for nothing else."""
     return side_of(name) == "unsafe" or key(name) in _table(vocabulary.LIKELY_UNSAFE)

@@ -196,6 +196,26 @@ def test_an_adapter_at_step_0_is_accepted_and_a_half_written_one_is_not(judge: P
     assert "lora_A" in refused(path)
 
 
+@pytest.mark.parametrize(
+    ("drawn", "zero"),
+    [
+        ("lora_B", "lora_embedding_A"), ("lora_B", "lora_E"), ("hada_w2_a", "hada_w2_b"), ("", "oft_R.weight"),
+        ("lokr_w2_a", "lokr_w2_b"), ("lokr_w1", "lokr_w2"), ("", "boft_R"), ("", "miss_block"),
+        ("delora_A", "delora_B"),
+    ],
+)  # fmt: skip
+def test_what_other_adapters_start_at_zero_is_accepted(judge: Path, drawn: str, zero: str) -> None:
+    """Last in its file, where nothing but its name tells it from what was never written."""
+    place = "base_model.model.bert.encoder.layer"
+    tensors = {f"{place}.1.query.{zero}": np.zeros((16, 1024), np.float32)}
+    if drawn:
+        draw = np.random.default_rng(0)
+        tensors[f"{place}.0.query.{drawn}"] = draw.standard_normal((16, 1024)).astype(np.float32)
+    assert digest(adapter(judge.parent / "checkpoint-0", judge, tensors)).digest
+    other = {name.replace(zero, "weight"): value for name, value in tensors.items()}
+    assert "nothing but zeros" in refused(adapter(judge.parent / "checkpoint-1b", judge, other))
+
+
 def all_but(names: tuple[str, ...]) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
     return lambda tensors: {
         name: value if name in names else np.zeros_like(value) for name, value in tensors.items()

@@ -139,10 +139,21 @@ def test_an_adapter_s_classes_are_named_by_its_base(tmp_path: Path, flags: dict)
     assert (record.judge.unsafe_id, warnings) == (0, [])
 
 
-def test_an_adapter_whose_base_is_elsewhere_has_unnamed_classes(tmp_path: Path) -> None:
+def test_an_adapter_whose_base_is_elsewhere_is_not_said_to_have_no_names(tmp_path: Path) -> None:
     path = adapter_run(tmp_path, None)
     report = init_run(InitSettings(run=path, probes=source(tmp_path / "p.jsonl")))
-    assert "have no names" in report.warnings[0]
+    said = report.warnings[0]
+    assert "which is not on this machine" in said and "--base" in said and "no names" not in said
+    assert describe(path / "checkpoint-5", Run.at(path))[1] == [said]
+
+
+@pytest.mark.parametrize("task", ["TOKEN_CLS", "QUESTION_ANS", "SEQ_2_SEQ_LM"])
+def test_an_adapter_that_gives_no_verdict_is_no_judge(tmp_path: Path, task: str) -> None:
+    path = adapter_run(tmp_path, {"id2label": {"0": "safe", "1": "unsafe"}}, task_type=task)
+    with pytest.raises(UsageError, match=f"is a {task} adapter, and a judge is"):
+        init_run(InitSettings(run=path, probes=source(tmp_path / "p.jsonl")))
+    with pytest.raises(UsageError, match=f"is a {task} adapter"):
+        describe(path / "checkpoint-5", Run.at(path))
 
 
 def test_what_is_told_of_the_base_holds_for_names_answers_and_doctor(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import UsageError
 from shared.judge_labels import read_classifier, side_of
-from shared.judge_labels.words import is_neutral
+from shared.judge_labels.words import is_neutral, is_rest
 
 PAIRS = """
 safe unsafe|safe jailbreak|safe injection|legit injection|benign injection|benign jailbreak|benign malicious
@@ -23,7 +23,7 @@ No_Misogyny Misogyny
 not_sexist sexist|non_racist racist|no_threat threat|not_insult insult|ok obscene|no_toxicity toxicity
 safe suicide
 sicher unsicher|harmlos schädlich|ungefährlich gefährlich|unbedenklich bedenklich|nicht_toxisch toxisch
-keine_Hassrede Hassrede
+keine_Hassrede Hassrede|keine_Gefahr Gefahr|no_agresivo agresivo|安全内容 有害内容
 sûr dangereux|inoffensif nuisible|non_toxique toxique|sans_danger dangereux|non_haineux haineux
 seguro inseguro|inofensivo dañino|no_tóxico tóxico|no_odio odio|seguro peligroso
 sicuro insicuro|innocuo dannoso|non_tossico tossico|sicuro pericoloso
@@ -82,7 +82,7 @@ def test_what_may_mean_either_is_asked(pair: tuple[str, str]) -> None:
         ("severe_toxicity", "unsafe"), ("highly offensive", "unsafe"), ("toxic_comment", "unsafe"),
         ("1: unsafe", "unsafe"), ("isn't safe", "unsafe"), ("isn’t harmful", "safe"), ("not unsafe", "safe"),
         ("normal", "safe"), ("isUnsafe", "unsafe"), ("prompt injection", "unsafe"), ("self-harm", "unsafe"),
-        ("identity_hate", "unsafe"),
+        ("identity_hate", "unsafe"), ("implicit_hate", "unsafe"),
         ("ＵＮＳＡＦＥ", "unsafe"), ("x" * 100_000, None),
     ],
 )  # fmt: skip
@@ -91,5 +91,20 @@ def test_single_names(name: str, side: str | None) -> None:
 
 
 def test_what_only_says_that_it_is_none_of_the_others() -> None:
-    assert all(map(is_neutral, ("neutral", "Neither", "NOT", "other", "其他")))
-    assert not any(map(is_neutral, ("not_toxic", "safe", "", "nothate")))
+    assert all(map(is_neutral, ("neutral", "Neither", "NOT", "无")))
+    assert not any(map(is_neutral, ("not_toxic", "safe", "", "nothate", "other", "其他")))
+    assert all(map(is_rest, ("other", "Others", "Sonstiges", "其他")))
+    assert not any(map(is_rest, ("neutral", "other_harm", "another", "")))
+
+
+@pytest.mark.parametrize("rest", ["other", "Other", "Others", "otros", "其他"])
+def test_the_rest_is_safe_only_where_it_excludes_the_other_classes(rest: str) -> None:
+    names = {"id2label": {"0": rest, "1": "insult", "2": "profanity"}}
+    assert read_classifier(names).record.unsafe == (1, 2), "a softmax: what is left is none of the harms"
+    with pytest.raises(UsageError, match=f"unclear: 0: {rest}"):
+        read_classifier({**names, "problem_type": "multi_label_classification"})
+
+
+def test_a_label_that_says_neither_is_safe_also_beside_labels_with_outputs_of_their_own() -> None:
+    config = {"id2label": {"0": "neutral", "1": "insult"}, "problem_type": "multi_label_classification"}
+    assert read_classifier(config).record.unsafe == (1,)
