@@ -104,7 +104,7 @@ def _draw_roc(sheet: Sheet, up: tuple[float, float], result: CalibrationResult) 
         mode="lines",
         name=f"AUC {result.auc.value:.2f}" if result.auc else "ROC",
         showlegend=True,
-        line={"color": BLUE, "width": 2.2, "shape": "hv"},
+        line={"color": INK, "width": 2.2, "shape": "hv"},
         customdata=np.stack([fpr, at], axis=1),
         hovertemplate="TPR %{y:.3f} at FPR %{customdata[0]:.4f}<br>threshold %{customdata[1]:.2f}<extra></extra>",
     )
@@ -166,9 +166,9 @@ def _draw_reliability(sheet: Sheet, up: tuple[float, float], result: Calibration
         mode="lines+markers",
         name=f"judge, ECE {number(result.reliability.error.value)}",
         showlegend=True,
-        line={"color": VERMILLION, "width": 2.2},
-        marker={"symbol": "square", "size": 8, "color": VERMILLION},
-        error_y={"array": high - y, "arrayminus": y - low, "color": VERMILLION, "thickness": 1.4, "width": 3},
+        line={"color": INK, "width": 2.2},
+        marker={"symbol": "square", "size": 8, "color": INK},
+        error_y={"array": high - y, "arrayminus": y - low, "color": INK, "thickness": 1.4, "width": 3},
         customdata=np.stack([low, high, np.array([each.count for each in bins])], axis=1),
         hovertemplate=(
             "stated %{x:.3f}, is %{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
