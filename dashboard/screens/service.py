@@ -10,7 +10,7 @@ from dashboard.reading.condition import command, queue
 from dashboard.reading.snapshot import Snapshot
 from dashboard.reading.words import ago, clock, plural
 from dashboard.widgets.drawing import notice, plain
-from shared.records import KEEPS_THE_NEXT, CheckpointState, CheckpointStatus, Status
+from shared.records import CheckpointState, CheckpointStatus, Status
 
 SHOWN = 20
 """Causes that are written out, of each kind."""
@@ -58,7 +58,7 @@ def _assumed(status: Status) -> None:
 
 
 def _lost(status: Status) -> None:
-    """Checkpoints that were deleted before they were analysed, and what keeps the next ones."""
+    """Checkpoints that were deleted before they were analysed; what keeps the next ones is an alert above."""
     lost = [row for row in status.checkpoints if row.state == CheckpointState.GONE]
     if not lost:
         return
@@ -67,7 +67,6 @@ def _lost(status: Status) -> None:
         _cause(row, "Lost", "warning")
     if len(lost) > SHOWN:
         st.caption(f"These are the last {SHOWN} of {len(lost)}; all of them stand in the table below.")
-    st.markdown(KEEPS_THE_NEXT)
 
 
 def _numbers(status: Status, now: float) -> None:
