@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.stack import stacked
 from shared.figures.kit.style import BLUE, CLASS_COLOUR, GREEN, GREY, INK, ORANGE, VERMILLION
-from shared.findings.text import escape, number, percent, quoted, shorten
+from shared.findings.text import escape, percent, quoted, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,7 +164,7 @@ def _draw_reliability(sheet: Sheet, up: tuple[float, float], result: Calibration
         x=np.array([each.predicted for each in bins]),
         y=y,
         mode="lines+markers",
-        name=f"judge, ECE {number(result.reliability.error.value)}",
+        name=f"judge, ECE {result.reliability.error.value:.2f}",
         showlegend=True,
         line={"color": INK, "width": 2.2},
         marker={"symbol": "square", "size": 8, "color": INK},
