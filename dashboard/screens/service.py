@@ -9,7 +9,7 @@ from dashboard.chrome.frame import Frame
 from dashboard.reading.condition import command, queue
 from dashboard.reading.snapshot import Snapshot
 from dashboard.reading.words import ago, clock, plural
-from dashboard.widgets.drawing import notice, plain
+from dashboard.widgets.drawing import ONE_LINE, notice, plain
 from shared.records import CheckpointState, CheckpointStatus, Status
 
 SHOWN = 20
@@ -34,7 +34,7 @@ def draw(frame: Frame) -> None:
         _no_analyzer(frame.snapshot)
         return
     frame.watched.add(live.HEARTBEAT)
-    _assumed(status)
+    _assumed(frame, status)
     _numbers(status, frame.now)
     _running(status, frame.now)
     _failed(frame.snapshot, status)
@@ -50,10 +50,11 @@ def _no_analyzer(snapshot: Snapshot) -> None:
         st.code(command("watch", snapshot.run), language=None)
 
 
-def _assumed(status: Status) -> None:
-    """What nobody said of this run."""
-    for number, sentence in enumerate(status.assumed):
-        with notice("note", "Assumed", f"assumed{number}", row=True):
+def _assumed(frame: Frame, status: Status) -> None:
+    """What nobody said of this run, but for what an alert above says already."""
+    said = {found.sentence for found in frame.facts.notices}
+    for number, sentence in enumerate(each for each in status.assumed if each not in said):
+        with notice("note", "Assumed", f"assumed{number}", row=len(sentence) <= ONE_LINE):
             plain(sentence, f"assumed{number}")
 
 

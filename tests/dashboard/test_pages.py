@@ -288,6 +288,14 @@ def test_what_was_deleted_before_it_was_analysed_is_named_on_every_page(tmp_path
     assert "Deleted before it was analysed" in titles(opened(epoch="2"))
 
 
+def test_what_was_assumed_is_said_once_a_page(tmp_path: Path, opened: Opener) -> None:
+    run = scenes.done(tmp_path, 3)
+    scenes.noticed(run, 3)
+    scenes.alive(run, 3, assumed=["Class 1 is taken as unsafe.", "The shipped prompts are asked."])
+    said = words(opened("analyzer"))
+    assert said.count("Class 1 is taken as unsafe.") == said.count("The shipped prompts are asked.") == 1
+
+
 def test_a_run_that_waits_to_be_told_says_so_first_with_the_command(tmp_path: Path, opened: Opener) -> None:
     scenes.untold(tmp_path)
     app = opened()
