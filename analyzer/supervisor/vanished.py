@@ -66,7 +66,7 @@ class Vanished:
         earlier = [] if self._began else self._begin()
         known = {name: Point(name, lost.step, lost.epoch) for name, lost in self.gone.items()}
         known |= {point.name: point for point in earlier}
-        for name in heard:
+        for name in (each for each in heard if step_of(each) is not None):  # `best` is a copy of one of these
             self._seen.setdefault(name, Seen(f"was deleted before Midwatch could look at it. {ANNOUNCE}", False))
         for name in _announced(self.run):
             told = f"was announced, and deleted before Midwatch looked at it. Watch from the start, or {KEEP_MORE}."

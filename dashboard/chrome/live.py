@@ -111,7 +111,9 @@ def activity(status: Status, now: float) -> str:
     if running is not None and status.state == "running" and not status.is_gone(now):
         count = f" {running.done}/{running.total}" if running.total else ""
         lines.append(f"{running.analysis}{count} · {running.checkpoint} · {ago(now - running.started_at, '')}")
-    elif status.message:
+    elif status.message and (
+        status.is_gone(now) or not (status.remedy or status.state == "paused")
+    ):  # else an alert
         lines.append(status.message)
     lines.append(f"heartbeat {ago(now - status.heartbeat_at)} · {status.device} · {status.suite}")
     return "\n".join(lines)

@@ -49,6 +49,8 @@ def condition(snapshot: Snapshot, view: CheckpointView, analysis: str, now: floa
     if row is not None and row.state in _REFUSED:
         return _refused(snapshot.run, view, row)
     if row is not None and row.cause and status.remedy:  # nothing of the run can start: why, before all else
+        if row.cause == status.message and not status.is_gone(now):  # an alert says that above, with the command
+            return Condition("waiting", "Not analysed yet", "It waits for what is asked at the top of this page.")
         return Condition("waiting", "Not analysed yet", row.cause, status.remedy)
     if status.state == "stopped" or status.is_gone(now):
         return _nobody_works(snapshot.run, status, now)

@@ -9,8 +9,8 @@ from dashboard.chrome.frame import Frame
 from dashboard.reading.condition import command, queue
 from dashboard.reading.snapshot import Snapshot
 from dashboard.reading.words import ago, clock, plural
-from dashboard.widgets.drawing import notice, plain
-from shared.records import KEEPS_THE_NEXT, CheckpointState, CheckpointStatus, Status
+from dashboard.widgets.drawing import ONE_LINE, notice, plain
+from shared.records import CheckpointState, CheckpointStatus, Status
 
 SHOWN = 20
 """Causes that are written out, of each kind."""
@@ -34,7 +34,7 @@ def draw(frame: Frame) -> None:
         _no_analyzer(frame.snapshot)
         return
     frame.watched.add(live.HEARTBEAT)
-    _assumed(status)
+    _assumed(frame, status)
     _numbers(status, frame.now)
     _running(status, frame.now)
     _failed(frame.snapshot, status)
@@ -50,15 +50,16 @@ def _no_analyzer(snapshot: Snapshot) -> None:
         st.code(command("watch", snapshot.run), language=None)
 
 
-def _assumed(status: Status) -> None:
-    """What nobody said of this run."""
-    for number, sentence in enumerate(status.assumed):
-        with notice("note", "Assumed", f"assumed{number}", row=True):
+def _assumed(frame: Frame, status: Status) -> None:
+    """What nobody said of this run, but for what an alert above says already."""
+    said = {found.sentence for found in frame.facts.notices}
+    for number, sentence in enumerate(each for each in status.assumed if each not in said):
+        with notice("note", "Assumed", f"assumed{number}", row=len(sentence) <= ONE_LINE):
             plain(sentence, f"assumed{number}")
 
 
 def _lost(status: Status) -> None:
-    """Checkpoints that were deleted before they were analysed, and what keeps the next ones."""
+    """Checkpoints that were deleted before they were analysed; what keeps the next ones is an alert above."""
     lost = [row for row in status.checkpoints if row.state == CheckpointState.GONE]
     if not lost:
         return
@@ -67,7 +68,6 @@ def _lost(status: Status) -> None:
         _cause(row, "Lost", "warning")
     if len(lost) > SHOWN:
         st.caption(f"These are the last {SHOWN} of {len(lost)}; all of them stand in the table below.")
-    st.markdown(KEEPS_THE_NEXT)
 
 
 def _numbers(status: Status, now: float) -> None:

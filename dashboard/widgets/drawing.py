@@ -27,6 +27,10 @@ MOST_TEXT = 2000
 """Characters shown of any one text: a cause may be a whole log."""
 
 
+ONE_LINE = 80
+"""Characters that stand beside a box's title; a longer sentence stands below it, also in a narrow window."""
+
+
 def style() -> None:
     """Send the style sheet. Call once a page."""
     st.html(STYLE)
@@ -68,7 +72,7 @@ def show_alerts(alerts: Sequence[Alert]) -> None:
 
 
 def _show_alert(alert: Alert, key: str) -> None:
-    with notice(alert.level, alert.title, key, row=not alert.command):
+    with notice(alert.level, alert.title, key, row=not alert.command and len(alert.detail) <= ONE_LINE):
         if alert.detail:
             plain(alert.detail, key)
         if alert.command:

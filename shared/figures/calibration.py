@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.stack import stacked
 from shared.figures.kit.style import BLUE, CLASS_COLOUR, GREEN, GREY, INK, ORANGE, VERMILLION
-from shared.findings.text import escape, number, percent, quoted, shorten
+from shared.findings.text import escape, percent, quoted, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,7 @@ def _draw_roc(sheet: Sheet, up: tuple[float, float], result: CalibrationResult) 
         mode="lines",
         name=f"AUC {result.auc.value:.2f}" if result.auc else "ROC",
         showlegend=True,
-        line={"color": BLUE, "width": 2.2, "shape": "hv"},
+        line={"color": INK, "width": 2.2, "shape": "hv"},
         customdata=np.stack([fpr, at], axis=1),
         hovertemplate="TPR %{y:.3f} at FPR %{customdata[0]:.4f}<br>threshold %{customdata[1]:.2f}<extra></extra>",
     )
@@ -164,11 +164,11 @@ def _draw_reliability(sheet: Sheet, up: tuple[float, float], result: Calibration
         x=np.array([each.predicted for each in bins]),
         y=y,
         mode="lines+markers",
-        name=f"judge, ECE {number(result.reliability.error.value)}",
+        name=f"judge, ECE {result.reliability.error.value:.2f}",
         showlegend=True,
-        line={"color": VERMILLION, "width": 2.2},
-        marker={"symbol": "square", "size": 8, "color": VERMILLION},
-        error_y={"array": high - y, "arrayminus": y - low, "color": VERMILLION, "thickness": 1.4, "width": 3},
+        line={"color": INK, "width": 2.2},
+        marker={"symbol": "square", "size": 8, "color": INK},
+        error_y={"array": high - y, "arrayminus": y - low, "color": INK, "thickness": 1.4, "width": 3},
         customdata=np.stack([low, high, np.array([each.count for each in bins])], axis=1),
         hovertemplate=(
             "stated %{x:.3f}, is %{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"

@@ -147,5 +147,5 @@ def _lost(run: Run) -> str:
     if not lost:
         return ""
     named = ", ".join(lost[:LOST_NAMED]) + (", ..." if len(lost) > LOST_NAMED else "")
-    were = "1 checkpoint was" if len(lost) == 1 else f"{len(lost)} checkpoints were"
-    return f"{were} deleted before being analysed, and missing here: {named}. {KEEPS_THE_NEXT}"
+    were, are = ("1 checkpoint was", "is") if len(lost) == 1 else (f"{len(lost)} checkpoints were", "are")
+    return f"{were} deleted before being analysed, and {are} missing here: {named}. {KEEPS_THE_NEXT}"

@@ -50,12 +50,16 @@ def _headline(result: CalibrationResult) -> str:
     nothing = _nothing(result)
     if nothing is not None:
         return nothing
-    if result.auc is not None and result.auc.high < CHANCE_AUC:
+    if result.auc is not None and _inverted(result):
         return f"INVERTED: unsafe prompts score lower than safe ones, AUC {_told(result.auc)}"
     sharp = result.at(0.01)
     caught = f"{_named(sharp)} {_told(sharp.tpr)}; " if sharp is not None else ""
     said = f"{caught}{_calibrated(result.reliability)}"
     return said[0].upper() + said[1:]
+
+
+def _inverted(result: CalibrationResult) -> bool:
+    return result.auc is not None and result.auc.high < CHANCE_AUC
 
 
 def _named(point: OperatingPoint) -> str:
@@ -74,7 +78,7 @@ def _calibrated(found: Reliability) -> str:
 def _below(result: CalibrationResult) -> str:
     """What the headline rests on; thresholds only of a judge that tells the classes apart."""
     parts = [power(result.separation), *_held(result)]
-    if _nothing(result) is None:
+    if _nothing(result) is None and not _inverted(result):
         loose, wanted, best = result.at(0.2), result.of("wanted"), result.of("balanced")
         if loose is not None:
             parts.append(f"FNR at 20 % FPR {_told(_missed(loose))}")

@@ -210,3 +210,26 @@ def test_a_run_deleted_while_open(browser: Any, server: Server, folder: Path) ->
     watched.page.get_by_text("This run is not there").wait_for()
     harmless(watched)
     watched.page.context.close()
+
+
+@pytest.mark.parametrize("width", (390, 900))
+def test_a_narrow_window_neither_covers_nor_cuts_titles(
+    folder: Path, server: Server, browser: Any, width: int
+) -> None:
+    if not (folder / "narrow").exists():
+        scenes.done(folder, 3, "narrow")
+    address = server.at(run="narrow")
+    watched = opened(browser, address, lambda page: page.set_viewport_size({"width": width, "height": 900}))
+    wait_until(lambda: watched.page.evaluate(UNCOVERED), LIMIT_S)
+    assert watched.page.evaluate(CUT) == []
+
+
+UNCOVERED = """() => {
+  const title = document.querySelector('h1'), box = title.getBoundingClientRect();
+  return title.contains(document.elementFromPoint(box.left + 4, box.top + box.height / 2));
+}"""
+CUT = """() => Array.from(document.querySelectorAll('.js-plotly-plot')).flatMap(figure =>
+  Array.from(figure.querySelectorAll('.gtitle, .gtitle-subtitle'))
+    .filter(title => title.getBoundingClientRect().right > figure.getBoundingClientRect().right)
+    .map(title => title.textContent))"""
+"""Figures' titles that are wider than their figure."""

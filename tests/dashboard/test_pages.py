@@ -283,16 +283,25 @@ def test_what_was_deleted_before_it_was_analysed_is_named_on_every_page(tmp_path
     scenes.rotated(tmp_path)
     said = words(opened("analyzer"))
     assert "Deleted before they were analysed" in said and "checkpoint-240 was deleted before its turn." in said
-    assert "callbacks=[AnnounceCheckpoint()]" in said and "Class 1 is taken as unsafe." in said
+    assert said.count("callbacks=[AnnounceCheckpoint()]") == 1 and "Class 1 is taken as unsafe." in said
     assert "1 checkpoint deleted before being analysed" in titles(opened())
     assert "Deleted before it was analysed" in titles(opened(epoch="2"))
+
+
+def test_what_was_assumed_is_said_once_a_page(tmp_path: Path, opened: Opener) -> None:
+    run = scenes.done(tmp_path, 3)
+    scenes.noticed(run, 3)
+    scenes.alive(run, 3, assumed=["Class 1 is taken as unsafe.", "The shipped prompts are asked."])
+    said = words(opened("analyzer"))
+    assert said.count("Class 1 is taken as unsafe.") == said.count("The shipped prompts are asked.") == 1
 
 
 def test_a_run_that_waits_to_be_told_says_so_first_with_the_command(tmp_path: Path, opened: Opener) -> None:
     scenes.untold(tmp_path)
     app = opened()
     said = words(app)
-    assert "cannot be guessed" in said and "midwatch init untold --chat" in [code.value for code in app.code]
+    assert said.count("cannot be guessed") == 1, "one sentence is said once a page"
+    assert [code.value for code in app.code].count("midwatch init untold --chat") == 1
     assert "in the queue" not in said and "slot" not in said
     app = opened("analyzer")
     assert titles(app)[0] == "The analyzer waits to be told"

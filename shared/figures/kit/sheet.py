@@ -18,8 +18,9 @@ LEFT, RIGHT = 76, 28
 """Margins in pixels."""
 TITLE, SUBTITLE = 17, 13
 """Font sizes in pixels."""
-WIDTH = 1000
-"""Pixels that title and subtitle may take; longer ones go on in a line below, and the figure grows by it."""
+WIDTH = 940
+"""Pixels, as estimated, that title and subtitle may take: bold ones are 0.92 of that, and a figure is 900 wide at
+least. Longer ones go on in a line below, and the figure grows by it."""
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def _performance_plots(run: RunResults, lines: Sequence[MetricsLine]) -> list[Pl
         Plot(
             "at a threshold (share)",
             [
-                Line("TPR at 1 % FPR", run.curve("calibration", lambda result: _caught(result, 0.01)), "tpr"),
+                Line(_sharp_name(run), run.curve("calibration", lambda result: _caught(result, 0.01)), "tpr"),
                 Line(
                     "TPR at 20 % FPR",
                     run.curve("calibration", lambda r: _caught(r, 0.2)).without_interval(),
@@ -133,6 +133,16 @@ def _caught(result: CalibrationResult, rate: float) -> Interval | None:
     """TPR at a false-positive rate."""
     point = result.at(rate)
     return None if point is None else point.tpr
+
+
+def _sharp_name(run: RunResults) -> str:
+    """What the safe prompts allow to be said: of fewer than 100 it is the TPR with none of them refused."""
+    return "TPR at 1 % FPR" if _resolved(run) else "TPR, no safe refused"
+
+
+def _resolved(run: RunResults) -> bool:
+    points = [result.at(0.01) for result in run.typed.get("calibration", {}).values()]
+    return all(point.resolved for point in points if point is not None)
 
 
 def _inside_plots(run: RunResults) -> list[Plot]:
@@ -247,11 +257,11 @@ def _run_caption(run: RunResults) -> str:
         "What it shows: left, the logged metrics (unsafe is the positive class; FNR: unsafe passed as safe; "
         "FPR: safe "
         "refused) and, in grey, the accuracy of the baselines that need no transformer (TF-IDF, prompt "
-        "length); right, the MI summary of each checkpoint: "
+        "length), and what a threshold catches (TPR at an FPR); right, the MI summary of each checkpoint: "
         "how well a linear probe reads the classes from the last layer, the divergence layer, how much the "
         "attributed "
-        "words really carry the verdict (comprehensiveness), how much attribution lies on filler words, and the "
-        "completeness gap, what a threshold catches and how far stated probabilities are off (ECE). Long logged "
+        "words really carry the verdict (comprehensiveness), how much attribution lies on filler words, the "
+        "completeness gap, and how far stated probabilities are off (ECE). Long logged "
         "curves are averaged into bins, and of very many checkpoints every k-th is drawn.\n"
         "How to read: one x axis for all. Blank means there is none: no divergence layer is blank, not 0. Bands "
         "are 95 % intervals (of the error rates only FNR's is drawn, for clarity).\n"
@@ -298,10 +308,12 @@ def _run_rows(run: RunResults) -> list[dict[str, Any]]:
     return rows
 
 
-def _calibration_cells(result: CalibrationResult | None) -> dict[str, float | None]:
-    sharp, mass = (_caught(result, 0.01), result.answers) if result is not None else (None, None)
+def _calibration_cells(result: CalibrationResult | None) -> dict[str, float | bool | None]:
+    point, mass = (result.at(0.01), result.answers) if result is not None else (None, None)
+    sharp = point and point.tpr
     cells = {
         "tpr_at_fpr_1": sharp and _rounded(sharp.value),
+        "tpr_at_fpr_1_resolved": point and point.resolved,
         "ece": result and _rounded(result.reliability.error.value),
     }
     return cells | ({} if mass is None else {"answer_mass": _rounded(mass.mass["all"].value)})

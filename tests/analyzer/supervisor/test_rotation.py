@@ -184,6 +184,19 @@ def test_an_event_is_enough_to_know_of_one_that_no_scan_saw(stage: Stage, traini
     assert "AnnounceCheckpoint" in stage.cause(10)
 
 
+def test_the_best_model_that_a_training_saves_beside_its_checkpoints_is_not_lost(
+    stage: Stage, training: Rotating
+) -> None:
+    for step in (10, 20):
+        checkpoint = training.save(step, rotate=False)
+        announce(stage.target, step, step / 10, {})
+    shutil.copytree(checkpoint, stage.target / "best")
+    stage.supervisor.hear([(stage.target, "best"), (stage.target, "final")])
+    stage.steps(6)
+    assert stage.states == {10: "done", 20: "done"}
+    assert lost(stage) == {}
+
+
 def test_and_so_is_its_announcement(stage: Stage, training: Rotating) -> None:
     for step in (10, 20):
         training.save(step)

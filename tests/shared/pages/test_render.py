@@ -139,7 +139,8 @@ def test_pages_over_the_run_name_what_is_missing_from_them(tmp_path):
     render_run(run)
     said = page.read_text(encoding="utf-8")
     assert (
-        "7 checkpoints were deleted before being analysed, and missing here: checkpoint-10, checkpoint-20" in said
+        "7 checkpoints were deleted before being analysed, and are missing here: checkpoint-10, checkpoint-20"
+        in said
     )
     assert "checkpoint-50, ..." in said
     assert "AnnounceCheckpoint" in said

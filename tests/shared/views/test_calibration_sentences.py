@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
 
+from shared.figures.kit.style import CLASS_COLOUR
 from shared.findings.text import escape
 from shared.results import ResultRecord, payload_of
 from shared.views import Panel, get, headlines
@@ -67,7 +70,8 @@ def test_thresholds_are_told_only_of_a_judge_that_tells_the_classes_apart() -> N
     assert "0.87 on prompts it was not chosen on" in told
     silent = page(changed(record_of(), separation=gate(0.01)))
     assert "nats [+" not in silent.alt.split("By part")[0].replace(title(silent), "")
-    assert "threshold for" not in silent.alt
+    inverted = page(changed(record_of(), auc=auc(0.1, 0.3), separation=gate(-4)))
+    assert not any("threshold for" in each.alt or "FNR at" in each.alt for each in (silent, inverted))
 
 
 def test_what_n_cannot_resolve_is_said() -> None:
@@ -103,3 +107,25 @@ def test_what_answers_hold_is_drawn_over_the_run() -> None:
     assert "answer mass" not in plain.figure.to_json() and "answer mass (probability)" in held.figure.to_json()
     assert held.rows[0]["answer_mass"] == pytest.approx(0.6) and "answer_mass" not in plain.rows[0]
     assert plain.rows[0]["ece"] is not None and plain.rows[0]["tpr_at_fpr_1"] is not None
+
+
+def test_the_colours_of_the_classes_mean_the_classes_only() -> None:
+    figure = page(record_of(answers=True)).figure.to_dict()
+    for trace in figure["data"]:
+        colour = json.dumps([trace.get("line"), trace.get("marker")])
+        of_class = {label for label in CLASS_COLOUR if CLASS_COLOUR[label] in colour}
+        assert of_class <= set(re.findall(r"\w+", trace.get("name", ""))), trace
+
+
+@pytest.mark.parametrize(
+    ("negatives", "wanted", "other"),
+    [(64, "TPR, no safe refused", "TPR at 1 % FPR"), (100, "TPR at 1 % FPR", "TPR, no safe refused")],
+)
+def test_a_rate_that_n_cannot_resolve_is_not_called_so_over_the_run(
+    negatives: int, wanted: str, other: str
+) -> None:
+    records = [changed(each, **points(negatives)) for each in fake_records(2) if each.analysis == "calibration"]
+    (panel,) = get("progress").run_panels(records, [])
+    names = {trace.get("name") for trace in panel.figure.to_dict()["data"]}
+    assert wanted in names and other not in names
+    assert panel.rows[0]["tpr_at_fpr_1_resolved"] is (negatives >= 100)
