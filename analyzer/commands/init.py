@@ -32,7 +32,6 @@ from analyzer.commands.classifier import (
     described_classifier,
 )
 from analyzer.commands.judge_kind import kind_of, unsafe_classes
-from analyzer.commands.prompted.describe import describe_prompted
 from analyzer.commands.prompted.settings import PromptedSettings, check_none_given
 from analyzer.commands.run_names import checked_pattern, pattern_of
 from shared.cli import positional
@@ -159,6 +158,8 @@ def _judge(
         if settings.like is not None and settings.unsafe_label is None and settings.safe_label is None:
             told = settings.model_copy(update={"unsafe_label": unsafe_classes(settings.like, config)})
         return described_classifier(told, config, settings.max_length, own_data=own_data)
+    from analyzer.commands.prompted.describe import describe_prompted  # jinja2, which no other command needs
+
     given = "max_length" in settings.model_fields_set
     record = describe_prompted(settings, checkpoint, settings.max_length if given else None, base)
     sides = {record.safe_id: "safe", record.unsafe_id: "unsafe"}

@@ -276,5 +276,5 @@ def test_too_little_memory_for_one_prompt(bench: Bench, monkeypatch: pytest.Monk
 
 def test_every_advanced_analysis_is_tried() -> None:
     """A new one has to be added here."""
-    known = {*ADVANCED, "tokens", "layers", "comparison", "progress", "evolution"}
+    known = {*ADVANCED, "tokens", "layers", "comparison", "progress", "calibration", "evolution"}
     assert {view.name for view in suite_views("advanced")} <= known
