@@ -7,10 +7,11 @@ once the analyzer has looked inside.
 from __future__ import annotations
 
 import fnmatch
+import importlib
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MAX_DIGITS = 15
 """Of a step or an epoch: a longer number is none (JSON, Plotly and arrays hold no larger one exactly)."""
@@ -155,7 +156,29 @@ def parse_pattern(text: str) -> NamePattern:
     except (re.error, OverflowError, RecursionError) as error:
         example = "^model-s(?P<step>[0-9]+)$"
         raise ValueError(f"{text!r} is no regular expression ({error}); write for example '{example}'") from None
+    if text.startswith("^") and _repeats_in_repeats(text):
+        raise ValueError(
+            f"{text!r} repeats what repeats, which may take for ever on a long name; write it with one repeat, as "
+            "'^[a-z-]+(?P<step>[0-9]+)$'"
+        )
     return NamePattern(text, wanted)
+
+
+def _repeats_in_repeats(text: str) -> bool:
+    """Whether a regular expression has a repeat without an upper bound inside another: (a+)+ takes 2^n steps."""
+    parser: Any = importlib.import_module("re._parser")
+
+    def found(node: Any, *, inside: bool) -> bool:
+        if isinstance(node, parser.SubPattern):
+            return any(found(each, inside=inside) for each in node)
+        if not isinstance(node, tuple | list):
+            return False
+        if len(node) == 2 and str(node[0]) in ("MAX_REPEAT", "MIN_REPEAT"):
+            endless = node[1][1] == parser.MAXREPEAT
+            return (endless and inside) or found(node[1][2], inside=inside or endless)
+        return any(found(each, inside=inside) for each in node)
+
+    return found(parser.parse(text), inside=False)
 
 
 def holds_model(directory: Path | str) -> bool:
