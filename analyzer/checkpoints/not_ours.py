@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from analyzer.checkpoints.hub_cache import is_snapshot
-from shared.checkpoint_names import STEP_NAMED
-from shared.errors import UsageError
+from shared.checkpoint_names import ROOT, STEP_NAMED
+from shared.errors import RunError, UsageError
 from shared.run import Run
 
 
@@ -23,3 +23,19 @@ def refuse_to_write_in(run: Run) -> None:
             f"{path} is a checkpoint, whose trainer looks at its times; give its run, {path.parent}, or pass "
             "--out DIR to write elsewhere."
         )
+    if _is_one_of_several(run):
+        raise UsageError(
+            f"{path} is one of the checkpoints of {path.parent}, and nothing is written into a checkpoint; give "
+            "its run, or pass --out DIR to write elsewhere."
+        )
+
+
+def _is_one_of_several(run: Run) -> bool:
+    """Whether a model lies as a checkpoint (`epoch_3`, `final`) beside others; alone, or over some, it is a run."""
+    if run.checkpoints() != [ROOT]:
+        return False
+    try:
+        names = Run.at(run.path.parent).checkpoints()
+    except RunError:
+        return False  # a parent that nobody may list
+    return run.path.name in names and len(names) > 1

@@ -40,7 +40,7 @@ def test_a_run_of_trl(tmp_path: Path, kind: str) -> None:
     assert described.returncode == 0, described.stderr
     done = midwatch("analyze", str(run), "--cores", "1", "--nice", "0")
     assert done.returncode == 0, done.stderr
-    assert "8 analyses" not in done.stderr and "Traceback" not in done.stderr
+    assert "Traceback" not in done.stderr
     metrics = sorted((run / "training_visualizations").glob("epoch_*_metrics.json"))
     assert len(metrics) == 6
     last = json.loads(metrics[-1].read_text())

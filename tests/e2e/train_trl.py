@@ -29,6 +29,10 @@ COMMON: dict[str, Any] = {
 }
 
 
+ADAPTER = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
+"""Wide enough that a random base learns to answer."""
+
+
 def tokenizer() -> Any:
     """One that knows the question and its answers."""
     return tiny_tokenizer("llama", words=[*WORDS, *TEMPLATE.split(), *ANSWERS.values()])
@@ -39,6 +43,7 @@ def sft(run: Path, lora: bool) -> None:
     words = tokenizer()
     base = save_tiny_judge(run.parent / "base", "llama", causal=True, vocab_size=len(words))
     words.save_pretrained(base)
+    settings = COMMON | {"learning_rate": 1e-2} if lora else COMMON
     rows = [
         {"prompt": TEMPLATE.format(prompt=text), "completion": f" {ANSWERS[label]}"}
         for label, texts in (("safe", SAFE), ("unsafe", UNSAFE))
@@ -46,17 +51,17 @@ def sft(run: Path, lora: bool) -> None:
     ]
     SFTTrainer(
         model=str(base),
-        args=SFTConfig(output_dir=str(run), max_length=32, packing=False, **COMMON),
+        args=SFTConfig(output_dir=str(run), max_length=32, packing=False, **settings),
         train_dataset=Dataset.from_list(rows * 8),
         processing_class=words,
-        peft_config=LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM") if lora else None,
+        peft_config=ADAPTER if lora else None,
     ).train()
 
 
 def reward(run: Path) -> None:
     """A scalar head that is taught to prefer the safe prompt."""
     words = tokenizer()
-    base = save_tiny_judge(run.parent / "base", "llama", num_labels=1, vocab_size=len(words))
+    base = save_tiny_judge(run.parent / "base", "llama", labels=1, vocab_size=len(words))
     words.save_pretrained(base)
     rows = [{"chosen": safe, "rejected": unsafe} for safe in SAFE for unsafe in UNSAFE]
     RewardTrainer(

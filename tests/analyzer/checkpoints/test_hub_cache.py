@@ -76,3 +76,16 @@ def test_nothing_is_written_into_the_cache_or_a_trainers_checkpoint(snapshot: Pa
         refuse_to_write_in(Run.at(checkpoint))
     refuse_to_write_in(Run.at(checkpoint, tmp_path / "out"))
     refuse_to_write_in(Run.at(tmp_path / "run"))
+
+
+def test_nothing_is_written_into_one_of_several_checkpoints_of_an_own_loop(tmp_path: Path) -> None:
+    alone, several = tmp_path / "model" / "final", tmp_path / "run"
+    for place in (alone, several / "epoch_3", several / "final"):
+        place.mkdir(parents=True)
+        for name in ("config.json", "model.safetensors"):
+            (place / name).write_text("{}")
+    with pytest.raises(UsageError, match=r"one of the checkpoints of .*run, .* --out DIR"):
+        refuse_to_write_in(Run.at(several / "final"))
+    refuse_to_write_in(Run.at(several / "final", tmp_path / "out"))
+    refuse_to_write_in(Run.at(several))
+    refuse_to_write_in(Run.at(alone))
