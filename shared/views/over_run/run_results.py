@@ -19,7 +19,7 @@ from shared.findings.tokens import TokensResult
 from shared.records import MetricsLine
 from shared.results import ResultRecord, checkpoint_label
 
-MAX_POINTS = 125
+MAX_POINTS = 120
 """A longer logged curve is averaged into this many bins of equal count, of a longer run every k-th checkpoint is
 drawn: a page stays small. The table has every checkpoint."""
 

@@ -85,7 +85,7 @@ def test_a_preset_that_the_tokenizer_does_not_know_is_one_sentence(tmp_path: Pat
     given = InitSettings(run=path, probes=source(tmp_path / "p.jsonl"), like="llama-guard-3")
     with pytest.raises(UsageError, match=r"lays a prompt out with <\|start_header_id\|>"):
         init_run(given)
-    with pytest.raises(UsageError, match="no token tells them apart"):
+    with pytest.raises(UsageError, match="does not know the answer"):
         init_run(given.model_copy(update={"like": "wildguard"}))
     (path / "checkpoint-100" / "tokenizer.json").unlink()
     (path / "checkpoint-100" / "tokenizer.model").write_bytes(b"x")
