@@ -15,7 +15,7 @@ from typing import NamedTuple
 from analyzer.checkpoints.gate import Verdict
 from analyzer.checkpoints.pins import PinStore
 from analyzer.supervisor.schedule import Point
-from shared.checkpoint_names import is_plain, step_of
+from shared.checkpoint_names import is_plain, place_of, step_of
 from shared.checkpoint_places import step_at
 from shared.errors import SchemaError
 from shared.files import read_record, write_record
@@ -66,7 +66,7 @@ class Vanished:
         earlier = [] if self._began else self._begin()
         known = {name: Point(name, lost.step, lost.epoch) for name, lost in self.gone.items()}
         known |= {point.name: point for point in earlier}
-        for name in (each for each in heard if step_of(each) is not None):  # `best` is a copy of one of these
+        for name in filter(_is_numbered, heard):  # `best` is a copy of one of these
             self._seen.setdefault(name, Seen(f"was deleted before Midwatch could look at it. {ANNOUNCE}", False))
         for name in _announced(self.run):
             told = f"was announced, and deleted before Midwatch looked at it. Watch from the start, or {KEEP_MORE}."
@@ -161,6 +161,12 @@ class Vanished:
         if record != self._written:
             write_record(self.run.gone, record)
             self._written = record
+
+
+def _is_numbered(name: str) -> bool:
+    """Whether a checkpoint's name says a step or an epoch."""
+    place = place_of(name)
+    return place is not None and (place.step is not None or place.epoch is not None)
 
 
 def _announced(run: Run) -> list[str]:

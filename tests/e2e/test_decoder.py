@@ -136,7 +136,7 @@ def trained(folder: Path, kind: str, size: Size, model: str | Path) -> Path:
     else:
         train_prompted(run, train, **told, **size.prompted)
         question = ["--kind", "prompted", "--template-file", str(run / "template.txt")]
-        answers = ["--unsafe-answer", " True", "--safe-answer", " False"]
+        answers = ["--unsafe-answer", " True", "--safe-answer", " False", "--no-spellings"]
         ours = ["--probes", str(probes), "--train-data", str(train)]
         done = midwatch("init", str(run), *question, *answers, *ours)
         assert done.returncode == 0, done.stderr

@@ -21,6 +21,7 @@ from analyzer.checkpoints.gate import Candidate
 from analyzer.checkpoints.pins import PinStore
 from analyzer.jobs.messages import Event, Failure, Neighbour, WorkerOptions
 from shared.errors import CannotCompute
+from shared.files import write_record
 from shared.records import JudgeRecord, RunRecord
 from shared.views import suite_views
 from tests.making.job_bench import FAST, Bench
@@ -70,6 +71,7 @@ def test_every_result_begins_with_what_is_noticed(bench: Bench) -> None:
     """What the record assumes, what the supervisor assumed, and none of it twice."""
     bench.add(10)
     record = RunRecord(judge=JudgeRecord(max_length=32, assumed=("Class 1 is taken as unsafe.",)))
+    write_record(bench.run / "run.json", record)
     warnings = ["Class 1 is taken as unsafe.", "The answers are taken as they are."]
     names = [view.name for view in suite_views("basic")]
     bench.do(bench.job(10, analyses=names, record=record, warnings=warnings))
