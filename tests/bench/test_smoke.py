@@ -11,7 +11,7 @@ from tests.bench import Size, Unavailable
 from tests.bench._book import NAMES, measure_of, purpose
 from tests.dashboard.browser import find_chromium
 
-MARKS = {"dashboard": [pytest.mark.browser]}
+MARKS = {"dashboard": [pytest.mark.browser, pytest.mark.slow]}
 LACKS = {
     "dashboard": find_chromium() is None,
     "transformer_lens": importlib.util.find_spec("transformer_lens") is None,

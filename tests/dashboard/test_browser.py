@@ -22,6 +22,7 @@ from tests.dashboard.browser import (
     wait_until,
 )
 from tests.making.fakes import fake_records
+from tests.making.forms import short_and_long
 from tests.making.waiting import LIMIT_S
 
 pytestmark = [
@@ -147,14 +148,16 @@ def test_a_click_on_a_tab_and_a_move_are_in_the_link_and_a_reload_restores_them(
     watched.page.context.close()
 
 
-def test_every_figure_has_a_name_for_those_who_cannot_see_it(browser: Any, server: Server, folder: Path) -> None:
-    scenes.advanced(folder, 2, "named")
-    for tab in scenes.TABS:
-        watched = opened(browser, server.at(run="named", tab=tab))
-        charts = watched.page.locator("[data-testid=stPlotlyChart]")
-        for number in range(charts.count()):
-            assert charts.nth(number).locator("xpath=descendant-or-self::*[@aria-label]").count() > 0
-        watched.page.context.close()
+@pytest.mark.parametrize("tab", short_and_long(scenes.TABS, 2))
+def test_every_figure_has_a_name_for_those_who_cannot_see_it(
+    tab: str, browser: Any, server: Server, folder: Path
+) -> None:
+    scenes.advanced(folder, 2, f"named-{tab}")
+    watched = opened(browser, server.at(run=f"named-{tab}", tab=tab))
+    charts = watched.page.locator("[data-testid=stPlotlyChart]")
+    for number in range(charts.count()):
+        assert charts.nth(number).locator("xpath=descendant-or-self::*[@aria-label]").count() > 0
+    watched.page.context.close()
 
 
 def test_a_download_holds_the_rows(browser: Any, server: Server, folder: Path) -> None:
@@ -168,7 +171,7 @@ def test_a_download_holds_the_rows(browser: Any, server: Server, folder: Path) -
     watched.page.context.close()
 
 
-@pytest.mark.parametrize("tab", scenes.TABS)
+@pytest.mark.parametrize("tab", short_and_long(scenes.TABS, 2))
 def test_hostile_data_stays_text_on_the_first_page(tab: str, browser: Any, server: Server, folder: Path) -> None:
     run = hostile_run(folder)
     watched = open_page(browser, server.at(run=run, tab=tab))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from shared.results import ResultStore
 from tests.e2e.processes import midwatch, results_of, status_of
 from tests.making.runs import add_checkpoint, describe, judge_template
 from tests.making.sweep import save_small
 
 
+@pytest.mark.slow
 def test_an_encoder_decoder_gets_the_basic_suite(tmp_path: Path) -> None:
     run = describe(tmp_path / "run")
     add_checkpoint(run, 10, save_small(tmp_path / "t5", "t5"), 1.0)

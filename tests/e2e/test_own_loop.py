@@ -78,6 +78,7 @@ def test_own_loops_in_a_folder(tmp_path: Path, template: Path) -> None:
     assert again.returncode == 0 and again.stdout.startswith("mine: nothing to do")
 
 
+@pytest.mark.slow
 def test_a_model_of_the_hubs_cache(tmp_path: Path, template: Path) -> None:
     path, out = in_hub_cache(tmp_path / "hub", template), tmp_path / "out"
     before = snapshot(tmp_path / "hub")

@@ -25,6 +25,7 @@ from analyzer.session.context import Context
 from shared.figures.circuits.words import circuit_finding, circuit_flags
 from shared.findings.circuits import CircuitsResult
 from shared.records import Probe
+from tests.making.forms import short_and_long
 from tests.making.judges import context, tiny_judge
 from tests.making.planted import (
     BACKDOOR_HEAD,
@@ -88,7 +89,7 @@ def _known(name: str, family: str) -> tuple[Judge, list[Probe]]:
     return trained_judge(family), rule_probes(48)
 
 
-@pytest.mark.parametrize("family", TRAINED)
+@pytest.mark.parametrize("family", short_and_long(TRAINED))
 @pytest.mark.parametrize("name", ["planted", "trained"])
 def test_the_circuit_beats_random_ones_of_its_size(name: str, family: str) -> None:
     """Every one of five folds, at every size that keeps some of the separation on prompts it was not chosen on."""
@@ -139,7 +140,7 @@ def test_an_untrained_judge_gets_the_sentence(family: str, seed: int) -> None:
     assert set(outcome.summary) == {"circuit_separation"}
 
 
-@pytest.mark.parametrize("family", TRAINED)
+@pytest.mark.parametrize("family", short_and_long(TRAINED))
 def test_a_judge_of_shuffled_labels_gets_no_circuit(family: str) -> None:
     judge = trained_judge(family, shuffled=True)
     result = circuits(context(judge, rule_probes(24), suite=SUITE), CircuitsSettings()).result

@@ -19,6 +19,7 @@ from analyzer.model.judge import Judge
 from analyzer.patching.graph import Graph
 from analyzer.session.context import Context
 from shared.findings.unit_sentences import heads_headline, neurons_headline
+from tests.making.forms import short_and_long
 from tests.making.judges import context, probe, random_probes, tiny_judge
 from tests.making.planted import BACKDOOR, DECOY, HEAD, NEURON, PLANTED, TRIGGER, planted_judge, planted_probes
 from tests.making.trained import TRAINED, rule_probes, trained_judge
@@ -150,7 +151,7 @@ def test_the_planted_path_alone_keeps_the_verdict_and_the_rest_does_not(planted:
     assert evaluator.evaluate(graph.allowed & ~path).faithfulness < 0.3
 
 
-@pytest.mark.parametrize("family", ["bert", "llama"])
+@pytest.mark.parametrize("family", short_and_long(["bert", "llama"]))
 @pytest.mark.parametrize("pairs", [0, 30])
 def test_shuffled_labels_give_no_significant_neurons_beyond_the_rate(pairs: int, family: str) -> None:
     """With no truth to find, any discovery is false: it may happen in at most 5 % of the runs."""
@@ -180,7 +181,7 @@ def test_shuffled_labels_give_no_divergence_layer() -> None:
     assert found <= 1
 
 
-@pytest.mark.parametrize("family", TRAINED)
+@pytest.mark.parametrize("family", short_and_long(TRAINED))
 def test_a_judge_trained_on_shuffled_labels_has_nothing_to_tell(family: str) -> None:
     """It has learned by heart what means nothing; on other prompts, labelled as blindly, nothing is found.
 

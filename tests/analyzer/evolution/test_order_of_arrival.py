@@ -13,6 +13,7 @@ from shared.files import write_record
 from shared.records import JudgeRecord, RunRecord
 from tests.making import evolving, runs
 from tests.making.evolving import ADVANCED, BASIC, Evolving, Loads, make_up
+from tests.making.forms import short_and_long
 from tests.making.runs import judge_template
 
 STEPS = list(range(10, 140, 10))
@@ -60,7 +61,7 @@ def test_in_order_nothing_is_done_twice(in_order: Evolving) -> None:
     assert {found.step for step in STEPS[1:] if (found := in_order.result(step).first)} == {10}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", short_and_long(range(3)))
 def test_any_order_ends_the_same(tmp_path: Path, template: Path, in_order: Evolving, seed: int) -> None:
     """Arrivals are shuffled, and the supervisor gets some way between them."""
     pick = random.Random(seed)

@@ -10,6 +10,7 @@ from analyzer.circuits.evaluator import CircuitEvaluator
 from analyzer.model.hooked_pass import forward_pass
 from shared.records import Probe
 from tests.making.fake_circuits import explained
+from tests.making.forms import short_and_long
 from tests.making.judges import context, probe, tiny_judge
 from tests.making.live_tensors import LiveTensors
 
@@ -78,7 +79,7 @@ def advanced_peak(
 
 
 @pytest.mark.parametrize("settings", [FEWER, pytest.param(AS_SET, marks=pytest.mark.slow)], ids=["fewer", "as set"])
-@pytest.mark.parametrize(("family", "paired"), [("bert", False), ("llama", True)])
+@pytest.mark.parametrize(("family", "paired"), short_and_long([("bert", False), ("llama", True)]))
 def test_the_advanced_suite_is_bounded_by_the_batch_too(
     family: str, paired: bool, settings: dict[str, dict[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

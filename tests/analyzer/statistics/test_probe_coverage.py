@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from analyzer.statistics.intervals import Clusters
 from analyzer.statistics.linear_probe import fit_decide, standardised
 from analyzer.statistics.repeated_folds import Split, repeated_probe, splits_of
+from tests.making.forms import short_and_long
 
 GROUPS, WIDTH, SPLITS = 16, 8, 6
 LABELS, UNIT = np.tile([1, 0], GROUPS), np.repeat(np.arange(GROUPS), 2)
@@ -34,7 +35,9 @@ def elsewhere(vectors: np.ndarray, others: np.ndarray, splits: list[Split]) -> f
     return float(np.mean(found))
 
 
-@pytest.mark.parametrize(("strength", "skewed"), [(0.0, False), (1.5, False), (0.0, True), (1.5, True)])
+@pytest.mark.parametrize(
+    ("strength", "skewed"), short_and_long([(0.0, False), (1.5, True), (1.5, False), (0.0, True)], 2)
+)
 def test_a_probe_of_16_pairs(strength: float, skewed: bool) -> None:
     random = np.random.default_rng(0)
     others, hits, plain, times = twins(random, 500, strength, skewed), 0, 0, 60

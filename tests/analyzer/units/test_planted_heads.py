@@ -20,6 +20,7 @@ from shared.results import payload_of
 from shared.views import get
 from tests.making.every_plant import every_plant
 from tests.making.fakes import fake_record
+from tests.making.forms import short_and_long
 from tests.making.judges import context, tiny_judge
 from tests.making.planted_heads import BACKUP, HEAD, head_probes, one_head_judge, xor_judge, xor_twins
 from tests.making.trained import rule_probes, trained_judge
@@ -73,7 +74,9 @@ def backed_up(seed: int) -> tuple[Context, float]:
     pytest.fail("no scale makes either enough")
 
 
-@pytest.mark.parametrize("seed", (0, 1, 2, 4, 5))  # in 3 the trigger counts from so little on that no scale does
+@pytest.mark.parametrize(
+    "seed", short_and_long((0, 1, 2, 4, 5), 2)
+)  # in 3 the trigger counts from so little on that no scale does
 def test_an_exact_backup_is_found_though_each_alone_loses_nothing(seed: int) -> None:
     made, lost = backed_up(seed)
     result = headed(made)
@@ -82,7 +85,7 @@ def test_an_exact_backup_is_found_though_each_alone_loses_nothing(seed: int) -> 
     assert said.endswith("50 % of the verdicts flip; a redundant pair, each alone below a tenth of that")
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", short_and_long(range(2)))
 def test_under_xor_no_heads_are_called_backups_of_each_other(seed: int) -> None:
     result = headed(ready(xor_judge(seed), head_probes(xor_twins, seed=seed + 1)))
     assert result.explained.claimable and "carr" in heads_headline(result)
