@@ -10,17 +10,25 @@ from shared.records import Notice, RunRecord
 from shared.results import ResultRecord, ResultStore
 from shared.run import Run
 
+PROBES_ASSUMED = (
+    "No probe set was given, so these are the prompts that ship with Midwatch; whether the training saw them "
+    "cannot be checked. `midwatch init` gives others."
+)
+"""What every result on the shipped probe set of a run that nobody described says; a result computed on a probe set
+that was given has another key, and does not say it."""
+
 
 def standing(run: Run, notices: Sequence[Notice]) -> list[Notice]:
-    """Those of a result that still stand: what was only assumed may have been said since, which changes no number
-    and so computes no result anew."""
+    """Those of a result that still stand: how a verdict is read was perhaps only assumed and has been said since,
+    which changes no number and so computes no result anew."""
     if not any(notice.kind == "assumed" for notice in notices):
         return list(notices)
     try:
         assumed = read_record(run.record, RunRecord).judge.assumed
     except (OSError, SchemaError):
         return list(notices)  # nobody has described the run, or not readably
-    return [notice for notice in notices if notice.kind != "assumed" or notice.sentence in assumed]
+    stays = {*assumed, PROBES_ASSUMED}
+    return [notice for notice in notices if notice.kind != "assumed" or notice.sentence in stays]
 
 
 def settled(run: Run, notices: Iterable[Notice]) -> set[str]:

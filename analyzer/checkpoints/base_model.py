@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -101,10 +102,8 @@ NO_PLACES = BasePlaces()
 
 
 def _needed(source: Path, why: str) -> CheckpointRejected:
-    return CheckpointRejected(
-        "needs_base",
-        f"{source.name} waits for its base model: {why} `midwatch init {source.parent} --base DIR`.",
-    )
+    told = shlex.join(["midwatch", "init", str(source.parent), "--base"])
+    return CheckpointRejected("needs_base", f"{source.name} waits for its base model: {why} `{told} DIR`.")
 
 
 def _refuse_adapter(place: Path, source: Path) -> None:

@@ -5,6 +5,7 @@ Every refusal is a CheckpointRejected: a stable code, and one sentence that says
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,24 +55,29 @@ def validate(directory: Path, source: Path | None = None, bases: BasePlaces = NO
     present = {path.name for path in directory.iterdir()}
     if not present & {WEIGHTS, INDEX, ADAPTER_WEIGHTS} and (refusal := unmerged(source or directory)):
         raise refusal
-    if ADAPTER_WEIGHTS in present and present & {WEIGHTS, INDEX}:
-        raise CheckpointRejected(
-            "ambiguous",
-            f"{name} holds both a whole model and an adapter ({ADAPTER_WEIGHTS}); move one of them to a directory "
-            "of its own.",
-        )
+    refuse_ambiguous(present, name)
     if ADAPTER_CONFIG in present:
         return _adapter(directory, source or directory, present, bases)
     read_config(directory, CONFIG, name)
-    if WEIGHTS in present and INDEX in present:
-        raise CheckpointRejected(
-            "ambiguous", f"{name} has both {WEIGHTS} and {INDEX}; remove the one that is left over."
-        )
     if INDEX in present:
         return _sharded(directory, name, present)
     if WEIGHTS in present:
         return Weights({key: (WEIGHTS, span) for key, span in read_header(directory / WEIGHTS).items()})
     raise _no_weights(name, present)
+
+
+def refuse_ambiguous(present: Container[str], name: str) -> None:
+    """Raise CheckpointRejected ("ambiguous") for files of two models in the directory called `name`."""
+    if ADAPTER_WEIGHTS in present and (WEIGHTS in present or INDEX in present):
+        raise CheckpointRejected(
+            "ambiguous",
+            f"{name} holds both a whole model and an adapter ({ADAPTER_WEIGHTS}); move one of them to a directory "
+            "of its own.",
+        )
+    if WEIGHTS in present and INDEX in present:
+        raise CheckpointRejected(
+            "ambiguous", f"{name} has both {WEIGHTS} and {INDEX}; remove the one that is left over."
+        )
 
 
 def read_config(directory: Path, file: str, name: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from analyzer.checkpoints.head_config import head_config
 from analyzer.checkpoints.not_found import nothing_in
 from analyzer.checkpoints.not_ours import refuse_to_write_in
 from analyzer.checkpoints.shards import unmerged
+from analyzer.checkpoints.soundness import refuse_ambiguous
 from analyzer.checkpoints.trainer_state import planned, trainer_state
 from analyzer.commands.classifier import (
     ClassifierSettings,
@@ -206,6 +207,7 @@ def _newest_checkpoint(run: Run) -> Path:
     newest = run.directory_of(names[-1])
     if refusal := unmerged(newest):
         raise refusal
+    refuse_ambiguous({path.name for path in newest.iterdir()}, newest.name)
     return newest
 
 
@@ -220,7 +222,7 @@ def _config(checkpoint: Path, base: Path | None) -> dict[str, Any]:
             f"{checkpoint.name} has no readable config.json ({error}); try again once it is saved whole."
         ) from error
     if not isinstance(config, dict):
-        raise RunError(f"{checkpoint / 'config.json'} is not a model's config; save the checkpoint again.")
+        raise UsageError(f"{checkpoint / CONFIG} is not a model's config; save the checkpoint again.")
     return config
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from analyzer.evolution.series import Series
 from analyzer.evolution.verdicts import Verdicts
-from analyzer.session.answers_read import LITTLE
 from analyzer.statistics.unusual_step import ENOUGH, unusual_step
 from shared.findings.alerts import Alert, AnswerAlert, StepAlert
+from shared.findings.calibration import LITTLE_MASS
 
 FEWEST_NEURONS = 5
 """A smaller change in the number of neurons with an effect is never flagged."""
@@ -77,7 +77,7 @@ def answer_alerts(before: float | None, now: float | None, previous: str, label:
 
     Nothing here is a sample of labels, so there is no chance to allow for: only a fall that hovers at the bar.
     """
-    if before is None or now is None or now >= LITTLE or before - now < LEAST_FALL or before < LITTLE:
+    if before is None or now is None or now >= LITTLE_MASS or before - now < LEAST_FALL or before < LITTLE_MASS:
         return []
     return [AnswerAlert(previous=previous, label=label, before=before, now=now)]
 

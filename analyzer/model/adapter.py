@@ -75,6 +75,9 @@ def merge(base: KeptBase, directory: Path, saved: Mapping[str, Tensor]) -> tuple
     base.own(name.removeprefix(WRAPPED) for name in saved)
     with warnings.catch_warnings():  # looked for below, and refused rather than warned about
         warnings.filterwarnings("ignore", message="Found missing adapter keys")
+        warnings.filterwarnings(
+            "ignore", message="`is_gradient_checkpointing` is deprecated"
+        )  # peft asks the old way
         wrapped: Any = PeftModel.from_pretrained(base.model, str(directory), is_trainable=False)
     loaded = get_peft_model_state_dict(wrapped)
     lost = sorted(

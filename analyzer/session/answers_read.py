@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 SOME = 32
 """Prompts of each label of which whole answers and categories are read: each takes passes of its own."""
-LITTLE = 0.5
-"""Mean answer mass, of all prompts or of a class, below which most of the probability lies elsewhere."""
 
 
 @dataclass(frozen=True)

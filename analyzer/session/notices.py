@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.session.answers_read import LITTLE, probe_answers
+from analyzer.session.answers_read import probe_answers
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters, wilson_interval
 from analyzer.statistics.rates import auc_of
 from analyzer.statistics.reversed_ranking import reversed_p
+from shared.findings.calibration import LITTLE_MASS
 from shared.findings.claims import CHANCE, LEAST_NATS
 from shared.findings.text import counted, percent, quoted
 from shared.records import JudgeRecord, Notice
@@ -106,14 +107,14 @@ def _way_out(context: Context) -> str:
 
 
 def _answers(context: Context) -> Notice | None:
-    """Where the judge's answers hold less than `LITTLE`, over all prompts or over those of a class."""
+    """Where the judge's answers hold less than `LITTLE_MASS`, over all prompts or over those of a class."""
     read = probe_answers(context)
     if read is None:
         return None
     unsafe = np.array([probe.label == "unsafe" for probe in context.probes])
     chosen = {"all": np.ones_like(unsafe), "safe": ~unsafe, "unsafe": unsafe}
     means = {name: float(read.mass[rows].mean()) for name, rows in chosen.items() if rows.any()}
-    if min(means.values()) >= LITTLE:
+    if min(means.values()) >= LITTLE_MASS:
         return None
     of_classes = ", ".join(f"{percent(means[name])} of {name} ones" for name in ("safe", "unsafe") if name in means)
     return Notice(

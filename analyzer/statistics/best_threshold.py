@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.statistics.operating_points import balanced, roc
+
 
 class Cut(NamedTuple):
     """A threshold, and what it does to the prompts that it was found on: on others it does less."""
@@ -19,18 +21,19 @@ class Cut(NamedTuple):
 
 
 def best_threshold(scores: np.ndarray, unsafe: np.ndarray) -> Cut | None:
-    """The cut between two neighbouring scores that tells most prompts right, of several the one in the widest gap.
+    """A short number below the point of the ROC that the analysis `calibration` names: the same verdicts.
 
-    scores (n,), unsafe (n,) boolean. None where a class or a gap is missing: nothing can be cut then.
+    scores (n,), unsafe (n,) boolean. None where a class or a gap is missing, or no cut is better than none.
     """
     values = np.unique(scores)
     if unsafe.all() or not unsafe.any() or len(values) < 2:
         return None
-    accuracies = np.array([balanced_accuracy(scores > below, unsafe) for below in values[:-1]])
-    best = np.flatnonzero(accuracies >= accuracies.max() - 1e-12)
-    chosen = int(best[np.diff(values)[best].argmax()])
-    cut = _short(float(values[chosen]), float(values[chosen + 1]))
-    return Cut(cut, float(accuracies[chosen]), balanced_accuracy(scores > 0, unsafe))
+    curve = roc(scores, unsafe)
+    place = int(balanced(curve.tpr[None], curve.fpr[None])[0])
+    if not 0 < place < len(values):  # nothing flagged, or everything
+        return None
+    cut = _short(float(curve.thresholds[place + 1]), float(curve.thresholds[place]))
+    return Cut(cut, balanced_accuracy(scores > cut, unsafe), balanced_accuracy(scores > 0, unsafe))
 
 
 def _short(low: float, high: float) -> float:

@@ -13,12 +13,6 @@ from shared.prompts.choice import probe_set_from
 from shared.prompts.probes import read_probes, write_probes
 from shared.run import Run
 
-ASSUMED = (
-    "No probe set was given, so these are the prompts that ship with Midwatch; whether the training saw them "
-    "cannot be checked. `midwatch init` gives others."
-)
-"""What every result on them says."""
-
 
 def assumed_probes(run: Run) -> Path:
     """The file with the shipped probe set in our own folder of the run; written anew unless it holds just that.

@@ -146,7 +146,7 @@ class Supervisor:
     def say_description(self, watched: WatchedRun) -> None:
         """What a run waits for, or what was assumed of it, once: nobody should have to ask for it."""
         known, name = watched.description, watched.run.name
-        if known.problem:
+        if known.problem and not self.plan.once:  # which ends with it
             extra = entry("undescribed", run=name, cause=known.problem)
             self._said.once(logging.WARNING, f"{name} waits: {known.problem}", extra)
         for sentence in known.assumed:

@@ -14,13 +14,14 @@ from analyzer.checkpoints.gate import Candidate
 from analyzer.checkpoints.head_config import head_config, kind_said
 from analyzer.checkpoints.pins import PinStore
 from analyzer.checkpoints.trainer_state import planned, trainer_state
-from analyzer.supervisor.assumed_probes import ASSUMED, assumed_probes
+from analyzer.supervisor.assumed_probes import assumed_probes
 from analyzer.supervisor.plan import Plan
 from shared.checkpoint_names import step_of
 from shared.errors import CheckpointRejected, NotDescribed, SchemaError, UsageError
 from shared.files import read_record
 from shared.judge_labels import Word, class_names, read_classifier
 from shared.logs import entry
+from shared.notices import PROBES_ASSUMED
 from shared.prompts.probes import read_probes
 from shared.records import RunRecord
 from shared.run import Run, command
@@ -112,7 +113,7 @@ class Description:
             return
         if self._assumed_probes is None or not self._assumed_probes.exists():
             self._assumed_probes = assumed_probes(self.run)
-        self.assumed.append(ASSUMED)
+        self.assumed.append(PROBES_ASSUMED)
 
     def _read_probes(self) -> None:
         """The probe set's digest, computed again only when the file changed. Raises UsageError."""

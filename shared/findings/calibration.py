@@ -131,6 +131,10 @@ class SaidCategory(Part):
     on_unsafe: float | None
 
 
+LITTLE_MASS = 0.5
+"""Mean answer mass, of all prompts or of a class, below which most of the probability lies elsewhere."""
+
+
 class AnswerReading(Part):
     """Of a judge that answers in words: what stands where its verdict is read."""
 
@@ -143,6 +147,11 @@ class AnswerReading(Part):
     every answer is one token."""
     categories: list[SaidCategory] = Field(default_factory=list)
     """Of a judge with a taxonomy, the most probable on unsafe prompts first."""
+
+    @property
+    def little(self) -> bool:
+        """Whether most of the probability lies elsewhere, so that scores say little."""
+        return min(held.value for held in self.mass.values()) < LITTLE_MASS
 
 
 class CalibrationResult(Part):

@@ -111,7 +111,7 @@ def power(found: ToExplain) -> str:
     """What the interval rests on, and how much more would tell such a size from chance."""
     rests = counted(found.groups, *_names(found.unit))
     if found.groups < FEWEST_GROUPS:
-        return f"{rests}; an interval needs {FEWEST_GROUPS}"
+        return f"{rests}; an interval needs {FEWEST_GROUPS}: give more prompts with `--probes`"
     if not found.may_be_chance:
         return rests
     if found.needed is None:

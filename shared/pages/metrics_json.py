@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.findings.calibration import CalibrationResult
@@ -10,14 +10,17 @@ from shared.findings.comparison import ComparisonResult
 from shared.findings.parts import Interval, interval_cells, typed_result
 from shared.findings.progress import ProgressResult
 from shared.findings.tokens import TokensResult
+from shared.records import Notice
 from shared.results import ResultRecord
 
 SPLIT_METRICS = ("accuracy", "loss", "f1", "auc", "precision", "recall", "fnr", "fpr")
 """Always there for train_ and val_, as null where nothing was logged."""
 
 
-def checkpoint_metrics(records: Mapping[str, ResultRecord]) -> dict[str, Any]:
+def checkpoint_metrics(records: Mapping[str, ResultRecord], notices: Sequence[Notice]) -> dict[str, Any]:
     """Analysis name -> result, of one checkpoint, as one flat object; what is missing is None.
+
+    `notices` are those that still stand.
 
     Raises SchemaError when a payload is not what its analysis says.
     """
@@ -40,8 +43,7 @@ def checkpoint_metrics(records: Mapping[str, ResultRecord]) -> dict[str, Any]:
     if "tokens" in records:
         values |= _tokens(typed_result(records["tokens"], TokensResult))
     values["warnings"] = sorted({warning for each in records.values() for warning in each.warnings})
-    newest = max(records.values(), key=lambda each: each.created_at)
-    values["notices"] = [notice.model_dump(mode="json") for notice in newest.notices]
+    values["notices"] = [notice.model_dump(mode="json") for notice in notices]
     return values
 
 

@@ -30,7 +30,7 @@ def panels(record: ResultRecord) -> list[Panel]:
             alt=_alt(result),
             rows=_rows(result),
             badge=badge(record, _facts(result)),
-            claims=_nothing(result) is None,
+            claims=_nothing(result) is None and not (result.answers is not None and result.answers.little),
         )
     ]
 
@@ -48,6 +48,10 @@ def _nothing(result: CalibrationResult) -> str | None:
 def _headline(result: CalibrationResult) -> str:
     """What is caught where hardly any safe prompt is refused, and whether probabilities can be believed."""
     nothing = _nothing(result)
+    if result.answers is not None and result.answers.little:
+        held = _told(result.answers.mass["all"])
+        said = nothing or "the scores say little"
+        return f"The answers hold {held} of the probability where the verdict is read: {said[0].lower()}{said[1:]}"
     if nothing is not None:
         return nothing
     if result.auc is not None and _inverted(result):

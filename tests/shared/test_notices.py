@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.files import write_record
-from shared.notices import newest_notices, standing
+from shared.notices import PROBES_ASSUMED, newest_notices, standing
 from shared.pages.render import render_checkpoint
 from shared.records import JudgeRecord, Notice, RunRecord
 from shared.results import ResultRecord, ResultStore
@@ -62,6 +62,19 @@ def test_what_was_assumed_is_gone_once_it_was_said(run: Run) -> None:
     assert standing(run, [INVERTED, ASSUMED]) == [INVERTED]
     describe(run, "Something else.", ASSUMED.sentence)
     assert standing(run, [INVERTED, ASSUMED]) == [INVERTED, ASSUMED]
+
+
+def test_the_shipped_prompts_stay_assumed_in_a_run_whose_record_says_nothing_of_probes(run: Run) -> None:
+    shipped = Notice(kind="assumed", sentence=PROBES_ASSUMED)
+    describe(run)
+    assert standing(run, [shipped, ASSUMED]) == [shipped]
+
+
+def test_the_numbers_of_a_checkpoint_list_only_what_stands(run: Run) -> None:
+    describe(run)
+    render_checkpoint(run, "checkpoint-240")
+    values = json.loads((run.visualizations / "epoch_2_metrics.json").read_text())
+    assert [each["kind"] for each in values["notices"]] == ["inverted"]
 
 
 def test_no_page_tells_what_was_assumed_once_it_was_said(run: Run) -> None:

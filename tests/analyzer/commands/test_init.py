@@ -148,6 +148,15 @@ def test_models_that_are_no_judges_are_refused(tmp_path: Path, config: dict, sai
     assert not (path / "run.json").exists()
 
 
+def test_two_models_in_one_directory_are_refused(tmp_path: Path) -> None:
+    path = foreign_run(tmp_path / "run")
+    for name in ("model.safetensors", "adapter_model.safetensors"):
+        (path / "checkpoint-100" / name).touch()
+    with pytest.raises(CheckpointRejected, match="both a whole model and an adapter"):
+        init_run(InitSettings(run=path))
+    assert not (path / "run.json").exists()
+
+
 def test_unusable_runs_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(RunError, match="has no checkpoint yet"):
@@ -155,6 +164,9 @@ def test_unusable_runs_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is not a directory"):
         init_run(InitSettings(run=tmp_path / "none"))
     path = foreign_run(tmp_path / "run")
+    (path / "checkpoint-100" / "config.json").write_text("[]")
+    with pytest.raises(UsageError, match=r"config.json is not a model's config"):
+        init_run(InitSettings(run=path))
     (path / "checkpoint-100" / "config.json").write_text('{"half')
     with pytest.raises(RunError, match=r"checkpoint-100 has no readable config.json"):
         init_run(InitSettings(run=path))

@@ -11,11 +11,11 @@ import pytest
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.gate import Candidate
 from analyzer.checkpoints.pins import PinStore
-from analyzer.supervisor.assumed_probes import ASSUMED
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.run_description import Description, describe, training_over
 from analyzer.worker.logged_metrics import logged_metrics, metrics_until
 from shared.errors import NotDescribed, UsageError
+from shared.notices import PROBES_ASSUMED
 from shared.prompts.choice import probe_set_from
 from shared.prompts.probes import write_probes
 from shared.records import RunRecord
@@ -153,7 +153,7 @@ def test_a_problem_is_over_when_it_is_solved(foreign: Foreign) -> None:
 def test_without_probes_the_shipped_ones_stand_in_and_are_always_the_same(foreign: Foreign, tmp_path: Path) -> None:
     foreign.run.probes.unlink()
     foreign.refresh()
-    assert (foreign.known.problem, foreign.known.warnings) == ("", [ASSUMED])
+    assert (foreign.known.problem, foreign.known.warnings) == ("", [PROBES_ASSUMED])
     assert foreign.known.probes == foreign.run.assumed_probes
     assert foreign.known.probe_digest == probe_set_from().digest
     another = Foreign(tmp_path / "another")

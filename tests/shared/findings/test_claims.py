@@ -52,7 +52,7 @@ CHANCE, TOLD = "which may be chance", "would be needed to tell it from chance"
         (
             found(1.0, 2.0, 3.0, groups=6),
             f"Nothing can be claimed from 6 contrast pairs: {SEPARATION} 2.00 nats [1.00, 3.00]",
-            "6 contrast pairs; an interval needs 12",
+            "6 contrast pairs; an interval needs 12: give more prompts with `--probes`",
         ),
     ],
 )

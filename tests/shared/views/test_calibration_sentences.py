@@ -92,6 +92,18 @@ def test_answers_in_words_are_shown_escaped_with_their_side() -> None:
     assert not any(row["what"].startswith("answer") for row in page(record_of()).rows)
 
 
+def test_where_the_answers_hold_little_the_headline_says_that_first_and_claims_nothing() -> None:
+    record = record_of(answers=True)
+    (before,) = headlines(get("calibration"), record)
+    mass = {name: interval(0.1, 0.2, 0.3) for name in record.payload["answers"]["mass"]}
+    little = changed(record, answers=record.payload["answers"] | {"mass": mass})
+    (headline,) = headlines(get("calibration"), little)
+    assert before.claims and not headline.claims
+    assert "The answers hold 0.20 [0.10, 0.30] of the probability where the verdict is read: the scores" in (
+        title(page(little)).replace("<br>", " ")
+    )
+
+
 def test_small_parts_are_silent() -> None:
     panel = page(record_of())
     rare = [row["value"] for row in panel.rows if row["of"] == "category: rare"]

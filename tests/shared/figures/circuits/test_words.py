@@ -69,7 +69,7 @@ def test_where_nothing_is_to_be_explained_nothing_is_ranked() -> None:
 def test_few_pairs_claim_nothing() -> None:
     few = nothing_explained(found()).model_copy(update={"explained": explained(2.0, 9)})
     assert circuit_finding(few).startswith("Nothing can be claimed from 9 contrast pairs")
-    assert power_words(few) == "9 contrast pairs; an interval needs 12"
+    assert power_words(few) == "9 contrast pairs; an interval needs 12: give more prompts with `--probes`"
 
 
 def test_the_curve_says_where_it_is_clear_of_nothing_and_of_random_ones() -> None:
