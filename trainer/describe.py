@@ -34,12 +34,17 @@ def describe(settings: TrainSettings, data: Data, baselines: BaselineMetrics, fr
         frozen_layers=frozen_layers,
         epochs=settings.epochs,
         steps=planned_steps(settings, len(data.train)),
-        data={"sources": settings.data, **data.describe()},
+        data={"sources": sources_of(settings), **data.describe()},
         baselines={name: flat_baseline(parts) for name, parts in baselines.items()},
         settings=settings.model_dump(mode="json", exclude={"resume", "output_dir"}),
         versions={"midwatch": __version__, "python": platform.python_version(), **library_versions()},
         created_at=time.time(),
     )
+
+
+def sources_of(settings: TrainSettings) -> list[str]:
+    """Where the training prompts come from, as the user gave it."""
+    return [*([str(settings.prepared)] if settings.prepared else settings.data), *settings.added_data]
 
 
 def write_description(run: Run, record: RunRecord, data: Data, fitted: Baselines) -> None:

@@ -33,7 +33,7 @@ from shared.settings import build
 from trainer.announce import AnnounceCheckpoint
 from trainer.baselines import fit_baselines
 from trainer.beside import analyzer_beside, catch_up
-from trainer.data import Data, prepare_data
+from trainer.data import Data, prepare_data, with_added
 from trainer.describe import BaselineMetrics, describe, write_description
 from trainer.device import choose_device, share_cores
 from trainer.disk import explain_full_disk
@@ -42,6 +42,7 @@ from trainer.freeze import freeze
 from trainer.judge import load_judge
 from trainer.log import WriteMetrics, forget_after, write_line
 from trainer.loop import JudgeTrainer
+from trainer.prepared import read_prepared
 from trainer.progress import ShowProgress
 from trainer.report import report
 from trainer.resume import last_complete
@@ -63,7 +64,7 @@ def run_training(settings: TrainSettings) -> None:
         threads, analyzer_cores = share_cores(settings.cores, with_analyzer=beside)
         torch.set_num_threads(threads)
 
-        data = prepare_data(settings)
+        data = training_data(settings)
         console.print(str(data))
         model, tokenizer = load_judge(settings.model, settings.seed)
         frozen = freeze(model, settings.freeze_layers)
@@ -98,6 +99,8 @@ def settle(settings: TrainSettings) -> TrainSettings:
     Raises UsageError when the output directory already holds a run and `resume` is not asked for, or the reverse.
     """
     path = settings.output_dir.expanduser().resolve()
+    if settings.prepared is not None:  # run.json remembers it, wherever the run is resumed from
+        settings = settings.model_copy(update={"prepared": settings.prepared.expanduser().absolute()})
     taken = path.is_dir() and ((path / RECORD).exists() or bool(Run.at(path).checkpoints()))
     if not settings.resume:
         if taken:
@@ -111,6 +114,12 @@ def settle(settings: TrainSettings) -> TrainSettings:
     given = {name: getattr(settings, name) for name in settings.model_fields_set}
     known = {name: value for name, value in recorded.items() if name in TrainSettings.model_fields}
     return build(TrainSettings, known | given | {"output_dir": path})
+
+
+def training_data(settings: TrainSettings) -> Data:
+    """What `midwatch prepare` wrote, or the sources cleaned and split now; with what is added to either."""
+    data = read_prepared(settings.prepared) if settings.prepared else prepare_data(settings)
+    return with_added(data, settings.added_data, settings)
 
 
 def quiet_libraries() -> None:
@@ -158,6 +167,7 @@ def training_arguments(settings: TrainSettings, output_dir: Path, *, use_cpu: bo
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
+        label_smoothing_factor=settings.label_smoothing,
         warmup_steps=0.1,
         seed=settings.seed,
         use_cpu=use_cpu,

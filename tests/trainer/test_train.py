@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -102,9 +103,10 @@ def test_metrics_lines_of_each_split(finished: Run) -> None:
         for split in ("train", "val", "test", "contrast")
     }
     judged = {"accuracy", "precision", "recall", "f1", "auc", "fnr", "fpr"}
+    judged |= {"tpr_at_fpr_1", "tpr_at_fpr_5", "fnr_at_fpr_20"}
     assert names["train"] == judged | {"loss", "learning_rate", "grad_norm", "sample_loss"}
     assert names["val"] == names["test"] == judged | {"loss"}
-    assert names["contrast"] == judged | {"loss", "both_right", "pairs"}
+    assert names["contrast"] == judged | {"loss", "both_right", "ranked_right", "pairs"}
     assert len([line for line in lines if line.split == "val"]) == 3
 
 
@@ -235,6 +237,14 @@ def test_nothing_to_resume(tmp_path: Path) -> None:
 def test_resumed_settings_are_the_runs_own_unless_given(finished: Run) -> None:
     settings = settle(TrainSettings(output_dir=finished.path, resume=True, epochs=5))
     assert (settings.epochs, settings.batch_size, settings.freeze_layers) == (5, 8, 1)
+
+
+def test_label_smoothing_changes_the_training_and_not_the_loss_that_is_said(settings: TrainSettings) -> None:
+    """Validation losses stay cross-entropies: with all weight spread, smoothing teaches the judge nothing at
+    all."""
+    run_training(settings.model_copy(update={"epochs": 1.0, "label_smoothing": 0.9999}))
+    last = [line for line in read_jsonl(Run.at(settings.output_dir).metrics) if line["split"] == "val"][-1]
+    assert abs(last["values"]["loss"] - math.log(2)) < 0.05
 
 
 def test_early_stopping_and_steps(settings: TrainSettings) -> None:

@@ -6,14 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from shared.prompts.shipped import PATH, build
 
-Row = dict[str, str | None]
-FIELDS = ["prompt", "label", "category", "style", "template", "pair", "source"]
+Row = dict[str, Any]
+FIELDS = ["prompt", "label", "category", "style", "template", "pair", "source", "edition"]
 
 
 @pytest.fixture(scope="module")
