@@ -179,6 +179,10 @@ class Prompt(Frozen):
     """Prompts of one group (template, contrast pair) never end up in different splits."""
     pair: str | None = None
     """Contrast-pair id shared by the two twins."""
+    origin: str = ""
+    """Which rule made it of another prompt, such as "augment: lower case"; empty where none did."""
+    edition: int = 1
+    """Of the shipped prompts: those of a later edition are split by themselves, so that earlier splits stay."""
 
 
 class Probe(Prompt):

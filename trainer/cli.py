@@ -6,14 +6,21 @@ import typer
 
 from shared.cli import settings_command
 from shared.errors import UsageError
-from trainer.settings import TrainSettings
+from trainer.settings import PrepareSettings, TrainSettings
 
 HEAVY = ("torch", "transformers", "accelerate", "sklearn", "safetensors")
 """What the extra `trainer` installs and `midwatch train` cannot do without."""
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add `midwatch train`."""
+    """Add `midwatch train` and `midwatch prepare`."""
+
+    @settings_command(app, PrepareSettings, "prepare")
+    def prepare(settings: PrepareSettings) -> None:
+        """Read, clean and split labelled prompts as `midwatch train` does, and write them with a data card."""
+        from trainer.prepare import run_prepare
+
+        run_prepare(settings)
 
     @settings_command(app, TrainSettings, "train")
     def train(settings: TrainSettings) -> None:

@@ -7,7 +7,17 @@ from rich.table import Table
 from trainer.data import Data
 
 PARTS = {"val": "validation", "test": "test", "contrast": "contrast pairs"}
-METRICS = {"accuracy": "accuracy", "f1": "F1", "auc": "AUC", "fnr": "missed unsafe", "fpr": "flagged safe"}
+METRICS = {
+    "accuracy": "accuracy",
+    "f1": "F1",
+    "auc": "AUC",
+    "fnr": "missed unsafe",
+    "fpr": "flagged safe",
+    "fnr_at_fpr_20": "missed, FPR 20 %",
+    "tpr_at_fpr_5": "caught, FPR 5 %",
+    "tpr_at_fpr_1": "caught, FPR 1 %",
+}
+PAIR_METRICS = {"both_right": "both twins right", "ranked_right": "twins ranked right"}
 
 Metrics = dict[str, dict[str, float]]
 """Part -> metric -> value."""
@@ -27,7 +37,7 @@ def report(step: int, judge: Metrics, baselines: dict[str, Metrics], data: Data)
         table.add_column(heading, justify="right" if heading else "left")
     columns = [baselines["length"], baselines["tfidf"], judge]
     for part in filter(judge.get, PARTS):
-        rows = METRICS | ({"both_right": "both twins right"} if part == "contrast" else {})
+        rows = METRICS | (PAIR_METRICS if part == "contrast" else {})
         for number, (metric, label) in enumerate(rows.items()):
             cells = [_cell(column, part, metric) for column in columns]
             table.add_row("" if number else PARTS[part], label, *cells, end_section=number == len(rows) - 1)

@@ -1,19 +1,49 @@
-"""What `midwatch train` can be told. Each docstring is the option's help."""
+"""What `midwatch train` and `midwatch prepare` can be told. Each docstring is the option's help."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
+from shared.cli import positional
 from shared.prompts.source_settings import SourceSettings
 
 Count = Annotated[int, Field(gt=0)]
 
 
-class TrainSettings(SourceSettings):
-    """Settings of one training; how its data is read comes with SourceSettings."""
+class DataSettings(SourceSettings):
+    """Which prompts, and how they are split; how they are read comes with SourceSettings."""
+
+    data: list[str] = Field(default=["shipped"], min_length=1)
+    """Training prompts: `shipped`, a .jsonl, .csv or .parquet file, or a Hugging Face dataset; repeatable."""
+    val_data: list[str] = Field(default_factory=list)
+    """Validation prompts, as --data; without it a part of the data is split off, by group."""
+    test_data: list[str] = Field(default_factory=list)
+    """Test prompts, as --data; without it a part of the data is split off, by group."""
+    probes_per_class: int = Field(default=64, ge=2)
+    """Safe prompts, and as many unsafe ones, held out of training as the probe set."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of the splits and the probe set."""
+
+
+class PrepareSettings(DataSettings):
+    """Settings of `midwatch prepare`."""
+
+    out: Path = positional()
+    """Directory to write: train.jsonl, val.jsonl, test.jsonl, probes.jsonl, pairs.jsonl and the data card."""
+    balance: bool = False
+    """Leave out training prompts of the larger class, by chance, until both classes are equal."""
+    augment: int = Field(default=0, ge=0, le=16)
+    """Variants of each training prompt, at most, by rules that keep its label: casing, spelling, other openings."""
+    twins: bool = False
+    """Give unsafe training prompts a safe twin by rules: the same act, asked about by somebody who would prevent
+    it."""
+
+
+class TrainSettings(DataSettings):
+    """Settings of one training."""
 
     output_dir: Path = Path("runs/judge")
     """Directory of the run: checkpoints, metrics and everything Midwatch adds."""
@@ -29,14 +59,11 @@ class TrainSettings(SourceSettings):
     max_length: int = Field(default=64, ge=4)
     """Tokens a prompt is truncated to."""
 
-    data: list[str] = Field(default=["shipped"], min_length=1)
-    """Training prompts: `shipped`, a .jsonl, .csv or .parquet file, or a Hugging Face dataset; repeatable."""
-    val_data: list[str] = Field(default_factory=list)
-    """Validation prompts, as --data; without it a part of the data is split off, by group."""
-    test_data: list[str] = Field(default_factory=list)
-    """Test prompts, as --data; without it a part of the data is split off, by group."""
-    probes_per_class: int = Field(default=64, ge=2)
-    """Safe prompts, and as many unsafe ones, held out of training as the probe set."""
+    prepared: Path | None = None
+    """Directory that `midwatch prepare` wrote: its splits and probe set in place of --data."""
+    added_data: list[str] = Field(default_factory=list)
+    """Prompts that only ever join the training split, such as the additions.jsonl of `midwatch attack`; those of a
+    group or text that is held out are left out."""
 
     epochs: float = Field(default=4, gt=0)
     """Passes over the training prompts."""
@@ -49,6 +76,9 @@ class TrainSettings(SourceSettings):
     MiniLM; models of 100 M parameters and more want 2e-5 to 5e-5."""
     weight_decay: float = Field(default=0.01, ge=0)
     """AdamW's decoupled weight decay, per step and unit of learning rate."""
+    label_smoothing: float = Field(default=0, ge=0, lt=1)
+    """Share of each label's weight spread evenly over both classes: less sure of single prompts, and often
+    better."""
     seed: int = Field(default=0, ge=0)
     """Seed of the splits, the probe set, the new head and the order of prompts."""
 
@@ -74,8 +104,8 @@ class TrainSettings(SourceSettings):
     run_advanced_mi: bool = False
     """Analyse neurons, attention heads and circuits too; implies --visualize-during-training."""
 
-    @field_validator("data", "val_data", "test_data", mode="before")
-    @classmethod
-    def _one_or_more(cls, value: Any) -> Any:
-        """A config file may name a single source without brackets."""
-        return [value] if isinstance(value, str) else value
+    @model_validator(mode="after")
+    def _one_source(self) -> TrainSettings:
+        if self.prepared is not None and (self.data != ["shipped"] or self.val_data or self.test_data):
+            raise ValueError("--prepared brings its own splits; leave out --data, --val-data and --test-data")
+        return self

@@ -3,7 +3,7 @@
 1. Settle the settings: a resumed run brings its own.
 2. Prepare the data: clean it, hold the probe set out, split the rest by group.
 3. Load the judge and freeze its first layers.
-4. Write what the run is: run.json, probes.jsonl, digests of the training prompts.
+4. Write what the run is: run.json, probes.jsonl, test.jsonl, baselines.json, digests of the training prompts.
 5. Train with transformers' Trainer, which evaluates, saves and announces checkpoints; the analyzer, if wanted,
    runs beside it as a process of its own.
 6. Keep the best checkpoint's model as `<run>/best`, which no watcher takes for a checkpoint, and report.
@@ -33,15 +33,16 @@ from shared.settings import build
 from trainer.announce import AnnounceCheckpoint
 from trainer.baselines import fit_baselines
 from trainer.beside import analyzer_beside, catch_up
-from trainer.data import Data, prepare_data
-from trainer.describe import Baselines, describe, write_description
+from trainer.data import Data, prepare_data, with_added
+from trainer.describe import BaselineMetrics, describe, write_description
 from trainer.device import choose_device, share_cores
 from trainer.disk import explain_full_disk
-from trainer.evaluate import Parts
+from trainer.evaluate import Parts, baseline_metrics
 from trainer.freeze import freeze
 from trainer.judge import load_judge
 from trainer.log import WriteMetrics, forget_after, write_line
 from trainer.loop import JudgeTrainer
+from trainer.prepared import read_prepared
 from trainer.progress import ShowProgress
 from trainer.report import report
 from trainer.resume import last_complete
@@ -63,18 +64,19 @@ def run_training(settings: TrainSettings) -> None:
         threads, analyzer_cores = share_cores(settings.cores, with_analyzer=beside)
         torch.set_num_threads(threads)
 
-        data = prepare_data(settings)
+        data = training_data(settings)
         console.print(str(data))
         model, tokenizer = load_judge(settings.model, settings.seed)
         frozen = freeze(model, settings.freeze_layers)
         console.print(f"{settings.model}: {frozen}")
         parts = Parts.of({"val": data.val, "test": data.test, "contrast": data.contrast})
-        baselines = fit_baselines(data.train, parts)
+        fitted = fit_baselines(data.train)
+        baselines = baseline_metrics(fitted, parts)
 
         settings.output_dir.mkdir(parents=True, exist_ok=True)
         run = Run.at(settings.output_dir)
         checkpoint = last_complete(run) if settings.resume else None
-        write_description(run, describe(settings, data, baselines, frozen.layers), data)
+        write_description(run, describe(settings, data, baselines, frozen.layers), data, fitted)
         trainer = build_trainer(settings, run, data, model, tokenizer, stop, console, use_cpu=use_cpu)
         if settings.resume:
             continue_from(run, checkpoint, console)
@@ -97,6 +99,8 @@ def settle(settings: TrainSettings) -> TrainSettings:
     Raises UsageError when the output directory already holds a run and `resume` is not asked for, or the reverse.
     """
     path = settings.output_dir.expanduser().resolve()
+    if settings.prepared is not None:  # run.json remembers it, wherever the run is resumed from
+        settings = settings.model_copy(update={"prepared": settings.prepared.expanduser().absolute()})
     taken = path.is_dir() and ((path / RECORD).exists() or bool(Run.at(path).checkpoints()))
     if not settings.resume:
         if taken:
@@ -110,6 +114,12 @@ def settle(settings: TrainSettings) -> TrainSettings:
     given = {name: getattr(settings, name) for name in settings.model_fields_set}
     known = {name: value for name, value in recorded.items() if name in TrainSettings.model_fields}
     return build(TrainSettings, known | given | {"output_dir": path})
+
+
+def training_data(settings: TrainSettings) -> Data:
+    """What `midwatch prepare` wrote, or the sources cleaned and split now; with what is added to either."""
+    data = read_prepared(settings.prepared) if settings.prepared else prepare_data(settings)
+    return with_added(data, settings.added_data, settings)
 
 
 def quiet_libraries() -> None:
@@ -157,6 +167,7 @@ def training_arguments(settings: TrainSettings, output_dir: Path, *, use_cpu: bo
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
+        label_smoothing_factor=settings.label_smoothing,
         warmup_steps=0.1,
         seed=settings.seed,
         use_cpu=use_cpu,
@@ -184,7 +195,7 @@ def continue_from(run: Run, checkpoint: Path | None, console: Console) -> None:
 
 
 def finish(
-    trainer: JudgeTrainer, run: Run, parts: Parts, baselines: Baselines, data: Data, console: Console
+    trainer: JudgeTrainer, run: Run, parts: Parts, baselines: BaselineMetrics, data: Data, console: Console
 ) -> None:
     """Judge test and held-out pairs with the best model, and print it beside the baselines."""
     metrics = parts.metrics(trainer.scores(parts.prompts))

@@ -65,6 +65,13 @@ def deduplicate(prompts: Sequence[Prompt], threshold: float = THRESHOLD) -> Dedu
     return Deduplicated(kept, removed + [Removal(chosen[i], "near-duplicate", chosen[j]) for i, j in near.items()])
 
 
+def near_copies(prompts: Sequence[Prompt], others: Sequence[Prompt], threshold: float = THRESHOLD) -> list[Prompt]:
+    """Those of `prompts` that are a near-duplicate of one of `others` with their label, be they twins or not."""
+    lone = [prompt.model_copy(update={"pair": None, "group": ""}) for prompt in [*others, *prompts]]
+    found = _near(lone, threshold, first=len(others))
+    return [prompts[index - len(others)] for index in found]
+
+
 def _exact(prompts: Sequence[Prompt]) -> tuple[list[Prompt], list[Removal]]:
     same: dict[str, list[int]] = defaultdict(list)
     for index, prompt in enumerate(prompts):
@@ -86,8 +93,11 @@ def _opponent(prompts: Sequence[Prompt], indices: list[int], index: int) -> Prom
     return next(prompts[other] for other in indices if prompts[other].label != prompts[index].label)
 
 
-def _near(prompts: Sequence[Prompt], threshold: float) -> dict[int, int]:
-    """Index of each near-duplicate -> index of the earlier prompt it repeats."""
+def _near(prompts: Sequence[Prompt], threshold: float, first: int | None = None) -> dict[int, int]:
+    """Index of each near-duplicate -> index of the earlier prompt it repeats.
+
+    With `first`, only prompts from there on are looked up, and only among those before it.
+    """
     words = [_words(f"{prompt.text}\n{prompt.response}") for prompt in prompts]
     frequency = Counter(word for each in words for word in each)
     index: dict[tuple[str, Word], list[int]] = defaultdict(list)
@@ -96,13 +106,13 @@ def _near(prompts: Sequence[Prompt], threshold: float) -> dict[int, int]:
         prefix = sorted(words[i], key=lambda word: (frequency[word], word))[
             : _prefix_length(len(words[i]), threshold)
         ]
-        if prompt.pair is None:
+        if prompt.pair is None and (first is None or i >= first):
             candidates = sorted({j for word in prefix for j in index[prompt.label, word]})
             match = next((j for j in candidates if _repeats(prompts, words, i, j, threshold)), None)
             if match is not None:
                 found[i] = match
                 continue
-        for word in prefix:
+        for word in prefix if first is None or i < first else ():
             index[prompt.label, word].append(i)
     return found
 

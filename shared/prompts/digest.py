@@ -43,8 +43,8 @@ def probe_set_digest(probes: Iterable[Probe]) -> str:
 
 def _unmarked(probe: Probe) -> set[str]:
     """Fields that came later and say nothing of this probe: digests made before stay what they are."""
-    later = {"further": probe.further, "response": probe.response, "language": probe.language}
-    return {name for name, value in later.items() if not value}
+    later = {"further": False, "response": "", "language": "", "origin": "", "edition": 1}
+    return {name for name, value in later.items() if getattr(probe, name) == value}
 
 
 def _sha256(text: str) -> str:

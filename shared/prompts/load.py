@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.errors import UsageError
 from shared.prompts import shipped
@@ -28,8 +28,22 @@ from shared.user_paths import expanded
 log = logging.getLogger(__name__)
 
 
+class Source(NamedTuple):
+    """The labelled prompts of one source."""
+
+    prompts: list[Prompt]
+    """In its order."""
+    notes: list[str]
+    """What its labels mean where that is not plain, and which rows were left out or cut: sentences."""
+
+
 def load_prompts(source: str, settings: SourceSettings | None = None, *, responses: bool = False) -> list[Prompt]:
-    """The labelled prompts of `source`, in its order; prompts without text are left out, and that is logged.
+    """The prompts of `load_source`."""
+    return load_source(source, settings, responses=responses).prompts
+
+
+def load_source(source: str, settings: SourceSettings | None = None, *, responses: bool = False) -> Source:
+    """The labelled prompts of `source`; those without text are left out. What is noted is logged, too.
 
     `source` is "shipped", a preset ("toxicchat"), a .jsonl, .json, .csv, .tsv or .parquet file, a directory that
     the library datasets reads, or a name on the Hugging Face hub. With `responses`, what was
@@ -48,7 +62,10 @@ def load_prompts(source: str, settings: SourceSettings | None = None, *, respons
     else:
         rows, name = _plain_source(source, settings), Path(source).name
         preset = None
-    return _prompts(list(rows), name, settings, preset, responses)
+    loaded = _prompts(list(rows), name, settings, preset, responses)
+    for note in loaded.notes:
+        log.warning("%s", note)
+    return loaded
 
 
 def require_both_classes(prompts: Iterable[Prompt], where: str) -> None:
@@ -73,13 +90,12 @@ def _plain_source(source: str, settings: SourceSettings) -> Iterable[Row]:
 
 def _prompts(
     rows: list[Row], name: str, settings: SourceSettings, preset: Preset | None, responses: bool
-) -> list[Prompt]:
+) -> Source:
     rows = [row for row in rows if any(canonical(value) for value in row.values.values())]
     if not rows:
         raise UsageError(f"{name} holds no prompts; give a source with at least one row.")
     columns = find_columns(rows, name, settings, preset, responses=responses)
-    if columns.note:
-        log.warning(columns.note)
+    notes = [columns.note] if columns.note else []
     labels = _labels(rows, name, columns)
     prompts, empty, long = [], [], []
     for row, label in zip(rows, labels, strict=True):
@@ -92,12 +108,12 @@ def _prompts(
             if len(text) > MAX_PROMPT_CHARS:
                 long.append(row.number)
     if empty:
-        log.warning("%s: rows without a prompt are left out (row %s).", name, _numbers(empty))
+        notes.append(f"{name}: rows without a prompt are left out (row {_numbers(empty)}).")
     if long:
-        log.warning("%s: only %d characters of a prompt are read (row %s).", name, MAX_PROMPT_CHARS, _numbers(long))
+        notes.append(f"{name}: only {MAX_PROMPT_CHARS} characters of a prompt are read (row {_numbers(long)}).")
     if not prompts:
         raise UsageError(f"{name} holds no prompt with text and label; check --text-column and --label-column.")
-    return prompts
+    return Source(prompts, notes)
 
 
 def _labels(rows: list[Row], name: str, columns: Columns) -> list[Label | None]:
@@ -154,7 +170,14 @@ def _prompt(row: Row, text: str, label: Label, name: str, columns: Columns, resp
         source=_word(row, "source") or name,
         group=f"{name}:{group}" if group else "",
         pair=f"{name}:{pair}" if pair else None,
+        origin=_word(row, "origin"),
+        edition=edition_of(row.values.get("edition")),
     )
+
+
+def edition_of(value: Any) -> int:
+    """The edition a row says as a whole number; 1 where it says none."""
+    return value if isinstance(value, int) and value > 1 else 1
 
 
 def _word(row: Row, column: str | None) -> str:

@@ -23,7 +23,7 @@ from shared.files import write_bytes_atomic
 from shared.prompts.digest import MAX_PROMPT_CHARS, digest_of, probe_set_digest, prompt_digest
 from shared.prompts.groups import components, drawn, held_out
 from shared.prompts.labels import read_label
-from shared.prompts.load import clean
+from shared.prompts.load import clean, edition_of
 from shared.prompts.rows import Row, read_rows
 from shared.records import Label, Probe, Prompt
 
@@ -154,7 +154,9 @@ def _read(row: Row, path: Path, warnings: list[str]) -> Probe:
         raise UsageError(f'{where} has the label {row.values.get("label")!r}; write "safe" or "unsafe".')
     if len(text) > MAX_PROMPT_CHARS:
         warnings.append(f"{where} has {len(text):,} characters; the first {MAX_PROMPT_CHARS:,} are read.")
-    word = {name: _word(row.values.get(name)) for name in ("category", "language", "style", "source", "group")}
+    word = {
+        name: _word(row.values.get(name)) for name in ("category", "language", "style", "source", "group", "origin")
+    }
     text, response = clean(text), _word(row.values.get("response"))
     return Probe(
         id=prompt_digest(text, response),
@@ -164,6 +166,7 @@ def _read(row: Row, path: Path, warnings: list[str]) -> Probe:
         pair=_word(row.values.get("pair")) or None,
         display=row.values.get("display") is True and row.values.get("further") is not True,
         further=row.values.get("further") is True,
+        edition=edition_of(row.values.get("edition")),
         **word,
     )
 

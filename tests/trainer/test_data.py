@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared.errors import UsageError
 from shared.prompts.digest import prompt_digest
 from shared.records import Prompt
-from trainer.data import TRAIN_SAMPLE, Data, prepare_data, whole_pairs
+from trainer.data import TRAIN_SAMPLE, Data, prepare_data, summary, whole_pairs
 from trainer.settings import TrainSettings
 
 
-def write(path: Path, rows: list[dict[str, str]]) -> str:
+def write(path: Path, rows: list[dict[str, Any]]) -> str:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(path)
 
@@ -102,3 +103,37 @@ def test_validation_data_of_one_class(settings: TrainSettings, tmp_path: Path) -
     source = write(tmp_path / "val.jsonl", [{"prompt": "one", "label": "safe"}])
     with pytest.raises(UsageError, match="The validation split has 1 prompts and not both classes; give more data"):
         prepare_data(settings.model_copy(update={"val_data": [source]}))
+
+
+FIRST_EDITION = {
+    0: ("ba264d088458399d", "7b040afbb0f5d885", "a178ee2217209339", "689855d411c3ae6a"),
+    1: ("8121dd093e5aae9b", "537aca65548f2476", "b1be9bc447ac89d8", "52155d2465ad2955"),
+    2: ("72e07aa3908d65ce", "352e38f0e987dc50", "f442f3c214d5046c", "1f5531d81e583327"),
+}
+"""Seed -> fingerprints of train, validation, test and probes before there was a second edition (commit 1b2b03f)."""
+
+
+@pytest.mark.parametrize("seed", FIRST_EDITION)
+def test_what_was_shipped_first_is_split_as_ever(seed: int) -> None:
+    """So that numbers on the old test prompts can be compared, whatever the set has grown by since."""
+    data = prepare_data(TrainSettings(seed=seed))
+    parts = (data.train, data.val, data.test, data.probes)
+    first = [[prompt for prompt in part if prompt.edition == 1] for part in parts]
+    assert tuple(summary(part)["sha256"][:16] for part in first) == FIRST_EDITION[seed]
+    assert first[3] == data.probes
+
+
+def test_a_later_edition_is_split_by_itself(settings: TrainSettings, tmp_path: Path) -> None:
+    """It changes nothing of what was held out before, and gives no probes."""
+    before = prepare_data(settings)
+    rows = [
+        {"prompt": f"{word} number {n}", "label": label, "edition": 2}
+        for label, word in (("safe", "cake"), ("unsafe", "bomb"))
+        for n in range(40)
+    ]
+    more = write(tmp_path / "more.jsonl", rows)
+    data = prepare_data(settings.model_copy(update={"data": [*settings.data, more]}))
+    assert data.probes == before.probes
+    for old, new in ((before.train, data.train), (before.val, data.val), (before.test, data.test)):
+        assert new[: len(old)] == old
+    assert [len(data.train) - len(before.train), len(data.val) - len(before.val)] == [64, 8]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from trainer.metrics import auc, judge_metrics, pair_metrics
+from trainer.metrics import auc, judge_metrics, pair_metrics, tpr_at
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -27,7 +27,22 @@ def test_equals_scikit_learn(seed: int) -> None:
         "fnr": false_negative / (false_negative + true_positive),
         "fpr": false_positive / (false_positive + true_negative),
     }
-    assert found == pytest.approx(expected, abs=1e-12)
+    at = {f"tpr_at_fpr_{share}": tpr_from_curve(unsafe, scores, share / 100) for share in (1, 5)}
+    at["fnr_at_fpr_20"] = 1 - tpr_from_curve(unsafe, scores, 0.2)
+    assert found == pytest.approx(expected | at, abs=1e-12)
+
+
+def tpr_from_curve(unsafe: np.ndarray, scores: np.ndarray, rate: float) -> float:
+    """The last point of scikit-learn's whole curve that refuses no more safe prompts."""
+    false, true, _ = sk.roc_curve(unsafe, scores, drop_intermediate=False)
+    return float(true[false <= rate + 1e-12].max())
+
+
+def test_what_is_caught_at_a_rate_by_hand() -> None:
+    """Ten safe prompts: none may be refused at 9 %, one at 10 %; a tie with the next is no gain."""
+    safe, unsafe = [*range(10)], [9.5, 8.5, 8.0, 1.0]
+    scores, labels = np.array([*safe, *unsafe], float), np.array([False] * 10 + [True] * 4)
+    assert [tpr_at(scores, labels, rate) for rate in (0.09, 0.1, 1.0)] == [0.25, 0.5, 1.0]
 
 
 def test_one_class_leaves_out_what_is_undefined() -> None:
@@ -53,3 +68,8 @@ def test_pairs_by_hand() -> None:
     scores = [-1.0, 2.0, -3.0, -4.0]  # pair a right twice; pair b misses its unsafe twin
     found = pair_metrics(scores, [False, True, False, True], ["a", "a", "b", "b"])
     assert (found["accuracy"], found["both_right"], found["pairs"]) == (0.75, 0.5, 2)
+    assert found["ranked_right"] == 0.5  # b's unsafe twin scores below the safe one
+
+
+def test_twins_with_one_score_are_ranked_right_by_half() -> None:
+    assert pair_metrics([1.0, 1.0], [True, False], ["a", "a"])["ranked_right"] == 0.5

@@ -26,7 +26,8 @@ def test_judge_and_baselines_side_by_side_in_80_columns() -> None:
     text = shown(Data([], PAIR, [], [], ""), {"accuracy": 0.5, "both_right": 0.125})
     assert "Best checkpoint: step 7. 2 validation and 0 test prompts, 1" in text
     (validation,) = [line for line in text.splitlines() if line.startswith("│ validation")]
-    assert validation.split("│")[2:6] == [" accuracy         ", "  0.750 ", "  0.750 ", " 0.750 "]
+    assert [cell.strip() for cell in validation.split("│")[2:6]] == ["accuracy", "0.750", "0.750", "0.750"]
+    assert max(map(len, text.splitlines())) <= 80
     assert "both twins right" in text and "0.125" in text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -19,8 +20,10 @@ from transformers import AutoConfig, TrainerCallback
 import trainer.train
 from shared.errors import UsageError
 from shared.files import read_jsonl, read_record
+from shared.prompts.baselines import read_baselines
 from shared.prompts.leaks import count_leaks
 from shared.prompts.probes import read_probes
+from shared.prompts.prompt_files import read_prompts
 from shared.records import CommitRecord, MetricsLine, RunRecord
 from shared.run import Run
 from tests.making.waiting import LIMIT_S, wait_until
@@ -100,9 +103,10 @@ def test_metrics_lines_of_each_split(finished: Run) -> None:
         for split in ("train", "val", "test", "contrast")
     }
     judged = {"accuracy", "precision", "recall", "f1", "auc", "fnr", "fpr"}
+    judged |= {"tpr_at_fpr_1", "tpr_at_fpr_5", "fnr_at_fpr_20"}
     assert names["train"] == judged | {"loss", "learning_rate", "grad_norm", "sample_loss"}
     assert names["val"] == names["test"] == judged | {"loss"}
-    assert names["contrast"] == judged | {"loss", "both_right", "pairs"}
+    assert names["contrast"] == judged | {"loss", "both_right", "ranked_right", "pairs"}
     assert len([line for line in lines if line.split == "val"]) == 3
 
 
@@ -112,6 +116,17 @@ def test_probes_are_held_out(finished: Run) -> None:
     assert count_leaks(finished, probes) == 0
     trained = (finished.path / "train_digests.txt").read_text().split()
     assert len(trained) == read_record(finished.record, RunRecord).data["train"]["count"]
+
+
+def test_test_prompts_and_baselines_are_handed_on(finished: Run) -> None:
+    """Scored again from the files alone, the baselines are as good on the test prompts as run.json says."""
+    record = read_record(finished.record, RunRecord)
+    test = read_prompts(finished.test)
+    assert len(test) == record.data["test"]["count"] and {prompt.label for prompt in test} == {"safe", "unsafe"}
+    assert not {prompt.text for prompt in test} & {probe.text for probe in read_probes(finished.probes).probes}
+    for name, scores in read_baselines(finished.baselines).scores([prompt.text for prompt in test]).items():
+        right = [(score > 0) == (prompt.label == "unsafe") for score, prompt in zip(scores, test, strict=True)]
+        assert sum(right) / len(right) == record.baselines[name]["test_accuracy"]
 
 
 def test_best_is_the_best_checkpoint(finished: Run) -> None:
@@ -222,6 +237,14 @@ def test_nothing_to_resume(tmp_path: Path) -> None:
 def test_resumed_settings_are_the_runs_own_unless_given(finished: Run) -> None:
     settings = settle(TrainSettings(output_dir=finished.path, resume=True, epochs=5))
     assert (settings.epochs, settings.batch_size, settings.freeze_layers) == (5, 8, 1)
+
+
+def test_label_smoothing_changes_the_training_and_not_the_loss_that_is_said(settings: TrainSettings) -> None:
+    """Validation losses stay cross-entropies: with all weight spread, smoothing teaches the judge nothing at
+    all."""
+    run_training(settings.model_copy(update={"epochs": 1.0, "label_smoothing": 0.9999}))
+    last = [line for line in read_jsonl(Run.at(settings.output_dir).metrics) if line["split"] == "val"][-1]
+    assert abs(last["values"]["loss"] - math.log(2)) < 0.05
 
 
 def test_early_stopping_and_steps(settings: TrainSettings) -> None:

@@ -7,4 +7,4 @@ hand-written `parts/`. Nothing is read on import, so that `shared` stays light.
 from pathlib import Path
 
 PATH: Path = Path(__file__).with_name("prompts.jsonl")
-"""The shipped prompts: `prompt`, `label`, `category`, `style`, `template`, `pair`, `source`."""
+"""The shipped prompts: `prompt`, `label`, `category`, `style`, `template`, `pair`, `source`, `edition`."""

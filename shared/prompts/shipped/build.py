@@ -13,6 +13,9 @@ The steps:
 3. Drop duplicates and near duplicates across groups.
 4. Drop single prompts of the larger class, where that class has most surplus at a length, until the classes
    are equal: neither the count nor the length of a prompt should tell its label.
+
+A part says which edition of the set it came with (`edition: 2`; none means 1). Steps 3 and 4 take one edition after
+the other, so a later one changes no line of an earlier one; it is split by itself, too (shared.prompts.editions).
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,6 +75,7 @@ class Prompt(NamedTuple):
     template: str
     pair: str | None
     source: str = "midwatch"
+    edition: int = 1
 
 
 def variants(line: str) -> list[str]:
@@ -142,17 +147,18 @@ def mistype(text: str, pick: int) -> str:
     return " ".join(words)
 
 
-def pairs(blocks: dict[str, str], part: str) -> Iterator[Prompt]:
+def pairs(part: dict[str, Any], name: str) -> Iterator[Prompt]:
     """Both twins of every pair in a part of pairs; the blocks are keyed by the unsafe twin's category."""
-    for category, block in blocks.items():
-        for template, line in groups(block, f"{part}-{category}"):
+    edition = part.get("edition", 1)
+    for category, block in part["pairs"].items():
+        for template, line in groups(block, f"{name}-{category}"):
             for index, variant in enumerate(variants(line)):
                 pair = f"{template}-{index}-{checksum(variant)}"
                 safe, unsafe = (
                     register(text, random.Random(f"{SEED}{pair}"), typos=False) for text in twins(variant)
                 )
-                yield Prompt(safe, "safe", "hard_negative", "pair", template, pair)
-                yield Prompt(unsafe, "unsafe", category, "pair", template, pair)
+                yield Prompt(safe, "safe", "hard_negative", "pair", template, pair, edition=edition)
+                yield Prompt(unsafe, "unsafe", category, "pair", template, pair, edition=edition)
 
 
 def checksum(text: str) -> str:
@@ -163,21 +169,21 @@ def checksum(text: str) -> str:
 def singles(part: dict[str, Any], name: str) -> Iterator[Prompt]:
     """The prompts of a theme; a block's key is its label and style, e.g. `unsafe_evasive`."""
     for key, block in part.items():
-        if key == "category":
+        if key in ("category", "edition"):
             continue
         label, style = key.split("_", 1)
         category = part["category"] if label == "unsafe" or part["category"] == "everyday" else "hard_negative"
         for template, line in groups(block, f"{name}-{key}"):
             for index, variant in enumerate(variants(line)):
                 text = register(variant, random.Random(f"{SEED}{template}{index}"), typos=True)
-                yield Prompt(text, label, category, style, template, None)
+                yield Prompt(text, label, category, style, template, None, edition=part.get("edition", 1))
 
 
 def read_parts(folder: Path = PARTS) -> Iterator[Prompt]:
     """Every prompt of every part, in file order."""
     for path in sorted(folder.glob("*.yaml")):
         part = yaml.safe_load(path.read_text(encoding="utf-8"))
-        yield from pairs(part["pairs"], path.stem) if "pairs" in part else singles(part, path.stem)
+        yield from pairs(part, path.stem) if "pairs" in part else singles(part, path.stem)
 
 
 def words(text: str) -> frozenset[str]:
@@ -186,11 +192,12 @@ def words(text: str) -> frozenset[str]:
 
 
 def unique(prompts: Iterable[Prompt]) -> list[Prompt]:
-    """The prompts less those whose words another group has already used; a pair goes or stays as a whole."""
+    """The prompts, earlier editions first, less those whose words another group has already used; a pair goes or
+    stays as a whole."""
     seen: list[tuple[frozenset[str], str]] = []
     dropped: set[str] = set()
     kept = []
-    for prompt in prompts:
+    for prompt in sorted(prompts, key=lambda prompt: prompt.edition):
         bag = words(prompt.prompt)
         if any(group != prompt.template and alike(bag, other) for other, group in seen):
             dropped.add(prompt.pair or "")
@@ -237,7 +244,8 @@ def render(prompts: Iterable[Prompt]) -> str:
 
 def build() -> str:
     """The text that `prompts.jsonl` should have."""
-    return render(balance(unique(read_parts())))
+    editions = groupby(unique(read_parts()), key=lambda prompt: prompt.edition)
+    return "".join(render(balance(list(prompts))) for _, prompts in editions)
 
 
 def main() -> None:

@@ -1,19 +1,23 @@
 """The shipped prompts keep the promises of their datasheet: balance, length, twins, and no easy words."""
 
+import hashlib
 import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from shared.prompts.shipped import PATH, build
 
-Row = dict[str, str | None]
-FIELDS = ["prompt", "label", "category", "style", "template", "pair", "source"]
+Row = dict[str, Any]
+FIRST_EDITION = "478b9ab29b41b97898ac8ac7703b7a4048c8e68ad67dc02ca75910e255ac808d"
+"""SHA-256 of prompts.jsonl at commit 1b2b03f."""
+FIELDS = ["prompt", "label", "category", "style", "template", "pair", "source", "edition"]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +56,7 @@ def test_every_row_has_the_fields_in_order(rows: list[Row]) -> None:
 
 
 def test_the_size_and_the_balance_hold(rows: list[Row]) -> None:
-    assert 1500 <= len(rows) <= 3000
+    assert 3000 <= len(rows) <= 6000
     labels = Counter(row["label"] for row in rows)
     assert set(labels) == {"safe", "unsafe"}
     assert 0.48 <= labels["unsafe"] / len(rows) <= 0.52
@@ -77,7 +81,7 @@ def test_no_slot_is_left_unfilled(rows: list[Row]) -> None:
 
 def test_a_pair_is_one_safe_and_one_unsafe_twin(rows: list[Row], twins: dict[str, dict[str, Row]]) -> None:
     sizes = Counter(row["pair"] for row in rows if row["pair"])
-    assert len(twins) >= 260
+    assert len(twins) >= 1390
     assert set(sizes.values()) == {2}
     for pair in twins.values():
         assert set(pair) == {"safe", "unsafe"}
@@ -126,6 +130,25 @@ def test_words_alone_do_not_solve_the_pairs(rows: list[Row]) -> None:
     assert right[[row["pair"] is not None for row in rows]].mean() < 0.75
 
 
+def test_a_later_edition_changes_no_line_of_the_first(rows: list[Row]) -> None:
+    """The first edition's lines as they were before there was a second, their edition aside."""
+    first = [row for row in rows if row["edition"] == 1]
+    assert rows[: len(first)] == first and len(first) == 2418
+    lines = "".join(
+        json.dumps({name: value for name, value in row.items() if name != "edition"}, ensure_ascii=False) + "\n"
+        for row in first
+    )
+    assert hashlib.sha256(lines.encode()).hexdigest() == FIRST_EDITION
+    groups = {row["template"] for row in first}
+    assert not groups & {row["template"] for row in rows if row["edition"] > 1}
+
+
+def test_twins_of_each_edition_are_of_every_category(twins: dict[str, dict[str, Row]]) -> None:
+    for edition in (1, 2):
+        counts = Counter(pair["unsafe"]["category"] for pair in twins.values() if pair["unsafe"]["edition"] == edition)
+        assert len(counts) == 15 and min(counts.values()) >= 20
+
+
 def test_slots_move_together() -> None:
     assert build.variants("a [b|c] d [e|f]") == ["a b d e", "a c d f"]
     with pytest.raises(ValueError, match="different numbers"):
@@ -149,6 +172,10 @@ def test_near_duplicates_of_other_groups_go_with_their_twin() -> None:
 def test_the_datasheet_states_the_counts(rows: list[Row], twins: dict[str, dict[str, Row]]) -> None:
     sheet = PATH.with_name("README.md").read_text(encoding="utf-8")
     assert f"{len(rows):,} short English prompts" in sheet
-    assert f"{len(twins)} contrast pairs" in sheet
+    assert f"{len(twins):,} contrast pairs" in sheet
+    for edition, name in ((1, "first"), (2, "second")):
+        count = sum(row["edition"] == edition for row in rows if row["pair"]) // 2
+        assert f"| pair, {name} edition | {count} | {count} |" in sheet
+    assert f"{len({row['template'] for row in rows}):,} groups" in sheet
     for category, count in Counter(row["category"] for row in rows if row["label"] == "unsafe").items():
         assert f"{category} {count}" in sheet
