@@ -11,13 +11,14 @@ from analyzer.commands.settings import (
     RenderSettings,
     RetrySettings,
     StatusSettings,
+    TrackSettings,
     WatchSettings,
 )
 from shared.cli import settings_command
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add `watch`, `analyze`, `status`, `retry`, `render`, `doctor` and `init`."""
+    """Add `watch`, `analyze`, `status`, `retry`, `render`, `track`, `doctor` and `init`."""
 
     @settings_command(app, WatchSettings, "watch")
     def watch(settings: WatchSettings) -> None:
@@ -53,6 +54,13 @@ def add_commands(app: typer.Typer) -> None:
         from analyzer.commands import repair
 
         repair.render(settings)
+
+    @settings_command(app, TrackSettings, "track")
+    def track(settings: TrackSettings) -> None:
+        """Send the numbers of analysed checkpoints to TensorBoard, W&B, Trackio or MLflow, and alarms to a webhook."""
+        from analyzer.commands.track import track as send
+
+        send(settings)
 
     @settings_command(app, DoctorSettings, "doctor")
     def doctor(settings: DoctorSettings) -> None:

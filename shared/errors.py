@@ -11,6 +11,8 @@ MidwatchError                exit code 1: something failed; the message says wha
 ├── CheckpointChanged        a checkpoint changed or vanished while it was analysed; its result is discarded
 ├── JudgeError               the model loads but cannot serve as a judge (labels, tokenizer, NaN)
 │   └── ScoresNotFinite      it gives no number for some prompts; carries which
+├── TrackerRefused           a tracker or a webhook refuses, or does not answer; the others go on
+│   └── TrackerMissing       exit code 2: its package is not installed
 ├── CannotCompute            the judge or the probe set lacks what an analysis needs; recorded, not tried again
 └── SchemaError              a record on disk was written by a newer Midwatch or is not what it says
 
@@ -124,6 +126,16 @@ class ScoresNotFinite(JudgeError):
     def __init__(self, message: str, rows: Sequence[int]) -> None:
         super().__init__(message)
         self.rows = list(rows)
+
+
+class TrackerRefused(MidwatchError):
+    """A tracker or a webhook refuses, or does not answer; the others go on, and it is tried again."""
+
+
+class TrackerMissing(TrackerRefused):
+    """The package that a tracker or webhook needs is not installed."""
+
+    exit_code = 2
 
 
 class CannotCompute(MidwatchError):

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Literal, TypedDict, Unpack
 
 Format = Literal["text", "json"]
-Process = Literal["supervisor", "worker"]
+Process = Literal["supervisor", "worker", "tracker"]
 
 logger = logging.getLogger(__name__)
 
@@ -85,10 +85,10 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(logging.Formatter):
-    """`HH:MM:SS sentence`, or `HH:MM:SS worker: sentence`."""
+    """`HH:MM:SS sentence`, or `HH:MM:SS worker: sentence`, or with `tracker:`."""
 
     def __init__(self, process: Process) -> None:
-        name = " worker:" if process == "worker" else ""
+        name = "" if process == "supervisor" else f" {process}:"
         super().__init__(f"%(asctime)s{name} %(message)s", "%H:%M:%S")
 
 
@@ -102,7 +102,7 @@ def set_up(form: Format, process: Process = "supervisor") -> None:
         root.removeHandler(before)
     handler.setFormatter(JsonLines(process) if form == "json" else TextLines(process))
     root.addHandler(handler)
-    root.setLevel(logging.INFO if process == "supervisor" else logging.WARNING)
+    root.setLevel(logging.WARNING if process == "worker" else logging.INFO)
     if form == "json":
         logging.captureWarnings(True)
         take_in_libraries()

@@ -71,6 +71,7 @@ class Run:
             self.drawn,
             self.requests,
             self.null,
+            self.tracked,
             self.assumed_probes.parent,
         )
         for folder in ours:
@@ -151,6 +152,11 @@ class Run:
     def null(self) -> Path:
         """Untrained copies of the judge, each a run of its own (`analyze --null`)."""
         return self.midwatch / "null"
+
+    @property
+    def tracked(self) -> Path:
+        """What trackers and webhooks got, a folder each (`midwatch track`)."""
+        return self.midwatch / "tracked"
 
     @property
     def status(self) -> Path:

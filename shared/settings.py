@@ -5,9 +5,9 @@ from __future__ import annotations
 import reprlib
 import tomllib
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_origin
+from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from shared.errors import UsageError
 from shared.user_paths import expanded, read_by_hand
@@ -89,7 +89,15 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "extra_forbidden":
         known = ", ".join(sorted(model.model_fields))
         return f"Unknown option {name!r}; known options: {known}."
+    if _is_secret(model, name):
+        return f"{option}: {message}."
     return f"{option} = {shown(first.get('input'))}: {message}."
+
+
+def _is_secret(model: type[BaseModel], name: str) -> bool:
+    """Whether the value of an option must not be repeated."""
+    field = model.model_fields.get(name.partition(".")[0])
+    return field is not None and SecretStr in (field.annotation, *get_args(field.annotation))
 
 
 def shown(value: Any) -> str:

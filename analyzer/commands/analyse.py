@@ -63,7 +63,10 @@ def watch(settings: WatchSettings) -> None:
         rescan_s=settings.rescan,
         once=settings.once,
     )
-    _serve(settings, targets, plan, NOT_DONE if settings.once else (), settings.out)
+    from analyzer.commands.track import beside
+
+    with beside(settings):
+        _serve(settings, targets, plan, NOT_DONE if settings.once else (), settings.out)
 
 
 def analyze(settings: AnalyzeSettings) -> None:

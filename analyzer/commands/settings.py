@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from analyzer.commands.checkpoint_choice import parse_ranges
 from analyzer.commands.run_names import checked_file_name, checked_pattern, pattern_of
@@ -15,6 +15,8 @@ from analyzer.jobs.messages import WorkerOptions
 from analyzer.supervisor.compute_slot import parse_slot
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import parse_policy
+from analyzer.tracking.known import known
+from analyzer.tracking.options import PROJECT, RESCAN_S
 from shared.cli import positional
 from shared.findings.suites import Suite
 from shared.logs import Format
@@ -155,6 +157,7 @@ class WatchSettings(ComputeSettings):
         **_WHAT,
         "When": ("once", "policy", "interval", "slot", "quiet_after", "rescan"),
         **_REST,
+        "Where else it is told": ("track_to", "track_project", "notify", "notify_notes"),
     }
     runs: list[Path] = positional(min_length=1)
     """Runs (output directories of trainings), or folders of runs in which new ones appear."""
@@ -172,6 +175,21 @@ class WatchSettings(ComputeSettings):
     """Minutes without a new checkpoint after which a training counts as over, where its plan does not tell."""
     rescan: float = Field(PLAN.rescan_s, gt=0, le=60)
     """Seconds between two looks at the disk when no event announces a change."""
+    track_to: list[str] = Field([])
+    """Tracker that gets the numbers of every checkpoint, from a process of its own, as `midwatch track` sends them:
+    tensorboard, wandb, trackio or mlflow; repeatable."""
+    track_project: str = PROJECT
+    """Project (MLflow: experiment) under which trackers file the runs."""
+    notify: SecretStr | None = None
+    """Address that is told of every alarm, once: a webhook or any other that apprise knows. It holds a key, so a file
+    given with --config is the better place for it."""
+    notify_notes: bool = False
+    """Tell notes to it, too (docs/alerts.md says how often they come by chance)."""
+
+    @field_validator("track_to")
+    @classmethod
+    def _check_trackers(cls, names: list[str]) -> list[str]:
+        return [known(name) for name in names]
 
 
 class AnalyzeSettings(ComputeSettings):
@@ -224,6 +242,35 @@ class RetrySettings(RunSettings):
 
     checkpoints: list[str] = positional([])
     """Checkpoints to try again, as checkpoint-120 or 120; all that failed when not given."""
+
+
+class TrackSettings(Settings):
+    """Settings of `midwatch track`."""
+
+    runs: list[Path] = positional(min_length=1)
+    """Runs with results, directories that --out made, or folders of runs."""
+    to: list[str] = Field([])
+    """Tracker that gets the numbers of every checkpoint: tensorboard, wandb, trackio or mlflow; repeatable."""
+    project: str = PROJECT
+    """Project (MLflow: experiment) under which trackers file the runs."""
+    notify: SecretStr | None = None
+    """Address that is told of every alarm, once: a webhook or any other that apprise knows. It holds a key, so a file
+    given with --config is the better place for it."""
+    notify_notes: bool = False
+    """Tell notes to it, too (docs/alerts.md says how often they come by chance)."""
+    follow: bool = False
+    """Go on with what is analysed later, until stopped."""
+    rescan: float = Field(RESCAN_S, gt=0, le=600)
+    """With --follow: seconds between two looks at the results."""
+    out: Path | None = None
+    """Directory that was given as --out when the runs were analysed."""
+    log_format: Format = WORKER.log_format
+    """What stderr gets: `text` for people, or `json`, one object a line with its fields (docs/logs.md)."""
+
+    @field_validator("to")
+    @classmethod
+    def _check_trackers(cls, names: list[str]) -> list[str]:
+        return [known(name) for name in names]
 
 
 class RenderSettings(RunSettings):

@@ -15,6 +15,8 @@ from shared.results import ResultRecord
 
 SPLIT_METRICS = ("accuracy", "loss", "f1", "auc", "precision", "recall", "fnr", "fpr")
 """Always there for train_ and val_, as null where nothing was logged."""
+IN_METRICS = ("progress", "calibration", "comparison", "tokens")
+"""Analyses whose numbers stand in the file, in its order."""
 
 
 def checkpoint_metrics(records: Mapping[str, ResultRecord], notices: Sequence[Notice]) -> dict[str, Any]:
@@ -34,17 +36,23 @@ def checkpoint_metrics(records: Mapping[str, ResultRecord], notices: Sequence[No
         "analyzer_version": record.analyzer_version,
     }
     values |= {f"{split}_{name}": None for split in ("train", "val") for name in SPLIT_METRICS}
-    if "progress" in records:
-        values |= _progress(typed_result(records["progress"], ProgressResult))
-    if "calibration" in records:
-        values |= _calibration(typed_result(records["calibration"], CalibrationResult))
-    if "comparison" in records:
-        values |= _comparison(typed_result(records["comparison"], ComparisonResult))
-    if "tokens" in records:
-        values |= _tokens(typed_result(records["tokens"], TokensResult))
+    for name in IN_METRICS:
+        if name in records:
+            values |= analysis_metrics(records[name])
     values["warnings"] = sorted({warning for each in records.values() for warning in each.warnings})
     values["notices"] = [notice.model_dump(mode="json") for notice in notices]
     return values
+
+
+def analysis_metrics(record: ResultRecord) -> dict[str, Any]:
+    """What the file holds of one of the analyses `IN_METRICS`; nothing of others. Raises SchemaError."""
+    if record.analysis == "progress":
+        return _progress(typed_result(record, ProgressResult))
+    if record.analysis == "calibration":
+        return _calibration(typed_result(record, CalibrationResult))
+    if record.analysis == "comparison":
+        return _comparison(typed_result(record, ComparisonResult))
+    return _tokens(typed_result(record, TokensResult)) if record.analysis == "tokens" else {}
 
 
 def _progress(result: ProgressResult) -> dict[str, Any]:

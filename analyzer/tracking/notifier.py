@@ -1,0 +1,143 @@
+"""Tells a run's alerts to a webhook, or whatever else apprise has an address for. The address itself is nowhere
+written or said: it holds the key of who may send.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from analyzer.supervisor.lease import Lease
+from analyzer.supervisor.said import Said
+from analyzer.tracking.alarms import COMPARISON, Message, Raised, alerts_of, message
+from analyzer.tracking.known import require_package
+from analyzer.tracking.ledger import Files, Told, read_ledger
+from analyzer.tracking.numbers import key_of
+from analyzer.tracking.patience import Patience
+from shared.errors import MidwatchError, SchemaError, TrackerRefused, UsageError, disk_sentence
+from shared.files import write_record
+from shared.findings.text import counted
+from shared.logs import entry
+from shared.run import Run
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Notifier:
+    """Tells each alert of one run once."""
+
+    run: Run
+    url: str = field(repr=False)
+    notes: bool
+    """Whether notes are told, too, and not alarms alone."""
+    said: Said
+    sent_now: int = 0
+    """Alerts that this process has told."""
+    patience: Patience = field(default_factory=Patience)
+    name: str = "--notify"
+    where: str = ""
+
+    def __post_init__(self) -> None:
+        self.folder = self.run.tracked / "alerts"
+        self.lease = Lease(self.folder / "lease.json")
+
+    @property
+    def refusal(self) -> MidwatchError | None:
+        """Why the last attempt failed."""
+        return self.patience.refusal
+
+    def update(self, files: Files, now: float) -> None:
+        """Tell what was not told yet, unless it is too early to try again."""
+        if self.patience.over(now):
+            return
+        try:
+            require_package("apprise", "notify")
+            self._claim(now)
+            self._tell(files)
+            self.patience.reset()
+        except OSError as error:
+            self._refused(TrackerRefused(f"{disk_sentence(error, self.folder)}."), now)
+        except MidwatchError as error:
+            self._refused(error, now)
+
+    def close(self) -> None:
+        """Let others tell."""
+        try:
+            self.lease.release()
+        except OSError as error:
+            self._refused(TrackerRefused(f"{disk_sentence(error, self.folder)}."), 0.0)
+
+    def _claim(self, now: float) -> None:
+        """Raises TrackerRefused where somebody else tells this, OSError where our folder cannot be written."""
+        other = self.lease.hold(now)
+        if other is not None:
+            raise TrackerRefused(f"process {other.pid} on {other.host} tells the alerts of {self.run.name} already.")
+
+    def _tell(self, files: Files) -> None:
+        path = self.folder / "told.json"
+        told = read_ledger(path, Told)
+        found = {name: each[COMPARISON] for name, each in files.items() if COMPARISON in each}
+        fresh = {name: file for name, file in found.items() if told.seen.get(name) != key_of(file)}
+        raised: list[Raised] = []
+        seen, known = dict(told.seen), dict(told.told)
+        for name, file in fresh.items():
+            try:
+                alerts = alerts_of(Path(file.path))
+            except (OSError, SchemaError) as error:
+                self._unreadable(str(error))
+                continue
+            new = [each for each in alerts if self._wanted(each) and each.identity not in known.get(name, [])]
+            raised += new
+            seen[name] = key_of(file)
+            known[name] = [*known.get(name, []), *(each.identity for each in new)]
+        if raised:
+            send(self.url, message(self.run.name, raised))
+        if seen != told.seen:
+            write_record(path, Told(seen=seen, told=known))
+        if raised:
+            self._say_told(raised)
+
+    def _wanted(self, each: Raised) -> bool:
+        return self.notes or each.alert.severity == "alarm"
+
+    def _say_told(self, raised: list[Raised]) -> None:
+        self.sent_now += len(raised)
+        for each in raised:
+            extra = entry("notified", run=self.run.name, checkpoint=each.checkpoint, cause=each.alert.sentence)
+            logger.info("%s/%s, told: %s", self.run.name, each.checkpoint, each.alert.sentence, extra=extra)
+
+    def _unreadable(self, cause: str) -> None:
+        self.said.once(logging.WARNING, cause, entry("not_notified", run=self.run.name, cause=cause))
+
+    def _refused(self, error: MidwatchError, now: float) -> None:
+        self.patience.refused(error, now)
+        extra = entry("not_notified", run=self.run.name, cause=str(error))
+        self.said.once(logging.WARNING, f"{self.run.name}: {error}", extra)
+
+
+def send(url: str, text: Message) -> None:
+    """Deliver one message. Raises TrackerRefused and UsageError, neither of which repeats the URL."""
+    receivers = _receivers(url)
+    if not receivers.notify(title=text.title, body=text.body, notify_type="warning", body_format="text"):
+        raise TrackerRefused(
+            "The address of --notify does not take the message; see that it is right and can be reached from here."
+        )
+
+
+def _receivers(url: str) -> Any:
+    """Of apprise, with this one address."""
+    import apprise
+
+    # what it logs of a failure names the address
+    for name in ("apprise", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    receivers = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False, app_id="Midwatch"))
+    if not receivers.add(url):
+        raise UsageError(
+            "apprise knows no address like that of --notify; write one as in its documentation, for example "
+            "json://HOST/PATH or slack://TOKEN_A/TOKEN_B/TOKEN_C."
+        )
+    return receivers

@@ -1,0 +1,55 @@
+"""Trackio: a run of its own. Trackio keeps every step that it is given, whenever it comes."""
+
+from __future__ import annotations
+
+import io
+import uuid
+import warnings
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+
+from analyzer.tracking.tracker import PREFIX, Numbers, discreet
+from shared.errors import TrackerRefused
+from shared.run import Run
+
+
+class TrackioRun:
+    """Where it lies, Trackio decides: `TRACKIO_DIR`, `TRACKIO_SPACE_ID`, `TRACKIO_SERVER_URL`."""
+
+    whole = False
+
+    def __init__(self, run: Run, project: str, place: str) -> None:
+        self.project = project
+        self.place = place or f"{run.name[:60]}-{uuid.uuid4().hex[:6]}"
+        self.where = f"`trackio show --project {project}`, run {self.place}"
+
+    def send(self, numbers: Sequence[Numbers]) -> None:
+        """Log them, and wait until they are stored: Trackio's own thread would not tell of a failure."""
+        import httpx
+        import trackio
+
+        with warnings.catch_warnings(record=True) as caught, redirect_stdout(io.StringIO()):
+            warnings.simplefilter("always")
+            try:
+                run = trackio.init(
+                    project=self.project,
+                    name=self.place,
+                    resume="allow",
+                    embed=False,
+                    auto_log_gpu=False,
+                    auto_log_cpu=False,
+                )
+                for each in numbers:
+                    row = {f"{PREFIX}/{name}": value for name, value in each.values.items()}
+                    extra = {} if each.epoch is None else {f"{PREFIX}/epoch": each.epoch}
+                    run.log(row | extra, step=each.step)
+                run.finish()
+            except (httpx.HTTPError, OSError, ValueError, RuntimeError) as error:
+                raise TrackerRefused(f"Trackio refuses: {discreet(error)}.") from error
+        for each in caught:
+            told = str(each.message)
+            if issubclass(each.category, UserWarning) and ("trackio" in told or "flush" in told):
+                raise TrackerRefused(f"Trackio refuses: {discreet(RuntimeError(told))}.")
+
+    def close(self) -> None:
+        """Nothing is open between two sends."""
