@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from journeys.settings import DemoSettings
+from journeys.settings import DemoSettings, PipelineSettings
 from shared.cli import settings_command
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add `midwatch demo`."""
+    """Add `midwatch demo` and `midwatch pipeline`."""
 
     @settings_command(app, DemoSettings, "demo")
     def demo(settings: DemoSettings) -> None:
@@ -17,3 +17,11 @@ def add_commands(app: typer.Typer) -> None:
         from journeys.demo import run_demo
 
         run_demo(settings)
+
+    @settings_command(app, PipelineSettings, "pipeline")
+    def pipeline(settings: PipelineSettings) -> None:
+        """Prepare data, train with the analyzer beside, evaluate, test open-endedly, retrain in rounds, and
+        report."""
+        from journeys.pipeline import run_pipeline
+
+        run_pipeline(settings)

@@ -1,7 +1,9 @@
 """Typer commands made from settings models, so that an option is declared, documented and validated in one place.
 
 A field of a `Settings` model becomes an option: its docstring is the help, its default is shown, its type is
-checked by pydantic. `positional()` makes a field an argument. Every such command also takes `--config FILE`.
+checked by pydantic. `positional()` makes a field an argument, `also()` gives an option further names, `in_config()`
+a field that only a config file sets. Every such command also takes `--config FILE`, and every option may be written
+with underscores.
 """
 
 from __future__ import annotations
@@ -33,6 +35,16 @@ def positional(default: Any = ..., **extra: Any) -> Any:
     return Field(default, json_schema_extra={"positional": True}, **extra)
 
 
+def also(*names: str, default: Any) -> Any:
+    """A settings field whose option has other `names`, too."""
+    return Field(default, json_schema_extra={"also": [*names]})
+
+
+def in_config() -> Any:
+    """A settings field of names and values that only a config file sets."""
+    return Field(default_factory=dict, json_schema_extra={"in_config": True})
+
+
 def settings_command(
     app: typer.Typer, model: type[Model], name: str
 ) -> Callable[[Callable[[Model], None]], Callable[[Model], None]]:
@@ -50,10 +62,15 @@ def settings_command(
         # the signature, not the function, says what the options are; typer resolves annotations by module
         command.__annotations__ = {p.name: p.annotation for p in command.__signature__.parameters.values()}  # type: ignore[attr-defined]
         first_line = (function.__doc__ or "").strip().partition("\n")[0]
-        app.command(name, cls=_Sectioned, short_help=first_line)(command)
+        spelling = {"token_normalize_func": _with_dashes}
+        app.command(name, cls=_Sectioned, short_help=first_line, context_settings=spelling)(command)
         return function
 
     return decorate
+
+
+def _with_dashes(name: str) -> str:
+    return name.replace("_", "-")
 
 
 class _Sectioned(TyperCommand):
@@ -81,12 +98,13 @@ class _Sectioned(TyperCommand):
 def _in_order(model: type[Settings]) -> list[tuple[str, str | None]]:
     """(field, its section) as the help lists them: sections first, in their order, then what is in none."""
     named = {name: title for title, names in model.sections.items() for name in names}
-    return [*named.items(), *((name, None) for name in model.model_fields if name not in named)]
+    shown = [name for name, field in model.model_fields.items() if not _extra(field).get("in_config")]
+    return [*named.items(), *((name, None) for name in shown if name not in named)]
 
 
 def _parameter(name: str, field: FieldInfo, section: str | None) -> inspect.Parameter:
     """One field as a typer parameter. Its CLI default is None: pydantic and the config file know the real one."""
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    extra = _extra(field)
     help_text = (field.description or "").strip()
     annotation = _cli_type(field.annotation)
     if extra.get("positional"):
@@ -94,7 +112,7 @@ def _parameter(name: str, field: FieldInfo, section: str | None) -> inspect.Para
     else:
         info = typer.Option(
             None,
-            _flag(name, field),
+            *_flags(name, field),
             help=help_text + _choices(field) + _shown_default(field),
             rich_help_panel=section,
         )
@@ -107,10 +125,14 @@ def _parameter(name: str, field: FieldInfo, section: str | None) -> inspect.Para
     )
 
 
-def _flag(name: str, field: FieldInfo) -> str:
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    option = "--" + str(extra.get("flag", name)).replace("_", "-")
-    return f"{option}/--no-{option[2:]}" if _cli_type(field.annotation) is bool else option
+def _flags(name: str, field: FieldInfo) -> list[str]:
+    names = [str(_extra(field).get("flag", name)), *_extra(field).get("also", [])]
+    options = [f"--{_with_dashes(each)}" for each in names]
+    return [f"{each}/--no-{each[2:]}" for each in options] if _cli_type(field.annotation) is bool else options
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
 def _shown_default(field: FieldInfo) -> str:

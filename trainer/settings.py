@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from shared.cli import positional
+from shared.cli import also, positional
 from shared.prompts.source_settings import SourceSettings
 
 Count = Annotated[int, Field(gt=0)]
@@ -97,7 +97,7 @@ class TrainSettings(DataSettings):
     cores: Count | None = None
     """CPU threads of the training; all cores by default, less the analyzer's when it runs beside."""
 
-    visualize_during_training: bool = False
+    visualize_during_training: bool = also("visualize_training", default=False)
     """Start the analyzer as its own process beside the training, and let it finish afterwards."""
     visualization_interval: Count = 1
     """Epochs between analysed checkpoints; the first and the last always are."""

@@ -6,6 +6,7 @@ of a contrast pair are reworded by the same rules, or not at all: they differ in
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -48,9 +49,21 @@ def _variants(members: list[Prompt], count: int, seed: int, taken: set[str]) -> 
     for name in sorted(RULES, key=lambda name: drawn(seed, f"{name}:{key}")):
         texts = [RULES[name](prompt.text) for prompt in members]
         new = {text for text in texts if text is not None} - taken - used
-        if len(used) < count * len(members) and len(new) == len(members):
+        wanted = len(used) < count * len(members)
+        if wanted and len(new) == len(members) and _keep_apart(members, texts):
             used |= new
             yield [_variant(prompt, text or "", name) for prompt, text in zip(members, texts, strict=True)]
+
+
+def _keep_apart(members: list[Prompt], texts: list[str | None]) -> bool:
+    """Whether each text has the words by which its prompt differs from the other members, as they were."""
+    before = [set(_words(prompt.text)) for prompt in members]
+    shared = set[str].intersection(*before)
+    return all(words - shared <= {*_words(text)} for words, text in zip(before, map(str, texts), strict=True))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[\w']+", text.lower())
 
 
 def _variant(prompt: Prompt, text: str, rule: str) -> Prompt:

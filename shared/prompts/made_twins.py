@@ -27,6 +27,7 @@ FRAMES = {
 """Name -> safe request about somebody else's act; each takes a bare infinitive."""
 ASKER = re.compile(r"\b(i|i'm|i've|i'd|i'll|me|myself|mine|we|us|our|ours|you|your)\b", re.IGNORECASE)
 """Words by which the one who asks has a part in the act."""
+CLOSING = re.compile(r"\b(thx|thanks|please|be honest)\b", re.IGNORECASE)
 NOT_OF = re.compile(r"self.?harm|suicid|eating", re.IGNORECASE)
 """Categories of which no twins are made."""
 
@@ -63,7 +64,7 @@ def act_of(prompt: Prompt) -> str | None:
     ):
         return None
     act = found["act"]
-    if ASKER.search(act):
+    if ASKER.search(act) or CLOSING.search(act):
         return None
     return re.sub(r"\bmy\b", "their", act)
 

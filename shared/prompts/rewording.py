@@ -104,8 +104,8 @@ RULES: dict[str, Rule] = {
     "chat spelling": chat_spelling,
     "misspelling": misspelling,
     "contraction": contraction,
-    **{f"frame {frame.format('...')}": asking(frame) for frame in ASKING},
-    **{f"frame {frame.format('...')}": ordering(frame) for frame in ORDERING},
+    **{f"frame: {frame.partition(' {}')[0].lower()}": asking(frame) for frame in ASKING},
+    **{f"frame: {frame.partition(' {}')[0].lower()}": ordering(frame) for frame in ORDERING},
 }
 """Name -> rule."""
 

@@ -10,7 +10,7 @@ import pytest
 import typer
 from pydantic import Field
 
-from shared.cli import positional, run_app, settings_command
+from shared.cli import also, in_config, positional, run_app, settings_command
 from shared.errors import MidwatchError, RunError, UsageError
 from shared.settings import Settings
 
@@ -58,6 +58,28 @@ def test_every_kind_of_option_arrives_typed(monkeypatch: pytest.MonkeyPatch) -> 
     flags = ["--suite", "advanced", "--rate", "2", "--tags", "a", "--tags", "b", "--force", "--out", "o"]
     assert call(app_that(seen.append), monkeypatch, "go", "r", *flags) == 0
     assert seen == [Example(run=Path("r"), suite="advanced", rate=2, tags=["a", "b"], force=True, out=Path("o"))]
+
+
+class Named(Example):
+    look_inside: bool = also("see_inside", default=True)
+    """Look."""
+    oven: dict[str, Any] = in_config()
+    """Names and values."""
+
+
+@pytest.mark.parametrize("option", ["--no-look-inside", "--no_look_inside", "--no-see-inside", "--no_see_inside"])
+def test_options_have_dashes_or_underscores_and_other_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str
+) -> None:
+    seen: list[Named] = []
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.callback()(lambda: None)
+    settings_command(app, Named, "go")(seen.append)
+    config = tmp_path / "go.yaml"
+    config.write_text("oven: {heat: 200}")
+    assert call(app, monkeypatch, "go", "r", option, "--config", str(config)) == 0
+    assert not seen[0].look_inside and seen[0].oven == {"heat": 200}
+    assert call(app, monkeypatch, "go", "r", "--oven", "x") == 2
 
 
 class Grouped(Example):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from trainer.metrics import auc, judge_metrics, pair_metrics, tpr_at
+from trainer.metrics import judge_metrics, pair_metrics
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -38,13 +38,6 @@ def tpr_from_curve(unsafe: np.ndarray, scores: np.ndarray, rate: float) -> float
     return float(true[false <= rate + 1e-12].max())
 
 
-def test_what_is_caught_at_a_rate_by_hand() -> None:
-    """Ten safe prompts: none may be refused at 9 %, one at 10 %; a tie with the next is no gain."""
-    safe, unsafe = [*range(10)], [9.5, 8.5, 8.0, 1.0]
-    scores, labels = np.array([*safe, *unsafe], float), np.array([False] * 10 + [True] * 4)
-    assert [tpr_at(scores, labels, rate) for rate in (0.09, 0.1, 1.0)] == [0.25, 0.5, 1.0]
-
-
 def test_one_class_leaves_out_what_is_undefined() -> None:
     found = judge_metrics([1.0, -1.0], [False, False])
     assert found.keys() == {"accuracy", "loss", "precision", "recall", "f1", "fpr"}
@@ -58,10 +51,6 @@ def test_huge_scores_give_a_finite_loss() -> None:
 def test_no_prompts_no_metrics() -> None:
     assert judge_metrics([], []) == {}
     assert pair_metrics([], [], []) == {}
-
-
-def test_auc_counts_ties_half() -> None:
-    assert auc(np.array([1.0, 1.0, 0.0]), np.array([True, False, False])) == pytest.approx(0.75)
 
 
 def test_pairs_by_hand() -> None:

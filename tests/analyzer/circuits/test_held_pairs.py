@@ -25,6 +25,6 @@ def test_the_demo_runs_its_circuits_on_a_hundred_held_pairs_and_more(tmp_path: P
     encoded = encode(AutoTokenizer.from_pretrained(folder), [each.text for each in probes], 128)
     twins = twin_of(probes)
     aligned = sum(fits(encoded[one], encoded[other]) for one, other in twins.items()) // 2
-    assert 100 <= aligned <= settings.pairs and 2 * aligned <= settings.curve_prompts
+    assert aligned >= 100 and 2 * min(aligned, settings.pairs) <= settings.curve_prompts
     trained = {prompt.pair for prompt in data.train} - {None}
     assert not {probes[one].pair for one in twins} & trained

@@ -32,9 +32,9 @@ def test_rules_by_hand() -> None:
         ("capitals", "HOW?"),
         ("misspelling", "kill a process"),
         ("contraction", "I know what is"),
-        ("frame Tell me how to ....", "I lost my dog. How do I find it?"),
-        ("frame Could you ...?", "Write a song. And sing it."),
-        ("frame Can you ... for me?", "Tell me a joke"),
+        ("frame: tell me how to", "I lost my dog. How do I find it?"),
+        ("frame: could you", "Write a song. And sing it."),
+        ("frame: can you", "Tell me a joke"),
     ],
 )
 def test_a_rule_that_does_not_apply(rule: str, text: str) -> None:
@@ -51,7 +51,7 @@ def test_no_misspelling_is_a_word_of_the_shipped_prompts() -> None:
 def test_frames_keep_the_act_word_for_word() -> None:
     for prompt in load_prompts("shipped"):
         found = ASKED.fullmatch(prompt.text)
-        for rule in ("frame How do I ...?", "frame Show me how to ...."):
+        for rule in ("frame: how do i", "frame: show me how to"):
             text = RULES[rule](prompt.text)
             assert text is None or (found is not None and found["act"] in text)
 
@@ -103,3 +103,15 @@ def test_what_was_answered_is_not_put_under_other_words() -> None:
 def test_casing_alone_is_no_other_prompt_to_a_digest() -> None:
     """So a capitals variant can never hide that a held-out prompt is trained on."""
     assert prompt_digest("HOW ARE YOU?") == prompt_digest("How are you?")
+
+
+def test_the_words_in_which_twins_differ_stay_as_they_are() -> None:
+    """Not even their spelling changes: "with" and "without" are slips of one letter apart."""
+    safe = Prompt(text="What should I do with her permission?", label="safe", pair="p")
+    unsafe = Prompt(text="What should I do without her permission?", label="unsafe", pair="p")
+    made = augmented([safe, unsafe], 16)
+    assert made
+    for variant in made:
+        assert ("without" if variant.label == "unsafe" else "with") in variant.text.lower().split()
+    alone = augmented([unsafe.model_copy(update={"pair": None})], 16)
+    assert any("witout" in variant.text for variant in alone)

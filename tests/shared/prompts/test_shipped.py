@@ -145,7 +145,9 @@ def test_a_later_edition_changes_no_line_of_the_first(rows: list[Row]) -> None:
 
 def test_twins_of_each_edition_are_of_every_category(twins: dict[str, dict[str, Row]]) -> None:
     for edition in (1, 2):
-        counts = Counter(pair["unsafe"]["category"] for pair in twins.values() if pair["unsafe"]["edition"] == edition)
+        counts = Counter(
+            pair["unsafe"]["category"] for pair in twins.values() if pair["unsafe"]["edition"] == edition
+        )
         assert len(counts) == 15 and min(counts.values()) >= 20
 
 

@@ -1,0 +1,190 @@
+"""Runs stages one after another: what is done is left alone, what fails is said, what needs it is left out by name.
+
+A stage is done when its work is there and was done by the same command. Everything is written down as it happens
+(journeys.stage_record), and a stage's work is judged by its files, so a pipeline that was killed goes on where it
+was."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from journeys.children import Child, stop
+from journeys.leftovers import stop_leftover
+from journeys.stage import Stage, State
+from journeys.stage_record import RecordFile, StageRecord
+from shared.errors import UsageError
+
+POLL_S = 0.5
+"""Time between two looks, seconds."""
+
+
+class Start(Protocol):
+    """Starts `midwatch WORDS...` with its output in `log`."""
+
+    def __call__(self, words: Sequence[str], log: Path, cores: Sequence[int]) -> Child: ...
+
+
+@dataclass
+class Shown:
+    """One stage at this moment, for the screen."""
+
+    stage: Stage
+    state: State = State.WAITING
+    cause: str = ""
+    seconds: float = 0.0
+    """Time it took, or has taken so far."""
+    earlier: bool = False
+    """Whether its work was there before."""
+    started: float = 0.0
+    """When it began, on the monotonic clock."""
+    share_at_start: float = 0.0
+
+
+@dataclass
+class StageRunner:
+    """The stages of one pipeline, in order."""
+
+    stages: Sequence[Stage]
+    record: RecordFile
+    logs: Path
+    start: Start
+    children: list[Child]
+    """Everything started is put here, for whoever ends it when we are interrupted."""
+    show: Callable[[Sequence[Shown]], None]
+    running: dict[str, Child] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rows = [Shown(stage) for stage in self.stages]
+        self.row = {row.stage.name: row for row in self.rows}
+
+    def run(self) -> list[Shown]:
+        """Every stage, to its end. Raises UsageError when one was begun with other options and cannot be done
+        over."""
+        self._stop_leftovers()
+        for row in self.rows:
+            self._settle(row)
+            self.show(self.rows)
+        return self.rows
+
+    def _stop_leftovers(self) -> None:
+        for name, before in self.record.record.stages.items():
+            if before.state is State.RUNNING and before.pid is not None:
+                stop_leftover(before.pid, before.words)
+                self.record.set(name, before.model_copy(update={"pid": None}))
+
+    def _settle(self, row: Shown) -> None:
+        """Bring one stage to its end, whichever that is."""
+        stage = row.stage
+        missing = [name for name in stage.needs if not self.row[name].stage.made()]
+        if stage.skipped:
+            self._end(row, State.SKIPPED, stage.skipped)
+        elif missing:
+            self._end(row, State.MISSED, f"needs {_joined(missing)}, whose work is not there")
+        elif stage.name in self.running:
+            self._wait(row)
+        elif self._is_done(stage):
+            row.earlier = True
+            row.state = State.DONE
+        else:
+            self._begin(row)
+            self._wait(row)
+
+    def _is_done(self, stage: Stage) -> bool:
+        """Whether there is nothing to do. Raises UsageError where there would be, and it cannot be done over."""
+        if not stage.made():
+            return False
+        before, words = self.record.get(stage.name), stage.words()
+        same = before is None or not before.words or before.words == words
+        own = before is None or before.state is State.DONE or not before.over_earlier
+        fresh = not any(self._acted(name) for name in stage.needs)
+        if stage.fixed and not (same and fresh):
+            given = " ".join(before.words if before else [])
+            raise UsageError(
+                f"{self.record.path.parent} was begun with other options (`midwatch {given}`); give them again, or "
+                "another --output-dir."
+            )
+        return same and own and fresh and not (stage.again and any(map(self._acted, self.row)))
+
+    def _acted(self, name: str) -> bool:
+        """Whether a stage has done something now."""
+        return self.row[name].state is State.DONE and not self.row[name].earlier
+
+    def _begin(self, row: Shown, *, beside: bool = False) -> None:
+        """Start a stage and those that run beside it."""
+        stage, words = row.stage, row.stage.words()
+        joining = [other for other in self.rows if other.stage.beside == stage.name and self._may_join(other.stage)]
+        cores = stage.cores if joining or beside else ()
+        more = () if beside else stage.alone
+        earlier = stage.made()
+        child = self.start([*words, *stage.resume(), *more], self.logs / f"{_file(stage.name)}.log", cores)
+        self.children.append(child)
+        self.running[stage.name] = child
+        row.state, row.started, row.share_at_start = State.RUNNING, time.monotonic(), stage.share() or 0.0
+        self.record.set(
+            stage.name,
+            StageRecord(state=State.RUNNING, words=words, pid=child.process.pid, over_earlier=earlier),
+        )
+        for other in joining:
+            self._begin(other, beside=True)
+
+    def _may_join(self, stage: Stage) -> bool:
+        """Whether it is wanted, and has what it needs beside the work of the stage that it accompanies."""
+        ready = all(self.row[name].stage.made() for name in stage.needs if name != stage.beside)
+        return ready and not stage.skipped and not (stage.until is None and self._is_done(stage))
+
+    def _wait(self, row: Shown) -> None:
+        """Until a running stage has ended, or its work is there."""
+        stage, child = row.stage, self.running[row.stage.name]
+        while child.code is None and not (stage.until is not None and stage.until()):
+            self._tick()
+            time.sleep(POLL_S)
+        code = child.code
+        stop([child])
+        del self.running[stage.name]
+        self._tick()
+        if code not in (None, 0):
+            self._end(row, State.FAILED, _last_words(child.log, code or 0))
+        elif not stage.made():
+            self._end(row, State.FAILED, f"it ended without an error, but its work is not there; see {child.log}")
+        else:
+            self._end(row, State.DONE)
+
+    def _tick(self) -> None:
+        for name in self.running:
+            self.row[name].seconds = time.monotonic() - self.row[name].started
+        self.show(self.rows)
+
+    def _end(self, row: Shown, state: State, cause: str = "") -> None:
+        name = row.stage.name
+        if name in self.running:  # what it ran beside failed
+            stop([self.running.pop(name)])
+        row.state, row.cause = state, cause
+        before = self.record.get(name)
+        if state in (State.SKIPPED, State.MISSED) and before is not None:
+            return  # what was done of it earlier stays known
+        known = before or StageRecord(state=state)
+        self.record.set(
+            name, known.model_copy(update={"state": state, "pid": None, "seconds": row.seconds, "cause": cause})
+        )
+
+
+def _joined(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]
+
+
+def _file(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name)
+
+
+def _last_words(log: Path, code: int) -> str:
+    """The sentence with which a command ended, from its log."""
+    lines = [
+        line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
+    ]
+    said = [line.removeprefix("midwatch: ") for line in lines if line.startswith("midwatch: ")]
+    last = said[-1] if said else lines[-1] if lines else "it said nothing"
+    return f"exit code {code}: {last} (log: {log})"
