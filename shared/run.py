@@ -72,6 +72,8 @@ class Run:
             self.requests,
             self.null,
             self.tracked,
+            self.evaluations,
+            self.attacks,
             self.assumed_probes.parent,
         )
         for folder in ours:
@@ -157,6 +159,16 @@ class Run:
     def tracked(self) -> Path:
         """What trackers and webhooks got, a folder each (`midwatch track`)."""
         return self.midwatch / "tracked"
+
+    @property
+    def evaluations(self) -> Path:
+        """What `midwatch evaluate` measured, by checkpoint and data."""
+        return self.midwatch / "evaluations"
+
+    @property
+    def attacks(self) -> Path:
+        """What `midwatch attack` found, by checkpoint."""
+        return self.midwatch / "attacks"
 
     @property
     def status(self) -> Path:

@@ -79,7 +79,9 @@ class Channel:
         """Raises TrackerRefused where somebody else sends this, OSError where our folder cannot be written."""
         other = self.lease.hold(now)
         if other is not None:
-            raise TrackerRefused(f"process {other.pid} on {other.host} sends {self.run.name} to {self.name} already.")
+            raise TrackerRefused(
+                f"process {other.pid} on {other.host} sends {self.run.name} to {self.name} already."
+            )
 
     def _send(self, files: Files) -> None:
         path = self.folder / "sent.json"

@@ -18,7 +18,6 @@ from analyzer.tracking.numbers import key_of
 from analyzer.tracking.patience import Patience
 from shared.errors import MidwatchError, SchemaError, TrackerRefused, UsageError, disk_sentence
 from shared.files import write_record
-from shared.findings.text import counted
 from shared.logs import entry
 from shared.run import Run
 
@@ -74,7 +73,9 @@ class Notifier:
         """Raises TrackerRefused where somebody else tells this, OSError where our folder cannot be written."""
         other = self.lease.hold(now)
         if other is not None:
-            raise TrackerRefused(f"process {other.pid} on {other.host} tells the alerts of {self.run.name} already.")
+            raise TrackerRefused(
+                f"process {other.pid} on {other.host} tells the alerts of {self.run.name} already."
+            )
 
     def _tell(self, files: Files) -> None:
         path = self.folder / "told.json"
