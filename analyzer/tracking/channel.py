@@ -58,8 +58,9 @@ class Channel:
             return
         try:
             require_package(self.name, self.name)
-            self._claim(now)
-            self._send(files)
+            if files:
+                self._claim(now)
+                self._send(files)
             self.patience.reset()
         except OSError as error:
             self._refused(TrackerRefused(f"{disk_sentence(error, self.folder)}."), now)
@@ -79,7 +80,9 @@ class Channel:
         """Raises TrackerRefused where somebody else sends this, OSError where our folder cannot be written."""
         other = self.lease.hold(now)
         if other is not None:
-            raise TrackerRefused(f"process {other.pid} on {other.host} sends {self.run.name} to {self.name} already.")
+            raise TrackerRefused(
+                f"process {other.pid} on {other.host} sends {self.run.name} to {self.name} already."
+            )
 
     def _send(self, files: Files) -> None:
         path = self.folder / "sent.json"

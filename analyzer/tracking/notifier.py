@@ -18,7 +18,6 @@ from analyzer.tracking.numbers import key_of
 from analyzer.tracking.patience import Patience
 from shared.errors import MidwatchError, SchemaError, TrackerRefused, UsageError, disk_sentence
 from shared.files import write_record
-from shared.findings.text import counted
 from shared.logs import entry
 from shared.run import Run
 
@@ -55,8 +54,10 @@ class Notifier:
             return
         try:
             require_package("apprise", "notify")
-            self._claim(now)
-            self._tell(files)
+            receivers_at(self.url)  # a wrong address is said at once, and not with the first alarm
+            if files:
+                self._claim(now)
+                self._tell(files)
             self.patience.reset()
         except OSError as error:
             self._refused(TrackerRefused(f"{disk_sentence(error, self.folder)}."), now)
@@ -74,7 +75,9 @@ class Notifier:
         """Raises TrackerRefused where somebody else tells this, OSError where our folder cannot be written."""
         other = self.lease.hold(now)
         if other is not None:
-            raise TrackerRefused(f"process {other.pid} on {other.host} tells the alerts of {self.run.name} already.")
+            raise TrackerRefused(
+                f"process {other.pid} on {other.host} tells the alerts of {self.run.name} already."
+            )
 
     def _tell(self, files: Files) -> None:
         path = self.folder / "told.json"
@@ -120,15 +123,15 @@ class Notifier:
 
 def send(url: str, text: Message) -> None:
     """Deliver one message. Raises TrackerRefused and UsageError, neither of which repeats the URL."""
-    receivers = _receivers(url)
+    receivers = receivers_at(url)
     if not receivers.notify(title=text.title, body=text.body, notify_type="warning", body_format="text"):
         raise TrackerRefused(
             "The address of --notify does not take the message; see that it is right and can be reached from here."
         )
 
 
-def _receivers(url: str) -> Any:
-    """Of apprise, with this one address."""
+def receivers_at(url: str) -> Any:
+    """apprise with this one address. Raises UsageError where it knows none like that."""
     import apprise
 
     # what it logs of a failure names the address

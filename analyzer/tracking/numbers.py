@@ -53,7 +53,9 @@ class Reader:
         """What these readable results (at least one) say of a checkpoint."""
         found = {analysis: each for analysis, file in sorted(files.items()) if (each := self._read(analysis, file))}
         values = {
-            plain(f"{analysis}/{name}"): value for analysis, each in found.items() for name, value in each.values.items()
+            plain(f"{analysis}/{name}"): value
+            for analysis, each in found.items()
+            for name, value in each.values.items()
         }
         newest = max(found.values(), key=lambda each: each.created_at)
         return Numbers(checkpoint, newest.step, newest.epoch, newest.created_at, values)
