@@ -65,7 +65,7 @@ def add_commands(app: typer.Typer) -> None:
 
     @settings_command(app, TrackSettings, "track")
     def track(settings: TrackSettings) -> None:
-        """Send the numbers of analysed checkpoints to TensorBoard, W&B, Trackio or MLflow, and alarms to a webhook."""
+        """Send numbers of checkpoints to TensorBoard, W&B, Trackio or MLflow, and alarms to a webhook."""
         from analyzer.commands.track import track as send
 
         send(settings)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +23,7 @@ from analyzer.commands.settings import (
     ComputeSettings,
     WatchSettings,
 )
+from analyzer.commands.stopping import stopping
 from analyzer.supervisor.once import trouble
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import Point
@@ -63,7 +62,7 @@ def watch(settings: WatchSettings) -> None:
         rescan_s=settings.rescan,
         once=settings.once,
     )
-    from analyzer.commands.track import beside
+    from analyzer.commands.track import beside  # psutil, of which _serve says that it is missing
 
     with beside(settings):
         _serve(settings, targets, plan, NOT_DONE if settings.once else (), settings.out)
@@ -187,21 +186,3 @@ def _warn(found: Sequence[tuple[str, Row]], failed: Sequence[Row]) -> None:
         elif row.state == CheckpointState.DONE and cause and row.candidate is not None:
             extra = entry("without", run=run, checkpoint=name, cause=cause)
             logger.warning("%s: %s", name, cause, extra=extra)
-
-
-@contextmanager
-def stopping(stop: Callable[[], None]) -> Iterator[None]:
-    """SIGINT and SIGTERM stop gently; a second one is not waited for."""
-
-    def handle(number: int, frame: object) -> None:
-        signal.signal(number, before[signal.Signals(number)])
-        stop()
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

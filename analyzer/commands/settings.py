@@ -203,8 +203,8 @@ class WatchSettings(ComputeSettings):
     track_project: str = PROJECT
     """Project (MLflow: experiment) under which trackers file the runs."""
     notify: SecretStr | None = None
-    """Address that is told of every alarm, once: a webhook or any other that apprise knows. It holds a key, so a file
-    given with --config is the better place for it."""
+    """Address that is told of every alarm, once: a webhook or any other that apprise knows. It holds a key, so a
+    file given with --config is the better place for it."""
     notify_notes: bool = False
     """Tell notes to it, too (docs/alerts.md says how often they come by chance)."""
 
@@ -284,8 +284,8 @@ class TrackSettings(Settings):
     project: str = PROJECT
     """Project (MLflow: experiment) under which trackers file the runs."""
     notify: SecretStr | None = None
-    """Address that is told of every alarm, once: a webhook or any other that apprise knows. It holds a key, so a file
-    given with --config is the better place for it."""
+    """Address that is told of every alarm, once: a webhook or any other that apprise knows. It holds a key, so a
+    file given with --config is the better place for it."""
     notify_notes: bool = False
     """Tell notes to it, too (docs/alerts.md says how often they come by chance)."""
     follow: bool = False

@@ -7,26 +7,32 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from analyzer.commands.analyse import stopping
+from analyzer.commands.needed import require
 from analyzer.commands.settings import TrackSettings, WatchSettings
+from analyzer.commands.stopping import stopping
 from analyzer.tracking.beside import tracking_beside
 from analyzer.tracking.options import TrackOptions
-from analyzer.tracking.rounds import Rounds
-from analyzer.tracking.tracked_run import TrackedRun
 from shared.errors import MidwatchError, RunError, TrackerMissing, UsageError
 from shared.findings.text import counted
 from shared.logs import set_up
 from shared.run import Run
 from shared.user_paths import expanded
 
+if TYPE_CHECKING:
+    from analyzer.tracking.tracked_run import TrackedRun
+
 
 def track(settings: TrackSettings) -> None:
     """Send what is new, and end; with --follow go on until stopped. Raises MidwatchError for what was refused."""
     if not settings.to and settings.notify is None:
         raise UsageError("Say where to: --to tensorboard, wandb, trackio or mlflow, or --notify URL.")
+    require("psutil")
+    from analyzer.tracking.rounds import Rounds
+
     set_up(settings.log_format)
     if not settings.follow:  # the last words say all of it
         logging.getLogger().setLevel(logging.ERROR)

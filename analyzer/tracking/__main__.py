@@ -1,4 +1,4 @@
-"""The tracking process, `python -m analyzer.tracking`: reads `TrackOptions` from stdin, and ends when stdin does."""
+"""The tracking process, `python -m analyzer.tracking`: reads `TrackOptions` from stdin, and ends when that does."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ GRACE_S = 60.0
 
 @contextmanager
 def tracking_beside(options: TrackOptions) -> Iterator[subprocess.Popen[str]]:
-    """Run it while the block runs. Its stdin says what to do and then stays open: it ends when that does, also where
-    we are killed."""
+    """Run it while the block runs. Its stdin says what to do and then stays open: it ends when that does, also
+    where we are killed."""
     process = subprocess.Popen(
         python_command("analyzer.tracking"),
         stdin=subprocess.PIPE,

@@ -58,8 +58,9 @@ class Channel:
             return
         try:
             require_package(self.name, self.name)
-            self._claim(now)
-            self._send(files)
+            if files:
+                self._claim(now)
+                self._send(files)
             self.patience.reset()
         except OSError as error:
             self._refused(TrackerRefused(f"{disk_sentence(error, self.folder)}."), now)

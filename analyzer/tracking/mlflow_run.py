@@ -39,7 +39,7 @@ class MlflowRun:
         """One call a checkpoint; of numbers that are there already, nothing comes twice."""
         for name, value in DEFAULTS.items():
             os.environ.setdefault(name, value)
-        from mlflow.exceptions import MlflowException
+        from mlflow.exceptions import MlflowException  # pyright: ignore[reportMissingImports]
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -58,7 +58,7 @@ class MlflowRun:
 
     def close(self) -> None:
         """The run counts as finished; a later send goes on with it."""
-        from mlflow.exceptions import MlflowException
+        from mlflow.exceptions import MlflowException  # pyright: ignore[reportMissingImports]
 
         if self._client is None or not self.place:
             return
@@ -68,7 +68,7 @@ class MlflowRun:
             raise TrackerRefused(f"MLflow cannot finish its run: {discreet(error)}.") from error
 
     def _connect(self) -> Any:
-        from mlflow import MlflowClient
+        from mlflow import MlflowClient  # pyright: ignore[reportMissingImports]
 
         if self.own is None:
             return MlflowClient()
@@ -88,7 +88,7 @@ class MlflowRun:
         return client.create_run(experiment, run_name=self.run.name, tags=tags).info.run_id
 
     def _log(self, numbers: Numbers) -> None:
-        from mlflow.entities import Metric
+        from mlflow.entities import Metric  # pyright: ignore[reportMissingImports]
 
         values = dict(numbers.values) | ({} if numbers.epoch is None else {"epoch": numbers.epoch})
         time_ms = round(1000 * numbers.time)

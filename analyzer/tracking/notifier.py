@@ -54,8 +54,10 @@ class Notifier:
             return
         try:
             require_package("apprise", "notify")
-            self._claim(now)
-            self._tell(files)
+            receivers_at(self.url)  # a wrong address is said at once, and not with the first alarm
+            if files:
+                self._claim(now)
+                self._tell(files)
             self.patience.reset()
         except OSError as error:
             self._refused(TrackerRefused(f"{disk_sentence(error, self.folder)}."), now)
@@ -121,15 +123,15 @@ class Notifier:
 
 def send(url: str, text: Message) -> None:
     """Deliver one message. Raises TrackerRefused and UsageError, neither of which repeats the URL."""
-    receivers = _receivers(url)
+    receivers = receivers_at(url)
     if not receivers.notify(title=text.title, body=text.body, notify_type="warning", body_format="text"):
         raise TrackerRefused(
             "The address of --notify does not take the message; see that it is right and can be reached from here."
         )
 
 
-def _receivers(url: str) -> Any:
-    """Of apprise, with this one address."""
+def receivers_at(url: str) -> Any:
+    """apprise with this one address. Raises UsageError where it knows none like that."""
     import apprise
 
     # what it logs of a failure names the address

@@ -1,4 +1,4 @@
-"""What a tracking process is told: it crosses a pipe as one line of JSON, so that no address is on a command line."""
+"""What a tracking process is told: a line of JSON through a pipe, so that no address is on a command line."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class TensorBoard:
         number = max([int(time.time()), *(int(name.split(".")[3]) + 1 for name in old)])
         aside = self.folder.parent / "tensorboard.new"  # never below a name that TensorBoard would read
         write_bytes_atomic(aside, event_file(numbers))
-        os.replace(aside, self.folder / f"events.out.tfevents.{number:010d}.midwatch")
+        aside.replace(self.folder / f"events.out.tfevents.{number:010d}.midwatch")
         for name in old:
             _empty(self.folder / name)
 
@@ -62,8 +62,8 @@ def _empty(path: Path) -> None:
 
 def event_file(numbers: Sequence[Numbers]) -> bytes:
     """The numbers as TensorBoard's records: one event a checkpoint, by step, the tags by name."""
-    from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
+    from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     in_order = sorted(numbers, key=lambda each: each.step)

@@ -36,8 +36,6 @@ class TrackedRun:
         self._index.refresh()
         files = self._index.files()
         self.results = len(files)
-        if not files:
-            return
         for receiver in self.receivers:
             receiver.update(files, now)
         for path, cause in self._reader.faults.items():

@@ -12,7 +12,7 @@ from shared.errors import reason_of
 PREFIX = "midwatch"
 """What the name of everything we send begins with: it may stand beside what the training itself sends."""
 UNPLAIN = re.compile(r"[^\w.\- ]", re.ASCII)
-CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@|(?<=[?&])[^=&\s]+=[^&\s'\")]+")
+CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@|\?[^=\s]+=[^\s'\")]*")
 """Of a URL in a library's own words: user and password, and what stands after the question mark."""
 
 
@@ -55,5 +55,5 @@ def plain(name: str) -> str:
 
 
 def discreet(error: BaseException) -> str:
-    """Why a library refused, without credentials that it may repeat from a URL."""
-    return CREDENTIALS.sub("", reason_of(error)).rstrip(".")
+    """Why a library refused, without credentials that it may repeat from a URL, and without its further causes."""
+    return CREDENTIALS.sub("", reason_of(error)).partition(" (Caused by")[0].rstrip(".")

@@ -25,8 +25,8 @@ class TrackioRun:
 
     def send(self, numbers: Sequence[Numbers]) -> None:
         """Log them, and wait until they are stored: Trackio's own thread would not tell of a failure."""
-        import httpx
-        import trackio
+        import httpx  # pyright: ignore[reportMissingImports]
+        import trackio  # pyright: ignore[reportMissingImports]
 
         with warnings.catch_warnings(record=True) as caught, redirect_stdout(io.StringIO()):
             warnings.simplefilter("always")
@@ -39,17 +39,21 @@ class TrackioRun:
                     auto_log_gpu=False,
                     auto_log_cpu=False,
                 )
-                for each in numbers:
-                    row = {f"{PREFIX}/{name}": value for name, value in each.values.items()}
-                    extra = {} if each.epoch is None else {f"{PREFIX}/epoch": each.epoch}
-                    run.log(row | extra, step=each.step)
-                run.finish()
+                if not caught:  # else it would keep them and send them later, after we have sent them again
+                    for each in numbers:
+                        run.log(_row(each), step=each.step)
+                trackio.finish()
             except (httpx.HTTPError, OSError, ValueError, RuntimeError) as error:
                 raise TrackerRefused(f"Trackio refuses: {discreet(error)}.") from error
         for each in caught:
             told = str(each.message)
-            if issubclass(each.category, UserWarning) and ("trackio" in told or "flush" in told):
+            if told.startswith("trackio") and ("could not" in told or "failed" in told):
                 raise TrackerRefused(f"Trackio refuses: {discreet(RuntimeError(told))}.")
 
     def close(self) -> None:
         """Nothing is open between two sends."""
+
+
+def _row(numbers: Numbers) -> dict[str, float]:
+    row = {f"{PREFIX}/{name}": value for name, value in numbers.values.items()}
+    return row if numbers.epoch is None else row | {f"{PREFIX}/epoch": numbers.epoch}

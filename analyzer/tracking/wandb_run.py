@@ -34,7 +34,7 @@ class WandbRun:
 
     def send(self, numbers: Sequence[Numbers]) -> None:
         """One row a checkpoint."""
-        import wandb
+        import wandb  # pyright: ignore[reportMissingImports]
 
         try:
             self._open = self._open or self._begin(wandb)
@@ -44,13 +44,13 @@ class WandbRun:
         except (wandb.Error, OSError, ValueError, RuntimeError) as error:
             self._open = None
             raise TrackerRefused(
-                f"Weights & Biases refuses: {discreet(error)}. `wandb login` gives it a key, and WANDB_MODE=offline "
-                "writes to disk until `wandb sync`."
+                f"Weights & Biases refuses: {discreet(error)}. Or set WANDB_MODE=offline, which writes to disk "
+                "until `wandb sync`."
             ) from error
 
     def close(self) -> None:
         """Wait until everything is with the server, or on disk where it is offline."""
-        import wandb
+        import wandb  # pyright: ignore[reportMissingImports]
 
         if self._open is None:
             return
