@@ -21,7 +21,7 @@ from analyzer.attack.rules import RULES
 
 TRIES = 30
 """Draws for one place of a batch before it is given up: what was tried already is drawn again."""
-EMPTY, RIGHT, WRONG = 4.0, 2.0, 1.0
+EMPTY, RIGHT, WRONG = 6.0, 3.0, 1.0
 """Weights of a cell without an elite, with one that the judge gets right, and with a failure."""
 ANEW = 0.3
 """Share of children that begin at a seed although there is an elite."""
@@ -33,7 +33,10 @@ class DerivationEmitter(EmitterBase):
     """MAP-Elites over derivation vectors; `ask` gives (children, LENGTH) int32."""
 
     def __init__(self, archive: CategoricalArchive, candidates: Candidates, seed: int, batch: int) -> None:
-        EmitterBase.__init__(self, archive, solution_dim=LENGTH, bounds=None, lower_bounds=None, upper_bounds=None)
+        low, high = np.zeros(LENGTH, dtype=np.int32), np.full(LENGTH, np.iinfo(np.int32).max, dtype=np.int32)
+        EmitterBase.__init__(
+            self, archive, solution_dim=LENGTH, bounds=None, lower_bounds=low, upper_bounds=high
+        )
         self.candidates, self.batch = candidates, batch
         self.rng = np.random.default_rng(seed)
         self.frames, self.rules = Gains(), Gains()

@@ -1,23 +1,30 @@
-"""The judge as a scorer of texts: batches of similar length, each text once."""
+"""The judge as a scorer of texts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
-from analyzer.model.batches import collate
+from analyzer.attribution.replacement import scores_of
 from analyzer.model.judge import Judge
-from analyzer.model.scoring import finite_scores, score
+from shared.prompts.conversation import as_judged
+from shared.records import Prompt
 
 
-@torch.inference_mode()
-def scores_of(judge: Judge, texts: Sequence[str], batch_tokens: int) -> np.ndarray:
-    """(texts,) float32 scores in nats, positive for unsafe. Raises CannotCompute where one is not finite."""
-    encoded = judge.encode(texts)
-    found = np.empty(len(texts), dtype=np.float32)
-    for rows in judge.batches(encoded, batch_tokens):
-        batch = collate([encoded[row] for row in rows], judge.anatomy.pad_id, judge.device)
-        found[rows] = score(judge, batch).float().cpu().numpy()
-    return finite_scores(found, "texts")
+def read_by(judge: Judge, texts: Sequence[str]) -> list[str]:
+    """What the judge reads of each text; one of conversations reads it with an empty response."""
+    prompts = [Prompt(text=text, label="safe") for text in texts]
+    return [prompt.text for prompt in as_judged(prompts, judge.template)]
+
+
+def scorer(judge: Judge, batch_tokens: int):
+    """Texts -> (texts,) scores in nats, positive for unsafe, in batches of similar length.
+
+    Raises CannotCompute where a score is not finite.
+    """
+
+    def scores(texts: Sequence[str]) -> np.ndarray:
+        return scores_of(judge, read_by(judge, texts), batch_tokens).astype(np.float32)
+
+    return scores

@@ -83,8 +83,7 @@ class Search:
         fitness = wrongness(self.scorer([one.text for one in made]), self.label).astype(float)
         cells = np.array([(one.seed.risk, one.technique) for one in made], dtype=object)
         texts = np.array([one.text for one in made], dtype=object)
-        with np.errstate(invalid="ignore"):  # ribs writes NaN into whole numbers where a cell is empty
-            self._scheduler.tell(fitness, cells, text=texts)
+        self._scheduler.tell(fitness, cells, text=texts)
         trials = [
             Trial(tuple(int(value) for value in vector), one, float(value))
             for vector, one, value in zip(vectors, made, fitness, strict=True)

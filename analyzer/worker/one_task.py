@@ -12,6 +12,7 @@ from typing import Any
 
 from analyzer.checkpoints.digest import ContentDigest
 from analyzer.checkpoints.pins import verify
+from analyzer.attack.room import attack
 from analyzer.evaluation.evaluate import evaluate
 from analyzer.jobs.messages import Event, Job, Neighbour
 from analyzer.model.device import TooLittleMemory, free_memory, is_out_of_memory
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 FEWEST_TOKENS = 128
 """Tokens of a batch that are not halved any more."""
-ROOMS: Mapping[str, Callable[[Opened, Any], None]] = {"evaluate": evaluate}
+ROOMS: Mapping[str, Callable[[Opened, Any], None]] = {"evaluate": evaluate, "attack": attack}
 """Kind of a task -> what carries it out."""
 
 

@@ -15,6 +15,7 @@ from shared.errors import SchemaError
 from shared.files import read_record, write_bytes_atomic, write_json_atomic
 from shared.metrics import read_metrics
 from shared.notices import newest_notices, settled, standing
+from shared.pages.attack import draw_attacks
 from shared.pages.html import index_html, write_page
 from shared.pages.metrics_json import checkpoint_metrics
 from shared.records import KEEPS_THE_NEXT, GoneRecord
@@ -46,6 +47,10 @@ def render_run(run: Run) -> list[Path]:
         for checkpoint in ResultStore(run.results).checkpoints()
         for path in _draw_checkpoint(run, checkpoint, faults)
     ]
+    try:
+        written += draw_attacks(run)
+    except SchemaError as error:
+        faults.append(str(error))
     return _finish(run, written, faults)
 
 
@@ -53,13 +58,18 @@ def _finish(run: Run, written: list[Path], faults: list[str], names: Collection[
     """What spans the run, then the report of what could not be drawn."""
     written += _draw_progress(run, names)
     if written:
-        index = run.visualizations / INDEX
-        page = index_html(run.name, run.visualizations, newest_notices(run))
-        write_bytes_atomic(index, page.encode("utf-8"), durable=False)
-        written.append(index)
+        written.append(draw_index(run))
     if faults:
         raise SchemaError(f"Everything else is drawn, but: {' '.join(faults)}")
     return written
+
+
+def draw_index(run: Run) -> Path:
+    """The page that links all others, as they are now. Raises OSError."""
+    index = run.visualizations / INDEX
+    page = index_html(run.name, run.visualizations, newest_notices(run))
+    write_bytes_atomic(index, page.encode("utf-8"), durable=False)
+    return index
 
 
 def _draw_checkpoint(
