@@ -34,9 +34,7 @@ class DerivationEmitter(EmitterBase):
 
     def __init__(self, archive: CategoricalArchive, candidates: Candidates, seed: int, batch: int) -> None:
         low, high = np.zeros(LENGTH, dtype=np.int32), np.full(LENGTH, np.iinfo(np.int32).max, dtype=np.int32)
-        EmitterBase.__init__(
-            self, archive, solution_dim=LENGTH, bounds=None, lower_bounds=low, upper_bounds=high
-        )
+        EmitterBase.__init__(self, archive, solution_dim=LENGTH, bounds=None, lower_bounds=low, upper_bounds=high)
         self.candidates, self.batch = candidates, batch
         self.rng = np.random.default_rng(seed)
         self.frames, self.rules = Gains(), Gains()

@@ -65,5 +65,7 @@ def examples(judge: Judge, failures: Sequence[Failure], batch_tokens: int) -> li
 def _words(judge: Judge, encoded, values: np.ndarray) -> list[WordShare]:
     spans = words(encoded, token_names(judge.tokenizer, encoded.ids))
     return [
-        WordShare(text=span.text, value=float(values[list(span.tokens)].sum())) for span in spans if not span.special
+        WordShare(text=span.text, value=float(values[list(span.tokens)].sum()))
+        for span in spans
+        if not span.special
     ]

@@ -53,7 +53,9 @@ def distinct(trials: Sequence[Trial]) -> tuple[list[Trial], int]:
     return [trial for trial, _ in kept], left_out
 
 
-def failure(trial: Trial, seed_score: float, score: float, wrong_from: int | None, right_from: int | None) -> Failure:
+def failure(
+    trial: Trial, seed_score: float, score: float, wrong_from: int | None, right_from: int | None
+) -> Failure:
     """A trial as it is published; `score` as it was read again."""
     made = trial.derivation
     return Failure(

@@ -101,5 +101,7 @@ def _notes(own_test: bool, unseen: Sequence[Seed]) -> tuple[str, ...]:
             "fresh.jsonl are not written. Give training prompts with --data FILE to get them.",
         )
     if not unseen:
-        return ("There are no prompts that the search did not see, so fresh.jsonl is not written; give --fresh FILE.",)
+        return (
+            "There are no prompts that the search did not see, so fresh.jsonl is not written; give --fresh FILE.",
+        )
     return ()

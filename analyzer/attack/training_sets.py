@@ -79,9 +79,7 @@ def _mirror(trial: Trial, seeds: Sequence[Seed], rng: np.random.Generator, used:
 def fresh(seeds: Sequence[Seed], seed: int) -> list[dict[str, Any]]:
     """Lines of fresh.jsonl: as many of each seed, by techniques in turn, the rules by chance."""
     rng = np.random.default_rng([seed, 2])
-    return [
-        line(made, vector) for place in range(len(seeds)) for made, vector in _fresh_of(place, seeds, rng)
-    ]
+    return [line(made, vector) for place in range(len(seeds)) for made, vector in _fresh_of(place, seeds, rng)]
 
 
 def _fresh_of(

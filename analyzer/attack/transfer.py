@@ -32,7 +32,12 @@ def elsewhere(opened: Opened, texts: Sequence[str]) -> tuple[dict[str, np.ndarra
 
 
 def hold(
-    checkpoint: str, step: int, epoch: float | None, failures: Sequence[Failure], scores: np.ndarray, seeds: np.ndarray
+    checkpoint: str,
+    step: int,
+    epoch: float | None,
+    failures: Sequence[Failure],
+    scores: np.ndarray,
+    seeds: np.ndarray,
 ) -> Hold:
     """How many failures fool a checkpoint, from its (failures,) scores of them and of their seeds.
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from analyzer.attack.room import attack
 from analyzer.checkpoints.digest import ContentDigest
 from analyzer.checkpoints.pins import verify
-from analyzer.attack.room import attack
 from analyzer.evaluation.evaluate import evaluate
 from analyzer.jobs.messages import Event, Job, Neighbour
 from analyzer.model.device import TooLittleMemory, free_memory, is_out_of_memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.findings.attack import AttackArchive, Direction, Failure, Success
 from shared.findings.claims import SEPARATION, nothing_to_explain
 from shared.findings.parts import Interval, layer_name
-from shared.findings.text import counted, number, percent
+from shared.findings.text import counted, percent
 
 MEANT = {"unsafe": "passes as safe", "safe": "refuses as unsafe"}
 """True label -> what a wrong verdict does."""

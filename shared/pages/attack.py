@@ -8,11 +8,11 @@ from typing import Any
 
 from shared.attacks import AttackPlace
 from shared.figures.attack.archive import NAMES, attack_figure
+from shared.figures.kit.style import diverging_colour
 from shared.files import write_bytes_atomic
 from shared.findings.attack import AttackArchive, Direction, Example, turned_at
 from shared.findings.attack_sentences import depth, extent, fate, headline, over_checkpoints, strongest
 from shared.findings.text import counted, escape, percent, signed
-from shared.figures.kit.style import diverging_colour
 from shared.pages.html import CONFIG, PLOTLY_JS, write_plotly_js
 from shared.pages.table import csv_json, table_of
 from shared.pages.templates import SCRIPT, SCRIPT_SHA256, STYLE, fill, script_json

@@ -131,11 +131,16 @@ def test_the_same_search_again_reads_what_is_there(attacked: Bench) -> None:
 
 def test_training_prompts_give_additions_and_fresh_prompts_of_groups_unseen(tmp_path: Path) -> None:
     bench = make(tmp_path)
-    rows = [json.dumps({"prompt": p.text, "label": p.label, "category": p.category, "group": p.group}) for p in PROMPTS[1::40]]
+    rows = [
+        json.dumps({"prompt": p.text, "label": p.label, "category": p.category, "group": p.group})
+        for p in PROMPTS[1::40]
+    ]
     (tmp_path / "train.jsonl").write_text("\n".join(rows))
     bench.do(job(bench, TASK.model_copy(update={"source": str(tmp_path / "train.jsonl"), "transfer": False})))
     where, archive = place(bench), place(bench).read_archive()
-    added, fresh = ([json.loads(line) for line in path.read_text().splitlines()] for path in (where.additions, where.fresh))
+    added, fresh = (
+        [json.loads(line) for line in path.read_text().splitlines()] for path in (where.additions, where.fresh)
+    )
     assert len(added) == archive.additions > 0 and len(fresh) == archive.fresh > 0
     assert not {row["seed"] for row in fresh} & {row["seed"] for row in added}
     bare = {row["group"].rsplit(":", 1)[-1] for row in fresh}
@@ -167,7 +172,9 @@ def test_without_pyribs_the_sentence_says_what_to_install(tmp_path: Path, monkey
     assert event.kind == "refused" and "midwatch[attack]" in event.cause
 
 
-def test_a_checkpoint_that_changes_meanwhile_leaves_no_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_that_changes_meanwhile_leaves_no_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench = make(tmp_path)
     real = room.read_through
 
