@@ -29,9 +29,10 @@ from shared.checkpoint_places import step_at
 from shared.errors import SchemaError, UsageError
 from shared.findings.attack import AttackArchive, Direction, Failure, Hold
 from shared.findings.claims import ToExplain
+from shared.notices import newest_notices
 from shared.own_folders import make_directory
 from shared.pages.attack import draw_attack
-from shared.pages.render import draw_index
+from shared.pages.index import write_index
 from shared.records import Label
 from shared.results import checkpoint_label
 
@@ -211,7 +212,7 @@ class Attack:
             )
         )
         draw_attack(self.opened.run, place.checkpoint)
-        draw_index(self.opened.run)
+        write_index(self.opened.run, newest_notices(self.opened.run))
 
 
 def _forget(path: Path) -> None:

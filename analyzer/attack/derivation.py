@@ -1,8 +1,8 @@
 """How a text is made of a seed: a vector of whole numbers, from which the same text always follows.
 
-Its places: seed, technique, frame, second frame, and `SLOTS` rules. A frame is counted among those that the seed can
-take, round and round; the second one is 0 for none, and stands on the seed's other side. A rule is 0 for none, else
-`1 + rule + len(RULES) * pick`.
+Its places: seed, technique, frame, second frame, and `SLOTS` rules. A frame is counted among those that the seed
+can take, round and round; the second one is 0 for none, and stands on the seed's other side. A rule is 0 for none,
+else `1 + rule + len(RULES) * pick`.
 """
 
 from __future__ import annotations

@@ -101,7 +101,5 @@ def _notes(own_test: bool, unseen: Sequence[Seed]) -> tuple[str, ...]:
             "fresh.jsonl are not written. Give training prompts with --data FILE to get them.",
         )
     if not unseen:
-        return (
-            "There are no prompts that the search did not see, so fresh.jsonl is not written; give --fresh FILE.",
-        )
+        return ("The search saw every prompt, so fresh.jsonl is not written; give others with --fresh FILE.",)
     return ()

@@ -1,4 +1,4 @@
-"""What `midwatch attack` does: which checkpoint, from which prompts, how long; then a short table of what was found."""
+"""What `midwatch attack` does: which checkpoint, from which prompts, how long; then a table of what was found."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class AttackSettings(TaskSettings, SourceSettings):
     }
     data: str | None = None
     """Labelled prompts to start from: a .jsonl, .json, .csv, .tsv or .parquet file, a preset, or a data set's name.
-    The run's own test prompts when not given; then nothing of it may join a training, and no additions are written."""
+    The run's own test prompts when not given: nothing of these may join a training, so no additions are written."""
     fresh: str | None = None
     """Labelled prompts that the search must not see, for fresh.jsonl. The run's test prompts when not given."""
     budget: int = Field(2000, ge=20)

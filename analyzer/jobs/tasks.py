@@ -24,7 +24,12 @@ class EvaluateTask(Frozen):
     """A prompt file's path, a preset, or a data set's name."""
     reading: SourceSettings = SourceSettings()
     """How the source is read."""
+    chosen: str = ""
+    """By what the checkpoint was chosen; empty where the user named it."""
+    mistakes: int = 6
+    """Wrong verdicts of each kind, missed and refused, that are told with their words."""
     seed: int = 0
+    """Of bootstrap draws."""
 
 
 class AttackTask(Frozen):
@@ -32,8 +37,8 @@ class AttackTask(Frozen):
 
     kind: Literal["attack"] = "attack"
     source: str | None = None
-    """Labelled prompts to start from: a prompt file's path, a preset, or a data set's name; None takes the run's own
-    held-out test prompts, of which nothing may join a training."""
+    """Labelled prompts to start from: a prompt file's path, a preset, or a data set's name; None takes the run's
+    own held-out test prompts, of which nothing may join a training."""
     fresh: str | None = None
     """Prompts that `fresh.jsonl` is made of; None takes the run's test prompts where these are no seeds."""
     reading: SourceSettings = SourceSettings()

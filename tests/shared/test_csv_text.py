@@ -32,4 +32,4 @@ def test_every_text_comes_back_and_no_cell_begins_a_formula(text: str) -> None:
 
 
 def test_what_a_row_lacks_is_empty_and_lone_surrogates_are_replaced() -> None:
-    assert csv_bytes(["a", "b"], [{"b": "\ud800"}, {"a": None, "b": True}]) == b"a,b\n,?\n,True\n"
+    assert csv_bytes(["a", "b"], [{"b": "\ud800"}, {"a": None, "b": True}]) == b"a,b\r\n,?\r\n,True\r\n"
