@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import ClassVar, Literal
 
 import typer
@@ -11,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.attack.room import require_pyribs
 from analyzer.commands.one_task import carry_out, chosen
 from analyzer.commands.settings import ONE_CHECKPOINT, PLACES_AND_HARDWARE, TaskSettings
 from analyzer.jobs.tasks import AttackTask
 from shared.attacks import AttackPlace
-from shared.errors import UsageError
 from shared.findings.attack import AttackArchive, Direction
 from shared.findings.attack_sentences import depth, headline, over_checkpoints, share, strongest
 from shared.prompts.source_settings import SourceSettings
@@ -23,7 +22,6 @@ from shared.records import Label
 from shared.user_paths import expanded
 
 BOTH: tuple[Label, ...] = ("unsafe", "safe")
-MISSING = "midwatch attack needs pyribs; install it with: pip install 'midwatch[attack]'."
 
 
 class AttackSettings(TaskSettings, SourceSettings):
@@ -59,8 +57,7 @@ class AttackSettings(TaskSettings, SourceSettings):
 
 def attack(settings: AttackSettings) -> None:
     """Raises UsageError for what cannot be a start, MidwatchError for what failed."""
-    if find_spec("ribs") is None:
-        raise UsageError(MISSING)
+    require_pyribs()
     about = chosen(settings)
     task = AttackTask(
         source=_source(settings.data),
