@@ -8,7 +8,9 @@ from analyzer.commands.init import InitSettings
 from analyzer.commands.settings import (
     AnalyzeSettings,
     DoctorSettings,
+    ExportSettings,
     RenderSettings,
+    ReportSettings,
     RetrySettings,
     StatusSettings,
     WatchSettings,
@@ -17,7 +19,7 @@ from shared.cli import settings_command
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add `watch`, `analyze`, `status`, `retry`, `render`, `doctor` and `init`."""
+    """Add `watch`, `analyze`, `status`, `retry`, `render`, `report`, `export`, `doctor` and `init`."""
 
     @settings_command(app, WatchSettings, "watch")
     def watch(settings: WatchSettings) -> None:
@@ -53,6 +55,20 @@ def add_commands(app: typer.Typer) -> None:
         from analyzer.commands import repair
 
         repair.render(settings)
+
+    @settings_command(app, ReportSettings, "report")
+    def report(settings: ReportSettings) -> None:
+        """Write one self-contained page about a run, to hand on or to attach to a paper."""
+        from analyzer.commands.report import report
+
+        report(settings)
+
+    @settings_command(app, ExportSettings, "export")
+    def export(settings: ExportSettings) -> None:
+        """Write a run's results as tidy tables, and its figures as pictures."""
+        from analyzer.commands.export import export
+
+        export(settings)
 
     @settings_command(app, DoctorSettings, "doctor")
     def doctor(settings: DoctorSettings) -> None:
