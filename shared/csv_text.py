@@ -28,9 +28,9 @@ def plain(cell: str) -> str:
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> bytes:
-    """A table with its header as UTF-8, lines ended by a line feed; what a row lacks, or is None, is empty."""
+    """A table with its header as UTF-8, lines as RFC 4180 ends them; what a row lacks, or is None, is empty."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out)
     writer.writerow(columns)
     for row in rows:
         cells = (row.get(name) for name in columns)

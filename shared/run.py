@@ -17,6 +17,8 @@ from shared.user_paths import expanded
 
 RECORD, PROBES, TRAIN_DIGESTS = "run.json", "probes.jsonl", "train_digests.txt"
 """Names of what describes a run; either the trainer or `midwatch init` writes them."""
+TEST, BASELINES = "test.jsonl", "baselines.json"
+"""Names of what only the trainer writes."""
 DEPTH = 3
 """Levels of directories below a folder of runs in which runs are found."""
 
@@ -69,6 +71,8 @@ class Run:
             self.drawn,
             self.requests,
             self.null,
+            self.evaluations,
+            self.attacks,
             self.assumed_probes.parent,
         )
         for folder in ours:
@@ -91,6 +95,16 @@ class Run:
     def train_digests(self) -> Path:
         """Digests of the training prompts, one a line; `shared.prompts.leaks` writes and reads it."""
         return self._written_by_either(TRAIN_DIGESTS)
+
+    @property
+    def test(self) -> Path:
+        """The held-out test prompts; `shared.prompts.prompt_files` writes and reads them."""
+        return self.path / TEST
+
+    @property
+    def baselines(self) -> Path:
+        """The baselines as fitted on the training prompts; `shared.prompts.baselines` writes and reads them."""
+        return self.path / BASELINES
 
     @property
     def metrics(self) -> Path:
@@ -139,6 +153,16 @@ class Run:
     def null(self) -> Path:
         """Untrained copies of the judge, each a run of its own (`analyze --null`)."""
         return self.midwatch / "null"
+
+    @property
+    def evaluations(self) -> Path:
+        """What `midwatch evaluate` measured, by checkpoint and data."""
+        return self.midwatch / "evaluations"
+
+    @property
+    def attacks(self) -> Path:
+        """What `midwatch attack` found, by checkpoint."""
+        return self.midwatch / "attacks"
 
     @property
     def status(self) -> Path:

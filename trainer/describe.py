@@ -1,4 +1,5 @@
-"""run.json, the probe set and the digests of the training prompts: what the run is, for whoever reads it later."""
+"""run.json and what stands beside it: the probe set, the test prompts, the fitted baselines, and the digests of the
+training prompts. What the run is, for whoever reads it later."""
 
 from __future__ import annotations
 
@@ -9,21 +10,23 @@ from importlib.metadata import PackageNotFoundError, version
 
 from shared.errors import UsageError
 from shared.files import read_record, write_record
+from shared.prompts.baselines import Baselines, write_baselines
 from shared.prompts.leaks import write_train_digests
 from shared.prompts.probes import write_probes
+from shared.prompts.prompt_files import write_prompts
 from shared.records import JudgeRecord, RunRecord
-from shared.run import PROBES, RECORD, Run
+from shared.run import BASELINES, PROBES, RECORD, TEST, Run
 from shared.version import __version__
 from trainer.data import Data
 from trainer.settings import TrainSettings
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "scikit-learn", "numpy")
 
-Baselines = dict[str, dict[str, dict[str, float]]]
+BaselineMetrics = dict[str, dict[str, dict[str, float]]]
 """Baseline -> part -> metric -> value."""
 
 
-def describe(settings: TrainSettings, data: Data, baselines: Baselines, frozen_layers: int) -> RunRecord:
+def describe(settings: TrainSettings, data: Data, baselines: BaselineMetrics, frozen_layers: int) -> RunRecord:
     """The record of a training that is about to start."""
     return RunRecord(
         judge=JudgeRecord(kind="classifier", safe_id=0, unsafe_id=1, max_length=settings.max_length),
@@ -39,8 +42,8 @@ def describe(settings: TrainSettings, data: Data, baselines: Baselines, frozen_l
     )
 
 
-def write_description(run: Run, record: RunRecord, data: Data) -> None:
-    """Write run.json, probes.jsonl and train_digests.txt; run.json last, as it makes the directory a run.
+def write_description(run: Run, record: RunRecord, data: Data, fitted: Baselines) -> None:
+    """Write run.json and the files beside it; run.json last, as it makes the directory a run.
 
     A run that goes on keeps its date. Raises UsageError when its training data or probe set is not what it was.
     """
@@ -54,6 +57,8 @@ def write_description(run: Run, record: RunRecord, data: Data) -> None:
                 )
         record = record.model_copy(update={"created_at": before.created_at})
     write_probes(run.path / PROBES, [*data.probes, *data.pairs])
+    write_prompts(run.path / TEST, data.test)
+    write_baselines(run.path / BASELINES, fitted)
     write_train_digests(run.path, data.train)
     write_record(run.path / RECORD, record)
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import JudgeError
+from shared.prompts.baselines import Baselines
 from shared.records import Prompt
 from trainer.metrics import judge_metrics, pair_metrics
 
@@ -55,6 +56,12 @@ class Parts:
             else:
                 found[name] = judge_metrics(scores[rows], unsafe)
         return found
+
+
+def baseline_metrics(baselines: Baselines, parts: Parts) -> dict[str, dict[str, dict[str, float]]]:
+    """Baseline ("length", "tfidf") -> part -> metrics."""
+    scores = baselines.scores([prompt.text for prompt in parts.prompts])
+    return {name: parts.metrics(values) for name, values in scores.items()}
 
 
 def flat_metrics(parts: Parts, prediction: EvalPrediction) -> dict[str, float]:

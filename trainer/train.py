@@ -3,7 +3,7 @@
 1. Settle the settings: a resumed run brings its own.
 2. Prepare the data: clean it, hold the probe set out, split the rest by group.
 3. Load the judge and freeze its first layers.
-4. Write what the run is: run.json, probes.jsonl, digests of the training prompts.
+4. Write what the run is: run.json, probes.jsonl, test.jsonl, baselines.json, digests of the training prompts.
 5. Train with transformers' Trainer, which evaluates, saves and announces checkpoints; the analyzer, if wanted,
    runs beside it as a process of its own.
 6. Keep the best checkpoint's model as `<run>/best`, which no watcher takes for a checkpoint, and report.
@@ -34,10 +34,10 @@ from trainer.announce import AnnounceCheckpoint
 from trainer.baselines import fit_baselines
 from trainer.beside import analyzer_beside, catch_up
 from trainer.data import Data, prepare_data
-from trainer.describe import Baselines, describe, write_description
+from trainer.describe import BaselineMetrics, describe, write_description
 from trainer.device import choose_device, share_cores
 from trainer.disk import explain_full_disk
-from trainer.evaluate import Parts
+from trainer.evaluate import Parts, baseline_metrics
 from trainer.freeze import freeze
 from trainer.judge import load_judge
 from trainer.log import WriteMetrics, forget_after, write_line
@@ -69,12 +69,13 @@ def run_training(settings: TrainSettings) -> None:
         frozen = freeze(model, settings.freeze_layers)
         console.print(f"{settings.model}: {frozen}")
         parts = Parts.of({"val": data.val, "test": data.test, "contrast": data.contrast})
-        baselines = fit_baselines(data.train, parts)
+        fitted = fit_baselines(data.train)
+        baselines = baseline_metrics(fitted, parts)
 
         settings.output_dir.mkdir(parents=True, exist_ok=True)
         run = Run.at(settings.output_dir)
         checkpoint = last_complete(run) if settings.resume else None
-        write_description(run, describe(settings, data, baselines, frozen.layers), data)
+        write_description(run, describe(settings, data, baselines, frozen.layers), data, fitted)
         trainer = build_trainer(settings, run, data, model, tokenizer, stop, console, use_cpu=use_cpu)
         if settings.resume:
             continue_from(run, checkpoint, console)
@@ -184,7 +185,7 @@ def continue_from(run: Run, checkpoint: Path | None, console: Console) -> None:
 
 
 def finish(
-    trainer: JudgeTrainer, run: Run, parts: Parts, baselines: Baselines, data: Data, console: Console
+    trainer: JudgeTrainer, run: Run, parts: Parts, baselines: BaselineMetrics, data: Data, console: Console
 ) -> None:
     """Judge test and held-out pairs with the best model, and print it beside the baselines."""
     metrics = parts.metrics(trainer.scores(parts.prompts))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import typer
 
+from analyzer.commands.best_checkpoint import best_checkpoint
 from analyzer.commands.settings import ReportSettings
+from analyzer.supervisor.schedule import Point
+from shared.checkpoint_places import step_at
 from shared.files import write_bytes_atomic
 from shared.pages.render import write_index
 from shared.pages.report.choice import Best
 from shared.pages.report.gather import gather
 from shared.pages.report.model_card import CARD_MARK, model_card
 from shared.pages.report.page import ENDINGS, refuse_others, write_report
+from shared.results import ResultStore
 from shared.run import Run
 from shared.user_paths import expanded
 
@@ -38,5 +42,8 @@ def report(settings: ReportSettings) -> None:
 
 
 def best_of(run: Run) -> Best | None:
-    """The checkpoint that was best on validation."""
-    return None
+    """Of the checkpoints with results the one that was best on validation; None where nothing logged says so."""
+    places = run.places()
+    known = [Point(name, step_at(name, places), None) for name in ResultStore(run.results).checkpoints()]
+    best = best_checkpoint(run, known)
+    return None if best is None else Best(best.point.name, best.by)

@@ -19,8 +19,10 @@ from transformers import AutoConfig, TrainerCallback
 import trainer.train
 from shared.errors import UsageError
 from shared.files import read_jsonl, read_record
+from shared.prompts.baselines import read_baselines
 from shared.prompts.leaks import count_leaks
 from shared.prompts.probes import read_probes
+from shared.prompts.prompt_files import read_prompts
 from shared.records import CommitRecord, MetricsLine, RunRecord
 from shared.run import Run
 from tests.making.waiting import LIMIT_S, wait_until
@@ -112,6 +114,17 @@ def test_probes_are_held_out(finished: Run) -> None:
     assert count_leaks(finished, probes) == 0
     trained = (finished.path / "train_digests.txt").read_text().split()
     assert len(trained) == read_record(finished.record, RunRecord).data["train"]["count"]
+
+
+def test_test_prompts_and_baselines_are_handed_on(finished: Run) -> None:
+    """Scored again from the files alone, the baselines are as good on the test prompts as run.json says."""
+    record = read_record(finished.record, RunRecord)
+    test = read_prompts(finished.test)
+    assert len(test) == record.data["test"]["count"] and {prompt.label for prompt in test} == {"safe", "unsafe"}
+    assert not {prompt.text for prompt in test} & {probe.text for probe in read_probes(finished.probes).probes}
+    for name, scores in read_baselines(finished.baselines).scores([prompt.text for prompt in test]).items():
+        right = [(score > 0) == (prompt.label == "unsafe") for score, prompt in zip(scores, test, strict=True)]
+        assert sum(right) / len(right) == record.baselines[name]["test_accuracy"]
 
 
 def test_best_is_the_best_checkpoint(finished: Run) -> None:
