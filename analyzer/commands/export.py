@@ -12,14 +12,15 @@ import typer
 
 from analyzer.commands.picture_formats import Picture
 from analyzer.commands.pictures import Named, NoPictures, write_pictures
+from analyzer.commands.report import best_of
 from analyzer.commands.settings import ExportSettings
 from analyzer.commands.table_files import Format, length_of, require_writer, table_file
 from shared.errors import RunError, SchemaError, UsageError
 from shared.files import write_json_atomic
 from shared.findings.text import counted
 from shared.metrics import read_metrics
-from shared.pages.render import panels_over_run
-from shared.pages.report.choice import chosen, no_results
+from shared.pages.report.choice import no_results
+from shared.pages.report.gather import gather
 from shared.results import ResultStore, file_prefix
 from shared.run import Run
 from shared.tables import logged
@@ -27,7 +28,7 @@ from shared.tables.parts import KEY, CheckpointResults, Columns, Table
 from shared.tables.registry import TABLES, checkpoint_results, described
 from shared.user_paths import expanded
 from shared.version import __version__
-from shared.views import all_views
+from shared.views import get
 
 
 def export(settings: ExportSettings) -> None:
@@ -115,22 +116,17 @@ def _pictures(run: Run, folder: Path, formats: tuple[Picture, ...], notes: list[
 
 def _figures(run: Run, notes: list[str]) -> Iterator[Named]:
     """Of the newest, best and first checkpoint every figure, and those over the run."""
-    from analyzer.commands.report import best_of
-
-    store = ResultStore(run.results)
-    for checkpoint, _ in chosen(run, best_of(run)):
-        for view in all_views():
+    material = gather(run, best_of(run))
+    for checkpoint in material.shown:
+        for record in checkpoint.records.values():
             try:
-                record = store.newest(checkpoint, view.name)
-                panels = [] if record is None else view.panels(record)
+                panels = get(record.analysis).panels(record)
             except SchemaError as error:
                 notes.append(f"No picture: {error}")
                 continue
-            for panel in panels:
-                assert record is not None
-                yield Named(f"{file_prefix(record.step, record.epoch, checkpoint)}_{panel.stem}", panel)
-    for panel, _ in panels_over_run(run):
-        yield Named(panel.stem, panel)
+            prefix = file_prefix(record.step, record.epoch, record.checkpoint)
+            yield from (Named(f"{prefix}_{panel.stem}", panel) for panel in panels)
+    yield from (Named(panel.stem, panel) for panel in material.over_run)
 
 
 def _write_contents(run: Run, folder: Path, counts: dict[str, int], pictures: int) -> None:

@@ -1,4 +1,4 @@
-"""Figures as pictures for papers: kaleido draws them in the Chrome or Chromium of this machine, without a network."""
+"""Figures as pictures for papers: kaleido draws them in this machine's Chrome or Chromium, without a network."""
 
 from __future__ import annotations
 

@@ -6,8 +6,7 @@ import csv
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,22 +15,8 @@ from shared.errors import UsageError
 from shared.tables.parts import Column, Columns, Kind
 
 Format = Literal["parquet", "csv"]
-
-
-class TableFile(Protocol):
-    """A table that grows by rows; closed when its block ends."""
-
-    rows: int
-
-    def __enter__(self) -> TableFile: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def add(self, found: Columns) -> None:
-        """Append rows; columns that `found` leaves out are empty there."""
-        ...
+GROUP = 100_000
+"""Rows of a Parquet row group."""
 
 
 def require_writer(kind: Format) -> None:
@@ -40,8 +25,8 @@ def require_writer(kind: Format) -> None:
         raise UsageError("Parquet needs pyarrow; run `pip install pyarrow`, or pass --format csv.")
 
 
-def table_file(path: Path, columns: Sequence[Column], kind: Format) -> TableFile:
-    """An empty table at `path`."""
+def table_file(path: Path, columns: Sequence[Column], kind: Format) -> CsvFile | ParquetFile:
+    """An empty table at `path`, which grows by rows and is closed when its block ends."""
     return ParquetFile(path, columns) if kind == "parquet" else CsvFile(path, columns)
 
 
@@ -66,6 +51,7 @@ class CsvFile:
         self._file.close()
 
     def add(self, found: Columns) -> None:
+        """Append rows; columns that `found` leaves out are empty there."""
         count = length_of(found)
         listed = [_listed(found[name]) if name in found else [None] * count for name in self._names]
         self._writer.writerows([_cell(value) for value in row] for row in zip(*listed, strict=True))
@@ -81,7 +67,7 @@ def _cell(value: Any) -> Any:
 
 
 class ParquetFile:
-    """A row group a checkpoint; each field's metadata says what it holds."""
+    """Row groups of GROUP rows, so that small tables have one; each field's metadata says what it holds."""
 
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:
         import pyarrow as pa
@@ -93,14 +79,17 @@ class ParquetFile:
         self._kinds: dict[str, Kind] = {column.name: column.kind for column in columns}
         self._schema = pa.schema(fields)
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+        self._pending: list[pa.Table] = []
 
     def __enter__(self) -> ParquetFile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._flush()
         self._writer.close()
 
     def add(self, found: Columns) -> None:
+        """Append rows; columns that `found` leaves out are empty there."""
         import pyarrow as pa
 
         count = length_of(found)
@@ -114,8 +103,17 @@ class ParquetFile:
                 continue
             plain = [_utf8(value) for value in values] if self._kinds[field.name] == "text" else values
             arrays.append(pa.array(plain, type=field.type, from_pandas=True))  # NaN becomes null
-        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+        self._pending.append(pa.Table.from_arrays(arrays, schema=self._schema))
         self.rows += count
+        if sum(part.num_rows for part in self._pending) >= GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._pending:
+            self._writer.write_table(pa.concat_tables(self._pending), row_group_size=GROUP)
+            self._pending = []
 
 
 def _listed(values: Any) -> list[Any]:

@@ -1,8 +1,8 @@
-"""How the numbers were made: what each analysis computes, after whom, with which settings; and when nothing is said."""
+"""How the numbers were made: what each analysis computes, after whom, how set; and when nothing is said."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from shared.findings.claims import CHANCE, FEWEST_GROUPS, LEAST_NATS, LEAST_SHARE
@@ -22,35 +22,35 @@ class Method(NamedTuple):
 
 METHODS = {
     "tokens": Method(
-        "Integrated gradients of the score on the input embeddings, from the contrast twin where one of equal length "
-        "exists, with nodes added until the attributions sum to the change of the score; each word also really "
-        "replaced by neutral words of its kind. Faithfulness as comprehensiveness and sufficiency.",
+        "Integrated gradients of the score on the input embeddings, from the contrast twin where one of equal "
+        "length exists, with nodes added until the attributions sum to the change of the score; each word also "
+        "really replaced by neutral words of its kind. Faithfulness as comprehensiveness and sufficiency.",
         "Sundararajan et al. 2017 (arXiv 1703.01365); DeYoung et al. 2020 (arXiv 1911.03429)",
     ),
     "layers": Method(
-        "Norms of the residual stream and of what attention and MLP write into it; the score read early through the "
-        "judge's own final norm, pooling and head (logit lens), which can mislead in early layers.",
+        "Norms of the residual stream and of what attention and MLP write into it; the score read early through "
+        "the judge's own final norm, pooling and head (logit lens), which can mislead in early layers.",
         "nostalgebraist 2020, Interpreting GPT: the logit lens",
     ),
     "comparison": Method(
-        "Linear probes on the pooled residual stream, cross-validated by groups over several splits, beside the same "
-        "probes on shuffled labels; distance and cosine of the class means; contrast pairs apart.",
+        "Linear probes on the pooled residual stream, cross-validated by groups over several splits, beside the "
+        "same probes on shuffled labels; distance and cosine of the class means; contrast pairs apart.",
         "Hewitt and Liang 2019 (arXiv 1909.03368)",
     ),
     "progress": Method(
         "Verdicts on the probe set at the judge's own threshold, by group; what the score goes with beside what is "
         "asked; baselines that need no transformer.",
-        "Student's t over groups of prompts on the logit scale; Wilson 1927 for shares of pairs",
+        "Wilson 1927 for shares of pairs; Student's t over groups of prompts, on the logit scale, for rates",
     ),
     "calibration": Method(
-        "Thresholds for given false-positive rates, the reliability of sigmoid(score) in bins of equal mass, beside "
-        "what a perfectly calibrated judge gets by chance at this n.",
-        "Naeini et al. 2015; Nguyen and O'Connor 2015 (arXiv 1508.05154)",
+        "Thresholds for given false-positive rates; the reliability of sigmoid(score) in bins of equal mass, "
+        "beside what a perfectly calibrated judge gets by chance at this n.",
+        "Naeini et al. 2015; Nguyen and O'Connor 2015",
     ),
     "neurons": Method(
         "Selectivity of every MLP neuron (AUROC, Mann-Whitney, false-discovery rate), its effect by attribution "
-        "patching, and for the strongest what is lost when they are really set to their mean, beside random neurons "
-        "of the same layers.",
+        "patching, and for the strongest what is lost when they are really set to their mean, beside random "
+        "neurons of the same layers.",
         "Benjamini and Hochberg 1995; Nanda 2023; Kramár et al. 2024 (arXiv 2403.00745)",
     ),
     "heads": Method(
@@ -58,8 +58,8 @@ METHODS = {
         "Nanda 2023; Kramár et al. 2024 (arXiv 2403.00745)",
     ),
     "circuits": Method(
-        "Edges scored by attribution patching with integrated gradients; circuits chosen on some prompts and run on "
-        "others with everything outside carrying the twin's values, beside random circuits of the same size.",
+        "Edges scored by attribution patching with integrated gradients; circuits chosen on some prompts and run "
+        "on others with everything outside carrying the twin's values, beside random circuits of the same size.",
         "Hanna et al. 2024 (arXiv 2403.17806); Mueller et al. 2025 (arXiv 2504.13151)",
     ),
     "evolution": Method(
@@ -69,6 +69,7 @@ METHODS = {
         "Kornblith et al. 2019 (arXiv 1905.00414); Nguyen et al. 2021 (arXiv 2010.15327); McNemar 1947",
     ),
 }
+"""Every analysis has one."""
 
 
 def methods(material: Material) -> Section:
@@ -115,8 +116,7 @@ def _conventions(material: Material) -> Iterator[Point]:
     )
 
 
-def _settings(records) -> Iterator[list[str]]:
-    record: ResultRecord
+def _settings(records: Mapping[str, ResultRecord]) -> Iterator[list[str]]:
     for name, record in records.items():
         told = ", ".join(f"{key} = {value}" for key, value in sorted(record.settings.items())) or "none"
         yield [name, str(record.analysis_version), told]

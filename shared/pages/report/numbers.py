@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+from pydantic import BaseModel
 
 from shared.errors import SchemaError
 from shared.findings.calibration import CalibrationResult, OperatingPoint
@@ -14,6 +16,7 @@ from shared.findings.text import percent
 from shared.pages.report.gather import Material, Shown
 from shared.pages.report.parts import Grid
 
+Model = TypeVar("Model", bound=BaseModel)
 MISSING = "–"
 BASELINES = {"tfidf": "TF-IDF with logistic regression", "length": "length alone"}
 
@@ -28,18 +31,18 @@ class Typed(NamedTuple):
 
 def typed(shown: Shown) -> Typed:
     """The typed results of a checkpoint; None for what is missing or cannot be read (its section says so)."""
-
-    def read(name: str, model):
-        try:
-            return typed_result(shown.records[name], model) if name in shown.records else None
-        except SchemaError:
-            return None
-
     return Typed(
-        read("progress", ProgressResult),
-        read("calibration", CalibrationResult),
-        read("comparison", ComparisonResult),
+        _read(shown, "progress", ProgressResult),
+        _read(shown, "calibration", CalibrationResult),
+        _read(shown, "comparison", ComparisonResult),
     )
+
+
+def _read(shown: Shown, name: str, model: type[Model]) -> Model | None:
+    try:
+        return typed_result(shown.records[name], model) if name in shown.records else None
+    except SchemaError:
+        return None
 
 
 def at_a_glance(material: Material) -> Grid:
