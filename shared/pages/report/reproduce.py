@@ -38,7 +38,8 @@ def suite_of(material: Material) -> Suite:
 def _code(material: Material) -> Iterator[Code]:
     record, name = material.record, shlex.quote(clean(material.run.name))
     if record is not None and record.settings:
-        settings = yaml.safe_dump(record.settings, sort_keys=True, allow_unicode=True, width=100)
+        given = {key: value for key, value in record.settings.items() if value not in (None, [])}
+        settings = yaml.safe_dump(given, sort_keys=True, allow_unicode=True, width=100)
         yield Code("train.yaml", settings.rstrip())
         yield Code("Training", f"midwatch train --config train.yaml --output-dir {name}")
     yield Code(

@@ -122,8 +122,9 @@ def _mistakes(material: Material) -> Section:
 
 
 def _prompts(title: str, ids: Sequence[str], known: dict[str, Probe]) -> Grid:
-    rows = [[known[each].text, known[each].category, known[each].style] for each in ids if each in known]
-    return Grid(title, ["prompt", "category", "style"], rows)
+    found = [known[each] for each in ids if each in known]
+    rows = [[probe.category or "uncategorised", probe.style, probe.text] for probe in found]
+    return Grid(title, ["category", "style", "prompt"], rows)
 
 
 def _alerts(material: Material) -> Section:
