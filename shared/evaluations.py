@@ -8,7 +8,9 @@ from pathlib import Path
 
 from shared.checkpoint_names import slug
 from shared.csv_text import Cell, csv_bytes
-from shared.files import write_bytes_atomic
+from shared.files import read_record, write_bytes_atomic, write_record
+from shared.findings.evaluation import Evaluation
+from shared.own_folders import list_directory
 from shared.run import Run
 
 TEST = "test"
@@ -46,9 +48,27 @@ class EvaluationPlace:
         of_data = "" if self.data == TEST else f"_{self.data}"
         return self.run.visualizations / f"evaluation_{slug(self.checkpoint)}{of_data}.html"
 
+    def write(self, found: Evaluation) -> None:
+        """Replace evaluation.json. Raises OSError."""
+        write_record(self.record, found)
+
+    def read(self) -> Evaluation:
+        """Raises FileNotFoundError, or SchemaError with the reason."""
+        return read_record(self.record, Evaluation)
+
     def write_predictions(self, rows: Iterable[Mapping[str, Cell]]) -> None:
         """Replace predictions.csv; rows have some of `COLUMNS`. Raises OSError."""
         write_bytes_atomic(self.predictions, csv_bytes(COLUMNS, rows))
+
+
+def all_evaluations(run: Run) -> list[EvaluationPlace]:
+    """Every evaluation that a run has, by checkpoint's name and data; none of them is read."""
+    return [
+        EvaluationPlace(run, checkpoint, data)
+        for checkpoint in list_directory(run.evaluations)
+        for data in list_directory(run.evaluations / checkpoint)
+        if EvaluationPlace(run, checkpoint, data).record.is_file()
+    ]
 
 
 def data_name(source: str) -> str:

@@ -9,7 +9,7 @@ from analyzer.commands.settings import ReportSettings
 from analyzer.supervisor.schedule import Point
 from shared.checkpoint_places import step_at
 from shared.files import write_bytes_atomic
-from shared.pages.render import write_index
+from shared.pages.index import write_index
 from shared.pages.report.choice import Best
 from shared.pages.report.gather import gather
 from shared.pages.report.model_card import CARD_MARK, model_card
@@ -36,7 +36,7 @@ def report(settings: ReportSettings) -> None:
         write_bytes_atomic(card, model_card(material).encode("utf-8", "replace"), durable=False)
         written.append(card)
     if target == own:
-        write_index(run)
+        write_index(run, material.notices)
     for path in written:
         typer.echo(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 

@@ -22,7 +22,12 @@ class EvaluateTask(Frozen):
     """A prompt file's path, a preset, or a data set's name."""
     reading: SourceSettings = SourceSettings()
     """How the source is read."""
+    chosen: str = ""
+    """By what the checkpoint was chosen; empty where the user named it."""
+    mistakes: int = 6
+    """Wrong verdicts of each kind, missed and refused, that are told with their words."""
     seed: int = 0
+    """Of bootstrap draws."""
 
 
 Task = EvaluateTask
