@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from analyzer.commands.attack import AttackSettings
 from analyzer.commands.evaluate import EvaluateSettings
 from analyzer.commands.init import InitSettings
 from analyzer.commands.settings import (
@@ -20,7 +21,7 @@ from shared.cli import settings_command
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add `watch`, `analyze`, `evaluate`, `status`, `retry`, `render`, `report`, `export`, `doctor` and `init`."""
+    """Add the commands that analyse, test and repair runs, and those that show what was found."""
 
     @settings_command(app, WatchSettings, "watch")
     def watch(settings: WatchSettings) -> None:
@@ -42,6 +43,13 @@ def add_commands(app: typer.Typer) -> None:
         from analyzer.commands import evaluate
 
         evaluate.evaluate(settings)
+
+    @settings_command(app, AttackSettings, "attack")
+    def attack(settings: AttackSettings) -> None:
+        """Put prompts whose label is known in other ways until the judge errs: an archive by risk and technique."""
+        from analyzer.commands import attack
+
+        attack.attack(settings)
 
     @settings_command(app, StatusSettings, "status")
     def status(settings: StatusSettings) -> None:

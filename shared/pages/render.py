@@ -15,6 +15,7 @@ from shared.errors import SchemaError
 from shared.files import read_record, write_bytes_atomic, write_json_atomic
 from shared.metrics import read_metrics
 from shared.notices import newest_notices, settled, standing
+from shared.pages.attack import draw_attacks
 from shared.pages.html import write_page
 from shared.pages.index import INDEX, write_index
 from shared.pages.metrics_json import checkpoint_metrics
@@ -46,6 +47,10 @@ def render_run(run: Run) -> list[Path]:
         for checkpoint in ResultStore(run.results).checkpoints()
         for path in _draw_checkpoint(run, checkpoint, faults)
     ]
+    try:
+        written += draw_attacks(run)
+    except SchemaError as error:
+        faults.append(str(error))
     return _finish(run, written, faults)
 
 
