@@ -14,6 +14,7 @@ from shared.findings.parts import typed_result
 from shared.notices import newest_notices
 from shared.pages.render import panels_over_run
 from shared.pages.report.choice import Best, chosen
+from shared.pages.report.tested import Tested, read_tested
 from shared.prompts.probes import ProbeSet, read_probes
 from shared.records import Notice, RunRecord, Status
 from shared.results import ResultRecord, ResultStore, checkpoint_label
@@ -55,6 +56,8 @@ class Material:
     """With the label of the checkpoint that each was raised at."""
     probes: ProbeSet | None
     """The probe set of the newest results; None where it is not there any more."""
+    tested: Tested
+    """Evaluations and attacks."""
     faults: Sequence[str]
     """Sentences: results that cannot be read."""
 
@@ -79,6 +82,7 @@ def gather(run: Run, best: Best | None) -> Material:
         over_run=[panel for panel, _ in panels_over_run(run)],
         alerts=list(_alerts(store)),
         probes=_probes(run, first.probe_digest if first else ""),
+        tested=read_tested(run, faults),
         faults=faults,
     )
 

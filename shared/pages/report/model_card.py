@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 
+from shared.evaluations import TEST
 from shared.findings.parts import Interval
 from shared.findings.text import clean
 from shared.pages.report.gather import Material
 from shared.pages.report.numbers import at_a_glance, typed
 from shared.pages.report.sections import story
+from shared.pages.report.tested import SHOWN
 from shared.version import __version__
 
 CARD_MARK = "<!-- midwatch model card -->"
@@ -55,16 +57,23 @@ def _is_hub_name(model: str) -> bool:
 
 
 def _results(material: Material) -> Iterator[dict[str, Any]]:
+    """The newest evaluations, then the probe set."""
+    evaluated = [each for each in material.tested.evaluations if each.verdicts is not None]
+    for each in evaluated[:SHOWN]:
+        name = "Held-out test prompts" if each.data.name == TEST else each.data.name
+        rates = each.verdicts.rates if each.verdicts else {}
+        yield _result(name, clean(each.data.name), "test", _metrics(rates))
     found = typed(material.newest)
-    if found.progress is None:
-        return
-    metrics = [
-        _metric(name, METRICS[name], value) for name, value in found.progress.probe.items() if name in METRICS
-    ]
-    pairs = found.progress.contrast_accuracy
-    if pairs is not None:
-        metrics.append(_metric("contrast_pairs_right", "Contrast pairs with both twins right", pairs))
-    yield _result("Probe set (held out, labelled)", "midwatch-probes", "probes", metrics)
+    if found.progress is not None:
+        metrics = _metrics(found.progress.probe)
+        if found.progress.contrast_accuracy is not None:
+            pairs = found.progress.contrast_accuracy
+            metrics.append(_metric("contrast_pairs_right", "Contrast pairs with both twins right", pairs))
+        yield _result("Probe set (held out, labelled)", "midwatch-probes", "probes", metrics)
+
+
+def _metrics(rates: Mapping[str, Interval]) -> list[dict[str, Any]]:
+    return [_metric(name, title, rates[name]) for name, title in METRICS.items() if name in rates]
 
 
 def _result(name: str, kind: str, split: str, metrics: list[dict[str, Any]]) -> dict[str, Any]:

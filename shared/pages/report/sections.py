@@ -13,6 +13,7 @@ from shared.pages.report.methods import methods
 from shared.pages.report.numbers import at_a_glance
 from shared.pages.report.parts import Grid, Point, Section
 from shared.pages.report.reproduce import reproduce
+from shared.pages.report.tested import attack_section, evaluation_section, tested_points
 from shared.records import CheckpointState, CheckpointStatus, Probe
 from shared.results import ResultRecord
 from shared.views import Panel, get
@@ -37,6 +38,8 @@ def sections(material: Material) -> list[Section]:
         Section("Over the training", panels=material.over_run),
         Section(f"Inside the judge: {material.newest.title}", text=newest.text, panels=newest.panels),
         Section("Other checkpoints", parts=others),
+        evaluation_section(material.tested),
+        attack_section(material.tested),
         _mistakes(material),
         _alerts(material),
         _failures(material, faults),
@@ -55,6 +58,7 @@ def story(material: Material) -> Section:
     records = material.newest.records
     order = sorted(records, key=lambda name: name not in FIRST)
     lines = [line for name in order for line in _headlines(records[name])]
+    lines += tested_points(material.tested)
     lines += [_said(panel) for panel in material.over_run if panel.stem not in TOLD]
     return Section("What was found", text=[_subject(material)], points=lines, grids=[at_a_glance(material)])
 
