@@ -10,7 +10,9 @@ from analyzer.commands.init import InitSettings
 from analyzer.commands.settings import (
     AnalyzeSettings,
     DoctorSettings,
+    ExportSettings,
     RenderSettings,
+    ReportSettings,
     RetrySettings,
     StatusSettings,
     TrackSettings,
@@ -20,7 +22,7 @@ from shared.cli import settings_command
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add `watch`, `analyze`, `evaluate`, `attack`, `status`, `retry`, `render`, `track`, `doctor` and `init`."""
+    """Add the commands that analyse, test and repair runs, and those that show what was found."""
 
     @settings_command(app, WatchSettings, "watch")
     def watch(settings: WatchSettings) -> None:
@@ -77,6 +79,19 @@ def add_commands(app: typer.Typer) -> None:
         from analyzer.commands.track import track as send
 
         send(settings)
+    @settings_command(app, ReportSettings, "report")
+    def report(settings: ReportSettings) -> None:
+        """Write one self-contained page about a run, to hand on or to attach to a paper."""
+        from analyzer.commands.report import report
+
+        report(settings)
+
+    @settings_command(app, ExportSettings, "export")
+    def export(settings: ExportSettings) -> None:
+        """Write a run's results as tidy tables, and its figures as pictures."""
+        from analyzer.commands.export import export
+
+        export(settings)
 
     @settings_command(app, DoctorSettings, "doctor")
     def doctor(settings: DoctorSettings) -> None:

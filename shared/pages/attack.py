@@ -62,7 +62,7 @@ def draw_attacks(run: Run) -> list[Path]:
 
 def attack_html(name: str, stem: str, archive: AttackArchive) -> str:
     """The whole page; every word from data is escaped."""
-    said, subtitle = headline(archive), _subtitle(archive)
+    said, subtitle = headline(archive), attack_subtitle(archive)
     figure = attack_figure(archive, escape(said, 400), escape(subtitle, 400))
     rows = table_rows(archive)
     return fill(
@@ -71,9 +71,9 @@ def attack_html(name: str, stem: str, archive: AttackArchive) -> str:
         headline=said,
         stem=stem,
         alt=f"{said}. {' '.join(f'{NAMES[each.label]}: {extent(each)}.' for each in archive.directions)}",
-        paragraphs=_paragraphs(archive),
+        paragraphs=attack_paragraphs(archive),
         examples=[_examples(direction, archive) for direction in archive.directions],
-        method=_method(archive),
+        method=attack_method(archive),
         warnings=archive.notes,
         notices=(),
         table=table_of(rows),
@@ -106,11 +106,12 @@ def table_rows(archive: AttackArchive) -> list[dict[str, Any]]:
     ]
 
 
-def _subtitle(archive: AttackArchive) -> str:
+def attack_subtitle(archive: AttackArchive) -> str:
+    """What the headline rests on."""
     return "; ".join(f"{NAMES[direction.label]}: {extent(direction)}" for direction in archive.directions)
 
 
-def _paragraphs(archive: AttackArchive) -> list[tuple[str | None, str]]:
+def attack_paragraphs(archive: AttackArchive) -> list[tuple[str | None, str]]:
     """What it shows, how to read it, what would be worrying, and what was found."""
     said = [(NAMES[each.label], f" {extent(each)}. {strongest(each)}") for each in archive.directions]
     said = [(name[:1].upper() + name[1:], words) for name, words in said]
@@ -118,7 +119,8 @@ def _paragraphs(archive: AttackArchive) -> list[tuple[str | None, str]]:
     return [*READING, *said, *((lead, f" {words}") for lead, words in more if words)]
 
 
-def _method(archive: AttackArchive) -> str:
+def attack_method(archive: AttackArchive) -> str:
+    """The honesty line: what the numbers rest on."""
     seeds = ", ".join(
         f"{each.right} of {counted(each.seeds, f'{each.label} seed')} judged rightly" for each in archive.directions
     )
