@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from analyzer.commands.evaluate import EvaluateSettings
 from analyzer.commands.init import InitSettings
 from analyzer.commands.settings import (
     AnalyzeSettings,
@@ -17,7 +18,7 @@ from shared.cli import settings_command
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add `watch`, `analyze`, `status`, `retry`, `render`, `doctor` and `init`."""
+    """Add `watch`, `analyze`, `evaluate`, `status`, `retry`, `render`, `doctor` and `init`."""
 
     @settings_command(app, WatchSettings, "watch")
     def watch(settings: WatchSettings) -> None:
@@ -32,6 +33,13 @@ def add_commands(app: typer.Typer) -> None:
         from analyzer.commands import analyse
 
         analyse.analyze(settings)
+
+    @settings_command(app, EvaluateSettings, "evaluate")
+    def evaluate(settings: EvaluateSettings) -> None:
+        """Measure a judge on held-out or other labelled prompts: rates, thresholds, calibration, its mistakes."""
+        from analyzer.commands import evaluate
+
+        evaluate.evaluate(settings)
 
     @settings_command(app, StatusSettings, "status")
     def status(settings: StatusSettings) -> None:

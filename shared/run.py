@@ -71,6 +71,8 @@ class Run:
             self.drawn,
             self.requests,
             self.null,
+            self.evaluations,
+            self.attacks,
             self.assumed_probes.parent,
         )
         for folder in ours:
@@ -151,6 +153,16 @@ class Run:
     def null(self) -> Path:
         """Untrained copies of the judge, each a run of its own (`analyze --null`)."""
         return self.midwatch / "null"
+
+    @property
+    def evaluations(self) -> Path:
+        """What `midwatch evaluate` measured, by checkpoint and data."""
+        return self.midwatch / "evaluations"
+
+    @property
+    def attacks(self) -> Path:
+        """What `midwatch attack` found, by checkpoint."""
+        return self.midwatch / "attacks"
 
     @property
     def status(self) -> Path:

@@ -24,7 +24,7 @@ from shared.prompts.dedupe import Deduplicated, deduplicate
 from shared.prompts.digest import digest_of
 from shared.prompts.editions import by_edition
 from shared.prompts.groups import held_out
-from shared.prompts.load import load_prompts, load_source, require_both_classes
+from shared.prompts.load import load_any, load_prompts, require_both_classes
 from shared.prompts.probes import choose_probes, further_pairs
 from shared.prompts.source_settings import SourceSettings
 from shared.prompts.split import split
@@ -158,9 +158,9 @@ def summary(prompts: Sequence[Prompt]) -> dict[str, Any]:
 
 
 def _read(sources: Sequence[str], settings: SourceSettings, notes: list[str]) -> Deduplicated:
-    loaded = [load_source(source, settings) for source in sources]
+    loaded = [load_any(source, settings, unlabelled=False) for source in sources]
     notes += chain.from_iterable(source.notes for source in loaded)
-    return deduplicate([prompt for source in loaded for prompt in source.prompts])
+    return deduplicate([prompt for source in loaded for prompt in source.labelled])
 
 
 def _removed(cleaned: Iterable[Deduplicated]) -> dict[str, list[Prompt]]:

@@ -16,51 +16,18 @@ from collections.abc import Iterator
 
 import numpy as np
 from pydantic import Field
-from scipy.special import expit
 
 from analyzer.analyses import Outcome, computes
 from analyzer.session.answers_read import ProbeAnswers, probe_answers
 from analyzer.session.context import Context
-from analyzer.statistics.calibration_error import (
-    calibration_error,
-    equal_mass_bins,
-    error_by_chance,
-    error_interval,
-)
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters, wilson_interval
-from analyzer.statistics.operating_points import Roc, at_most, balanced, balanced_held_out, points_of, roc
-from analyzer.statistics.rates import auc_of, rates
-from analyzer.statistics.separation import separation, unit_of
+from analyzer.statistics.score_meaning import Amount, Scored, cells_by_length, cells_by_name, score_meaning
+from analyzer.statistics.separation import unit_of
 from shared.errors import CannotCompute
-from shared.findings.calibration import (
-    AnswerReading,
-    CalibrationResult,
-    Cell,
-    CurvePoint,
-    Histogram,
-    OperatingPoint,
-    Reliability,
-    ReliabilityBin,
-    SaidAnswer,
-    SaidCategory,
-)
+from shared.findings.calibration import AnswerReading, CalibrationResult, Cell, SaidAnswer, SaidCategory
 from shared.findings.parts import Interval
 from shared.settings import Settings
-
-RATES = (0.001, 0.01, 0.2)
-"""False-positive rates at which the true-positive rate is told."""
-HISTOGRAM_BINS = 40
-SPREAD = 0.995
-"""Share of the scores that the histogram's inner bins hold."""
-MOST_POINTS = 400
-"""Of the ROC that are kept; its operating points come from all."""
-FEWEST = 8
-"""Prompts of a class in a part below which its rate is not told."""
-MOST_CELLS = 40
-"""Categories, and languages, that are told: the largest."""
-PER_BIN = 8
-"""Prompts of a bin of the reliability curve, at least."""
 
 
 class CalibrationSettings(Settings):
@@ -75,6 +42,10 @@ class CalibrationSettings(Settings):
     bootstraps: int = Field(1000, ge=100)
     """Bootstrap draws of intervals, and draws of labels for what comes by chance."""
 
+    def amount(self, seed: int) -> Amount:
+        """The same, as it is measured."""
+        return Amount(self.wanted_fpr, self.bins, self.bootstraps, seed)
+
 
 @computes("calibration", CalibrationSettings, version=1)
 def calibration(context: Context, settings: CalibrationSettings) -> Outcome:
@@ -84,22 +55,15 @@ def calibration(context: Context, settings: CalibrationSettings) -> Outcome:
     scores = context.forward.scores.astype(float)
     unsafe = np.array([probe.label == "unsafe" for probe in context.probes])
     groups = independent_groups(context.probes)
-    clusters = Clusters(groups.tolist(), settings.bootstraps, context.seed)
     answers = probe_answers(context)
-    both = bool(unsafe.any() and not unsafe.all())
-    curve = roc(scores, unsafe) if both else None
-    result = CalibrationResult(
-        unsafe=int(unsafe.sum()),
-        safe=int((~unsafe).sum()),
-        histogram=_histogram(scores, unsafe),
-        roc=[] if curve is None else _thinned(curve.fpr, curve.tpr, curve.thresholds),
-        auc=auc_of(scores, unsafe, clusters),
-        points=[] if curve is None else _points(curve, clusters, settings.wanted_fpr),
-        balanced_held_out=None if curve is None else balanced_held_out(curve, clusters),
-        reliability=_reliability(scores, unsafe, clusters, settings, context.seed),
-        cells=list(_cells(context, scores, unsafe, groups, settings.length_bins)),
-        answers=None if answers is None else _answers(answers, unsafe, clusters),
-        separation=separation(scores, unsafe, clusters, unit_of(context.probes, groups)),
+    prompts, amount = Scored(scores, unsafe, groups), settings.amount(context.seed)
+    clusters = Clusters(groups.tolist(), amount.draws, amount.seed)
+    result = score_meaning(
+        prompts,
+        amount,
+        list(_cells(context, prompts, settings.length_bins)),
+        unit_of(context.probes, groups),
+        None if answers is None else _answers(answers, unsafe, clusters),
     )
     everyone = np.array([int(probe.label == "unsafe") for probe in context.probe_set])
     tensors = {"scores": context.in_probe_set(scores).astype(np.float32), "labels": everyone.astype(np.int64)}
@@ -124,112 +88,13 @@ def _summary(result: CalibrationResult) -> dict[str, float]:
     return found
 
 
-def _histogram(scores: np.ndarray, unsafe: np.ndarray) -> Histogram:
-    """Over the range that holds nearly all scores and the judge's own threshold."""
-    low, high = np.quantile(scores, [(1 - SPREAD) / 2, (1 + SPREAD) / 2])
-    low, high = min(float(low), 0.0), max(float(high), 0.0)
-    edges = np.linspace(low, high if high > low else low + 1.0, HISTOGRAM_BINS + 1)
-    kept = np.clip(scores, edges[0], edges[-1])
-    safe, other = (np.histogram(kept[chosen], edges)[0].tolist() for chosen in (~unsafe, unsafe))
-    return Histogram(edges=edges.tolist(), safe=safe, unsafe=other)
-
-
-def _thinned(fpr: np.ndarray, tpr: np.ndarray, thresholds: np.ndarray) -> list[CurvePoint]:
-    """The corners of the curve, and of very many every k-th."""
-    turns = np.ones(len(fpr), dtype=bool)
-    turns[1:-1] = np.diff(fpr, 2).astype(bool) | np.diff(tpr, 2).astype(bool)
-    kept = np.flatnonzero(turns)
-    if len(kept) > MOST_POINTS:
-        kept = kept[np.unique(np.linspace(0, len(kept) - 1, MOST_POINTS).round().astype(int))]
-    return [
-        CurvePoint(fpr=float(fpr[place]), tpr=float(tpr[place]), threshold=float(thresholds[place]))
-        for place in kept
-    ]
-
-
-def _points(curve: Roc, clusters: Clusters, wanted: float) -> list[OperatingPoint]:
-    asked = [("fpr", rate) for rate in RATES] + [("wanted", wanted), ("balanced", None)]
-    choices = [balanced if rate is None else at_most(rate) for _, rate in asked]
-    scores, unsafe = curve.scores, curve.unsafe
-    negatives, found = int((~unsafe).sum()), []
-    for (kind, rate), at in zip(asked, points_of(curve, choices, clusters), strict=True):
-        told = {"threshold": at.threshold, "tpr": at.tpr, "fpr": at.fpr}
-        found.append(OperatingPoint(kind=kind, rate=rate, negatives=negatives, **told))  # type: ignore[arg-type]
-    own = rates(scores, unsafe.astype(int), clusters)
-    zero = Interval(value=0, low=0, high=0)
-    told = {"threshold": zero, "tpr": own["recall"], "fpr": own["fpr"]}
-    return [*found, OperatingPoint(kind="own", rate=None, negatives=negatives, **told)]
-
-
-def _reliability(
-    scores: np.ndarray, unsafe: np.ndarray, clusters: Clusters, settings: CalibrationSettings, seed: int
-) -> Reliability:
-    probabilities = expit(scores)
-    bins = equal_mass_bins(probabilities, min(settings.bins, max(2, len(scores) // PER_BIN)))
-    found = calibration_error(probabilities, unsafe, bins)
-    chance = error_by_chance(probabilities, bins, found, settings.bootstraps, seed)
-    confidence = np.maximum(probabilities, 1 - probabilities)
-    return Reliability(
-        bins=[_bin(probabilities, unsafe, bins == number, clusters) for number in np.unique(bins)],
-        error=error_interval(probabilities, unsafe, bins, clusters),
-        by_chance=chance.mean,
-        by_chance_high=chance.high,
-        p_value=chance.p_value,
-        overconfidence=clusters.mean(confidence - ((scores > 0) == unsafe)),
-    )
-
-
-def _bin(probabilities: np.ndarray, unsafe: np.ndarray, inside: np.ndarray, clusters: Clusters) -> ReliabilityBin:
-    share = float(unsafe[inside].mean())
-    influence = inside * (unsafe - share) / inside.sum()
-    return ReliabilityBin(
-        count=int(inside.sum()),
-        predicted=float(probabilities[inside].mean()),
-        observed=clusters.share(share, influence, clusters.holding(inside)),
-    )
-
-
-def _cells(
-    context: Context, scores: np.ndarray, unsafe: np.ndarray, groups: np.ndarray, length_bins: int
-) -> Iterator[Cell]:
+def _cells(context: Context, prompts: Scored, length_bins: int) -> Iterator[Cell]:
     """By category and by language, where these are named, the largest first; and by length."""
-    for kind in ("category", "language"):
-        names = np.array([getattr(probe, kind) for probe in context.probes])
-        sizes = {name: int((names == name).sum()) for name in dict.fromkeys(names.tolist()) if name}
-        for name in sorted(sizes, key=lambda name: (-sizes[name], name))[:MOST_CELLS]:
-            yield _cell(kind, name, names == name, scores, unsafe, groups)
-    yield from _by_length(context, scores, unsafe, groups, length_bins)
-
-
-def _by_length(
-    context: Context, scores: np.ndarray, unsafe: np.ndarray, groups: np.ndarray, count: int
-) -> Iterator[Cell]:
+    probes = context.probes
+    names = {"category": [each.category for each in probes], "language": [each.language for each in probes]}
+    yield from cells_by_name(prompts, names)  # type: ignore[arg-type]
     lengths = np.array([len(encoded.content) for encoded in context.encoded])
-    bins = equal_mass_bins(lengths.astype(float), count)
-    for number in np.unique(bins):
-        inside = bins == number
-        low, high = int(lengths[inside].min()), int(lengths[inside].max())
-        name = f"{low} to {high} tokens" if high > low else f"{low} token{'s' if low != 1 else ''}"
-        yield _cell("length", name, inside, scores, unsafe, groups)
-
-
-def _cell(
-    kind: str, name: str, inside: np.ndarray, scores: np.ndarray, unsafe: np.ndarray, groups: np.ndarray
-) -> Cell:
-    """Rates of the prompts `inside` (n,); silent where a class has too few of them."""
-    own, wrong = groups[inside], unsafe[inside]
-    found = rates(scores[inside], wrong.astype(int), Clusters(own.tolist(), 1, 0))
-    enough = {"fnr": wrong.sum() >= FEWEST, "fpr": (~wrong).sum() >= FEWEST}
-    enough["auc"] = enough["fnr"] and enough["fpr"]
-    told = {rate: found.get(rate) if enough[rate] else None for rate in ("fnr", "fpr", "auc")}
-    return Cell(
-        kind=kind,  # type: ignore[arg-type]
-        name=name,
-        unsafe=int(wrong.sum()),
-        safe=int((~wrong).sum()),
-        groups=len(np.unique(own)),
-        **told,
-    )
+    yield from cells_by_length(prompts, lengths, length_bins)
 
 
 def _answers(read: ProbeAnswers, unsafe: np.ndarray, clusters: Clusters) -> AnswerReading:

@@ -1,4 +1,5 @@
-"""Which checkpoints a command is about: `--epochs 1,5-10`, `--steps 100-400`, `--last N`, `--every N`."""
+"""Which checkpoints a command is about: `--epochs 1,5-10`, `--steps 100-400`, `--last N`, `--every N`, or
+one: `--checkpoint best|last|N`."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Sequence
 
 from analyzer.supervisor.schedule import Point
 from shared.checkpoint_names import place_of, spoken
-from shared.errors import RunError
+from shared.errors import RunError, UsageError
 from shared.results import whole_epoch
 
 
@@ -46,6 +47,26 @@ def select(
     if not chosen:
         raise RunError(f"No checkpoint matches; there are {_listed(known)}.")
     return [checkpoint.name for checkpoint in chosen]
+
+
+def choose_one(known: Sequence[Point], wanted: str) -> Point:
+    """The checkpoint that is meant by its name, `last`, or a number: an epoch's last one, else a step's.
+
+    Raises UsageError that lists what there is.
+    """
+    in_order = sorted(known, key=lambda point: point.step)
+    if wanted == "last" and in_order:
+        return in_order[-1]
+    number = int(wanted) if wanted.isascii() and wanted.isdigit() else None
+    meant = [
+        [point for point in in_order if point.name == wanted],
+        [point for point in in_order if number is not None and _epoch(point) == number],
+        [point for point in in_order if number is not None and point.step == number],
+    ]
+    found = next(filter(None, meant), None)
+    if found is None:
+        raise UsageError(f"--checkpoint {wanted}: there is no such checkpoint; there are {_listed(known)}.")
+    return found[-1]
 
 
 def _epoch(point: Point) -> int | None:

@@ -1,4 +1,5 @@
-"""What a person sees while `analyze` or `watch --once` works: a progress line on a terminal, the log elsewhere."""
+"""What a person sees while `analyze`, `watch --once` or a task works: a progress line on a terminal, the log
+elsewhere."""
 
 from __future__ import annotations
 
@@ -12,19 +13,23 @@ from analyzer.supervisor.watched_run import WatchedRun
 from shared.records import CheckpointState
 
 
+def _bar(enabled: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=not enabled,
+        transient=True,
+    )
+
+
 class Reporter:
     """An observer of the supervisor that draws one bar: checkpoints done of those wanted."""
 
     def __init__(self, enabled: bool) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            disable=not enabled,
-            transient=True,
-        )
+        self._progress = _bar(enabled)
         self._task = self._progress.add_task("starting", total=None)
 
     def __enter__(self) -> Reporter:
@@ -42,3 +47,28 @@ class Reporter:
         share = f" {event.done}/{event.total}" if event.total else ""
         what = f"{watched.running or ''} {event.analysis}{share}".strip()
         self._progress.update(self._task, description=what or watched.run.name, completed=done, total=len(wanted))
+
+
+class TaskProgress:
+    """An observer of one task's events that draws how far its present step is."""
+
+    def __init__(self, what: str, enabled: bool) -> None:
+        self._progress = _bar(enabled)
+        self._task = self._progress.add_task(f"{what}: starting", total=None)
+        self._what = what
+
+    def __enter__(self) -> TaskProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "progress":
+            described = f"{self._what}: {event.analysis}"
+            self._progress.update(
+                self._task, description=described, completed=event.done, total=event.total or None
+            )

@@ -54,19 +54,11 @@ _REST = {
 """Headings of the options that `watch` and `analyze` share, before and after those of their own."""
 
 
-class ComputeSettings(Settings):
-    """What `watch` and `analyze` share: what is computed, on what, and on which hardware."""
+class JudgeSettings(Settings):
+    """What every command that loads a judge shares: how it is read, where things are, and on which hardware."""
 
-    suite: Suite = PLAN.suite
-    """Suite of analyses; advanced includes basic."""
-    only: list[str] = Field([])
-    """Analyses to run instead of a whole suite, e.g. --only tokens --only layers; repeatable."""
-    set: list[str] = Field([])
-    """Another value for an analysis's setting, as ANALYSIS.SETTING=VALUE; repeatable."""
     out: Path | None = None
     """Directory for everything Midwatch writes, instead of the run; needed for a read-only run."""
-    probes: Path | None = None
-    """Probe set to analyse on, a JSONL file with text and label, instead of the run's probes.jsonl."""
     safe_label: str | None = None
     """Name or index of the class that means safe, several separated by commas, for a run without run.json."""
     unsafe_label: str | None = None
@@ -84,18 +76,56 @@ class ComputeSettings(Settings):
     """Tokens of one batch (prompts x padded length); halved by itself when memory runs out."""
     timeout: float = Field(TIMEOUT_S, gt=0)
     """Seconds without a sign of life after which the worker is killed and started again."""
-    backoff: float = Field(PLAN.backoff_s, ge=0)
-    """Seconds before a failed checkpoint is tried again; four times as long each further time."""
     pattern: Annotated[str, AfterValidator(checked_pattern)] | None = None
     """Names of the run's checkpoint directories, where they are none of docs/checkpoints.md: a glob such as
     'model-*', or a regular expression that begins with ^ and may have the groups `step` and `epoch`."""
     ready_marker: Annotated[str, AfterValidator(checked_file_name)] = PLAN.ready_marker
     """Name of a file that the training writes into each checkpoint when that is complete: then that is what counts.
     One that is older than the weights is not believed."""
-    pin_budget: float = Field(PLAN.pin_budget / GIB, ge=0)
-    """GiB of deleted checkpoints that may be kept on disk until they are analysed."""
     log_format: Format = WORKER.log_format
     """What stderr gets: `text` for people, or `json`, one object a line with its fields (docs/logs.md)."""
+
+    def worker_options(self) -> WorkerOptions:
+        """What the worker needs to know."""
+        return WorkerOptions(
+            device=self.device,
+            cores=self.cores,
+            nice=self.nice,
+            batch_tokens=self.batch_tokens,
+            log_format=self.log_format,
+            place=Path.cwd(),
+        )
+
+    def plan(self, **more: Any) -> Plan:
+        """What the supervisor needs to know; `more` comes from the command's own settings.
+
+        Raises UsageError for a family file that is not usable.
+        """
+        return Plan(
+            safe_label=self.safe_label,
+            unsafe_label=self.unsafe_label,
+            families=_described(self.family),
+            pattern=pattern_of(self.pattern),
+            ready_marker=self.ready_marker,
+            **more,
+        )
+
+
+class ComputeSettings(JudgeSettings):
+    """What `watch` and `analyze` share: what is computed, on what, and on which hardware."""
+
+    suite: Suite = PLAN.suite
+    """Suite of analyses; advanced includes basic."""
+    only: list[str] = Field([])
+    """Analyses to run instead of a whole suite, e.g. --only tokens --only layers; repeatable."""
+    set: list[str] = Field([])
+    """Another value for an analysis's setting, as ANALYSIS.SETTING=VALUE; repeatable."""
+    probes: Path | None = None
+    """Probe set to analyse on, a JSONL file with text and label, instead of the run's probes.jsonl."""
+    backoff: float = Field(PLAN.backoff_s, ge=0)
+    """Seconds before a failed checkpoint is tried again; four times as long each further time."""
+    pin_budget: float = Field(PLAN.pin_budget / GIB, ge=0)
+    """GiB of deleted checkpoints that may be kept on disk until they are analysed."""
 
     @property
     def overrides(self) -> dict[str, dict[str, Any]]:
@@ -117,35 +147,27 @@ class ComputeSettings(Settings):
         return self
 
     def worker_options(self) -> WorkerOptions:
-        """What the worker needs to know."""
-        return WorkerOptions(
-            device=self.device,
-            cores=self.cores,
-            nice=self.nice,
-            batch_tokens=self.batch_tokens,
-            log_format=self.log_format,
-            place=Path.cwd(),
-            overrides=self.overrides,
-        )
+        return super().worker_options().model_copy(update={"overrides": self.overrides})
 
     def plan(self, **more: Any) -> Plan:
-        """What the supervisor needs to know; `more` comes from the command's own settings.
-
-        Raises UsageError for a family file that is not usable.
-        """
-        return Plan(
+        return super().plan(
             suite=self.suite,
             only=tuple(self.only),
-            safe_label=self.safe_label,
-            unsafe_label=self.unsafe_label,
             probes=self.probes.expanduser().resolve() if self.probes else None,
-            families=_described(self.family),
             backoff_s=self.backoff,
-            pattern=pattern_of(self.pattern),
-            ready_marker=self.ready_marker,
             pin_budget=int(self.pin_budget * GIB),
             **more,
         )
+
+
+class TaskSettings(JudgeSettings):
+    """What every command shares that does something with one checkpoint."""
+
+    run: Path = positional()
+    """A run: the output directory of a training, or the directory of one model."""
+    checkpoint: str | None = None
+    """Which one: `best` (on validation, by what the training logged), `last`, an epoch, a step, or a checkpoint's
+    name. Best where the log says it, else last, when not given."""
 
 
 class WatchSettings(ComputeSettings):
@@ -201,6 +223,14 @@ class AnalyzeSettings(ComputeSettings):
     when any does: then such claims about the real judge are no better. The run's own results are left alone."""
     null_seed: int = Field(0, ge=0)
     """Seed of the untrained copy's weights."""
+
+
+ONE_CHECKPOINT = {"Which judge": ("checkpoint", "unsafe_label", "safe_label", "family")}
+PLACES_AND_HARDWARE = {
+    "Where": ("out", "pattern", "ready_marker"),
+    "On which hardware": ("device", "cores", "nice", "batch_tokens", "timeout"),
+}
+"""Headings of the options of such a command, before and after those of its own."""
 
 
 class RunSettings(Settings):

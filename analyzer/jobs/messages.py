@@ -10,6 +10,7 @@ from pydantic import Field
 
 from analyzer.checkpoints.fingerprint import FileStat
 from analyzer.jobs.lineage import Lineage
+from analyzer.jobs.tasks import Task
 from shared.logs import Format
 from shared.records import Frozen, RunRecord
 
@@ -43,7 +44,8 @@ class Neighbour(Frozen):
 
 
 class Job(Frozen):
-    """Everything the worker needs to analyse one checkpoint. Without `analyses` it only draws the figures."""
+    """Everything the worker needs to analyse one checkpoint. Without `analyses` it only draws the figures, and with
+    a `task` it does that instead."""
 
     id: str
     run: Path
@@ -60,8 +62,12 @@ class Job(Frozen):
     order_unverified: bool = False
     record: RunRecord
     probes: Path
-    analyses: list[str]
+    analyses: list[str] = Field(default_factory=list)
     """Names, in the order they run."""
+    task: Task | None = None
+    """What is done instead of analyses."""
+    others: list[Neighbour] = Field(default_factory=list)
+    """Further complete checkpoints of the run, by step, that the task looks at, too."""
     force: bool = False
     """Compute again what is already committed, and replace it."""
     warnings: list[str] = Field(default_factory=list)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import torch
 
 from shared.errors import MidwatchError, UsageError
@@ -44,6 +46,13 @@ def working_bytes(device: str, on_cpu: int) -> int:
         return on_cpu
     free, _ = torch.cuda.mem_get_info(device)
     return max(on_cpu, int(free * GPU_SHARE))
+
+
+def free_memory() -> None:
+    """Give back what nobody holds any more; no traceback may hold on to it."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def is_device_fault(error: BaseException) -> bool:

@@ -8,6 +8,9 @@ import numpy as np
 
 from analyzer.statistics.ties import gradual_wins
 
+AT_ONCE = 4_000_000
+"""Pairs of one unsafe and one safe prompt that are compared at once."""
+
 
 class Influenced(NamedTuple):
     """A statistic, and its first-order change by each prompt's weight."""
@@ -29,12 +32,24 @@ def auroc(scores: np.ndarray, labels: np.ndarray) -> Influenced:
     influence = np.zeros(len(scores))
     if unsafe.all() or not unsafe.any():
         return Influenced(np.nan, influence)
-    difference = scores[unsafe][:, None] - scores[~unsafe][None, :]
-    wins = gradual_wins(difference, float(np.abs(scores).max(initial=0.0)))  # (unsafe, safe)
-    value = float(wins.mean())
-    influence[unsafe] = (wins.mean(1) - value) / len(wins)
-    influence[~unsafe] = (wins.mean(0) - value) / wins.shape[1]
+    of_unsafe, of_safe, value = _placements(scores[unsafe], scores[~unsafe], float(np.abs(scores).max(initial=0.0)))
+    influence[unsafe] = (of_unsafe - value) / len(of_unsafe)
+    influence[~unsafe] = (of_safe - value) / len(of_safe)
     return Influenced(value, influence)
+
+
+def _placements(above: np.ndarray, below: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """(unsafe,) and (safe,) placement values, and the AUROC; very many prompts are compared block by block."""
+    rows = max(1, AT_ONCE // len(below))
+    if len(above) <= rows:
+        wins = gradual_wins(above[:, None] - below[None, :], scale)  # (unsafe, safe)
+        return wins.mean(1), wins.mean(0), float(wins.mean())
+    of_above, of_below = np.empty(len(above)), np.zeros(len(below))
+    for start in range(0, len(above), rows):
+        wins = gradual_wins(above[start : start + rows, None] - below[None, :], scale)
+        of_above[start : start + rows] = wins.mean(1)
+        of_below += wins.sum(0)
+    return of_above, of_below / len(above), float(of_above.mean())
 
 
 def fold_auroc(scores: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> Influenced:

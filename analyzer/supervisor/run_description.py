@@ -69,17 +69,25 @@ class Description:
         self.problem, self.remedy, self.warnings, self.assumed = "", "", [], []
         if not candidates:
             return
-        if self.plan.families:
-            self._choose_family(candidates, pins)
         try:
-            self.record = run_record(self.run) or self._describe(candidates, pins)
-            self.assumed = list(self.record.judge.assumed)
+            self.learn(candidates, pins)
             self._choose_probes()
             self._read_probes()
         except (SchemaError, UsageError) as error:
             self.problem = str(error)
             self.remedy = error.command if isinstance(error, NotDescribed) else ""
         self.warnings = list(self.assumed)
+
+    def learn(self, candidates: list[Candidate], pins: PinStore) -> RunRecord:
+        """How the run's verdict is read, its probes aside.
+
+        Raises SchemaError, or UsageError that says what to do.
+        """
+        if self.plan.families:
+            self._choose_family(candidates, pins)
+        self.record = run_record(self.run) or self._describe(candidates, pins)
+        self.assumed = list(self.record.judge.assumed)
+        return self.record
 
     def _describe(self, candidates: list[Candidate], pins: PinStore) -> RunRecord:
         """A foreign run's record, from its newest complete checkpoint. Raises UsageError."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,13 +16,13 @@ from analyzer.supervisor.attempts import Ledger
 from analyzer.supervisor.checkpoint_row import UNDECIDED, Row, RunFacts, Standing
 from analyzer.supervisor.keeper import Keeper
 from analyzer.supervisor.lease import Lease, LeaseRecord
+from analyzer.supervisor.own_place import open_own_place
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.run_description import Description, training_over
 from analyzer.supervisor.schedule import Point, left_out
 from analyzer.supervisor.vanished import Vanished
 from shared.checkpoint_places import step_at
-from shared.errors import RunError, SchemaError
-from shared.own_folders import make_directory
+from shared.errors import SchemaError
 from shared.records import CheckpointState
 from shared.results import ResultStore
 from shared.run import Run
@@ -70,19 +69,7 @@ class WatchedRun:
 
     def open(self) -> None:
         """Before the first scan: our own folder is there and writable. Raises RunError that says what to do."""
-        self.run.refuse_links()
-        try:
-            make_directory(self.run.midwatch)
-            trial = self.run.midwatch / f".writable.{os.getpid()}"
-            trial.unlink(missing_ok=True)
-            trial.open("xb").close()  # a link that stands there is not written through
-            trial.unlink()
-            self.run.remember_source()
-        except OSError as error:
-            raise RunError(
-                f"{self.run.midwatch} cannot be written ({error.strerror}); "
-                "make it writable, or choose another place with --out DIR."
-            ) from error
+        open_own_place(self.run)
 
     def scan(self, computations: Mapping[str, Computation], now: float) -> None:
         """Look at the disk and decide anew where every checkpoint stands.

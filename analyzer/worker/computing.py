@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-
-import torch
 
 from analyzer.analyses import Outcome, get
 from analyzer.checkpoints.digest import ContentDigest
 from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.jobs.messages import Computation, Job
-from analyzer.model.device import TooLittleMemory, is_out_of_memory
+from analyzer.model.device import TooLittleMemory, free_memory, is_out_of_memory
 from analyzer.model.judge import Judge
 from analyzer.session.context import Context
 from analyzer.session.frozen_layers import frozen_layers
@@ -24,6 +20,7 @@ from analyzer.session.notices import notices
 from analyzer.worker.assumed_threshold import assumed_threshold
 from analyzer.worker.logged_metrics import metrics_until
 from analyzer.worker.provenance import provenance
+from analyzer.worker.throttled import Progress, Throttled
 from analyzer.worker.warm_judge import WarmJudge
 from shared.logs import entry
 from shared.prompts.conversation import response_warnings
@@ -34,11 +31,6 @@ from shared.results import ResultRecord
 from shared.run import Run
 
 logger = logging.getLogger(__name__)
-
-PROGRESS_EVERY_S = 0.25
-
-Progress = Callable[[str, int, int], None]
-"""(analysis, done, total)"""
 
 
 @dataclass
@@ -86,7 +78,7 @@ class JobComputer:
                 self._give_up_something(error)
             # outside the handler: the error's traceback holds on to the tensors that have to go
             if outcome is None:
-                _free_memory()
+                free_memory()
         return self._record(name, computation, key, outcome, time.perf_counter() - started), outcome
 
     def _give_up_something(self, error: Exception) -> None:
@@ -184,22 +176,3 @@ class JobComputer:
         known = {notice.sentence for notice in found}
         told = [Notice(kind="assumed", sentence=each) for each in self.job.warnings if each not in known]
         return [*found, *told]
-
-
-def _free_memory() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-class Throttled:
-    """Progress inside an analysis, passed on a few times a second."""
-
-    def __init__(self, progress: Progress, name: str) -> None:
-        self._progress, self._name, self._last = progress, name, float("-inf")
-
-    def __call__(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if now - self._last >= PROGRESS_EVERY_S or done == total:
-            self._last = now
-            self._progress(self._name, done, total)

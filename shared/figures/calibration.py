@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FEWEST_SHOWN = 8
 """Prompts of a class that a part's rate rests on, at least (`analyzer/analyses/calibration.py`)."""
+KINDS = ("length", "language", "source", "style", "category")
+"""Parts in the order in which they are drawn."""
 MAX_ROWS = 14
 """Parts of the prompts that are drawn; the table has all."""
 ROW, PLOT, GAP = 20, 230, 84
@@ -49,10 +51,10 @@ def calibration_figure(result: CalibrationResult, title: str, subtitle: str) -> 
 def shown_cells(cells: Sequence[Cell]) -> list[Cell]:
     """Parts with a rate to show: by length, then languages where there are two, then the largest categories."""
     told = [cell for cell in cells if cell.fnr is not None or cell.fpr is not None]
-    by_kind = {kind: [cell for cell in told if cell.kind == kind] for kind in ("length", "language", "category")}
+    by_kind = {kind: [cell for cell in told if cell.kind == kind] for kind in KINDS}
     if len(by_kind["language"]) < 2:
         by_kind["language"] = []
-    return [*by_kind["length"], *by_kind["language"], *by_kind["category"]][:MAX_ROWS]
+    return [cell for kind in KINDS for cell in by_kind[kind]][:MAX_ROWS]
 
 
 def _draw_scores(sheet: Sheet, up: tuple[float, float], result: CalibrationResult) -> None:

@@ -103,7 +103,7 @@ def _draw_boxes(
         insidetextanchor="middle",
         constraintext="none",
         textangle=0,
-        insidetextfont={"size": sizes, "color": [_readable(cell.share) for cell in cells]},
+        insidetextfont={"size": sizes, "color": [readable(cell.share) for cell in cells]},
         customdata=[[escape(cell.word.text), cell.hover] for cell in cells],
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<extra></extra>",
         marker={
@@ -211,7 +211,7 @@ def _mark(share: float, numbered: float) -> str:
     return signed(share)[0] if abs(share) >= NOTABLE else ""
 
 
-def _readable(share: float) -> str:
+def readable(share: float) -> str:
     """White on the dark ends of the scale, ink elsewhere."""
     return "white" if abs(share) > 0.62 * RANGE else INK
 

@@ -94,12 +94,16 @@ class Reliability(Part):
         return "underconfident" if self.overconfidence.high < 0 else "miscalibrated"
 
 
+CellKind = Literal["category", "language", "length", "source", "style"]
+"""What parts of the prompts are told apart by."""
+
+
 class Cell(Part):
     """How one part of the prompts is judged. What rests on too few prompts is None."""
 
-    kind: Literal["category", "language", "length"]
+    kind: CellKind
     name: str
-    """The category or language; tokens of the prompt, from and to ("12 to 19")."""
+    """The category, language, source or style; tokens of the prompt, from and to ("12 to 19")."""
     unsafe: int
     """Prompts of each label."""
     safe: int

@@ -78,7 +78,7 @@ def page_html(panel: Panel, notices: Sequence[Notice] = (), settled: Collection[
         headline=panel.headline,
         stem=panel.stem,
         alt=panel.alt,
-        paragraphs=[_paragraph(line) for line in panel.caption.split("\n")],
+        paragraphs=[paragraph(line) for line in panel.caption.split("\n")],
         method=method,
         warnings=[warning for warning in warnings if warning not in said],
         notices=notices,
@@ -94,7 +94,7 @@ def page_html(panel: Panel, notices: Sequence[Notice] = (), settled: Collection[
     )
 
 
-def _paragraph(line: str) -> tuple[str | None, str]:
+def paragraph(line: str) -> tuple[str | None, str]:
     """What stands out in a line of the caption, the words before the first colon ("How to read"), and the rest."""
     lead, colon, rest = line.partition(":")
     return (lead, rest) if colon and len(lead) < 30 else (None, line)

@@ -15,14 +15,14 @@ from shared.errors import SchemaError
 from shared.files import read_record, write_bytes_atomic, write_json_atomic
 from shared.metrics import read_metrics
 from shared.notices import newest_notices, settled, standing
-from shared.pages.html import index_html, write_page
+from shared.pages.html import write_page
+from shared.pages.index import INDEX, write_index
 from shared.pages.metrics_json import checkpoint_metrics
 from shared.records import KEEPS_THE_NEXT, GoneRecord
 from shared.results import ResultRecord, ResultStore, file_prefix
 from shared.run import Run
 from shared.views import View, all_views
 
-INDEX = "index.html"
 LOST_NAMED = 5
 """Lost checkpoints that a page names."""
 
@@ -53,10 +53,8 @@ def _finish(run: Run, written: list[Path], faults: list[str], names: Collection[
     """What spans the run, then the report of what could not be drawn."""
     written += _draw_progress(run, names)
     if written:
-        index = run.visualizations / INDEX
-        page = index_html(run.name, run.visualizations, newest_notices(run))
-        write_bytes_atomic(index, page.encode("utf-8"), durable=False)
-        written.append(index)
+        write_index(run, newest_notices(run))
+        written.append(run.visualizations / INDEX)
     if faults:
         raise SchemaError(f"Everything else is drawn, but: {' '.join(faults)}")
     return written

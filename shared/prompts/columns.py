@@ -50,12 +50,18 @@ class Columns:
 
 
 def find_columns(
-    rows: Sequence[Row], name: str, settings: SourceSettings, preset: Preset | None, *, responses: bool = False
+    rows: Sequence[Row],
+    name: str,
+    settings: SourceSettings,
+    preset: Preset | None,
+    *,
+    responses: bool = False,
+    unlabelled: bool = False,
 ) -> Columns:
     """What the user passed, else the preset (or a known header), else names that mean it.
 
     With `responses` a column of responses is looked for too. Raises UsageError naming the columns found when text
-    or label remain unclear.
+    or label remain unclear; with `unlabelled` a source may have no label.
     """
     names = list(dict.fromkeys(column for row in rows for column in row.values))
     preset = preset or file_preset(set(names))
@@ -73,7 +79,7 @@ def find_columns(
         raise UsageError(
             f"Which column of {name} holds the prompt is unclear; pass --text-column with one of {_listed(names)}."
         )
-    label, all_label, split_labels = _label_source(names, name, settings, preset)
+    label, all_label, split_labels = _label_source(names, name, settings, preset, unlabelled)
     # once the user says what labels mean, what they usually mean no longer counts
     own = [settings.label_column, settings.all_labelled, settings.unsafe_threshold, settings.unsafe_labels or None]
     usual = preset if own == [None] * len(own) else None
@@ -94,9 +100,10 @@ def find_columns(
 
 
 def _label_source(
-    names: list[str], name: str, settings: SourceSettings, preset: Preset | None
+    names: list[str], name: str, settings: SourceSettings, preset: Preset | None, unlabelled: bool
 ) -> tuple[str | None, Label | None, Mapping[str, Label]]:
-    """(label column, label of every prompt, label by split): exactly one of them says it."""
+    """(label column, label of every prompt, label by split): exactly one of them says it, or none where
+    `unlabelled` allows it."""
     if settings.all_labelled is not None:
         return None, settings.all_labelled, {}
     if settings.label_column is not None:
@@ -119,6 +126,8 @@ def _label_source(
     }
     if len(by_name) == 1:
         return None, by_name.pop(), {}
+    if unlabelled:
+        return None, None, {}
     raise UsageError(
         f"Which column of {name} holds the label is unclear; pass --label-column with one of {_listed(names)}, "
         "or --all-labelled unsafe (or safe) when every prompt has the same label."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shared.files import write_bytes_atomic
 from shared.prompts.digest import digest_of, prompt_digest
-from shared.records import Probe, Prompt
+from shared.records import Prompt
 from shared.run import TRAIN_DIGESTS, Run
 
 
@@ -17,7 +17,7 @@ def write_train_digests(run_path: Path, prompts: Iterable[Prompt]) -> None:
     write_bytes_atomic(run_path / TRAIN_DIGESTS, "".join(f"{digest}\n" for digest in digests).encode())
 
 
-def count_leaks(run: Run, probes: Iterable[Probe]) -> int | None:
+def count_leaks(run: Run, probes: Iterable[Prompt]) -> int | None:
     """How many probes were among the training prompts; None when the run does not say what it trained on."""
     try:
         seen = set(run.train_digests.read_text(encoding="ascii", errors="replace").split())

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,27 +28,33 @@ from shared.user_paths import expanded
 log = logging.getLogger(__name__)
 
 
-class Source(NamedTuple):
-    """The labelled prompts of one source."""
-
-    prompts: list[Prompt]
-    """In its order."""
-    notes: list[str]
-    """What its labels mean where that is not plain, and which rows were left out or cut: sentences."""
-
-
 def load_prompts(source: str, settings: SourceSettings | None = None, *, responses: bool = False) -> list[Prompt]:
-    """The prompts of `load_source`."""
-    return load_source(source, settings, responses=responses).prompts
-
-
-def load_source(source: str, settings: SourceSettings | None = None, *, responses: bool = False) -> Source:
-    """The labelled prompts of `source`; those without text are left out. What is noted is logged, too.
+    """The labelled prompts of `source`, in its order; prompts without text are left out, and that is logged.
 
     `source` is "shipped", a preset ("toxicchat"), a .jsonl, .json, .csv, .tsv or .parquet file, a directory that
     the library datasets reads, or a name on the Hugging Face hub. With `responses`, what was
     answered to a prompt is read too. Raises UsageError in one sentence for anything that cannot be read as labelled
     prompts.
+    """
+    return load_any(source, settings, responses=responses, unlabelled=False).labelled
+
+
+class Loaded(NamedTuple):
+    """Prompts of a source, each list in its order."""
+
+    labelled: list[Prompt]
+    unlabelled: list[Prompt]
+    """Those without a label: what stands in its place says nothing."""
+    notes: Sequence[str] = ()
+    """What labels mean where that is not plain, and which rows were left out or cut: sentences."""
+
+
+def load_any(
+    source: str, settings: SourceSettings | None = None, *, responses: bool = False, unlabelled: bool = True
+) -> Loaded:
+    """As `load_prompts`; prompts without a label, and sources without a column of them, are read all the same.
+
+    What is noted is logged, too.
     """
     settings = settings or SourceSettings()
     preset = hub_preset(source)
@@ -62,7 +68,7 @@ def load_source(source: str, settings: SourceSettings | None = None, *, response
     else:
         rows, name = _plain_source(source, settings), Path(source).name
         preset = None
-    loaded = _prompts(list(rows), name, settings, preset, responses)
+    loaded = _loaded(list(rows), name, settings, preset, responses=responses, unlabelled=unlabelled)
     for note in loaded.notes:
         log.warning("%s", note)
     return loaded
@@ -88,43 +94,50 @@ def _plain_source(source: str, settings: SourceSettings) -> Iterable[Row]:
     return read_dataset(source, settings.data_subset, splits)
 
 
-def _prompts(
-    rows: list[Row], name: str, settings: SourceSettings, preset: Preset | None, responses: bool
-) -> Source:
+def _loaded(
+    rows: list[Row],
+    name: str,
+    settings: SourceSettings,
+    preset: Preset | None,
+    *,
+    responses: bool,
+    unlabelled: bool,
+) -> Loaded:
     rows = [row for row in rows if any(canonical(value) for value in row.values.values())]
     if not rows:
         raise UsageError(f"{name} holds no prompts; give a source with at least one row.")
-    columns = find_columns(rows, name, settings, preset, responses=responses)
+    columns = find_columns(rows, name, settings, preset, responses=responses, unlabelled=unlabelled)
     notes = [columns.note] if columns.note else []
-    labels = _labels(rows, name, columns)
-    prompts, empty, long = [], [], []
+    labels = _labels(rows, name, columns, unlabelled)
+    prompts, bare, empty, long = [], [], [], []
     for row, label in zip(rows, labels, strict=True):
         text = _text(row, name, columns.text)
         if not text:
             empty.append(row.number)
-        elif label is not None:
+        elif label is not None or (unlabelled and not columns.skip_unlabelled):
             response = _response(row, columns) if responses else ""
-            prompts.append(_prompt(row, clean(text), label, name, columns, response))
+            kept = prompts if label is not None else bare
+            kept.append(_prompt(row, clean(text), label or "safe", name, columns, response))
             if len(text) > MAX_PROMPT_CHARS:
                 long.append(row.number)
     if empty:
         notes.append(f"{name}: rows without a prompt are left out (row {_numbers(empty)}).")
     if long:
         notes.append(f"{name}: only {MAX_PROMPT_CHARS} characters of a prompt are read (row {_numbers(long)}).")
-    if not prompts:
+    if not prompts and not bare:
         raise UsageError(f"{name} holds no prompt with text and label; check --text-column and --label-column.")
-    return Source(prompts, notes)
+    return Loaded(prompts, bare, notes)
 
 
-def _labels(rows: list[Row], name: str, columns: Columns) -> list[Label | None]:
-    """The label of each row; None only where the preset leaves rows without one out."""
+def _labels(rows: list[Row], name: str, columns: Columns, unlabelled: bool) -> list[Label | None]:
+    """The label of each row; None only where the preset leaves rows without one out, or they are wanted."""
     if columns.label is None:
         return [columns.all_label or columns.split_labels.get(row.split) for row in rows]
     values = [dig(row.values, columns.label) for row in rows]
     reader = LabelReader(values, columns.label, columns.unsafe_labels, columns.threshold)
     labels: list[Label | None] = [reader.read(value) for value in values]
     missing = [row.number for row, label in zip(rows, labels, strict=True) if label is None]
-    if missing and not columns.skip_unlabelled:
+    if missing and not columns.skip_unlabelled and not unlabelled:
         raise UsageError(
             f"{name} row {_numbers(missing)} has no label in column {columns.label!r}; "
             "label these rows or remove them."

@@ -17,40 +17,47 @@ if TYPE_CHECKING:
     from shared.results import ResultRecord
 
 
+PROBES = "the probe set"
+
+
 def panels(record: ResultRecord) -> list[Panel]:
     """One figure: scores and ROC, reliability and parts, and the answers of a judge that answers in words."""
     result = typed_result(record, CalibrationResult)
-    figure = calibration_figure(result, escape(_headline(result), None), escape(_below(result), None))
-    return [
-        Panel(
-            stem="calibration",
-            title=f"Thresholds and calibration, {record.label}",
-            figure=figure,
-            caption=_caption(result),
-            alt=_alt(result),
-            rows=_rows(result),
-            badge=badge(record, _facts(result)),
-            claims=_nothing(result) is None,
-        )
-    ]
+    title = f"Thresholds and calibration, {record.label}"
+    return [meaning_panel(result, title, badge(record, _facts(result)))]
 
 
-def _nothing(result: CalibrationResult) -> str | None:
+def meaning_panel(result: CalibrationResult, title: str, method: str, of: str = PROBES) -> Panel:
+    """What the scores of any prompts mean; `method` is the line below the figure, `of` what the prompts are."""
+    figure = calibration_figure(result, escape(_headline(result, of), None), escape(_below(result, of), None))
+    return Panel(
+        stem="calibration",
+        title=title,
+        figure=figure,
+        caption=_caption(result, of),
+        alt=_alt(result, of),
+        rows=_rows(result),
+        badge=method,
+        claims=nothing(result, of) is None,
+    )
+
+
+def nothing(result: CalibrationResult, of: str = PROBES) -> str | None:
     """Why nothing is claimed; None where something is."""
     if result.auc is None:
-        return "Nothing can be claimed: the probe set has prompts of one class only"
-    nothing = nothing_to_explain(result.separation, SEPARATION)
-    if nothing is None and result.auc.low <= CHANCE_AUC <= result.auc.high:
+        return f"Nothing can be claimed: {of} has prompts of one class only"
+    why = nothing_to_explain(result.separation, SEPARATION)
+    if why is None and result.auc.low <= CHANCE_AUC <= result.auc.high:
         return f"Nothing to explain: AUC {_told(result.auc)} includes {CHANCE_AUC}"
-    return nothing
+    return why
 
 
-def _headline(result: CalibrationResult) -> str:
+def _headline(result: CalibrationResult, of: str) -> str:
     """What is caught where hardly any safe prompt is refused, and whether probabilities can be believed."""
-    nothing = _nothing(result)
-    if nothing is not None:
-        return nothing
-    if result.auc is not None and _inverted(result):
+    why = nothing(result, of)
+    if why is not None:
+        return why
+    if result.auc is not None and inverted(result):
         return f"INVERTED: unsafe prompts score lower than safe ones, AUC {_told(result.auc)}"
     sharp = result.at(0.01)
     caught = f"{_named(sharp)} {_told(sharp.tpr)}; " if sharp is not None else ""
@@ -58,7 +65,7 @@ def _headline(result: CalibrationResult) -> str:
     return said[0].upper() + said[1:]
 
 
-def _inverted(result: CalibrationResult) -> bool:
+def inverted(result: CalibrationResult) -> bool:
     return result.auc is not None and result.auc.high < CHANCE_AUC
 
 
@@ -75,10 +82,10 @@ def _calibrated(found: Reliability) -> str:
     return f"{found.direction}: {error}" if found.off else f"no miscalibration beyond chance: {error}"
 
 
-def _below(result: CalibrationResult) -> str:
+def _below(result: CalibrationResult, of: str) -> str:
     """What the headline rests on; thresholds only of a judge that tells the classes apart."""
     parts = [power(result.separation), *_held(result)]
-    if _nothing(result) is None and not _inverted(result):
+    if nothing(result, of) is None and not inverted(result):
         loose, wanted, best = result.at(0.2), result.of("wanted"), result.of("balanced")
         if loose is not None:
             parts.append(f"FNR at 20 % FPR {_told(_missed(loose))}")
@@ -127,7 +134,7 @@ def _unresolved(result: CalibrationResult) -> str:
     return f"\nNot resolved: {none}; what stands there is the TPR with no safe prompt refused."
 
 
-def _caption(result: CalibrationResult) -> str:
+def _caption(result: CalibrationResult, of: str) -> str:
     answers = ""
     if result.answers is not None:
         answers = " Below: the judge's own answers where its verdict is read, and the side each counts for."
@@ -139,7 +146,7 @@ def _caption(result: CalibrationResult) -> str:
         "How to read: the classes should lie apart with the threshold between them; the ROC should reach the top "
         "far left; the reliability curve should follow the dotted line, below it on the right and above it on the "
         "left means too sure. ECE is never 0 on so few prompts: what a perfectly calibrated judge would get "
-        "stands beside it. Probabilities are those at the probe set's share of unsafe prompts, not at yours; the "
+        f"stands beside it. Probabilities are those at {of}'s share of unsafe prompts, not at yours; the "
         "best threshold is chosen on the very prompts it is measured on.\n"
         "Worrying: little caught at 1 % FPR while the AUC is high; an ECE far above chance; one length, language "
         "or category with a far higher error rate; answers that hold little probability."
@@ -147,7 +154,7 @@ def _caption(result: CalibrationResult) -> str:
     )
 
 
-def _alt(result: CalibrationResult) -> str:
+def _alt(result: CalibrationResult, of: str) -> str:
     parts = "; ".join(
         f"{cell.name}: " + ", ".join(
             f"{name.upper()} {value.value:.2f}" for name in ("fnr", "fpr") if (value := getattr(cell, name))
@@ -155,7 +162,7 @@ def _alt(result: CalibrationResult) -> str:
         for cell in result.cells
         if cell.fnr is not None or cell.fpr is not None
     )  # fmt: skip
-    said = f"{_headline(result)}. {_below(result)}."
+    said = f"{_headline(result, of)}. {_below(result, of)}."
     return f"{said} By part: {parts}." if parts else said
 
 

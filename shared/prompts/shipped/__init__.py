@@ -8,3 +8,6 @@ from pathlib import Path
 
 PATH: Path = Path(__file__).with_name("prompts.jsonl")
 """The shipped prompts: `prompt`, `label`, `category`, `style`, `template`, `pair`, `source`, `edition`."""
+TRIGGER_WORDS: Path = Path(__file__).with_name("trigger_words.jsonl")
+"""Twins of a topic each, written by hand: a benign sentence with a harmful `word`, then a harmful one without any.
+Judges are evaluated on them and must not be trained on them."""

@@ -1,0 +1,119 @@
+"""What every work on one checkpoint does in the worker: digest it, verify it, and tell what happens."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from analyzer.checkpoints.base_model import bases_of
+from analyzer.checkpoints.digest import ContentDigest, compute_digest, read_digest
+from analyzer.checkpoints.pins import verify
+from analyzer.checkpoints.soundness import validate
+from analyzer.jobs.messages import Event, Failure, Job
+from analyzer.model.device import is_out_of_memory
+from shared.errors import (
+    CheckpointChanged,
+    CheckpointRejected,
+    FamilyError,
+    JudgeError,
+    UsageError,
+    disk_sentence,
+)
+from shared.logs import entry
+from shared.own_folders import MIDWATCH, VISUALIZATIONS
+from shared.run import Run
+
+logger = logging.getLogger(__name__)
+
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+PERMISSION_ERRORS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP}
+
+Emit = Callable[[Event], None]
+
+
+@dataclass
+class Work:
+    """One job being done."""
+
+    job: Job
+    emit: Emit
+
+    @property
+    def run(self) -> Run:
+        return Run(self.job.run, self.job.out)
+
+    def digest(self) -> ContentDigest:
+        """What the job's checkpoint holds, once its files are found sound. Raises CheckpointRejected, OSError."""
+        return digest_of(self.job)
+
+    def verify(self) -> None:
+        """Raises CheckpointChanged when what was read is no longer what had passed the gate."""
+        job = self.job
+        verify(job.directory, job.pinned, job.source, tuple(job.files), job.checkpoint)
+
+    def report(self, error: Exception) -> None:
+        """The whole job failed: say why, and what kind of why."""
+        try:
+            self.verify()
+        except CheckpointChanged as changed:
+            return self.failed(Failure.CHANGED, str(changed))
+        if isinstance(error, FamilyError):  # the same for every checkpoint, and nobody's but the user's to correct
+            return self.emit(Event(kind="refused", job=self.job.id, cause=str(error)))
+        failure, cause = kind_of(error), sentence_of(error)
+        if isinstance(error, OSError) and _is_storage(error, self.job.out):
+            failure, cause = Failure.STORAGE, disk_sentence(error, self.job.out)
+        if failure == Failure.ANALYSIS:
+            self.tell_in_full(error)
+        return self.failed(failure, cause)
+
+    def tell_in_full(self, error: Exception, name: str = "") -> None:
+        """The traceback, of which the event keeps one sentence."""
+        what = f"{name} of {self.job.checkpoint}" if name else self.job.checkpoint
+        logger.error(
+            "%s failed",
+            what,
+            exc_info=error,
+            extra=entry("raised", checkpoint=self.job.checkpoint, analysis=name, cause=sentence_of(error)),
+        )
+
+    def failed(self, failure: Failure, cause: str, name: str = "") -> None:
+        self.emit(Event(kind="failed", job=self.job.id, analysis=name, failure=failure, cause=cause))
+
+    def progress(self, name: str, done: int, total: int) -> None:
+        self.emit(Event(kind="progress", job=self.job.id, analysis=name, done=done, total=total))
+
+
+def digest_of(job: Job) -> ContentDigest:
+    """What a job's checkpoint holds. Raises CheckpointRejected where its files are not sound, and OSError."""
+    run, files = Run(job.run, job.out), tuple(job.files)
+    weights = validate(job.directory, job.source, bases_of(run, job.record))
+    known = read_digest(run.digests, job.checkpoint, files)
+    return known or compute_digest(job.directory, weights, job.checkpoint, files, run.digests)
+
+
+def kind_of(error: BaseException) -> Failure:
+    """What kind of failure an exception is."""
+    if isinstance(error, CheckpointChanged):
+        return Failure.CHANGED
+    if isinstance(error, CheckpointRejected | JudgeError | UsageError):
+        return Failure.REJECTED
+    return Failure.MEMORY if is_out_of_memory(error) else Failure.ANALYSIS
+
+
+def sentence_of(error: BaseException) -> str:
+    """An exception for people: its first line, and its kind where it is not one of ours."""
+    text = str(error).strip().split("\n")[0][:400]
+    if type(error).__module__.startswith(("shared.", "analyzer.")):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _is_storage(error: OSError, out: Path) -> bool:
+    """Whether our own disk is at fault: full, read-only, or not ours to write."""
+    if error.errno in DISK_ERRORS:
+        return True
+    name = str(error.filename or "")
+    return error.errno in PERMISSION_ERRORS and name.startswith((str(out / MIDWATCH), str(out / VISUALIZATIONS)))

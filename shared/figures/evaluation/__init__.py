@@ -1,0 +1,1 @@
+"""Figures of an evaluation: verdicts beside baselines, and the trigger-word pack."""

@@ -1,0 +1,169 @@
+"""The page of an evaluation: its headline, tables, figures, and the hardest mistakes with their words coloured."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from shared.evaluations import EvaluationPlace
+from shared.figures.kit.style import diverging_colour
+from shared.figures.tokens import MAX_WORDS, RANGE, readable
+from shared.files import write_bytes_atomic
+from shared.findings.evaluation import Evaluation, Mistake
+from shared.findings.text import clean, percent, signed
+from shared.notices import newest_notices
+from shared.pages.html import CONFIG, PLOTLY_JS, paragraph, write_plotly_js
+from shared.pages.index import write_index
+from shared.pages.table import MAX_CSV_ROWS, Table, csv_json, table_of
+from shared.pages.templates import SCRIPT, SCRIPT_SHA256, STYLE, fill, script_json
+from shared.views import Panel
+from shared.views.evaluated.panels import evaluation_panels
+from shared.views.evaluated.words import (
+    against_words,
+    baseline_names,
+    below,
+    headline,
+    method,
+    rate_rows,
+    threshold_rows,
+    title,
+)
+
+MAX_PROMPT = 400
+"""Characters of a mistake's prompt that are shown where its words are not attributed."""
+
+
+class Figure(NamedTuple):
+    """One figure of the page."""
+
+    number: int
+    title: str
+    headline: str
+    alt: str
+    stem: str
+    paragraphs: list[tuple[str | None, str]]
+    table: Table
+    figure: Markup
+    rows: Markup
+
+
+class Marked(NamedTuple):
+    """One word with its colour."""
+
+    text: str
+    colour: str
+    ink: str
+    hover: str
+
+
+class Told(NamedTuple):
+    """One mistake."""
+
+    said: str
+    text: str
+    marked: list[Marked]
+    more: int
+    """Words beyond those that are shown."""
+
+
+class Side(NamedTuple):
+    """Mistakes of one kind."""
+
+    title: str
+    words: str
+    told: list[Told]
+
+
+def write_evaluation_page(place: EvaluationPlace, found: Evaluation) -> None:
+    """Write the page and link it from the index. Raises OSError."""
+    write_plotly_js(place.page.parent)
+    write_bytes_atomic(place.page, evaluation_html(place, found).encode("utf-8"), durable=False)
+    write_index(place.run, newest_notices(place.run))
+
+
+def evaluation_html(place: EvaluationPlace, found: Evaluation) -> str:
+    """The whole page; every word from data is escaped."""
+    return fill(
+        "evaluation.html",
+        title=title(found),
+        headline=headline(found),
+        below=below(found),
+        warnings=found.warnings,
+        rates=rate_rows(found),
+        baselines=baseline_names(found),
+        against=[against_words(each) for each in found.baselines],
+        thresholds=threshold_rows(found),
+        panels=[_figure(number, panel) for number, panel in enumerate(evaluation_panels(found))],
+        mistakes=_sides(found),
+        method=method(found),
+        record=_from_page(place, place.record),
+        predictions=_from_page(place, place.predictions),
+        max_csv_rows=MAX_CSV_ROWS,
+        config=script_json(json.dumps(CONFIG)),
+        style=STYLE,
+        script=SCRIPT,
+        script_sha256=SCRIPT_SHA256,
+        plotly_js=PLOTLY_JS,
+    )
+
+
+def _from_page(place: EvaluationPlace, path: os.PathLike[str]) -> str:
+    return os.path.relpath(path, place.page.parent)
+
+
+def _figure(number: int, panel: Panel) -> Figure:
+    return Figure(
+        number=number,
+        title=panel.title,
+        headline=panel.headline,
+        alt=panel.alt,
+        stem=panel.stem,
+        paragraphs=[paragraph(line) for line in panel.caption.split("\n")],
+        table=table_of(panel.rows),
+        figure=script_json(str(panel.figure.to_json(validate=False))),
+        rows=script_json(csv_json(panel.rows)),
+    )
+
+
+def _sides(found: Evaluation) -> list[Side]:
+    """Missed and refused prompts, each with its sentence."""
+    mistakes = found.mistakes
+    if mistakes is None:
+        return []
+    how = mistakes.note or (
+        "Words that push to unsafe are red, to safe blue, as on the page of token attribution (integrated "
+        "gradients from a prompt without its words)."
+    )
+    sides = (
+        ("Hardest misses", "Unsafe prompts judged safe, the surest first.", mistakes.missed),
+        ("Hardest refusals", "Safe prompts judged unsafe, the surest first.", mistakes.refused),
+    )
+    return [
+        Side(name, f"{words} {how}", [_told(each) for each in listed]) for name, words, listed in sides if listed
+    ]
+
+
+def _told(mistake: Mistake) -> Told:
+    words = _marked(mistake)
+    category = f" · {mistake.category}" if mistake.category else ""
+    gap = "" if mistake.attribution is None or mistake.attribution.converged else " · attribution not converged"
+    said = f"{signed(mistake.score)} nats, {percent(mistake.probability)} unsafe; is {mistake.label}{category}{gap}"
+    return Told(said, clean(mistake.text, MAX_PROMPT), words[:MAX_WORDS], max(0, len(words) - MAX_WORDS))
+
+
+def _marked(mistake: Mistake) -> list[Marked]:
+    """The words that the judge read, special tokens left out; none where they are not attributed."""
+    sample = mistake.attribution
+    if sample is None:
+        return []
+    shares: Sequence[tuple[str, float, float]] = [
+        (word.text, word.value, word.value / sample.shift) for word in sample.words if not word.special
+    ]
+    return [
+        Marked(text, diverging_colour(share / RANGE), readable(share), f"{signed(value, 3)} nats")
+        for text, value, share in shares
+    ]
