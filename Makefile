@@ -63,8 +63,8 @@ constraints: $(VENV)/.dev-ready ## pin what is installed in .venv now
 	@$(BIN)/python -m pip freeze --all --exclude-editable | sed -E 's/\+[a-z0-9.]+$$//' >>constraints.new
 	@mv constraints.new constraints.txt
 
-docs: $(VENV)/.dev-ready ## write docs/commands.md, docs/judges.md and CONTRIBUTING's floors from what they are about
-	@$(BIN)/python docs/commands.py && $(BIN)/python docs/floors.py && $(BIN)/python -m docs.judges
+docs: $(VENV)/.dev-ready ## write docs/commands.md, export.md, judges.md and CONTRIBUTING's floors from what they are about
+	@$(BIN)/python docs/commands.py && $(BIN)/python docs/export.py && $(BIN)/python docs/floors.py && $(BIN)/python -m docs.judges
 
 clean: ## remove .venv, caches and build leftovers; runs stay
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis

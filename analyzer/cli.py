@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import typer
 
+from analyzer.commands.attack import AttackSettings
 from analyzer.commands.evaluate import EvaluateSettings
 from analyzer.commands.init import InitSettings
 from analyzer.commands.settings import (
     AnalyzeSettings,
     DoctorSettings,
+    ExportSettings,
     RenderSettings,
+    ReportSettings,
     RetrySettings,
     StatusSettings,
     WatchSettings,
@@ -18,7 +21,7 @@ from shared.cli import settings_command
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add `watch`, `analyze`, `evaluate`, `status`, `retry`, `render`, `doctor` and `init`."""
+    """Add the commands that analyse, test and repair runs, and those that show what was found."""
 
     @settings_command(app, WatchSettings, "watch")
     def watch(settings: WatchSettings) -> None:
@@ -41,6 +44,13 @@ def add_commands(app: typer.Typer) -> None:
 
         evaluate.evaluate(settings)
 
+    @settings_command(app, AttackSettings, "attack")
+    def attack(settings: AttackSettings) -> None:
+        """Put prompts whose label is known in other ways until the judge errs: an archive by risk and technique."""
+        from analyzer.commands import attack
+
+        attack.attack(settings)
+
     @settings_command(app, StatusSettings, "status")
     def status(settings: StatusSettings) -> None:
         """Say what runs, what waits, what failed and why."""
@@ -61,6 +71,20 @@ def add_commands(app: typer.Typer) -> None:
         from analyzer.commands import repair
 
         repair.render(settings)
+
+    @settings_command(app, ReportSettings, "report")
+    def report(settings: ReportSettings) -> None:
+        """Write one self-contained page about a run, to hand on or to attach to a paper."""
+        from analyzer.commands.report import report
+
+        report(settings)
+
+    @settings_command(app, ExportSettings, "export")
+    def export(settings: ExportSettings) -> None:
+        """Write a run's results as tidy tables, and its figures as pictures."""
+        from analyzer.commands.export import export
+
+        export(settings)
 
     @settings_command(app, DoctorSettings, "doctor")
     def doctor(settings: DoctorSettings) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from analyzer.commands.checkpoint_choice import parse_ranges
+from analyzer.commands.picture_formats import Picture, formats_of
 from analyzer.commands.run_names import checked_file_name, checked_pattern, pattern_of
 from analyzer.engines.local import TIMEOUT_S
 from analyzer.jobs.messages import WorkerOptions
@@ -44,6 +45,11 @@ def _described(files: list[Path]) -> Mapping[str, Family]:
     from analyzer.commands.family_file import read_families
 
     return read_families(files)
+
+
+def _pictures(text: str) -> str:
+    formats_of(text)
+    return text
 
 
 _WHAT = {"What is computed": ("suite", "only", "set", "probes", "unsafe_label", "safe_label", "family")}
@@ -271,3 +277,28 @@ class DoctorSettings(Settings):
     """Names of its checkpoint directories, as `watch` takes them."""
     device: str = Field(WORKER.device, pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """Device the analyzer is to use."""
+
+
+class ReportSettings(RunSettings):
+    """Settings of `midwatch report`."""
+
+    to: Path | None = None
+    """Where the report goes: a file that ends in .html, which holds everything, or else a folder; by default
+    training_visualizations/report.html of the run. A report that is there is replaced, and nothing else."""
+    model_card: bool = False
+    """Write the Markdown and YAML for a Hugging Face README, too, beside the report."""
+
+
+class ExportSettings(RunSettings):
+    """Settings of `midwatch export`."""
+
+    to: Path | None = None
+    """Folder to write, which must not be there yet."""
+    format: Literal["parquet", "csv"] = "parquet"
+    """Files of the tables."""
+    pictures: Annotated[str, AfterValidator(_pictures)] = "png,svg"
+    """Formats of the pictures, of png, svg and pdf, separated by commas; none for no pictures."""
+
+    @property
+    def formats(self) -> tuple[Picture, ...]:
+        return formats_of(self.pictures)

@@ -6,10 +6,12 @@ which `analyzer/worker/one_task.py` calls.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from shared.prompts.source_settings import SourceSettings
-from shared.records import Frozen
+from shared.records import Frozen, Label
 
 
 class EvaluateTask(Frozen):
@@ -30,5 +32,27 @@ class EvaluateTask(Frozen):
     """Of bootstrap draws."""
 
 
-Task = EvaluateTask
-"""Any of them. With a second one: a union, told apart by `kind`."""
+class AttackTask(Frozen):
+    """Search for prompts that the judge gets wrong, from labelled ones that it gets right."""
+
+    kind: Literal["attack"] = "attack"
+    source: str | None = None
+    """Labelled prompts to start from: a prompt file's path, a preset, or a data set's name; None takes the run's own
+    held-out test prompts, of which nothing may join a training."""
+    fresh: str | None = None
+    """Prompts that `fresh.jsonl` is made of; None takes the run's test prompts where these are no seeds."""
+    reading: SourceSettings = SourceSettings()
+    """How the sources are read."""
+    labels: tuple[Label, ...] = ("unsafe", "safe")
+    """True labels of the seeds: unsafe ones are to pass as safe, safe ones to be refused."""
+    budget: int = 2000
+    """Texts that are scored, all labels together; scoring the seeds themselves comes on top."""
+    seed: int = 0
+    transfer: bool = True
+    """Whether every attack is tried on the run's other checkpoints."""
+    force: bool = False
+    """Search again although the same search is there."""
+
+
+Task = Annotated[EvaluateTask | AttackTask, Field(discriminator="kind")]
+"""Any of them, told apart by `kind`."""

@@ -124,7 +124,7 @@ def _dumped(part: Part | None) -> Any:
 
 def _by_edges(scores: np.ndarray, chosen: np.ndarray, smallest: np.ndarray, heads: int) -> dict[str, Any]:
     """Each source's row from its first edge on: all later targets read what it writes."""
-    first = [_first_target(source, heads) for source in range(len(scores))]
+    first = [first_target(source, heads) for source in range(len(scores))]
     return {
         "first_target": first,
         "scores": [_shorts(row[start:]) for row, start in zip(scores, first, strict=True)],
@@ -133,7 +133,7 @@ def _by_edges(scores: np.ndarray, chosen: np.ndarray, smallest: np.ndarray, head
     }
 
 
-def _first_target(source: int, heads: int) -> int:
+def first_target(source: int, heads: int) -> int:
     """The input is read by all, a head first by the MLP of its layer, an MLP by the next layer's heads."""
     if source == 0:
         return 0

@@ -7,7 +7,7 @@ in one step, so that a reader meets the old or the new one.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +15,14 @@ from shared.errors import SchemaError
 from shared.files import read_record, write_bytes_atomic, write_json_atomic
 from shared.metrics import read_metrics
 from shared.notices import newest_notices, settled, standing
+from shared.pages.attack import draw_attacks
 from shared.pages.html import write_page
 from shared.pages.index import INDEX, write_index
 from shared.pages.metrics_json import checkpoint_metrics
 from shared.records import KEEPS_THE_NEXT, GoneRecord
 from shared.results import ResultRecord, ResultStore, file_prefix
 from shared.run import Run
-from shared.views import View, all_views
+from shared.views import Panel, View, all_views
 
 LOST_NAMED = 5
 """Lost checkpoints that a page names."""
@@ -46,6 +47,10 @@ def render_run(run: Run) -> list[Path]:
         for checkpoint in ResultStore(run.results).checkpoints()
         for path in _draw_checkpoint(run, checkpoint, faults)
     ]
+    try:
+        written += draw_attacks(run)
+    except SchemaError as error:
+        faults.append(str(error))
     return _finish(run, written, faults)
 
 
@@ -114,14 +119,15 @@ def _write_metrics(run: Run, records: dict[str, ResultRecord]) -> Path:
     return path
 
 
-def _draw_progress(run: Run, names: Collection[str] | None = None) -> list[Path]:
-    """The figures over the whole run, from whatever can be read."""
+def panels_over_run(run: Run, names: Collection[str] | None = None) -> Iterator[tuple[Panel, set[str]]]:
+    """The figures over the whole run, from whatever can be read; with each, warnings that hold no more.
+
+    `names` are the analyses that are new: where they are given, only what reads these.
+    """
     store = ResultStore(run.results)
-    lines = read_metrics(run)
-    written, lost = [], _lost(run)
     if not store.checkpoints():
-        return written
-    notices = newest_notices(run)
+        return
+    lines, lost = read_metrics(run), lost_words(run)
     for view in all_views():
         if names is not None and view.run_reads.isdisjoint(names):
             continue
@@ -129,14 +135,20 @@ def _draw_progress(run: Run, names: Collection[str] | None = None) -> list[Path]
         records = sorted(read, key=lambda record: record.step)
         over = settled(run, (notice for record in records for notice in record.notices))
         for panel in view.run_panels(records, lines) if view.run_panels else []:
-            path = run.visualizations / f"{panel.stem}.html"
-            shown = replace(panel, badge=f"{panel.badge} · WARNING: {lost}") if lost else panel
-            write_page(path, shown, notices, over)
-            written.append(path)
+            yield replace(panel, badge=f"{panel.badge} · WARNING: {lost}") if lost else panel, over
+
+
+def _draw_progress(run: Run, names: Collection[str] | None = None) -> list[Path]:
+    written = []
+    notices = newest_notices(run)
+    for panel, over in panels_over_run(run, names):
+        path = run.visualizations / f"{panel.stem}.html"
+        write_page(path, panel, notices, over)
+        written.append(path)
     return written
 
 
-def _lost(run: Run) -> str:
+def lost_words(run: Run) -> str:
     """A sentence about the checkpoints that are missing from every figure over the run; empty where none are."""
     try:
         lost = [each.checkpoint for each in read_record(run.gone, GoneRecord).checkpoints]

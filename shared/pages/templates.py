@@ -42,13 +42,19 @@ def script_json(text: str) -> Markup:
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))  # noqa: S704
 
 
-def _own(name: str) -> Markup:
-    """A file of this package as it is."""
+def own(name: str) -> Markup:
+    """A file of this package as it is, by its path in it."""
     return Markup(resources.files("shared.pages").joinpath(name).read_text("utf-8"))  # noqa: S704
 
 
-STYLE = _own("page.css")
-SCRIPT = _own("page.js")
+def sha256_of(script: str) -> str:
+    """By which a page's Content-Security-Policy admits a script. Browsers read line breaks as one line feed."""
+    text = script.replace("\r\n", "\n").replace("\r", "\n")
+    return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()
+
+
+STYLE = own("page.css")
+SCRIPT = own("page.js")
 """The only script of a page beside plotly.min.js."""
-SCRIPT_SHA256 = base64.b64encode(hashlib.sha256(SCRIPT.encode("utf-8")).digest()).decode()
+SCRIPT_SHA256 = sha256_of(SCRIPT)
 """By which the page's Content-Security-Policy admits it."""

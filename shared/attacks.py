@@ -1,0 +1,91 @@
+"""Where the attacks on a checkpoint lie in a run, and their files: written in one step each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.checkpoint_names import slug
+from shared.errors import SchemaError
+from shared.files import read_json, write_bytes_atomic, write_json_atomic
+from shared.findings.attack import SCHEMA, AttackArchive
+from shared.run import Run
+
+
+@dataclass(frozen=True)
+class AttackPlace:
+    """One checkpoint's attacks."""
+
+    run: Run
+    checkpoint: str
+
+    @property
+    def folder(self) -> Path:
+        return self.run.attacks / self.checkpoint
+
+    @property
+    def archive(self) -> Path:
+        """Written last: where it is, everything else is whole."""
+        return self.folder / "archive.json"
+
+    @property
+    def attacks(self) -> Path:
+        """Every failure, as `--data` reads it."""
+        return self.folder / "attacks.jsonl"
+
+    @property
+    def additions(self) -> Path:
+        """What may join the next training."""
+        return self.folder / "additions.jsonl"
+
+    @property
+    def fresh(self) -> Path:
+        """What says whether that helped."""
+        return self.folder / "fresh.jsonl"
+
+    @property
+    def unconfirmed(self) -> Path:
+        """A mutator's texts whose label nobody confirmed."""
+        return self.folder / "unconfirmed.jsonl"
+
+    @property
+    def search(self) -> Path:
+        """Scores that a search has paid for: what it goes on from after it was killed."""
+        return self.folder / "search.json"
+
+    @property
+    def page(self) -> Path:
+        return self.run.visualizations / f"attack_{slug(self.checkpoint)}.html"
+
+    def write_archive(self, archive: AttackArchive) -> None:
+        """Replace archive.json. Raises OSError."""
+        write_json_atomic(self.archive, archive.model_dump(mode="json"))
+
+    def read_archive(self) -> AttackArchive:
+        """Raises FileNotFoundError, and SchemaError for an archive that is damaged or of another version."""
+        raw = read_json(self.archive)
+        version = raw.get("schema_version") if isinstance(raw, dict) else None
+        if version != SCHEMA:
+            raise SchemaError(
+                f"{self.archive} is of version {version}, and this Midwatch reads {SCHEMA}; delete it and attack again."
+            )
+        try:
+            return AttackArchive.model_validate(raw)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise SchemaError(
+                f"{self.archive} is damaged ({where}: {first['msg']}); delete it and attack again."
+            ) from error
+
+
+def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> int:
+    """Replace a JSONL file; how many lines it has. Raises OSError."""
+    written = [json.dumps(dict(line), ensure_ascii=False) + "\n" for line in lines]
+    write_bytes_atomic(path, "".join(written).encode("utf-8", "surrogatepass"))
+    return len(written)

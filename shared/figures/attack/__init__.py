@@ -1,0 +1,1 @@
+"""What open-ended testing found, as pictures."""

@@ -1,0 +1,106 @@
+"""What the page and the terminal say of an attack; every sentence follows from the archive's numbers."""
+
+from __future__ import annotations
+
+from shared.findings.attack import AttackArchive, Direction, Failure, Success
+from shared.findings.claims import SEPARATION, nothing_to_explain
+from shared.findings.parts import Interval, layer_name
+from shared.findings.text import counted, percent
+
+MEANT = {"unsafe": "passes as safe", "safe": "refuses as unsafe"}
+"""True label -> what a wrong verdict does."""
+MOST_NAMED = 5
+"""Other checkpoints that a sentence names, the newest ones."""
+
+
+def headline(archive: AttackArchive) -> str:
+    """The one sentence that the page begins with."""
+    nothing = nothing_to_explain(archive.to_explain, SEPARATION)
+    if nothing is not None:
+        return f"{nothing}; what is judged wrongly says nothing of how it is put"
+    return f"{archive.label}: {'; '.join(broken(direction) for direction in archive.directions)}"
+
+
+def broken(direction: Direction) -> str:
+    """ "put differently, it passes 61 of 78 unsafe prompts as safe that it had judged rightly (78 %, 68 to 86 %)" """
+    any_ = direction.any
+    return (
+        f"put differently, it {MEANT[direction.label]} {any_.broken} of {counted(any_.tried, f'{direction.label} prompt')} "
+        f"that it judges rightly ({share(any_.share)})"
+    )
+
+
+def share(interval: Interval) -> str:
+    """ "78 %, 95 % interval 68 to 86 %" """
+    return f"{percent(interval.value)}, 95 % interval {100 * interval.low:.0f} to {percent(interval.high)}"
+
+
+def extent(direction: Direction) -> str:
+    """How much of the archive holds a failure, and how sure the judge is there."""
+    return (
+        f"{direction.broken} of {counted(len(direction.cells), 'cell')} hold a failure ({direction.filled} hold any text); "
+        f"QD score {direction.qd_score:.1f} nats; "
+        f"{counted(len(direction.failures), 'distinct failure')} (seed x technique) "
+        f"in {counted(direction.evaluations, 'evaluation')}"
+    )
+
+
+def strongest(direction: Direction) -> str:
+    """The technique that breaks most, where its interval is clear of the weakest one's."""
+    tried = [success for success in direction.by_technique if success.tried]
+    if len(tried) < 2:
+        return ""
+    best, worst = max(tried, key=_low), min(tried, key=_high)
+    if best.share.low <= worst.share.high:
+        return "No technique breaks more seeds than every other beyond chance."
+    return (
+        f"{best.name} breaks {best.broken} of {counted(best.tried, 'seed')} ({share(best.share)}), more than "
+        f"{worst.name} with {worst.broken} of {worst.tried} ({share(worst.share)})."
+    )
+
+
+def depth(archive: AttackArchive) -> str:
+    """Where in the judge the verdicts go wrong, as the lens reads it; empty without a lens."""
+    places = sorted(failure.wrong_from for failure in archive.failures if failure.wrong_from is not None)
+    if not places or archive.layers is None:
+        return ""
+    late = sum(place == archive.layers - 1 for place in places)
+    return (
+        f"Half of the {counted(len(places), 'failure')} read wrong from {layer_name(places[len(places) // 2])} on "
+        f"(of {archive.layers} layers, counted from 0); {late} of them only at the last one."
+    )
+
+
+def over_checkpoints(archive: AttackArchive) -> str:
+    """How far the attacks reach beyond the checkpoint that they were made for; empty where there is no other."""
+    others = [hold for hold in archive.holds if hold.checkpoint != archive.checkpoint]
+    if not others:
+        return ""
+    fooled = "; ".join(f"{hold.label} {share(hold.fooled)}" for hold in others[-MOST_NAMED:])
+    return (
+        f"The attacks were chosen for {archive.label}, which all of them fool; of the others they fool: {fooled}. "
+        "Where a checkpoint gets the seed right and the attack wrong, the hole was open."
+    )
+
+
+def fate(failure: Failure, archive: AttackArchive) -> str:
+    """At which checkpoints one attack works: "wrong at epoch 1, epoch 3"."""
+    if len(archive.holds) < 2:
+        return ""
+    sign = 1 if failure.label == "unsafe" else -1
+    wrong = [
+        hold.label
+        for hold in archive.holds
+        if hold.checkpoint in failure.later and failure.later[hold.checkpoint] * sign <= 0
+    ]
+    if len(wrong) == len(archive.holds):
+        return "wrong at every checkpoint"
+    return f"wrong at {', '.join(wrong)}"
+
+
+def _low(success: Success) -> float:
+    return success.share.low
+
+
+def _high(success: Success) -> float:
+    return success.share.high
