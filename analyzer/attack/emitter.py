@@ -21,7 +21,7 @@ from analyzer.attack.rules import RULES
 
 TRIES = 30
 """Draws for one place of a batch before it is given up: what was tried already is drawn again."""
-EMPTY, RIGHT, WRONG = 6.0, 3.0, 1.0
+EMPTY, RIGHT, WRONG = 8.0, 5.0, 1.0
 """Weights of a cell without an elite, with one that the judge gets right, and with a failure."""
 ANEW = 0.3
 """Share of children that begin at a seed although there is an elite."""

@@ -53,8 +53,9 @@ def test_a_second_frame_stands_on_the_other_side() -> None:
 def test_held_out_frames_are_only_taken_when_asked_for(technique: int) -> None:
     own = next(place for place, seed in enumerate(SEEDS) if seed.asker_acts and seed.kind == "question")
     for number in range(40):
-        searched, unseen = derive(vector(own, technique, number, number), SEEDS), derive(
-            vector(own, technique, number, number), SEEDS, held_out=True
+        searched, unseen = (
+            derive(vector(own, technique, number, number), SEEDS),
+            derive(vector(own, technique, number, number), SEEDS, held_out=True),
         )
         assert searched is not None and not any(frame.held_out for frame in searched.frames)
         assert unseen is not None and all(frame.held_out for frame in unseen.frames)

@@ -56,7 +56,9 @@ def test_no_synonym_names_a_deed_or_a_thing() -> None:
     """Every word of the table is one of little weight: none stands in the list of what prompts differ by."""
     weighty = {"kill", "steal", "hack", "bomb", "gun", "poison", "attack", "fake", "bully", "threaten", "stalk"}
     table = word_lists().synonyms
-    assert not weighty & {word for phrase, others in table.items() for each in (phrase, *others) for word in words_of(each)}
+    assert not weighty & {
+        word for phrase, others in table.items() for each in (phrase, *others) for word in words_of(each)
+    }
 
 
 def test_a_comma_is_never_moved() -> None:
