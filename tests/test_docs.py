@@ -136,6 +136,10 @@ def test_the_reference_is_up_to_date() -> None:
     assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == written_by("commands")
 
 
+def test_every_column_of_an_export_is_documented() -> None:
+    assert (ROOT / "docs" / "export.md").read_text(encoding="utf-8") == written_by("export")
+
+
 def test_what_is_said_of_families_is_what_trying_them_finds() -> None:
     assert (ROOT / "docs" / "judges.md").read_text(encoding="utf-8") == written_by("judges")
 

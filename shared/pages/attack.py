@@ -42,7 +42,7 @@ def draw_attacks(run: Run) -> list[Path]:
 
 def attack_html(name: str, stem: str, archive: AttackArchive) -> str:
     """The whole page; every word from data is escaped."""
-    said, subtitle = headline(archive), subtitle(archive)
+    said, subtitle = headline(archive), attack_subtitle(archive)
     figure = attack_figure(archive, escape(said, 400), escape(subtitle, 400))
     rows = table_rows(archive)
     return fill(
@@ -51,9 +51,9 @@ def attack_html(name: str, stem: str, archive: AttackArchive) -> str:
         headline=said,
         stem=stem,
         alt=f"{said}. {' '.join(f'{NAMES[each.label]}: {extent(each)}.' for each in archive.directions)}",
-        paragraphs=paragraphs(archive),
+        paragraphs=attack_paragraphs(archive),
         examples=[_examples(direction, archive) for direction in archive.directions],
-        method=method(archive),
+        method=attack_method(archive),
         warnings=archive.notes,
         notices=(),
         table=table_of(rows),
@@ -85,12 +85,12 @@ def table_rows(archive: AttackArchive) -> list[dict[str, Any]]:
     ]
 
 
-def subtitle(archive: AttackArchive) -> str:
+def attack_subtitle(archive: AttackArchive) -> str:
     """What the headline rests on."""
     return "; ".join(f"{NAMES[direction.label]}: {extent(direction)}" for direction in archive.directions)
 
 
-def paragraphs(archive: AttackArchive) -> list[tuple[str | None, str]]:
+def attack_paragraphs(archive: AttackArchive) -> list[tuple[str | None, str]]:
     """What it shows, how to read it, what would be worrying, and what was found."""
     found = [
         ("What it shows", " Prompts whose label is known, put in ways that keep it, until the judge errs. Each cell "
@@ -106,7 +106,7 @@ def paragraphs(archive: AttackArchive) -> list[tuple[str | None, str]]:
     return [*found, *said, *((lead, f" {words}") for lead, words in more if words)]
 
 
-def method(archive: AttackArchive) -> str:
+def attack_method(archive: AttackArchive) -> str:
     """The honesty line: what the numbers rest on."""
     seeds = ", ".join(
         f"{each.right} of {counted(each.seeds, f'{each.label} seed')} judged rightly" for each in archive.directions

@@ -39,8 +39,11 @@ def _side(score: float) -> str:
 
 
 def _sigmoid(scores: np.ndarray) -> np.ndarray:
-    """exp of -log(1 + exp(-score)): no overflow at either end."""
-    return np.exp(-np.logaddexp(0, -scores))
+    """exp of -log(1 + exp(-score)): no overflow at either end; NaN where there is no score."""
+    found = np.full(len(scores), np.nan)
+    known = np.isfinite(scores)
+    found[known] = np.exp(-np.logaddexp(0, -scores[known]))
+    return found
 
 
 PROMPTS = Table(

@@ -31,7 +31,12 @@ def _rows(results: CheckpointResults) -> Columns:
 
 
 def _joined(parts: Sequence[dict[str, Any]], name: str) -> list[Any]:
-    return [value for part in parts for value in (part[name] if name in part else [None] * len(part["layer"]))]
+    """A column of all parts; empty for the units of one that has no such column."""
+    found: list[Any] = []
+    for part in parts:
+        values = part.get(name, [None] * len(part["layer"]))
+        found += values.tolist() if isinstance(values, np.ndarray) else values
+    return found
 
 
 def _part(

@@ -1,4 +1,4 @@
-"""The bars of `midwatch report`: a run of 50 analysed checkpoints as one page, and what the page asks of a browser."""
+"""The bars of `midwatch report`: 50 analysed checkpoints as one page, and what it asks of a browser."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from shared.findings.attack_sentences import fate, headline
 from shared.findings.evaluation import Evaluation, Mistake
 from shared.findings.text import counted, escape, signed
 from shared.own_folders import list_directory
-from shared.pages.attack import method, paragraphs, subtitle, table_rows
+from shared.pages.attack import attack_method, attack_paragraphs, attack_subtitle, table_rows
 from shared.pages.report.parts import Grid, Point, Section
 from shared.run import Run
 from shared.views import Panel
@@ -109,11 +109,11 @@ def _attack(found: AttackArchive, *, folded: bool) -> Section:
     panel = Panel(
         stem="attack",
         title=f"Open-ended testing, {found.label}",
-        figure=attack_figure(found, escape(said, 400), escape(subtitle(found), 400)),
-        caption="\n".join(f"{lead}:{rest}" for lead, rest in paragraphs(found)),
-        alt=f"{said}. {subtitle(found)}.",
+        figure=attack_figure(found, escape(said, 400), escape(attack_subtitle(found), 400)),
+        caption="\n".join(f"{lead}:{rest}" for lead, rest in attack_paragraphs(found)),
+        alt=f"{said}. {attack_subtitle(found)}.",
         rows=table_rows(found),
-        badge=method(found),
+        badge=attack_method(found),
     )
     grids = [_examples(direction, found) for direction in found.directions]
     return Section(

@@ -30,7 +30,9 @@ def test_the_hub_reads_its_metrics(material: Material) -> None:
     found = {each.metric_type: each for each in card.data.eval_results}  # type: ignore[attr-defined]
     fnr = material.newest.records["progress"].payload["probe"]["fnr"]
     assert found["false_negative_rate"].metric_value == pytest.approx(fnr["value"], abs=5e-5)
-    assert found["false_negative_rate"].metric_args["interval_95"] == pytest.approx([fnr["low"], fnr["high"]], abs=5e-5)
+    assert found["false_negative_rate"].metric_args["interval_95"] == pytest.approx(
+        [fnr["low"], fnr["high"]], abs=5e-5
+    )
     assert "false_positive_rate" in found and found["accuracy"].dataset_split == "probes"
 
 

@@ -174,7 +174,7 @@ def test_only_a_report_is_replaced(tmp_path: Path, material: Material) -> None:
     (full / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="holds something else"):
         write_report(material, full)
-    with pytest.raises(UsageError, match="is a file; give --to a name that ends in .html"):
+    with pytest.raises(UsageError, match=r"is a file; give --to a name that ends in \.html"):
         write_report(material, full / "notes.txt")
     assert other.read_text() == "mine" and [path.name for path in full.iterdir()] == ["notes.txt"]
 
