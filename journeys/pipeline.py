@@ -27,6 +27,8 @@ def run_pipeline(settings: PipelineSettings) -> None:
     places = Places(expanded(settings.output_dir).absolute())
     plan = Plan(settings, places)
     places.root.mkdir(parents=True, exist_ok=True)
+    if not plan.trains_nothing:
+        places.judge.path.mkdir(exist_ok=True)  # the analyzer waits in it for the training's first file
     record = RecordFile(places.root / "pipeline.json")
     plan.write_sections()
     console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
@@ -43,13 +45,14 @@ def run_pipeline(settings: PipelineSettings) -> None:
 
 
 def refuse_failures(rows: Sequence[Shown]) -> None:
-    """Raise MidwatchError, naming what failed and what could not be run because of it."""
-    failed = [f"{row.stage.name} failed ({row.cause})" for row in rows if row.state is State.FAILED]
-    missed = [f"{row.stage.name} ({row.cause})" for row in rows if row.state is State.MISSED]
-    if failed or missed:
-        left_out = f"Left out: {', '.join(missed)}." if missed else ""
-        said = " ".join(filter(None, ("; ".join(failed) + "." if failed else "", left_out)))
-        raise MidwatchError(f"{said} The same command goes on from there.")
+    """Raise MidwatchError, naming what failed, why, and what could not be run because of it."""
+    failed = [f"{row.stage.name} ({row.cause})" for row in rows if row.state is State.FAILED]
+    missed = [row.stage.name for row in rows if row.state is State.MISSED]
+    said = [f"Failed: {'; '.join(failed)}."] if failed else []
+    said += [f"Left out, for what {'it needs' if len(missed) == 1 else 'they need'} is not there: "
+             f"{', '.join(missed)}."] if missed else []  # fmt: skip
+    if said:
+        raise MidwatchError(f"{' '.join(said)} The same command goes on from there.")
 
 
 def _start(words: Sequence[str], log: Path, cores: Sequence[int]) -> Child:

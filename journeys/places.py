@@ -95,6 +95,11 @@ class Places:
         """The judge of round `number`, 1 and on; of round 0, the first."""
         return Judge(self.root / f"round-{number}" / "judge") if number else self.judge
 
+    def additions(self, number: int) -> list[Path]:
+        """What was found before round `number`; a file that holds nothing is none."""
+        found = [self.retrained(earlier).attack("additions.jsonl") for earlier in range(number)]
+        return [path for path in found if path is not None and path.is_file() and path.stat().st_size]
+
     def control(self, number: int) -> Judge:
         """The same recipe without what the attacks found."""
         return Judge(self.root / f"round-{number}" / "control")

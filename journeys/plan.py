@@ -46,6 +46,11 @@ class Plan:
             self._report(judge),
         ]
 
+    @property
+    def trains_nothing(self) -> bool:
+        """Whether the judge has to be there already."""
+        return bool(self._skip("skip_training"))
+
     def write_sections(self) -> None:
         """The config file's sections, as files of the commands they are for. Raises OSError."""
         for name in USUAL_S:
@@ -179,8 +184,7 @@ class Plan:
         seed = self.settings.seed + number  # of both: the first judge's own seed would train it again as it was
 
         def additions() -> list[str]:
-            found = [places.retrained(earlier).attack("additions.jsonl") for earlier in range(number)]
-            return [word for path in found for word in ("--added-data", str(path))]
+            return [word for path in places.additions(number) for word in ("--added-data", str(path))]
 
         def fresh() -> Path | None:
             return places.retrained(number - 1).attack("fresh.jsonl")

@@ -76,7 +76,8 @@ class Judged(NamedTuple):
 def compare_rounds(places: Places, rounds: int) -> Iterator[str]:
     """A sentence or two for each round whose judges are both evaluated; its record is written beside them."""
     for number in range(1, rounds + 1):
-        record = compare(places.retrained(number), places.control(number), added(places, number))
+        added = sum(len(path.read_text("utf-8").splitlines()) for path in places.additions(number))
+        record = compare(places.retrained(number), places.control(number), added)
         if record is not None:
             write_record(places.root / f"round-{number}" / "round.json", record)
             yield f"Round {number}: {told(record)}"
@@ -88,12 +89,6 @@ def told(record: RoundRecord) -> str:
         f"{record.additions} prompts added; on {record.fresh} fresh attacks FNR at FPR {record.fpr:.3f} is "
         f"{record.fnr}, AUC {record.auc}; accuracy on the test prompts {record.test_accuracy}."
     )
-
-
-def added(places: Places, number: int) -> int:
-    """Prompts found before round `number`."""
-    found = [places.retrained(earlier).attack("additions.jsonl") for earlier in range(number)]
-    return sum(len(path.read_text("utf-8").splitlines()) for path in found if path is not None and path.is_file())
 
 
 def compare(retrained: Judge, control: Judge, additions: int) -> RoundRecord | None:

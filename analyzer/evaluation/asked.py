@@ -65,7 +65,7 @@ def ask(opened: Opened, task: EvaluateTask) -> Asked:
 
 def _loaded(opened: Opened, task: EvaluateTask) -> Loaded:
     if task.name == TEST:
-        return Loaded(read_prompts(opened.run.test), [], [])
+        return Loaded(read_prompts(opened.run.test), [])
     return load_any(task.source, task.reading, responses=takes_response(opened.judge.template))
 
 

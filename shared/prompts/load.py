@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,15 +45,17 @@ class Loaded(NamedTuple):
     labelled: list[Prompt]
     unlabelled: list[Prompt]
     """Those without a label: what stands in its place says nothing."""
-    notes: list[str]
-    """What its labels mean where that is not plain, and which rows were left out or cut: sentences."""
+    notes: Sequence[str] = ()
+    """What labels mean where that is not plain, and which rows were left out or cut: sentences."""
 
 
 def load_any(
     source: str, settings: SourceSettings | None = None, *, responses: bool = False, unlabelled: bool = True
 ) -> Loaded:
-    """As `load_prompts`, with what is noted; where `unlabelled`, prompts without a label, and sources without a
-    column of them, are read all the same."""
+    """As `load_prompts`; prompts without a label, and sources without a column of them, are read all the same.
+
+    What is noted is logged, too.
+    """
     settings = settings or SourceSettings()
     preset = hub_preset(source)
     responses = responses or settings.response_column is not None

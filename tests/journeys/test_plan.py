@@ -34,6 +34,7 @@ def attacked(root: Path) -> Path:
     folder = root / "judge" / "_midwatch" / "attacks" / "checkpoint-5"
     folder.mkdir(parents=True)
     (folder / "archive.json").touch()
+    (folder / "additions.jsonl").write_text("{}\n")
     return folder
 
 
@@ -102,6 +103,11 @@ def test_a_round_trains_with_what_was_found_and_a_control_without(tmp_path: Path
     ]
     assert train.words()[3:5] == control.words()[3:5] == ["--seed", "5"]
     assert found["round 1 control on fresh attacks"].words()[-2:] == ["--data", str(folder / "fresh.jsonl")]
+
+
+def test_what_found_nothing_adds_nothing(tmp_path: Path) -> None:
+    (attacked(tmp_path) / "additions.jsonl").write_text("")
+    assert "--added-data" not in stages(tmp_path, rounds=1)["round 1 train"].words()
 
 
 def test_a_second_round_adds_to_the_first(tmp_path: Path) -> None:
