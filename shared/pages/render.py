@@ -17,6 +17,7 @@ from shared.metrics import read_metrics
 from shared.notices import newest_notices, settled, standing
 from shared.pages.html import index_html, write_page
 from shared.pages.metrics_json import checkpoint_metrics
+from shared.pages.uncomputed import uncomputed
 from shared.records import KEEPS_THE_NEXT, GoneRecord
 from shared.results import ResultRecord, ResultStore, file_prefix
 from shared.run import Run
@@ -54,7 +55,7 @@ def _finish(run: Run, written: list[Path], faults: list[str], names: Collection[
     written += _draw_progress(run, names)
     if written:
         index = run.visualizations / INDEX
-        page = index_html(run.name, run.visualizations, newest_notices(run))
+        page = index_html(run.name, run.visualizations, newest_notices(run), uncomputed(run))
         write_bytes_atomic(index, page.encode("utf-8"), durable=False)
         written.append(index)
     if faults:

@@ -179,6 +179,17 @@ def test_what_a_checkpoint_waits_for_is_what_the_analyzer_says(
     assert found.detail == f"Place 1 of 1 in the queue.{said}"
 
 
+@pytest.mark.parametrize("state", ["stopped", "idle"])
+def test_what_a_judge_cannot_have_is_said_whether_an_analyzer_runs_or_not(tmp_path: Path, state: str) -> None:
+    run = scenes.done(tmp_path, 1)
+    scenes.drop(run, 1, ["tokens"])
+    cause = "tokens: this judge has no embeddings to blame."
+    scenes.alive(run, 1, state=state, checkpoints=[scenes.row(1, CheckpointState.DONE, ["tokens"], cause=cause)])
+    snapshot = RunReader(run).snapshot()
+    found = condition(snapshot, snapshot.checkpoints[0], "tokens", time.time())
+    assert (found.kind, found.title, found.detail, found.command) == ("absent", "Not computed", cause, "")
+
+
 def test_commands_survive_a_shell(tmp_path: Path) -> None:
     run = Run(tmp_path / "my run; rm -rf $HOME", tmp_path / "out")
     assert shlex.split(command("retry", run)) == ["midwatch", "retry", str(run.path), "--out", str(run.out)]
