@@ -25,6 +25,7 @@ from dashboard.chrome.place import place_from_environment
 from dashboard.chrome.reader_choice import Selection, address, resolve
 from dashboard.cli import DashboardSettings, arguments, check_port, url
 from dashboard.reading.condition import command, condition, queue, queue_place
+from dashboard.reading.headline import Headline
 from dashboard.reading.snapshot import RunReader
 from dashboard.reading.words import ago, points
 from dashboard.widgets.panels import safe_name, to_csv, to_json
@@ -200,6 +201,10 @@ def test_words() -> None:
         "0\u00a0s ago", "59\u00a0s ago", "2\u00a0min ago", "2\u00a0h ago", "10\u00a0days ago",
     ]  # fmt: skip
     assert points(-0.031) == "-3.1 points"
+    assert points(-0.0001) == points(0.0) == "+0.0 points", "no sign of a fall where none is shown"
+    deltas = {difference: Headline("", "", "", "", points(difference)).still for difference in (0.0, -1e-5, 0.01)}
+    assert deltas == {0.0: True, -1e-5: True, 0.01: False}
+    assert not Headline("", "", "", "").still
 
 
 def test_downloads_hold_the_numbers_and_no_formula() -> None:
