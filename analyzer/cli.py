@@ -79,6 +79,7 @@ def add_commands(app: typer.Typer) -> None:
         from analyzer.commands.track import track as send
 
         send(settings)
+
     @settings_command(app, ReportSettings, "report")
     def report(settings: ReportSettings) -> None:
         """Write one self-contained page about a run, to hand on or to attach to a paper."""

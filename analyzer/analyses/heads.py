@@ -31,6 +31,7 @@ from analyzer.units.mean_attribution import MeanAttribution, shared_mean_attribu
 from analyzer.units.removal import Removal
 from analyzer.units.separation import folds_of
 from shared.findings.heads import HeadRow, HeadsResult
+from shared.findings.text import counted
 from shared.findings.units import JointAblation, UnitAblation
 from shared.settings import Settings
 
@@ -185,7 +186,9 @@ def _notes(
     elif choices and together is None:
         notes.append("No head has any effect on the score on both halves of the prompts, so none are removed.")
     elif together is not None and len(together.control_drops) < wanted:
-        notes.append(f"There are other heads for only {len(together.control_drops)} different random draws.")
+        notes.append(
+            f"There are other heads for only {counted(len(together.control_drops), 'different random draw')}."
+        )
     if blind:
         notes.append("This family gives no attention weights, so what its heads attend to is not shown.")
     return notes

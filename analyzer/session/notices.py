@@ -123,9 +123,9 @@ def _answers(context: Context) -> Notice | None:
         sentence=(
             f"The safe and unsafe answers hold {percent(means['all'])} of the probability where the verdict is "
             f"read ({of_classes}): the scores say little. The judge's own answers there: "
-            f"{named_answers(read.top_of_all)}. Either it has not learned yet to answer so, or the template does "
-            "not end where the verdict comes (line breaks, role, end of turn), or the answers are spelled "
-            "otherwise: then correct it with `midwatch init --force`."
+            f"{named_answers(read.top_of_all)}. Either it does not answer so (not yet, or no longer), or the "
+            "template does not end where the verdict comes (line breaks, role, end of turn), or the answers are "
+            "spelled otherwise: then correct it with `midwatch init --force`."
         ),
     )
 

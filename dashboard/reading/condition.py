@@ -52,6 +52,8 @@ def condition(snapshot: Snapshot, view: CheckpointView, analysis: str, now: floa
         if row.cause == status.message and not status.is_gone(now):  # an alert says that above, with the command
             return Condition("waiting", "Not analysed yet", "It waits for what is asked at the top of this page.")
         return Condition("waiting", "Not analysed yet", row.cause, status.remedy)
+    if row is not None and row.state == CheckpointState.DONE and analysis in row.missing:  # no analyzer would help
+        return Condition("absent", "Not computed", row.cause or "")
     if status.state == "stopped" or status.is_gone(now):
         return _nobody_works(snapshot.run, status, now)
     if row is None:
@@ -116,8 +118,6 @@ def _pending(snapshot: Snapshot, status: Status, row: CheckpointStatus, analysis
         )
     if row.state == CheckpointState.INCOMPLETE:
         return Condition("queued", "Checkpoint still being written", row.cause or "")
-    if row.state == CheckpointState.DONE:
-        return Condition("absent", "Not computed", row.cause or "")
     if status.state == "waiting" and row.cause:
         return Condition("waiting", "Not analysed yet", row.cause)
     place, length = queue_place(status, row)

@@ -25,6 +25,11 @@ class Headline:
     good: str = "normal"
     """"inverse" where a fall is good, as `st.metric` calls it."""
 
+    @property
+    def still(self) -> bool:
+        """Whether the difference shown is 0: no better, and no worse."""
+        return self.delta == points(0.0)
+
 
 def headlines(facts: Facts) -> list[Headline]:
     return [_fnr(facts), _accuracy(facts), _contrast(facts), _divergence(facts)]

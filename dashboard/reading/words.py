@@ -28,7 +28,7 @@ def clock(unix: float | None) -> str:
 
 def points(difference: float) -> str:
     """A difference of shares as "+3.1 points"."""
-    return f"{100 * difference:+.1f} points"
+    return f"{round(100 * difference, 1) + 0.0:+.1f} points"
 
 
 def plural(count: int, noun: str) -> str:

@@ -20,7 +20,8 @@ from dashboard.reading.headline import Headline
 
 STYLE = f"<style>{resources.files('dashboard.widgets').joinpath('style.css').read_text('utf-8')}</style>"
 
-Size = Literal["heading", "body", "muted", "small"]
+Size = Literal["heading", "headline", "body", "muted", "small"]
+"""A headline shows only where the figure below is too narrow for its own."""
 
 
 MOST_TEXT = 2000
@@ -36,10 +37,10 @@ def style() -> None:
     st.html(STYLE)
 
 
-def plain(text: str, key: str, size: Size = "body") -> None:
-    """Text that may hold anything, shown as it is."""
+def plain(text: str, key: str, size: Size = "body", most: int = MOST_TEXT) -> None:
+    """Text that may hold anything, shown as it is, and cut after `most` characters."""
     with st.container(key=f"plain-{size}-{key}", gap=None):
-        st.text(text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "…")
+        st.text(text if len(text) <= most else text[:most] + "…")
 
 
 @contextmanager
@@ -82,7 +83,7 @@ def _show_alert(alert: Alert, key: str) -> None:
 def show_condition(state: Condition, key: str) -> None:
     """The box that stands where a figure is missing."""
     kind = {"failed": "error", "running": "running"}.get(state.kind, "note")
-    with notice(kind, state.title, f"state-{key}", row=not state.command):
+    with notice(kind, state.title, f"state-{key}", row=not state.command and len(state.detail) <= ONE_LINE):
         if state.detail:
             plain(state.detail, f"state-{key}")
         if state.command:
@@ -97,7 +98,8 @@ def show_headlines(numbers: Sequence[Headline], baseline: str) -> None:
                 number.label,
                 number.value,
                 delta=number.delta,
-                delta_color="inverse" if number.good == "inverse" else "normal",
+                delta_color="off" if number.still else "inverse" if number.good == "inverse" else "normal",
+                delta_arrow="off" if number.still else "auto",
                 delta_description=f"since {baseline}" if number.delta else None,
                 help=number.help,
             )

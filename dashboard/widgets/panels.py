@@ -20,6 +20,8 @@ CONFIG = {
     "toImageButtonOptions": {"format": "svg"},
 }
 """No button that uploads the chart; the camera saves a vector graphic."""
+WORDS = 20_000
+"""Characters shown of a figure's caption and badge: ours, with short pieces of data in them, so never cut."""
 
 
 def show_panels(panels: Sequence[Panel], again: Callable[[], Sequence[Panel]], key: str) -> None:
@@ -31,16 +33,17 @@ def show_panels(panels: Sequence[Panel], again: Callable[[], Sequence[Panel]], k
 
 
 def _show_panel(panel: Panel, again: Callable[[], Panel], key: str, repeated: bool) -> None:
+    plain(panel.headline, f"{key}-headline", "headline")
     st.plotly_chart(panel.figure, theme=None, config=CONFIG, alt=panel.alt, key=f"figure-{key}")
     if not repeated:
-        plain(panel.caption, f"{key}-caption", "muted")
+        plain(panel.caption, f"{key}-caption", "muted", WORDS)
     if panel.badge:
-        plain(panel.badge, f"{key}-badge", "small")
+        plain(panel.badge, f"{key}-badge", "small", WORDS)
     with st.expander("Description and numbers", key=f"more-{key}", type="compact"):
         plain(panel.title, f"{key}-title", "heading")
         plain(panel.alt, f"{key}-alt", "muted")
         if repeated:
-            plain(panel.caption, f"{key}-caption", "muted")
+            plain(panel.caption, f"{key}-caption", "muted", WORDS)
         with st.container(horizontal=True):
             _download("CSV", lambda: to_csv(again().rows), f"{panel.stem}.csv", "text/csv", key)
             _download("JSON", lambda: to_json(again()), f"{panel.stem}.json", "application/json", key)

@@ -86,7 +86,8 @@ def _draw_boxes(
     doubtful: bool,
     visible: bool = True,
 ) -> None:
-    """One horizontal bar a word: box, text and hover in a single trace. Hatched where they are in doubt."""
+    """One horizontal bar a word: box, text and hover in a single trace. Hatched where they are in doubt: no colour
+    fills a hatched box, so its word is never white."""
     special = [cell.word.special for cell in cells]
     colours = [diverging_colour(cell.share / RANGE) if cell.known else UNKNOWN for cell in cells]
     sheet.draw(
@@ -103,7 +104,7 @@ def _draw_boxes(
         insidetextanchor="middle",
         constraintext="none",
         textangle=0,
-        insidetextfont={"size": sizes, "color": [readable(cell.share) for cell in cells]},
+        insidetextfont={"size": sizes, "color": [INK if doubtful else readable(cell.share) for cell in cells]},
         customdata=[[escape(cell.word.text), cell.hover] for cell in cells],
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<extra></extra>",
         marker={

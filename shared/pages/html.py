@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -108,16 +108,25 @@ class Link(NamedTuple):
     words: str
 
 
-def index_html(name: str, folder: Path, notices: Sequence[Notice] = ()) -> str:
+def index_html(
+    name: str,
+    folder: Path,
+    notices: Sequence[Notice] = (),
+    cannot: Mapping[str, Mapping[str, str]] | None = None,
+) -> str:
     """A page that links every picture in `folder`, newest checkpoint first; other files are left out. It begins
-    with `notices`, those of the newest checkpoint."""
+    with `notices`, those of the newest checkpoint. `cannot` says why an analysis has no picture: prefix of a
+    checkpoint's files -> analysis -> sentence."""
     groups: dict[tuple[str, int], list[Link]] = {}
     for path in sorted(folder.iterdir()):
         found = _PAGE.match(path.name)
         if found and path.name != "index.html":
             words = found[3].replace("_", " ") + (" (JSON)" if found[4] == "json" else "")
             groups.setdefault((found[1] or "", int(found[2] or 0)), []).append(Link(path.name, words))
-    sections = [("whole run", groups.pop(("", 0), []))]
+    whys, whole = dict(cannot or {}), groups.pop(("", 0), [])
+    sections: list[tuple[str, list[Link], Mapping[str, str]]] = []
     for kind, number in sorted(groups, key=lambda key: (key[0] != "epoch", -key[1])):
-        sections.append((f"{kind} {number}", groups[kind, number]))
+        sections.append((f"{kind} {number}", groups[kind, number], whys.pop(f"{kind}_{number}", {})))
+    others = {name: why for told in whys.values() for name, why in told.items()}
+    sections.insert(0, ("whole run", whole, others))
     return fill("index.html", name=name, sections=sections, notices=notices, style=STYLE)

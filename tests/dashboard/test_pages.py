@@ -84,6 +84,23 @@ def test_a_finished_epoch_shows_headlines_and_figures(tmp_path: Path, opened: Op
     assert "How to read" in words(app) and "checkpoint checkpoint-600" in words(app)
 
 
+def test_no_words_of_a_figure_are_cut_short() -> None:
+    def page() -> None:
+        import plotly.graph_objects as go
+
+        from dashboard.widgets.panels import show_panels
+        from shared.views import Panel
+
+        figure = go.Figure(layout={"title": {"text": "<b>What is &lt;seen&gt;</b>"}})
+        panels = [Panel("x", "t", figure, "word " * 800 + "end.", "alt", badge="n = 1 " * 500 + "last")]
+        show_panels(panels, lambda: panels, "k")
+
+    app = checked(AppTest.from_function(page).run(timeout=LIMIT_S))
+    said = [text.value for text in app.text]
+    assert said[0] == "What is <seen>", "the headline above the figure, where a narrow window cuts its own"
+    assert said[1].endswith("word end.") and said[2].endswith("last")
+
+
 def test_what_is_noticed_stands_on_top_of_every_page(tmp_path: Path, opened: Opener) -> None:
     """As an error and a warning, whose sentences are text and are not repeated among the notes."""
     run = scenes.done(tmp_path, 2)

@@ -25,6 +25,7 @@ from dashboard.chrome.place import place_from_environment
 from dashboard.chrome.reader_choice import Selection, address, resolve
 from dashboard.cli import DashboardSettings, arguments, check_port, url
 from dashboard.reading.condition import command, condition, queue, queue_place
+from dashboard.reading.headline import Headline
 from dashboard.reading.snapshot import RunReader
 from dashboard.reading.words import ago, points
 from dashboard.widgets.panels import safe_name, to_csv, to_json
@@ -179,6 +180,17 @@ def test_what_a_checkpoint_waits_for_is_what_the_analyzer_says(
     assert found.detail == f"Place 1 of 1 in the queue.{said}"
 
 
+@pytest.mark.parametrize("state", ["stopped", "idle"])
+def test_what_a_judge_cannot_have_is_said_whether_an_analyzer_runs_or_not(tmp_path: Path, state: str) -> None:
+    run = scenes.done(tmp_path, 1)
+    scenes.drop(run, 1, ["tokens"])
+    cause = "tokens: this judge has no embeddings to blame."
+    scenes.alive(run, 1, state=state, checkpoints=[scenes.row(1, CheckpointState.DONE, ["tokens"], cause=cause)])
+    snapshot = RunReader(run).snapshot()
+    found = condition(snapshot, snapshot.checkpoints[0], "tokens", time.time())
+    assert (found.kind, found.title, found.detail, found.command) == ("absent", "Not computed", cause, "")
+
+
 def test_commands_survive_a_shell(tmp_path: Path) -> None:
     run = Run(tmp_path / "my run; rm -rf $HOME", tmp_path / "out")
     assert shlex.split(command("retry", run)) == ["midwatch", "retry", str(run.path), "--out", str(run.out)]
@@ -189,6 +201,10 @@ def test_words() -> None:
         "0\u00a0s ago", "59\u00a0s ago", "2\u00a0min ago", "2\u00a0h ago", "10\u00a0days ago",
     ]  # fmt: skip
     assert points(-0.031) == "-3.1 points"
+    assert points(-0.0001) == points(0.0) == "+0.0 points", "no sign of a fall where none is shown"
+    deltas = {difference: Headline("", "", "", "", points(difference)).still for difference in (0.0, -1e-5, 0.01)}
+    assert deltas == {0.0: True, -1e-5: True, 0.01: False}
+    assert not Headline("", "", "", "").still
 
 
 def test_downloads_hold_the_numbers_and_no_formula() -> None:

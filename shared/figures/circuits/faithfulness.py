@@ -118,7 +118,7 @@ def _draw_curves(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
         pane,
         x=x,
         y=np.array([point.kept.value for point in curve], dtype=np.float32),
-        name="best paths, chosen on other prompts, 95 % interval",
+        name="best paths, 95 % interval",
         showlegend=True,
         text=[f"{point.edges:,} {noun(result)} ({small_share(point.fraction)})" for point in curve],
         customdata=[span(point.kept) for point in curve],
@@ -133,8 +133,8 @@ def _draw_mib(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
         return  # without twins the corrupted run keeps a share of its own, on other prompts than these
     x = np.array([100 * point.fraction for point in result.mib], dtype=np.float32)
     for name, colour, symbol, values in (
-        ("plain top n by score (MIB)", PURPLE, "square", [point.signed for point in result.mib]),
-        ("plain top n by |score| (MIB)", SKY, "diamond", [point.magnitude for point in result.mib]),
+        ("plain top n by score", PURPLE, "square", [point.signed for point in result.mib]),
+        ("plain top n by |score|", SKY, "diamond", [point.magnitude for point in result.mib]),
     ):
         sheet.draw(
             pane,
@@ -153,7 +153,7 @@ def _mark_smallest(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
     circuit = result.smallest
     if circuit is None:
         return
-    words = f"smallest that keeps {kept(result.keep)}: {circuit.edges:,} {noun(result)}"
+    words = f"keeps {kept(result.keep)}: {circuit.edges:,} {noun(result)}"
     sheet.draw(
         pane,
         x=np.array([100 * circuit.fraction], dtype=np.float32),

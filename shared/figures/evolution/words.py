@@ -24,8 +24,8 @@ MAX_FLAGS = 4
 MOVED = "the separation of unsafe and safe changed by"
 STILL = 0.995
 """CKA from which on a layer counts as unmoved."""
-_FLAG, _NAMES = 92, 860.0
-"""Characters of an alert in the figure; pixels for a line of names."""
+_FLAG, _NAMES = 400, 860.0
+"""Characters of an alert in the figure, more than any of ours has; pixels for a line of names."""
 
 
 def change_finding(result: EvolutionResult) -> str:
@@ -124,7 +124,7 @@ def _alert_count(result: EvolutionResult) -> list[str]:
 
 
 def alert_flags(result: EvolutionResult) -> list[str]:
-    """A failed check and the alarms, escaped, each on one line."""
+    """A failed check and the alarms, escaped."""
     told = [f"Frozen check failed: {result.frozen_check_detail}"] if result.frozen_check == "fail" else []
     told += [alert.sentence for alert in result.alerts if alert.severity == "alarm"]
     flags = [escape(sentence, _FLAG) for sentence in told[:MAX_FLAGS]]
@@ -158,11 +158,11 @@ def edges_word(result: EvolutionResult) -> str:
 
 def _cut(names: Sequence[str]) -> str:
     """As many names as fit on a line."""
-    room, chosen = _NAMES - 150, []
+    room, chosen = _NAMES - 200, []
     for name in names:
         name = shorten(name, 40)
         room -= text_width(f"{name}, ", 12)
         if room < 20:
-            return ", ".join(chosen) + ", …"
+            return ", ".join(chosen) + f" and {len(names) - len(chosen)} more"
         chosen.append(escape(name))
     return ", ".join(chosen)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.figures.kit.sheet import Sheet
+from shared.figures.kit.sheet import WIDTH, Sheet
+from shared.figures.kit.text_layout import wrapped
 
 LINE = 20
-"""Pixels a flag takes in height."""
+"""Pixels a line of a flag takes in height."""
+SIZE = 14
+"""Font size in pixels."""
 
 
 def flags_height(flags: Sequence[str]) -> int:
     """Pixels to keep free for `flags` between the subtitle and the plots."""
-    return 26 + LINE * len(flags) if flags else 0
+    return 26 + LINE * sum(len(_lines(flag)) for flag in flags) if flags else 0
 
 
 def draw_flags(sheet: Sheet, flags: Sequence[str], lift: int = 10) -> None:
-    """A red box with one line a flag, `lift` pixels above the drawing area. The flags are already escaped."""
+    """A red box `lift` pixels above the drawing area; long flags go on in a line below. All are already escaped."""
     if not flags:
         return
     sheet.note(
-        "<br>".join(f"<b>⚠ {flag}</b>" for flag in flags),
-        size=14,
+        "<br>".join(f"<b>{line}</b>" for flag in flags for line in _lines(flag)),
+        size=SIZE,
         colour="#82071e",
         x=0,
         xanchor="left",
@@ -34,3 +37,7 @@ def draw_flags(sheet: Sheet, flags: Sequence[str], lift: int = 10) -> None:
         borderwidth=1.5,
         borderpad=6,
     )
+
+
+def _lines(flag: str) -> list[str]:
+    return wrapped(f"⚠ {flag}", SIZE, WIDTH - 100)

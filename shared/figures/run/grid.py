@@ -105,11 +105,23 @@ def _span(plots: Sequence[Plot]) -> list[float]:
 def _y_axis(plot: Plot) -> dict:
     axis: dict = {"title": plot.title, "nticks": 5, "rangemode": "normal"}
     low, high = plot.limits
-    if low is not None and high is not None:
+    still = _only_value(plot)
+    if low is not None and high is None and still is not None and still > low:
+        axis["range"] = [low, 2 * still - low]  # Plotly would draw one above and below, and 0.001 as if it were 0
+    elif low is not None and high is not None:
         axis["range"] = [low, high]
     elif low is not None or high is not None:
         axis |= {"autorangeoptions": {"include": [edge for edge in plot.limits if edge is not None]}}
     return axis | dict(plot.axis)
+
+
+def _only_value(plot: Plot) -> float | None:
+    """The value that everything drawn has, such as a constant learning rate; None where there are several."""
+    drawn = [
+        part for line in plot.lines for part in (line.curve.y, line.curve.low, line.curve.high) if part is not None
+    ]
+    values = {float(value) for part in drawn for value in part if np.isfinite(value)} | set(plot.levels.values())
+    return values.pop() if len(values) == 1 else None
 
 
 def _draw_plot(sheet: Sheet, pane: Pane, plot: Plot, span: list[float]) -> None:

@@ -253,7 +253,8 @@ def draw_joint(sheet: Sheet, pane: Pane, joint: JointAblation | None, noun: str,
     if not len(draws):
         return
     most = max(joint.control_flips, default=0)
-    sheet.note(f"<b>as many random ones</b>, {counted(len(draws), 'draw')}: ≤ {most} flip", y=0.88, **place)
+    flip = f"at most {most} flip" if most else "none flips"
+    sheet.note(f"<b>as many random ones</b>, {counted(len(draws), 'draw')}: {flip}", y=0.88, **place)
     sheet.draw(
         pane,
         x=draws,

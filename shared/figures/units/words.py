@@ -106,7 +106,7 @@ def unit_flags(units: Units, agreement: Agreement | None, noun: str) -> list[str
     ][:1]
     idle = [unit.name for unit in units if unit.ablation.drop.low <= 0 <= unit.ablation.drop.high]
     if 3 * len(idle) > len(units):
-        named = ", ".join(idle[:4]) + (", …" if len(idle) > 4 else "")
+        named = ", ".join(idle[:4]) + (f" and {len(idle) - 4} more" if len(idle) > 4 else "")
         flags.append(f"NO CLEAR LOSS without {len(idle)} of the {len(units)} shown, each alone: {named}")
     disputed = sum(unit.disputed for unit in units)
     if 2 * disputed > len(units):

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from shared.errors import SchemaError
-from shared.files import write_record
+from shared.files import write_json_atomic, write_record
 from shared.pages.render import render_checkpoint, render_run
 from shared.records import GoneCheckpoint, GoneRecord
 from shared.results import ResultStore
@@ -174,3 +174,16 @@ def test_torn_and_foreign_metrics_lines_are_skipped(tmp_path):
         file.write('{"step": 5, "split": "elsewhere", "values": {}}\n{"step": 6, "spl')
     render_run(run)
     assert (run.visualizations / "training_progress.html").exists()
+
+
+def test_the_index_says_why_a_judge_has_no_picture(tmp_path):
+    run = make_fake_run(tmp_path / "run", epochs=2)
+    why = {"neurons": "No one <b>linear</b> map reads all neurons.", "layers": "Said of an earlier probe set."}
+    write_json_atomic(run.attempts / "checkpoint-240.json", {"identity": "x", "cannot": why})
+    (run.attempts / "checkpoint-120.json").write_text("{")
+    render_run(run)
+    page = (run.visualizations / "index.html").read_text(encoding="utf-8")
+    newest, _, oldest = page.partition("<h2>epoch 2</h2>")[2].partition("<h2>epoch 1</h2>")
+    assert "Not computed: <b>neurons</b>. No one &lt;b&gt;linear&lt;/b&gt; map reads all neurons." in newest
+    assert page.count("Not computed") == 1, "layers has a result, and what cannot be read is left out"
+    assert "Not computed" not in oldest

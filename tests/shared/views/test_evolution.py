@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from shared.figures.evolution.words import alert_flags, change_finding, change_words, named_lines
+from shared.figures.kit.flags import LINE, SIZE
+from shared.figures.kit.text_layout import text_width
 from shared.findings.alerts import Flips, StepAlert, VerdictAlert
 from shared.findings.claims import ToExplain
 from shared.findings.evolution import EvolutionResult
@@ -129,6 +131,29 @@ def test_an_alert_says_its_own_numbers(alert: StepAlert, said: str) -> None:
     assert (
         f"{alert.ratio:.1f} times" in alert.sentence and f"{alert.severity} from {alert.bar:.1f}" in alert.sentence
     )
+
+
+def test_no_alarm_is_cut_short_in_the_figure() -> None:
+    alarm = StepAlert(signal="cka_last", severity="alarm", before=0.98, now=0.38, **STEP)
+    found = result(alerts=2 * [alarm.model_dump()])
+    assert alert_flags(found) == 2 * [alarm.sentence]
+    one, two = (get("evolution").panels(record(alerts=n * [alarm.model_dump()]))[0].figure for n in (1, 2))
+    (box,) = [note.text for note in two.layout.annotations if "⚠" in note.text]
+    lines = [line.removeprefix("<b>").removesuffix("</b>") for line in box.split("<br>")]
+    assert " ".join(lines) == f"⚠ {alarm.sentence} ⚠ {alarm.sentence}", "all of it, over several lines"
+    assert max(text_width(line, SIZE) for line in lines) <= 860
+    assert two.layout.height - one.layout.height == LINE * len(lines) / 2, "room for every line"
+
+
+def test_names_that_do_not_fit_on_a_line_are_counted() -> None:
+    names = [f"L{layer}.N{number}" for layer in range(10) for number in range(1000, 1010)]
+    changed = {"verdicts": flips(12, 9, 0.001), "change": change(1.5, 0.3, 1e-9)}
+    (line, *_) = named_lines(result(neurons_established=names, neurons_vanished=[], **changed))
+    told = line.removeprefix("<b>Neurons established</b>: ")
+    shown, _, rest = told.rpartition(" and ")
+    assert "…" not in line and rest == f"{100 - len(shown.split(', '))} more"
+    (line, *_) = named_lines(result(neurons_established=names[:3], neurons_vanished=[], **changed))
+    assert line == f"<b>Neurons established</b>: {', '.join(names[:3])}"
 
 
 def test_alarms_are_flags_and_notes_are_not() -> None:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from shared.figures.kit.layer_rows import layer_rows, map_height
+from shared.figures.kit.sheet import Sheet
 from shared.figures.kit.stack import stacked
 from shared.figures.kit.text_layout import text_width
 from shared.figures.units.neuron_map import rank_map
-from shared.figures.units.rows import FROZEN, TUNED, round_range
+from shared.figures.units.rows import FROZEN, TUNED, draw_joint, round_range
 from shared.figures.units.words import attended_lines, context_cell, context_hover, context_lines, nats
 from shared.findings.heads import AttendedToken
 from shared.findings.neurons import TokenInContext
@@ -108,3 +109,18 @@ def test_sinks_come_last_grey_and_named():
     first, second = attended_lines(head)
     assert first.index("kill") < first.index("[CLS]") and first.endswith("sink</span>")
     assert "<b>kill</b> ×4.0 (30 %)" in first and second.startswith("from the verdict's position: <b>kill</b>")
+
+
+@pytest.mark.parametrize(("flips", "said"), [([0, 0], "none flips"), ([0, 2], "at most 2 flip")])
+def test_what_flips_without_random_units(flips, said):
+    joint = fake_heads(1.0, 2, 0, SAMPLES)[0].joint
+    assert joint is not None
+    sheet = Sheet(200)
+    draw_joint(
+        sheet,
+        sheet.pane(),
+        joint.model_copy(update={"control_drops": [0.1, 0.2], "control_flips": flips}),
+        "heads",
+        "",
+    )
+    assert sheet.notes[-1]["text"] == f"<b>as many random ones</b>, 2 draws: {said}"
