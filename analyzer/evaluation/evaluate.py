@@ -111,7 +111,7 @@ def _baselines(opened: Opened, asked: Asked, clusters: Clusters | None) -> tuple
 
 def _meaning(opened: Opened, asked: Asked, amount: Amount) -> CalibrationResult:
     prompts, measured = asked.prompts, asked.measured
-    names = {kind: [getattr(prompt, kind) for prompt in prompts] for kind in KINDS}
+    names: dict[CellKind, list[str]] = {kind: [getattr(prompt, kind) for prompt in prompts] for kind in KINDS}
     told = {kind: each for kind, each in names.items() if kind == "category" or len(set(each)) > 1}
     lengths = np.array([len(each.content) for each in opened.judge.encode(read_by(opened, prompts))])
     cells: list[Cell] = [*cells_by_name(measured, told), *cells_by_length(measured, lengths, LENGTH_BINS)]
