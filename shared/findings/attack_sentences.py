@@ -55,9 +55,10 @@ def strongest(direction: Direction) -> str:
         return ""
     best, worst = max(tried, key=_low), min(tried, key=_high)
     if best.share.low <= worst.share.high:
-        return "No technique breaks more seeds than every other beyond chance."
+        return "No technique breaks more seeds than another beyond chance."
+    name = best.name[:1].upper() + best.name[1:]
     return (
-        f"{best.name[:1].upper()}{best.name[1:]} breaks {best.broken} of {counted(best.tried, 'seed')} ({share(best.share)}), more than "
+        f"{name} breaks {best.broken} of {counted(best.tried, 'seed')} ({share(best.share)}), more than "
         f"{worst.name} with {worst.broken} of {worst.tried} ({share(worst.share)})."
     )
 
