@@ -34,6 +34,7 @@ def rates_figure(judged: Sequence[Verdicts], title: str, subtitle: str) -> go.Fi
     names = [name for name in NAMES if any(name in each.rates for each in judged)]
     sheet = Sheet(HEAD + ROW * len(names) + 64, title, subtitle, top=HEAD)
     y = {"range": [len(names) - 0.2, -0.5], "tickvals": list(range(len(names))), "automargin": False, "ticks": ""}
+    y["zeroline"] = False
     y["ticktext"] = [NAMES[name] for name in names]
     pane = sheet.pane((0.13, 0.62), (0, 1), {"title": "share of prompts (AUC: of pairs)", "range": [0, 1.02]}, y)
     for each in judged:
@@ -61,10 +62,9 @@ def _draw_rates(sheet: Sheet, pane: Pane, each: Verdicts, names: Sequence[str]) 
     )
 
 
-_CLASS_AXIS = {"tickvals": [0, 1], "ticktext": ["is safe", "is unsafe"], "ticks": "", "side": "top"}
-_JUDGED_AXIS = {
-    "tickvals": [0, 1], "ticktext": ["judged<br>safe", "judged<br>unsafe"], "ticks": "", "range": [1.5, -0.5],
-}  # fmt: skip
+_PLAIN = {"tickvals": [0, 1], "ticks": "", "showgrid": False, "zeroline": False, "showline": False}
+_CLASS_AXIS = _PLAIN | {"ticktext": ["is safe", "is unsafe"], "side": "top"}
+_JUDGED_AXIS = _PLAIN | {"ticktext": ["judged<br>safe", "judged<br>unsafe"], "range": [1.5, -0.5]}
 
 
 def _draw_confusion(sheet: Sheet, pane: Pane, found: Confusion) -> None:

@@ -29,6 +29,7 @@ def trigger_figure(pack: TriggerPack, title: str, subtitle: str) -> go.Figure:
         "ticks": "",
         "automargin": False,
     }
+    y |= {"zeroline": False, "showgrid": False}
     x = {"title": "score (nats; above 0 is judged unsafe)"}
     pane = sheet.pane((0.13, 1), (0, 1), x, y)
     sheet.vertical(pane, 0.0, color=INK, width=1.4)
