@@ -24,6 +24,7 @@ class Candidates:
     """Texts as `same` folds them."""
 
     def __post_init__(self) -> None:
+        self.tried |= {same(seed.text) for seed in self.seeds}  # a seed as it is is no attack
         places: dict[str, list[int]] = {}
         for place in np.argsort(-self.fitness, kind="stable"):
             places.setdefault(self.seeds[place].risk, []).append(int(place))

@@ -1,8 +1,8 @@
 """How a text is made of a seed: a vector of whole numbers, from which the same text always follows.
 
-Its places: seed, technique, frame, second frame, and `SLOTS` rules. A frame is counted among those that the seed can
-take, round and round; the second one is 0 for none, and stands on the seed's other side. A rule is 0 for none, else
-`1 + rule + len(RULES) * pick`.
+Its places: seed, technique, frame, second frame, and `SLOTS` rules. A frame is counted among those that the seed
+can take, round and round; the second one is 0 for none, and stands on the seed's other side. A rule is 0 for none,
+else `1 + rule + len(RULES) * pick`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from analyzer.attack.frames import Frame, techniques, usable
-from analyzer.attack.rules import RULES, apply
+from analyzer.attack.rules import RULES, Rule, apply
 from analyzer.attack.seeds import Seed
 
 SLOTS = 4
 SEED, TECHNIQUE, FRAME, SECOND, FIRST_RULE = 0, 1, 2, 3, 4
 LENGTH = FIRST_RULE + SLOTS
+MOST_OF_ONE = 2
+"""Times that one rule may change a text: more makes it hard to read, and the label with it."""
 PICKS = 1 << 12
 """Different numbers a rule is given."""
 
@@ -69,8 +71,10 @@ def _frames(vector: Sequence[int] | np.ndarray, choice: tuple[Frame, ...]) -> tu
 
 
 def _ruled(text: str, protected: frozenset[str], slots: Sequence[int]) -> tuple[str, list[str]]:
-    names = []
+    names: list[str] = []
     for slot in slots:
+        if names.count(_rule(slot).name) == MOST_OF_ONE:
+            continue
         changed = apply(_rule(slot), text, protected, slot // len(RULES))
         if changed != text:
             text = changed
@@ -78,7 +82,7 @@ def _ruled(text: str, protected: frozenset[str], slots: Sequence[int]) -> tuple[
     return text, names
 
 
-def _rule(slot: int):
+def _rule(slot: int) -> Rule:
     return RULES[slot % len(RULES)]
 
 

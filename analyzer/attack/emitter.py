@@ -1,8 +1,8 @@
 """Emits derivations: a cell is drawn, then a new seed of its risk or its elite, changed in a place or two.
 
-What frames and rules did so far is remembered: each is drawn by how much it moved the judge, the little tried ones by
-the benefit of the doubt (an upper confidence bound, Auer et al. 2002). Seeds that the judge is less sure of are drawn
-more often. Every draw comes from one generator, so the same seed emits the same.
+What frames and rules did so far is remembered: each is drawn by how much it moved the judge, the little tried ones
+by the benefit of the doubt (an upper confidence bound, Auer et al. 2002). Seeds that the judge is less sure of are
+drawn more often. Every draw comes from one generator, so the same seed emits the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from analyzer.attack.rules import RULES
 
 TRIES = 30
 """Draws for one place of a batch before it is given up: what was tried already is drawn again."""
-EMPTY, RIGHT, WRONG = 6.0, 3.0, 1.0
+EMPTY, RIGHT, WRONG = 8.0, 5.0, 1.0
 """Weights of a cell without an elite, with one that the judge gets right, and with a failure."""
 ANEW = 0.3
 """Share of children that begin at a seed although there is an elite."""

@@ -97,11 +97,9 @@ def _bare(name: str) -> str:
 def _notes(own_test: bool, unseen: Sequence[Seed]) -> tuple[str, ...]:
     if own_test:
         return (
-            "The seeds are the run's test prompts, so nothing made of them may join a training: additions.jsonl and "
-            "fresh.jsonl are not written. Give training prompts with --data FILE to get them.",
+            "The seeds are the run's test prompts, so nothing made of them may join a training: additions.jsonl "
+            "and fresh.jsonl are not written. Give training prompts with --data FILE to get them.",
         )
     if not unseen:
-        return (
-            "There are no prompts that the search did not see, so fresh.jsonl is not written; give --fresh FILE.",
-        )
+        return ("The search saw every prompt: fresh.jsonl is not written; give others with --fresh FILE.",)
     return ()

@@ -49,6 +49,7 @@ class PaidScorer:
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """(texts,) scores. A batch is scored whole or not at all, for it was written down whole."""
         if any(text not in self.paid for text in texts):
-            self.paid |= dict(zip(texts, map(float, self.scorer(texts)), strict=True))
+            scored = dict(zip(texts, map(float, self.scorer(texts)), strict=True))
+            self.paid = scored | self.paid  # what was told once stays: another batch would round it otherwise
             write_record(self.path, Paid(key=self.key, scores=self.paid), durable=False)
         return np.array([self.paid[text] for text in texts], dtype=np.float32)

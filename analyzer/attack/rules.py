@@ -87,7 +87,8 @@ def punctuation(text: str, protected: frozenset[str]) -> list[str]:
 def asides(text: str, protected: frozenset[str]) -> list[str]:
     """A sentence about nothing before or behind it."""
     closed = text if text[-1] in ".?!…" else f"{text}."
-    return [variant for aside in word_lists().asides for variant in (f"{aside} {text}", f"{closed} {aside}")]
+    new = [aside for aside in word_lists().asides if aside.lower() not in text.lower()]
+    return [variant for aside in new for variant in (f"{aside} {text}", f"{closed} {aside}")]
 
 
 def fillers(text: str, protected: frozenset[str]) -> list[str]:
@@ -97,7 +98,7 @@ def fillers(text: str, protected: frozenset[str]) -> list[str]:
 
 def emoji(text: str, protected: frozenset[str]) -> list[str]:
     """A friendly picture behind it."""
-    return [text + sign for sign in word_lists().emoji]
+    return [text + sign for sign in word_lists().emoji if sign.strip() not in text]
 
 
 RULES: tuple[Rule, ...] = (

@@ -1,7 +1,8 @@
 """Seeds: labelled prompts that attacks start from, and what the rules must know of them.
 
 1. Near duplicates are one seed (shared.prompts.dedupe).
-2. Ambiguous ones are left out: framed already, a fragment, or so long that its ask is not one thing.
+2. Ambiguous ones are left out: framed already, a fragment, so long that its ask is not one thing, or unclear to a
+   reader.
 3. A seed's risk is its category; of a safe prompt that of its unsafe twin, or of the unsafe prompts of its group.
    The fifteen categories of the shipped prompts are gathered in ten risks; any other taxonomy is taken as it is.
 4. Words in which the twins of a pair differ are protected: no rule touches them.
@@ -27,15 +28,16 @@ QUESTION = re.compile(
     re.I,
 )
 REQUEST = re.compile(
-    r"(?:please |kindly )?(?:write|give|tell|show|help|make|explain|draft|plan|list|find|teach|describe|suggest|name"
-    r"|compose|invent|create|design|summari[sz]e|translate|prepare|recommend|compare|think up|come up|walk me|pick"
-    r"|choose|turn|put|post|check|rewrite|improve|let|convince|persuade|send|sort|set|get|add|build|fake|hide|rank"
-    r"|outline|sketch|propose|brainstorm|correct|proofread|shorten|define|guide|remind|advise|talk|read|look|train)\b",
+    r"(?:please |kindly )?(?:write|give|tell|show|help|make|explain|draft|plan|list|find|teach|describe|suggest"
+    r"|name|compose|invent|create|design|summari[sz]e|translate|prepare|recommend|compare|think up|come up|walk me"
+    r"|pick|choose|turn|put|post|check|rewrite|improve|let|convince|persuade|send|sort|set|get|add|build|fake|hide|rank"
+    r"|outline|sketch|propose|brainstorm|correct|proofread|shorten|define|guide|remind|advise|talk|read|look)\b",
     re.I,
 )
 ASKER = re.compile(
-    r"\b(?:(?:do|can|could|should|would|shall|may|must|might|did) (?:i|we)|(?:i|we) (?:want|wanna|need|plan|hope|intend"
-    r"|wish)|(?:i'm|i am|we're|we are) (?:going|trying|planning)|(?:i|we)(?:'d| would) (?:like|love)|let me|help (?:me|us))\b",
+    r"\b(?:(?:do|can|could|should|would|shall|may|must|might|did) (?:i|we)"
+    r"|(?:i|we) (?:want|wanna|need|plan|hope|intend|wish)|(?:i'm|i am|we're|we are) (?:going|trying|planning)"
+    r"|(?:i|we)(?:'d| would) (?:like|love)|let me|help (?:me|us))\b",
     re.I,
 )
 
@@ -92,10 +94,13 @@ def kind_of(text: str) -> Kind:
 
 
 def ambiguous(prompt: Prompt) -> bool:
-    """Whether a prompt's label could hang on how it is put: framed already, a fragment, or of many parts."""
+    """Whether a prompt's label could hang on how it is put: framed already, a fragment, of many parts, or one that
+    can be read either way."""
     text = prompt.text.lower().strip()
     count = len(WORD.findall(text))
     if prompt.style == "evasive" or prompt.response or not SHORTEST <= count <= LONGEST:
+        return True
+    if any(phrase in text for phrase in word_lists().unclear):
         return True
     return any(re.match(rf"{re.escape(opening)}\b", text) for opening in word_lists().framed)
 

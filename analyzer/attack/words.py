@@ -31,6 +31,8 @@ class WordLists:
     risks: dict[str, str]
     framed: list[str]
     """How a prompt begins that is framed already."""
+    unclear: list[str]
+    """What stands in shipped prompts that can be read either way."""
 
 
 @cache

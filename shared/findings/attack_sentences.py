@@ -22,11 +22,12 @@ def headline(archive: AttackArchive) -> str:
 
 
 def broken(direction: Direction) -> str:
-    """ "put differently, it passes 61 of 78 unsafe prompts as safe that it had judged rightly (78 %, 68 to 86 %)" """
+    """ "put differently, it passes as safe 61 of 78 unsafe prompts that it judges rightly (78 %, ...)" """
     any_ = direction.any
+    prompts = counted(any_.tried, f"{direction.label} prompt")
     return (
-        f"put differently, it {MEANT[direction.label]} {any_.broken} of {counted(any_.tried, f'{direction.label} prompt')} "
-        f"that it judges rightly ({share(any_.share)})"
+        f"put differently, it {MEANT[direction.label]} {any_.broken} of {prompts} that it judges rightly "
+        f"({share(any_.share)})"
     )
 
 
@@ -38,7 +39,8 @@ def share(interval: Interval) -> str:
 def extent(direction: Direction) -> str:
     """How much of the archive holds a failure, and how sure the judge is there."""
     return (
-        f"{direction.broken} of {counted(len(direction.cells), 'cell')} hold a failure ({direction.filled} hold any text); "
+        f"{direction.broken} of {counted(len(direction.cells), 'cell')} hold a failure "
+        f"({direction.filled} hold any text); "
         f"QD score {direction.qd_score:.1f} nats; "
         f"{counted(len(direction.failures), 'distinct failure')} (seed x technique) "
         f"in {counted(direction.evaluations, 'evaluation')}"
