@@ -76,7 +76,7 @@ def test_its_prompts_stay_text_and_its_figures_are_numbered_with_the_others(mate
 
 def test_what_cannot_be_read_is_told_and_a_search_that_goes_on_is_not(material: Material) -> None:
     (fault,) = material.faults
-    assert "checkpoint-5" in fault and "delete it and attack again" in fault
+    assert "checkpoint-5" in fault and "attack again" in fault
 
 
 def test_a_card_holds_no_number_on_prompts_that_were_trained_on(material: Material) -> None:
