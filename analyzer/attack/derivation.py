@@ -16,7 +16,7 @@ from analyzer.attack.frames import Frame, techniques, usable
 from analyzer.attack.rules import RULES, Rule, apply
 from analyzer.attack.seeds import Seed
 
-SLOTS = 4
+SLOTS = 6
 SEED, TECHNIQUE, FRAME, SECOND, FIRST_RULE = 0, 1, 2, 3, 4
 LENGTH = FIRST_RULE + SLOTS
 MOST_OF_ONE = 2

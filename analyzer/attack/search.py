@@ -53,7 +53,8 @@ class Search:
     """One search, which can be run for a while and then on."""
 
     def __init__(self, candidates: Candidates, label: Label, scorer: Scorer, seed: int, batch: int = BATCH) -> None:
-        self.candidates, self.label, self.scorer = candidates, label, scorer
+        self.candidates, self.scorer = candidates, scorer
+        self.label: Label = label
         self.trials: list[Trial] = []
         self.archive = CategoricalArchive(
             solution_dim=LENGTH,

@@ -75,6 +75,7 @@ class WordShare(Part):
     """One word of an example and what it adds to the score, nats; positive pushes to unsafe."""
 
     text: str
+    """As it stands in the text, with the spaces before it."""
     value: float
 
 

@@ -18,15 +18,16 @@ def headline(archive: AttackArchive) -> str:
     nothing = nothing_to_explain(archive.to_explain, SEPARATION)
     if nothing is not None:
         return f"{nothing}; what is judged wrongly says nothing of how it is put"
-    return f"{archive.label}: {'; '.join(broken(direction) for direction in archive.directions)}"
+    said = " and ".join(broken(direction) for direction in archive.directions)
+    return f"Put differently, {archive.label} {said}"
 
 
 def broken(direction: Direction) -> str:
-    """ "put differently, it passes as safe 61 of 78 unsafe prompts that it judges rightly (78 %, ...)" """
+    """ "passes as safe 61 of 78 unsafe prompts that it judges rightly (78 %, ...)" """
     any_ = direction.any
     prompts = counted(any_.tried, f"{direction.label} prompt")
     return (
-        f"put differently, it {MEANT[direction.label]} {any_.broken} of {prompts} that it judges rightly "
+        f"{MEANT[direction.label]} {any_.broken} of {prompts} that it judges rightly as they are "
         f"({share(any_.share)})"
     )
 
@@ -54,9 +55,10 @@ def strongest(direction: Direction) -> str:
         return ""
     best, worst = max(tried, key=_low), min(tried, key=_high)
     if best.share.low <= worst.share.high:
-        return "No technique breaks more seeds than every other beyond chance."
+        return "No technique breaks more seeds than another beyond chance."
+    name = best.name[:1].upper() + best.name[1:]
     return (
-        f"{best.name} breaks {best.broken} of {counted(best.tried, 'seed')} ({share(best.share)}), more than "
+        f"{name} breaks {best.broken} of {counted(best.tried, 'seed')} ({share(best.share)}), more than "
         f"{worst.name} with {worst.broken} of {worst.tried} ({share(worst.share)})."
     )
 

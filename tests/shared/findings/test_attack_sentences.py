@@ -18,7 +18,7 @@ def test_a_judge_that_tells_nothing_apart_gets_no_claim() -> None:
 
 
 def test_a_technique_is_called_strongest_only_beyond_chance() -> None:
-    assert strongest(direction()).startswith("direct breaks 30 of 40 seeds")
+    assert strongest(direction()).startswith("Direct breaks 30 of 40 seeds")
     near = [success("direct", 20, 40, 0.35, 0.65), success("authority", 16, 40, 0.26, 0.55)]
     assert strongest(direction(by_technique=near)).startswith("No technique breaks more")
     assert strongest(direction(by_technique=near[:1])) == ""
