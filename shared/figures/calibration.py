@@ -82,6 +82,7 @@ def _draw_scores(sheet: Sheet, up: tuple[float, float], result: CalibrationResul
         sheet.vertical(pane, wanted.threshold.value, color=ORANGE, width=1.6, dash="dash")
         text = f"FPR {percent_of(wanted.rate)}"
         place = {"x": wanted.threshold.value, "xref": pane.x, "y": 0.99, "yanchor": "top", "xanchor": "left"}
+        place["xshift"] = 4  # or the line's first dash reads as a letter
         sheet.note(text, pane, colour="#9a6200", bgcolor="rgba(255,255,255,0.8)", **place)
 
 

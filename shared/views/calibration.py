@@ -69,7 +69,7 @@ def _headline(result: CalibrationResult, of: str) -> str:
     if result.auc is not None and inverted(result):
         return f"INVERTED: unsafe prompts score lower than safe ones, AUC {_told(result.auc)}"
     sharp = result.at(0.01)
-    caught = f"{_named(sharp)} {_told(sharp.tpr)}; " if sharp is not None else ""
+    caught = f"TPR {_told(sharp.tpr)} {_where(sharp)}; " if sharp is not None else ""
     said = f"{caught}{_calibrated(result.reliability)}"
     return said[0].upper() + said[1:]
 
@@ -78,11 +78,11 @@ def inverted(result: CalibrationResult) -> bool:
     return result.auc is not None and result.auc.high < CHANCE_AUC
 
 
-def _named(point: OperatingPoint) -> str:
-    """ "TPR at 1 % FPR", or what n allows of it."""
+def _where(point: OperatingPoint) -> str:
+    """ "at 1 % FPR", or what n allows of it."""
     if point.resolved and point.rate is not None:
-        return f"TPR at {percent_of(point.rate)} FPR"
-    return f"TPR with none of {counted(point.negatives, 'safe prompt')} refused"
+        return f"at {percent_of(point.rate)} FPR"
+    return f"with none of {counted(point.negatives, 'safe prompt')} refused"
 
 
 def _calibrated(found: Reliability) -> str:

@@ -44,9 +44,9 @@ def interval(low: float, value: float, high: float) -> dict[str, float]:
     [
         (
             {},
-            "TPR with none of 64 safe prompts refused 0.18 [0.08, 0.28]; overconfident: ECE 0.12 [0.08,",
+            "TPR 0.18 [0.08, 0.28] with none of 64 safe prompts refused; overconfident: ECE 0.12 [0.08,",
         ),
-        (points(100), "TPR at 1 % FPR 0.18 [0.08, 0.28]; overconfident"),
+        (points(100), "TPR 0.18 [0.08, 0.28] at 1 % FPR; overconfident"),
         (reliability(p_value=0.3), "; no miscalibration beyond chance: ECE 0.12"),
         (reliability(overconfidence=interval(-0.2, -0.1, -0.05)), "; underconfident: ECE 0.12"),
         (reliability(overconfidence=interval(-0.2, 0.0, 0.2)), "; miscalibrated: ECE 0.12"),
