@@ -27,12 +27,12 @@ from analyzer.commands.needed import NEEDED
 from analyzer.commands.prompted.tokenizer import tokenizer_home
 from analyzer.commands.run_names import pattern_of
 from analyzer.commands.settings import DoctorSettings
-from analyzer.supervisor.assumed_probes import ASSUMED
 from analyzer.supervisor.disk_pause import can_write
 from analyzer.supervisor.run_description import describe, run_record
 from shared.checkpoint_names import ROOT
 from shared.errors import MidwatchError, NoSuchRun, SchemaError
 from shared.judge_labels import class_names, sides_sentence
+from shared.notices import PROBES_ASSUMED
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, RunRecord
 from shared.run import Run
@@ -225,7 +225,7 @@ def _class_names(run: Run, judge: JudgeRecord) -> dict[int, str]:
 
 def _probes(run: Run) -> Finding:
     if not run.probes.exists():
-        return Finding("warning", "probe set", ASSUMED)
+        return Finding("warning", "probe set", PROBES_ASSUMED)
     found = read_probes(run.probes)
     state = "warning" if found.warnings else "good"
     return Finding(state, "probe set", f"{len(found.probes)} prompts. {' '.join(found.warnings)}".strip())
