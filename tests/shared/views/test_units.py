@@ -43,7 +43,9 @@ def title(drawn: Panel) -> str:
 
 
 def notes(drawn: Panel) -> str:
-    return "\n".join(note.text for note in drawn.figure.layout.annotations)
+    """Every text on the figure; a flag that goes on in a line below is one again."""
+    texts = (note.text.replace("</b><br><b>⚠", "\n⚠") for note in drawn.figure.layout.annotations)
+    return "\n".join(text.replace("</b><br><b>", " ") for text in texts)
 
 
 def removed(row: dict[str, Any], value: float, share: float = 0.1, carries: bool = True) -> dict[str, Any]:
