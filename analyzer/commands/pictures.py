@@ -6,7 +6,7 @@ import asyncio
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from analyzer.commands.picture_formats import Picture
 from shared.errors import MidwatchError, reason_of
@@ -57,8 +57,11 @@ async def _drawn(folder: Path, figures: Sequence[Named], formats: Sequence[Pictu
             for each in formats:
                 path = folder / f"{stem}.{each}"
                 height = panel.figure.layout.height or 500  # type: ignore[union-attr]
-                options: Any = {"format": each, "width": WIDTH, "height": int(height)}
-                options["scale"] = SCALE if each == "png" else 1
-                await browser.write_fig(panel.figure, path=path, opts=options)
+                scale = SCALE if each == "png" else 1
+                await browser.write_fig(
+                    panel.figure,
+                    path=path,
+                    opts={"format": each, "width": WIDTH, "height": int(height), "scale": scale},
+                )
                 written.append(path)
     return written
