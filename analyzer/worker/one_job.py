@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from analyzer.analyses import Outcome
-from analyzer.checkpoints.base_model import bases_of
+from analyzer.checkpoints.base_model import base_digest, bases_of, is_model
 from analyzer.checkpoints.digest import ContentDigest, compute_digest, read_digest
 from analyzer.checkpoints.pins import verify
 from analyzer.checkpoints.soundness import Weights, validate
@@ -84,6 +84,8 @@ class OneJob:
     """Keys that are committed."""
     committed: set[str] = field(default_factory=set)
     """Keys that this job committed."""
+    base: tuple[Path, str] | None = None
+    """Of an adapter: where its base model lies, and that one's digest."""
 
     @property
     def run(self) -> Run:
@@ -135,7 +137,8 @@ class OneJob:
 
     def _digest(self, weights: Weights) -> ContentDigest:
         files = tuple(self.job.files)
-        known = read_digest(self.run.digests, self.job.checkpoint, files)
+        self.base = None if weights.base is None else (weights.base, base_digest(weights.base))
+        known = read_digest(self.run.digests, self.job.checkpoint, files, self.base and self.base[1])
         return known or compute_digest(self.job.directory, weights, self.job.checkpoint, files, self.run.digests)
 
     def _done(self, name: str) -> bool:
@@ -182,6 +185,10 @@ class OneJob:
         """Raises CheckpointChanged when what was read is no longer what had passed the gate."""
         job = self.job
         verify(job.directory, job.pinned, job.source, tuple(job.files), job.checkpoint)
+        if self.base is not None and is_model(self.base[0]) and base_digest(self.base[0]) != self.base[1]:
+            raise CheckpointChanged(
+                f"The base model of {job.checkpoint} was overwritten while it was analysed; discarded."
+            )
 
     def _draw(self) -> None:
         drawn = drawn_keys(self.run, self.job.checkpoint)
