@@ -156,7 +156,7 @@ def parse_pattern(text: str) -> NamePattern:
     except (re.error, OverflowError, RecursionError) as error:
         example = "^model-s(?P<step>[0-9]+)$"
         raise ValueError(f"{text!r} is no regular expression ({error}); write for example '{example}'") from None
-    if text.startswith("^") and _repeats_in_repeats(text):
+    if text.startswith("^") and repeats_in_repeats(text):
         raise ValueError(
             f"{text!r} repeats what repeats, which may take for ever on a long name; write it with one repeat, as "
             "'^[a-z-]+(?P<step>[0-9]+)$'"
@@ -164,7 +164,7 @@ def parse_pattern(text: str) -> NamePattern:
     return NamePattern(text, wanted)
 
 
-def _repeats_in_repeats(text: str) -> bool:
+def repeats_in_repeats(text: str) -> bool:
     """Whether a regular expression has a repeat without an upper bound inside another: (a+)+ takes 2^n steps."""
     parser: Any = importlib.import_module("re._parser")
 

@@ -18,6 +18,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
@@ -160,12 +161,23 @@ def base_digest(base: Path) -> str:
     """What tells one base from another, wherever it lies: config, and names, sizes and samples of its weights.
 
     64 hex digits. Samples, as a base of many GB cannot be read for each checkpoint: training changes every block.
+    What is no file (a folder, a pipe, a device) is no part of it.
     """
+    files = [path for path in sorted(base.glob("*")) if path.name == CONFIG or path.suffix == ".safetensors"]
+    looks = [(path, path.stat()) for path in files if path.is_file()]
+    return _digest_of(
+        tuple((path, look.st_ino, look.st_size, look.st_mtime_ns, look.st_ctime_ns) for path, look in looks)
+    )
+
+
+@lru_cache(maxsize=32)
+def _digest_of(files: tuple[tuple[Path, int, int, int, int], ...]) -> str:
+    """Of files that look like this: read once, though every look at the run asks."""
     digest = hashlib.sha256()
-    for path in sorted(base.glob("*")):
+    for path, *_ in files:
         if path.name == CONFIG:
             digest.update(path.read_bytes())
-        elif path.suffix == ".safetensors":
+        else:
             digest.update(path.name.encode())
             _update(digest, path)
     return digest.hexdigest()

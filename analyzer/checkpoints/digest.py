@@ -49,13 +49,18 @@ class ContentDigest(Frozen):
         return self.others.get(BASE), self.others.get(ADAPTER_CONFIG)
 
 
-def read_digest(folder: Path, checkpoint: str, files: Fingerprint) -> ContentDigest | None:
-    """The cached digests of a checkpoint; None when there are none for exactly these files."""
+def read_digest(folder: Path, checkpoint: str, files: Fingerprint, base: str | None = None) -> ContentDigest | None:
+    """The cached digests of a checkpoint; None when there are none for exactly these files.
+
+    Nor for an adapter over another base model than the one with the digest `base`, where that is known.
+    """
     try:
         cached = read_record(folder / f"{checkpoint}.json", ContentDigest)
     except (OSError, SchemaError):
         return None
-    return cached if tuple(cached.files) == files else None
+    if tuple(cached.files) != files or (base is not None and cached.others.get(BASE) != base):
+        return None
+    return cached
 
 
 def other_digests(folder: Path, checkpoint: str) -> list[ContentDigest]:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from analyzer.checkpoints.adapter import is_adapter
+from analyzer.checkpoints.adapter_settings import check_settings
 from analyzer.checkpoints.architectures import Kind, check_kind_is
 from analyzer.checkpoints.base_model import NO_PLACES, BasePlaces
+from analyzer.checkpoints.config_sizes import check_sizes
 from analyzer.checkpoints.file_names import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
@@ -58,12 +60,16 @@ def validate(directory: Path, source: Path | None = None, bases: BasePlaces = NO
     refuse_ambiguous(present, name)
     if ADAPTER_CONFIG in present:
         return _adapter(directory, source or directory, present, bases)
-    read_config(directory, CONFIG, name)
+    config = read_config(directory, CONFIG, name)
+    _check_quantisation(config, name)
     if INDEX in present:
-        return _sharded(directory, name, present)
-    if WEIGHTS in present:
-        return Weights({key: (WEIGHTS, span) for key, span in read_header(directory / WEIGHTS).items()})
-    raise _no_weights(name, present)
+        weights = _sharded(directory, name, present)
+    elif WEIGHTS in present:
+        weights = Weights({key: (WEIGHTS, span) for key, span in read_header(directory / WEIGHTS).items()})
+    else:
+        raise _no_weights(name, present)
+    check_sizes(config, {key: span for key, (_, span) in weights.tensors.items()}, name)
+    return weights
 
 
 def refuse_ambiguous(present: Container[str], name: str) -> None:
@@ -91,6 +97,14 @@ def read_config(directory: Path, file: str, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CheckpointRejected("bad_config", f"{name}/{file} is not a JSON object; save it again.")
     return value
+
+
+def _check_quantisation(config: dict[str, Any], name: str) -> None:
+    """How a model is quantised is told in an object, or not at all."""
+    if not isinstance(config.get("quantization_config"), dict | None):
+        raise CheckpointRejected(
+            "bad_config", f"quantization_config in {name}/{CONFIG} is not a JSON object; save the checkpoint again."
+        )
 
 
 def check_serves(directory: Path, kind: Kind, source: Path | None = None) -> None:
@@ -162,11 +176,15 @@ def _compare_with_index(
 
 def _adapter(directory: Path, source: Path, present: set[str], bases: BasePlaces) -> Weights:
     """A PEFT adapter: sound itself, and its base model is on this machine."""
-    read_config(directory, ADAPTER_CONFIG, source.name)
+    check_settings(read_config(directory, ADAPTER_CONFIG, source.name), source.name)
     if ADAPTER_WEIGHTS not in present:
         raise _no_weights(source.name, present)
     tensors = {key: (ADAPTER_WEIGHTS, span) for key, span in read_header(directory / ADAPTER_WEIGHTS).items()}
-    return Weights(tensors, base=bases.of(directory, source))
+    base = bases.of(directory, source)
+    config = read_config(base, CONFIG, base.name)
+    _check_quantisation(config, base.name)
+    check_sizes(config, {}, base.name)
+    return Weights(tensors, base=base)
 
 
 def weights_of(files: Fingerprint) -> list[FileStat]:

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from analyzer.checkpoints.base_model import bases_of
+from analyzer.checkpoints.adapter import is_adapter
+from analyzer.checkpoints.base_model import BASE, base_digest, bases_of
 from analyzer.checkpoints.digest import read_digest
 from analyzer.checkpoints.fingerprint import Fingerprint, fingerprint_digest
 from analyzer.checkpoints.gate import Candidate, Verdict
@@ -28,7 +29,7 @@ from analyzer.supervisor.run_description import Description
 from analyzer.supervisor.schedule import Point
 from shared.errors import CheckpointChanged, CheckpointRejected
 from shared.logs import entry
-from shared.records import CheckpointState, CheckpointStatus
+from shared.records import CheckpointState, CheckpointStatus, RunRecord
 from shared.run import Run
 
 logger = logging.getLogger(__name__)
@@ -94,9 +95,10 @@ class Standing:
     pins: PinStore
     ledger: Ledger
     index: StoreIndex
-    _digests: dict[str, tuple[Fingerprint, str]] = field(default_factory=dict)
-    _sound: dict[str, tuple[tuple[Fingerprint, str | None], str]] = field(default_factory=dict)
-    """Name -> the files that were validated and the run's kind of judge, and why they are refused."""
+    _digests: dict[str, tuple[Fingerprint, str, str | None]] = field(default_factory=dict)
+    """Name -> the files, their content digest, and that of the base model."""
+    _sound: dict[str, tuple[tuple[Fingerprint, str | None, str | None], str]] = field(default_factory=dict)
+    """Name -> the files that were validated, the run's kind of judge and the base model; why they are refused."""
     _reported: set[str] = field(default_factory=set)
 
     def row(self, point: Point, verdict: Verdict | None, facts: RunFacts) -> Row | None:
@@ -146,7 +148,7 @@ class Standing:
         """A complete, wanted checkpoint with something missing: may it start?"""
         candidate = row.candidate
         assert candidate is not None  # noqa: S101 (the caller's condition)
-        identity = _identity(candidate, facts)
+        identity = _identity(candidate, facts, self._base(candidate, facts.description.record))
         row = replace(row, identity=identity)
         if row.point.name == facts.running:
             return replace(row, state=CheckpointState.RUNNING)
@@ -169,7 +171,7 @@ class Standing:
 
     def _done(self, candidate: Candidate, facts: RunFacts) -> tuple[tuple[str, ...], bool]:
         """Analyses with a committed result, and whether the figures show them all."""
-        digest, search = self.digest(candidate), facts.search
+        digest, search = self.digest(candidate, facts.description.record), facts.search
         if digest is None or search is None or not search.probe_digest:
             return (), False
         if self.plan.force and candidate.name not in facts.forced and candidate.name not in facts.skipped:
@@ -178,21 +180,30 @@ class Standing:
         done = tuple(name for name, key in keys.items() if self.index.has(candidate.name, name, key))
         return done, {keys[name] for name in done} <= drawn_keys(self.run, candidate.name)
 
-    def digest(self, candidate: Candidate) -> str | None:
-        """The content digest, where the worker has computed it for these very files."""
-        cached = self._digests.get(candidate.name)
-        if cached is None or cached[0] != candidate.files:
-            found = read_digest(self.run.digests, candidate.name, candidate.files)
+    def digest(self, candidate: Candidate, record: RunRecord | None) -> str | None:
+        """The content digest, where the worker has computed it for these very files over this base model."""
+        cached, base = self._digests.get(candidate.name), self._base(candidate, record)
+        if cached is None or cached[0] != candidate.files or base not in (None, cached[2]):
+            found = read_digest(self.run.digests, candidate.name, candidate.files, base)
             if found is None:
                 return None
-            cached = self._digests[candidate.name] = (candidate.files, found.digest)
+            cached = self._digests[candidate.name] = (candidate.files, found.digest, found.others.get(BASE))
         return cached[1]
+
+    def _base(self, candidate: Candidate, record: RunRecord | None) -> str | None:
+        """Digest of an adapter's base model as it is now; None of a whole model, and where it cannot be told."""
+        if not is_adapter(candidate.source):
+            return None
+        try:
+            return base_digest(bases_of(self.run, record).of(candidate.source))
+        except (CheckpointRejected, OSError):
+            return None  # what was computed over it before stands
 
     def _sound_or_not(self, row: Row, candidate: Candidate, facts: RunFacts) -> Row:
         """Pin, then validate the pin; once for the same files. Raises OSError when the pin cannot be written."""
         known = self._sound.get(candidate.name)
         record = facts.description.record
-        looked_at = (candidate.files, record and record.judge.kind)
+        looked_at = (candidate.files, record and record.judge.kind, self._base(candidate, record))
         if known is None or known[0] != looked_at:
             try:
                 pin = self._pin(candidate, facts)
@@ -218,8 +229,8 @@ class Standing:
         return self.pins.pin(candidate)
 
 
-def _identity(candidate: Candidate, facts: RunFacts) -> str:
-    """What an attempt is about."""
+def _identity(candidate: Candidate, facts: RunFacts, base: str | None) -> str:
+    """What an attempt is about; `base` is the digest of an adapter's base model."""
     known = facts.description
     judge = known.record.judge.for_key() if known.record else None
     wanted = {
@@ -229,4 +240,6 @@ def _identity(candidate: Candidate, facts: RunFacts) -> str:
     parts = [fingerprint_digest(candidate.files), known.probe_digest, judge, wanted]
     if known.family is not None:
         parts.append(known.family.digest)
+    if base is not None:
+        parts.append(base)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]

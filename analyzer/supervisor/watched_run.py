@@ -137,7 +137,7 @@ class WatchedRun:
     def neighbour(self, name: str) -> Neighbour | None:
         """Another complete checkpoint, while none but `name` has been digested."""
         others = [row.candidate for row in self.rows if row.candidate is not None and row.point.name != name]
-        if not others or any(self.standing.digest(other) is not None for other in others):
+        if not others or any(self.standing.digest(other, self.description.record) is not None for other in others):
             return None
         first = min(others, key=lambda other: other.step)
         return Neighbour(checkpoint=first.name, directory=first.source, files=list(first.files))

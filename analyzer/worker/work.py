@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from analyzer.checkpoints.base_model import bases_of
+from analyzer.checkpoints.base_model import base_digest, bases_of, is_model
 from analyzer.checkpoints.digest import ContentDigest, compute_digest, read_digest
 from analyzer.checkpoints.pins import verify
 from analyzer.checkpoints.soundness import validate
@@ -34,12 +35,26 @@ PERMISSION_ERRORS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, err
 Emit = Callable[[Event], None]
 
 
+class Base(NamedTuple):
+    """An adapter's base model as it was when the adapter was digested."""
+
+    directory: Path
+    digest: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is another model now; one that is gone meanwhile is not."""
+        return is_model(self.directory) and base_digest(self.directory) != self.digest
+
+
 @dataclass
 class Work:
     """One job being done."""
 
     job: Job
     emit: Emit
+    base: Base | None = field(default=None, init=False)
+    """Of an adapter, once it is digested."""
 
     @property
     def run(self) -> Run:
@@ -47,12 +62,17 @@ class Work:
 
     def digest(self) -> ContentDigest:
         """What the job's checkpoint holds, once its files are found sound. Raises CheckpointRejected, OSError."""
-        return digest_of(self.job)
+        found, self.base = digest_of(self.job)
+        return found
 
     def verify(self) -> None:
         """Raises CheckpointChanged when what was read is no longer what had passed the gate."""
         job = self.job
         verify(job.directory, job.pinned, job.source, tuple(job.files), job.checkpoint)
+        if self.base is not None and self.base.changed:
+            raise CheckpointChanged(
+                f"The base model of {job.checkpoint} was overwritten while it was analysed; discarded."
+            )
 
     def report(self, error: Exception) -> None:
         """The whole job failed: say why, and what kind of why."""
@@ -86,12 +106,14 @@ class Work:
         self.emit(Event(kind="progress", job=self.job.id, analysis=name, done=done, total=total))
 
 
-def digest_of(job: Job) -> ContentDigest:
-    """What a job's checkpoint holds. Raises CheckpointRejected where its files are not sound, and OSError."""
+def digest_of(job: Job) -> tuple[ContentDigest, Base | None]:
+    """What a job's checkpoint holds, and an adapter's base. Raises CheckpointRejected where its files are not sound,
+    and OSError."""
     run, files = Run(job.run, job.out), tuple(job.files)
     weights = validate(job.directory, job.source, bases_of(run, job.record))
-    known = read_digest(run.digests, job.checkpoint, files)
-    return known or compute_digest(job.directory, weights, job.checkpoint, files, run.digests)
+    base = None if weights.base is None else Base(weights.base, base_digest(weights.base))
+    known = read_digest(run.digests, job.checkpoint, files, base and base.digest)
+    return known or compute_digest(job.directory, weights, job.checkpoint, files, run.digests), base
 
 
 def kind_of(error: BaseException) -> Failure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from analyzer.checkpoints.base_model import base_digest
 from analyzer.checkpoints.digest import ContentDigest, changed_tensors, compute_digest, other_digests, read_digest
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.soundness import validate
@@ -128,3 +130,24 @@ def test_an_adapter_begins_with_zeros_and_is_of_its_base(tmp_path: Path) -> None
     retrained = digest(adapter(tmp_path / "checkpoint-5", base), cache)
     assert retrained.digest != one.digest
     assert changed_tensors(retrained, [later]) is None
+
+
+def test_what_is_known_of_an_adapter_holds_for_its_base_as_it_was(tmp_path: Path) -> None:
+    cache, base = tmp_path / "cache", make(tmp_path / "base")
+    path = adapter(tmp_path / "checkpoint-1", base)
+    known, before = digest(path, cache), base_digest(base)
+    assert read_digest(cache, path.name, fingerprint(path), before) == known
+    make(tmp_path / "other", {name: tensor + 1 for name, tensor in TENSORS.items()})
+    shutil.copyfile(tmp_path / "other" / "model.safetensors", base / "model.safetensors")
+    assert base_digest(base) != before
+    assert read_digest(cache, path.name, fingerprint(path), base_digest(base)) is None
+
+
+def test_a_base_is_read_by_its_files_only(tmp_path: Path) -> None:
+    """A pipe would hold whoever reads it, and a folder cannot be read."""
+    base = make(tmp_path / "base")
+    before = base_digest(base)
+    (base / "folder.safetensors").mkdir()
+    os.mkfifo(base / "pipe.safetensors")
+    (base / "device.safetensors").symlink_to("/dev/zero")
+    assert base_digest(base) == before

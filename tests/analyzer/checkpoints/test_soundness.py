@@ -159,3 +159,35 @@ def test_an_adapter_that_names_no_base(checkpoint: Path) -> None:
 def test_plain_names() -> None:
     assert is_plain_name("model.safetensors")
     assert not any(map(is_plain_name, ["", ".", "..", "a/b", "a\\b", "a\0b", 3, None]))
+
+
+@pytest.mark.parametrize("told", ["bitsandbytes", [1], 4, False])
+def test_how_a_model_is_quantised_is_told_in_an_object(checkpoint: Path, told: object) -> None:
+    (checkpoint / "config.json").write_text(json.dumps({"quantization_config": told}))
+    with pytest.raises(CheckpointRejected, match=f"quantization_config in {checkpoint.name}/config.json is not a"):
+        validate(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"num_hidden_layers": 10**9},
+        {"num_labels": 10**12},
+        {"hidden_size": 10**400},
+        {"text_config": {"vocab_size": 10**9}},
+        {"intermediate_size": 1e300},
+    ],
+)
+def test_a_model_that_no_weights_could_fill_is_refused(checkpoint: Path, config: dict[str, object]) -> None:
+    """Building it would hold the worker, or take all memory."""
+    shard(checkpoint, "model.safetensors", "a")
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointRejected, match="more than its weights can hold"):
+        validate(checkpoint)
+
+
+def test_sizes_of_every_day_pass(checkpoint: Path) -> None:
+    shard(checkpoint, "model.safetensors", "a")
+    sizes = {"num_hidden_layers": 126, "vocab_size": 901_629, "max_position_embeddings": 10**7, "hidden_size": "x"}
+    (checkpoint / "config.json").write_text(json.dumps(sizes))
+    assert validate(checkpoint).tensors

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from peft import IA3Config, LNTuningConfig, LoraConfig, VeraConfig, get_peft_model
+from peft import IA3Config, LNTuningConfig, LoraConfig, PeftModel, VeraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
@@ -36,6 +36,11 @@ KINDS: dict[str, Any] = {
         target_modules=["k_proj", "down_proj"], feedforward_modules=["down_proj"], modules_to_save=["score"]
     ),
     "vera": VeraConfig(target_modules=["q_proj", "v_proj"], modules_to_save=["score"], r=4),
+    "pissa": LoraConfig(target_modules=["q_proj"], init_lora_weights="pissa", modules_to_save=["score"]),
+    "olora": LoraConfig(target_modules=["q_proj"], init_lora_weights="olora", modules_to_save=["score"]),
+    "repeated": LoraConfig(
+        target_modules=["q_proj"], layer_replication=[[0, 2], [0, 2]], modules_to_save=["score"]
+    ),
 }
 
 
@@ -85,12 +90,30 @@ def test_a_later_adapter_in_the_kept_base_is_a_fresh_load(
 
 
 @QUIET
+@pytest.mark.parametrize("target", ["embed_tokens", "lm_head", "layers"])
+def test_what_shares_a_tensor_with_an_adapted_layer_is_not_adapted(tmp_path: Path, target: str) -> None:
+    """As PEFT runs the adapter that was trained: tied embeddings, and layers that are repeated."""
+    config = LoraConfig(target_modules=[target])
+    if target == "layers":
+        config = LoraConfig(target_modules=["q_proj"], layer_replication=[[0, 2], [0, 2]])
+    family = "llama" if target == "layers" else "gemma"
+    first, second = two_adapters(tmp_path, family, config, prompted=True)
+    ids = torch.arange(5, 20)[None]
+    warm = load_judge(second, PROMPTED, warm=load_judge(first, PROMPTED))
+    wrapped: Any = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tmp_path / "base"), str(second))
+    with torch.no_grad():
+        wanted = wrapped.eval()(input_ids=ids).logits
+        assert torch.allclose(warm.model(input_ids=ids).logits, wanted, atol=1e-4)
+
+
+@QUIET
 def test_of_a_tied_unembedding_too(tmp_path: Path) -> None:
+    """Which the adapter changes, and not the embeddings that it was tied to."""
     config = LoraConfig(target_modules=["lm_head", "q_proj"])
     first, second = two_adapters(tmp_path, "gemma", config, prompted=True)
     later = load_judge(second, PROMPTED, warm=load_judge(first, PROMPTED))
     assert_same_weights(later, load_judge(second, PROMPTED))
-    assert later.model.get_output_embeddings().weight is later.model.get_input_embeddings().weight
+    assert later.model.get_output_embeddings().weight is not later.model.get_input_embeddings().weight
 
 
 def test_another_config_or_base_is_loaded_anew(tmp_path: Path) -> None:

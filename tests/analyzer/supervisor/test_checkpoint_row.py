@@ -181,9 +181,9 @@ def test_attempts_are_at_these_probes_this_verdict_and_this_family(scene: Scene)
 
 def test_a_digest_is_of_the_files_as_they_are(scene: Scene) -> None:
     scene.commit("tokens")
-    assert scene.standing.digest(scene.candidate) is not None
+    assert scene.standing.digest(scene.candidate, None) is not None
     (scene.run.path / NAME / "config.json").write_text('{"a": 1}')
-    assert scene.standing.digest(scene.candidate) is None
+    assert scene.standing.digest(scene.candidate, None) is None
 
 
 def test_sound_or_refused_also_while_a_retry_waits(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -222,3 +223,25 @@ def test_an_adapter_whose_base_comes_later_is_analysed_by_itself(tmp_path: Path,
     shutil.copytree(template, base)
     stage.steps(3)
     assert stage.states == {10: "done"}, "found beside the run, by its name"
+
+
+def test_an_adapter_over_a_base_that_changed_is_analysed_again(tmp_path: Path, template: Path) -> None:
+    """And what was found over the base that is back is found again."""
+    adapter, base = tmp_path / "adapter", tmp_path / "base"
+    shutil.copytree(template, base)
+    adapter.mkdir()
+    save_file({"lora_A": np.ones(2, np.float32)}, adapter / "adapter_model.safetensors")
+    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
+    stage = Stage(describe(tmp_path / "run"), adapter)
+    shutil.copytree(adapter, stage.target / "checkpoint-10")
+    announce(stage.target, 10, 1.0, {})
+    stage.steps(4)
+    assert (stage.states, len(stage.engine.jobs)) == ({10: "done"}, 1)
+    config = base / "config.json"
+    first = config.read_text()
+    config.write_text(first + " ")
+    stage.steps(4)
+    assert (stage.states, len(stage.engine.jobs)) == ({10: "done"}, 2)
+    shutil.rmtree(base)
+    stage.steps(2)
+    assert (stage.states, len(stage.engine.jobs)) == ({10: "done"}, 2), "what was computed stands"

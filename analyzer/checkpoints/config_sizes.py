@@ -1,0 +1,71 @@
+"""Whether the sizes in a model's config can be: transformers builds a model of that size before it reads weights.
+
+A billion layers, or classes, hold the worker until it is killed; so much width asks for memory that no machine has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from analyzer.checkpoints.file_names import CONFIG
+from analyzer.checkpoints.safetensors_header import TensorSpan
+from shared.errors import CheckpointRejected
+
+LAYERS = (
+    "num_hidden_layers",
+    "num_layers",
+    "n_layer",
+    "n_layers",
+    "num_decoder_layers",
+    "encoder_layers",
+    "decoder_layers",
+)
+"""Fields in which configs count layers."""
+WIDTHS = (
+    "hidden_size",
+    "intermediate_size",
+    "vocab_size",
+    "type_vocab_size",
+    "num_labels",
+    "head_dim",
+    "embedding_size",
+)
+WIDTHS += (
+    "num_attention_heads",
+    "num_key_value_heads",
+    "d_model",
+    "d_ff",
+    "n_embd",
+    "n_inner",
+    "dim",
+    "hidden_dim",
+)
+"""Fields in which they say how large a matrix is."""
+MOST_LAYERS, MOST_WIDTH = 1000, 10**6
+"""What every model may have, whatever its weights hold."""
+
+
+def check_sizes(config: Mapping[str, Any], tensors: Mapping[str, TensorSpan], name: str) -> None:
+    """Raise CheckpointRejected ("bad_config") for more layers than tensors, or a size beyond all of their numbers.
+
+    `tensors` are the model's, empty where they were not looked at.
+    """
+    layers = max(MOST_LAYERS, len(tensors))
+    width = max(MOST_WIDTH, sum(math.prod(span.shape) for span in tensors.values()))
+    for field, size in _sizes(config):
+        if size > (layers if field in LAYERS else width):
+            raise CheckpointRejected(
+                "bad_config",
+                f"{name}/{CONFIG} says {field} {size:.3g}, more than its weights can hold; save it again.",
+            )
+
+
+def _sizes(config: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Of the model, and of the parts that a config describes apart (`text_config`)."""
+    for part in (config, *(value for value in config.values() if isinstance(value, Mapping))):
+        for field in (*LAYERS, *WIDTHS):
+            size = part.get(field)
+            if isinstance(size, int | float) and not isinstance(size, bool):
+                yield field, min(size, 10**300) if isinstance(size, int) else size
