@@ -46,7 +46,18 @@ def python(source: Path, *words: str, cwd: Path) -> subprocess.CompletedProcess[
 
 
 def analysed(source: Path, run: Run, *words: str) -> ResultRecord:
-    done = python(source, "midwatch", "analyze", str(run.path), "--only", "politeness", *words, cwd=run.path.parent)
+    done = python(
+        source,
+        "midwatch",
+        "analyze",
+        str(run.path),
+        "--only",
+        "politeness",
+        "--nice",
+        "0",
+        *words,
+        cwd=run.path.parent,
+    )
     assert done.returncode == 0, done.stderr
     record = ResultStore(run.results).newest("checkpoint-10", "politeness")
     assert record is not None

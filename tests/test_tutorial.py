@@ -45,7 +45,7 @@ def test_the_plain_loop_is_watched(tmp_path: Path) -> None:
     held_out = write_prompts(tmp_path / "held_out.jsonl", OBJECTS[2:4])
     told = midwatch("init", str(run), "--probes", str(held_out), "--train-data", str(prompts), "--per-class", "8")
     assert told.returncode == 0, told.stderr
-    watched = midwatch("watch", str(run), "--once", "--only", "progress")
+    watched = midwatch("watch", str(run), "--once", "--only", "progress", "--nice", "0")
     assert watched.returncode == 0, watched.stderr
     records = ResultStore(Run.at(run).results).history("progress")
     assert [record.label for record in records] == ["epoch 1", "epoch 2", "epoch 3"]

@@ -82,7 +82,7 @@ def _directory(path: Path) -> Path:
 
 def _report(runs: list[TrackedRun], settings: TrackSettings) -> None:
     """What went where. Raises MidwatchError for what was refused, RunError where there was nothing to send."""
-    if not any(tracked.results for tracked in runs):
+    if not settings.follow and not any(tracked.results for tracked in runs):
         first = settings.runs[0]
         raise RunError(f"{first} has no results yet; run `midwatch analyze {first}`, or add --follow.")
     for tracked in runs:

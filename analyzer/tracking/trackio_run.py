@@ -39,19 +39,23 @@ class TrackioRun:
                     auto_log_gpu=False,
                     auto_log_cpu=False,
                 )
-                if not caught:  # else it would keep them and send them later, after we have sent them again
+                if not _faults(caught):  # else it keeps them for later, when we have sent them again
                     for each in numbers:
                         run.log(_row(each), step=each.step)
                 trackio.finish()
             except (httpx.HTTPError, OSError, ValueError, RuntimeError) as error:
                 raise TrackerRefused(f"Trackio refuses: {discreet(error)}.") from error
-        for each in caught:
-            told = str(each.message)
-            if told.startswith("trackio") and ("could not" in told or "failed" in told):
-                raise TrackerRefused(f"Trackio refuses: {discreet(RuntimeError(told))}.")
+        if faults := _faults(caught):
+            raise TrackerRefused(f"Trackio refuses: {discreet(RuntimeError(faults[0]))}.")
 
     def close(self) -> None:
         """Nothing is open between two sends."""
+
+
+def _faults(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+    """Of these warnings what says that something was not stored: Trackio raises nothing then."""
+    told = [str(each.message) for each in caught]
+    return [text for text in told if text.startswith("trackio") and ("could not" in text or "failed" in text)]
 
 
 def _row(numbers: Numbers) -> dict[str, float]:

@@ -26,7 +26,7 @@ def test_numbers_follow_the_analysis(tmp_path: Path) -> None:
             "--track-to",
             "wandb",
         ]
-        done = midwatch(*words, "--notify", hook.url)
+        done = midwatch(*words, "--nice", "0", "--notify", hook.url)
     assert done.returncode == 0, done.stderr
     found = read(run / "_midwatch" / "tracked" / "tensorboard")
     assert [step for step, _ in found["midwatch/progress/probe_auc"]] == [10, 20]
