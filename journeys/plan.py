@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from journeys.children import split_cores
 from journeys.places import Judge, Places
 from journeys.settings import PipelineSettings
-from journeys.stage import Stage
+from journeys.stage import Stage, no_files
 from shared.errors import UsageError
 from shared.files import write_bytes_atomic
 
@@ -79,6 +80,7 @@ class Plan:
         seed: int,
         beside: str = "",
         needs: Sequence[str] = (),
+        inputs: Callable[[], Sequence[Path]] = no_files,
     ) -> Stage:
         """A training; `more` words are what it learns from beside the prepared data."""
         settings = self.settings
@@ -105,6 +107,7 @@ class Plan:
             beside=beside,
             cores=others if beside else cores,
             share=judge.share_trained,
+            inputs=inputs,
             fixed=True,
             usual_s=USUAL_S["train"],
         )
@@ -153,6 +156,7 @@ class Plan:
             needs=needs,
             skipped=skipped,
             beside=beside,
+            inputs=lambda: [path for path in [data() if data is not None else None] if path is not None],
             cores=others if beside else cores,
             usual_s=USUAL_S["evaluate"],
         )
@@ -192,7 +196,8 @@ class Plan:
         train, trained_control = f"{title} train", f"{title} control"
         fresh_judge = f"{title} judge on fresh attacks"
         return [
-            self._train(train, judge, "", additions, seed, needs=(attacked,)),
+            self._train(train, judge, "", additions, seed, needs=(attacked,),
+                        inputs=partial(places.additions, number)),
             self._train(trained_control, control, "", list, seed, beside=train, needs=(attacked,)),
             self._evaluate(fresh_judge, judge, train, attacked, data=fresh),
             self._evaluate(f"{title} control on fresh attacks", control, trained_control, attacked, data=fresh,

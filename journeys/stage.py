@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class State(StrEnum):
@@ -23,6 +24,11 @@ class State(StrEnum):
 
 def nothing_more() -> list[str]:
     """No further words."""
+    return []
+
+
+def no_files() -> list[Path]:
+    """None."""
     return []
 
 
@@ -55,6 +61,8 @@ class Stage:
     """Cores while it runs beside another stage, or another beside it."""
     share: Callable[[], float | None] = unknown
     """How much of its work is done, 0 to 1; None where that is not known."""
+    inputs: Callable[[], Sequence[Path]] = no_files
+    """Files whose contents it depends on beside its words: where they change, it is done again."""
     again: bool = False
     """Whether it is done again after any other stage did something."""
     fixed: bool = False

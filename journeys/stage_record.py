@@ -18,6 +18,8 @@ class StageRecord(Frozen):
     state: State
     words: list[str] = Field(default_factory=list)
     """The command as it was given, without what only resuming adds."""
+    inputs: str = ""
+    """SHA-256 of the files it depended on; empty where there were none."""
     pid: int | None = None
     """Its process, while it runs."""
     over_earlier: bool = False

@@ -6,9 +6,11 @@ was."""
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -88,7 +90,7 @@ class StageRunner:
             self._wait(row)
         elif self._is_done(stage):
             row.earlier = True
-            row.state = State.DONE
+            self._end(row, State.DONE)
         else:
             self._begin(row)
             self._wait(row)
@@ -97,17 +99,16 @@ class StageRunner:
         """Whether there is nothing to do. Raises UsageError where there would be, and it cannot be done over."""
         if not stage.made():
             return False
-        before, words = self.record.get(stage.name), stage.words()
-        same = before is None or not before.words or before.words == words
-        own = before is None or before.state is State.DONE or not before.over_earlier
-        fresh = not any(self._acted(name) for name in stage.needs)
-        if stage.fixed and not (same and fresh):
+        before = self.record.get(stage.name)
+        same = before is None or not before.words or (before.words, before.inputs) == _asked(stage)
+        if stage.fixed and not same:
             given = " ".join(before.words if before else [])
             raise UsageError(
-                f"{self.record.path.parent} was begun with other options (`midwatch {given}`); give them again, or "
-                "another --output-dir."
+                f"{self.record.path.parent} was begun with other options or other data (`midwatch {given}`); give "
+                "them again, or another --output-dir."
             )
-        return same and own and fresh and not (stage.again and any(map(self._acted, self.row)))
+        own = before is None or stage.fixed or _left_whole(before)
+        return same and own and not (stage.again and any(map(self._acted, self.row)))
 
     def _acted(self, name: str) -> bool:
         """Whether a stage has done something now."""
@@ -115,7 +116,8 @@ class StageRunner:
 
     def _begin(self, row: Shown, *, beside: bool = False) -> None:
         """Start a stage and those that run beside it."""
-        stage, words = row.stage, row.stage.words()
+        stage = row.stage
+        words, inputs = _asked(stage)
         joining = [other for other in self.rows if other.stage.beside == stage.name and self._may_join(other.stage)]
         cores = stage.cores if joining or beside else ()
         more = () if beside else stage.alone
@@ -126,7 +128,13 @@ class StageRunner:
         row.state, row.started, row.share_at_start = State.RUNNING, time.monotonic(), stage.share() or 0.0
         self.record.set(
             stage.name,
-            StageRecord(state=State.RUNNING, words=words, pid=child.process.pid, over_earlier=earlier),
+            StageRecord(
+                state=State.RUNNING,
+                words=words,
+                inputs=inputs,
+                pid=child.process.pid,
+                over_earlier=earlier,
+            ),
         )
         for other in joining:
             self._begin(other, beside=True)
@@ -167,9 +175,30 @@ class StageRunner:
         if state in (State.SKIPPED, State.MISSED) and before is not None:
             return  # what was done of it earlier stays known
         known = before or StageRecord(state=state)
+        seconds = known.seconds if row.earlier else row.seconds
         self.record.set(
-            name, known.model_copy(update={"state": state, "pid": None, "seconds": row.seconds, "cause": cause})
+            name, known.model_copy(update={"state": state, "pid": None, "seconds": seconds, "cause": cause})
         )
+
+
+def digest_of(paths: Sequence[Path]) -> str:
+    """SHA-256 over the contents of files, in order; empty for none."""
+    found = hashlib.sha256()
+    for path in paths:
+        found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest() if paths else ""
+
+
+def _asked(stage: Stage) -> tuple[list[str], str]:
+    """A stage's command, and the digest of what it is done from: its inputs and its config file."""
+    words = stage.words()
+    config = [Path(value) for option, value in pairwise(words) if option == "--config"]
+    return words, digest_of([*stage.inputs(), *config])
+
+
+def _left_whole(before: StageRecord) -> bool:
+    """Whether the work that is there is that of the command that was recorded, as it should be."""
+    return before.state is not State.FAILED and not (before.state is State.RUNNING and before.over_earlier)
 
 
 def _joined(names: Sequence[str]) -> str:

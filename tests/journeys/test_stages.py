@@ -28,7 +28,9 @@ folder, name, what, *more = sys.argv[1:]
 folder = pathlib.Path(folder)
 with (folder / "ran.txt").open("a") as file:
     file.write(" ".join([name, *more]) + "\\n")
-if what == "fails":
+if what in ("fails", "spills"):
+    if what == "spills":
+        (folder / name).touch()
     sys.exit("midwatch: The oven is cold; light it.")
 if what == "hangs":
     time.sleep(600)
@@ -48,13 +50,8 @@ class Kitchen:
         self.shown: list[list[tuple[str, State]]] = []
 
     def stage(self, name: str, what: str = "works", *needs: str, **more: Any) -> Stage:
-        return Stage(
-            name,
-            lambda: [str(self.folder), name, what],
-            made=lambda: (self.folder / name).exists(),
-            needs=needs,
-            **more,
-        )
+        words = {"words": lambda: [str(self.folder), name, what]} | more
+        return Stage(name, made=lambda: (self.folder / name).exists(), needs=needs, **words)
 
     def run(self, *stages: Stage) -> dict[str, Shown]:
         with stopping_children() as children:
@@ -136,10 +133,37 @@ def test_work_of_an_earlier_command_is_not_taken_for_a_failed_ones(kitchen: Kitc
     assert kitchen.run(kitchen.stage("tea", "fails"))["tea"].state is State.FAILED
 
 
-def test_what_rests_on_new_work_is_done_again(kitchen: Kitchen) -> None:
-    kitchen.run(kitchen.stage("dough"), kitchen.stage("cake", "works", "dough"), kitchen.stage("tea"))
-    kitchen.run(kitchen.stage("dough", "kneads"), kitchen.stage("cake", "works", "dough"), kitchen.stage("tea"))
-    assert kitchen.ran == ["dough", "cake", "tea", "dough", "cake"]
+def test_what_failed_after_its_work_was_there_is_done_again(kitchen: Kitchen) -> None:
+    """A page, say, could not be drawn. What cannot be done over in its place is taken as it is."""
+    rows = kitchen.run(kitchen.stage("tea", "spills"), kitchen.stage("dough", "spills"))
+    assert [row.state for row in rows.values()] == [State.FAILED] * 2
+    assert not kitchen.run(kitchen.stage("tea", "spills"))["tea"].earlier
+    assert kitchen.run(kitchen.stage("dough", "spills", fixed=True))["dough"].earlier
+
+
+def test_what_rests_on_other_contents_is_done_again(kitchen: Kitchen) -> None:
+    """Or refused, where it cannot be done over; made anew with the same contents it changes nothing."""
+    flour = kitchen.folder / "flour"
+    flour.write_text("rye")
+    cake, bread = (kitchen.stage(name, inputs=lambda: [flour]) for name in ("cake", "bread"))
+    kitchen.run(cake, bread)
+    flour.write_text("rye")
+    kitchen.run(cake, bread)
+    flour.write_text("wheat")
+    kitchen.run(cake)
+    assert kitchen.ran == ["cake", "bread", "cake"]
+    config = kitchen.folder / "cake.yaml"
+    config.write_text("heat: 200")
+    told = kitchen.stage(
+        "tea", "works", words=lambda: [str(kitchen.folder), "tea", "works", "--config", str(config)]
+    )
+    kitchen.run(told)
+    kitchen.run(told)
+    config.write_text("heat: 180")
+    kitchen.run(told)
+    assert len(kitchen.ran) == 5
+    with pytest.raises(UsageError, match="with other options or other data"):
+        kitchen.run(kitchen.stage("bread", inputs=lambda: [flour], fixed=True))
 
 
 def test_the_last_is_done_again_when_anything_was_done(kitchen: Kitchen) -> None:
@@ -219,6 +243,7 @@ def test_nobody_elses_process_is_ended(tmp_path: Path) -> None:
     try:
         assert not stop_leftover(other.pid, ["midwatch", "train"]) and not stop_leftover(other.pid, [])
         assert other.poll() is None
+        wait_until(lambda: b"dinner" in Path(f"/proc/{other.pid}/cmdline").read_bytes(), "its command line")
         assert stop_leftover(other.pid, ["dinner"], grace_s=0.2)
     finally:
         other.kill()
