@@ -1,8 +1,8 @@
-"""A hundred failures of an attack on the demo's judge, drawn by chance and read by a person: is the label still right?
+"""A hundred failures of an attack on the demo's judge, drawn by chance and read by a person: is the label right?
 
-`hand_read.jsonl`: the failure, its seed and derivation, and a verdict: "clear" (a stranger would label it so), "unclear"
-(the seed can be read either way), or "broken" (a rule or frame made it so). A failure that today's rules would not make
-any more, word for word, has to be read again.
+`hand_read.jsonl`: the failure, its seed and derivation, and a verdict: "clear" (a stranger would label it so),
+"unclear" (the seed can be read either way), or "broken" (a rule or frame made it so). A failure that today's rules
+would not make any more, word for word, has to be read again.
 """
 
 from __future__ import annotations
