@@ -7,22 +7,24 @@ in one step, so that a reader meets the old or the new one.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from shared.errors import SchemaError
+from shared.evaluations import all_evaluations
 from shared.files import read_record, write_bytes_atomic, write_json_atomic
 from shared.metrics import read_metrics
 from shared.notices import newest_notices, settled, standing
 from shared.pages.attack import draw_attacks
+from shared.pages.evaluation import write_evaluation_page
 from shared.pages.html import write_page
 from shared.pages.index import INDEX, write_index
 from shared.pages.metrics_json import checkpoint_metrics
 from shared.records import KEEPS_THE_NEXT, GoneRecord
 from shared.results import ResultRecord, ResultStore, file_prefix
 from shared.run import Run
-from shared.views import View, all_views
+from shared.views import Panel, View, all_views
 
 LOST_NAMED = 5
 """Lost checkpoints that a page names."""
@@ -40,7 +42,7 @@ def render_checkpoint(run: Run, checkpoint: str, names: Collection[str] | None =
 
 
 def render_run(run: Run) -> list[Path]:
-    """Draw all committed results of a run; returns and raises as `render_checkpoint` does."""
+    """Draw all committed results and evaluations of a run; returns and raises as `render_checkpoint` does."""
     faults: list[str] = []
     written = [
         path
@@ -51,7 +53,19 @@ def render_run(run: Run) -> list[Path]:
         written += draw_attacks(run)
     except SchemaError as error:
         faults.append(str(error))
+    written += _draw_evaluations(run, faults)
     return _finish(run, written, faults)
+
+
+def _draw_evaluations(run: Run, faults: list[str]) -> list[Path]:
+    written = []
+    for place in all_evaluations(run):
+        try:
+            write_evaluation_page(place, place.read())
+            written.append(place.page)
+        except SchemaError as error:
+            faults.append(str(error))
+    return written
 
 
 def _finish(run: Run, written: list[Path], faults: list[str], names: Collection[str] | None = None) -> list[Path]:
@@ -115,18 +129,20 @@ def _write_exports(run: Run, view: View, record: ResultRecord) -> list[Path]:
 def _write_metrics(run: Run, records: dict[str, ResultRecord]) -> Path:
     record = next(iter(records.values()))
     path = run.visualizations / f"{_prefix(record)}_metrics.json"
-    write_json_atomic(path, checkpoint_metrics(records), durable=False)
+    newest = max(records.values(), key=lambda each: each.created_at)
+    write_json_atomic(path, checkpoint_metrics(records, standing(run, newest.notices)), durable=False)
     return path
 
 
-def _draw_progress(run: Run, names: Collection[str] | None = None) -> list[Path]:
-    """The figures over the whole run, from whatever can be read."""
+def panels_over_run(run: Run, names: Collection[str] | None = None) -> Iterator[tuple[Panel, set[str]]]:
+    """The figures over the whole run, from whatever can be read; with each, warnings that hold no more.
+
+    `names` are the analyses that are new: where they are given, only what reads these.
+    """
     store = ResultStore(run.results)
-    lines = read_metrics(run)
-    written, lost = [], _lost(run)
     if not store.checkpoints():
-        return written
-    notices = newest_notices(run)
+        return
+    lines, lost = read_metrics(run), lost_words(run)
     for view in all_views():
         if names is not None and view.run_reads.isdisjoint(names):
             continue
@@ -134,14 +150,20 @@ def _draw_progress(run: Run, names: Collection[str] | None = None) -> list[Path]
         records = sorted(read, key=lambda record: record.step)
         over = settled(run, (notice for record in records for notice in record.notices))
         for panel in view.run_panels(records, lines) if view.run_panels else []:
-            path = run.visualizations / f"{panel.stem}.html"
-            shown = replace(panel, badge=f"{panel.badge} · WARNING: {lost}") if lost else panel
-            write_page(path, shown, notices, over)
-            written.append(path)
+            yield replace(panel, badge=f"{panel.badge} · WARNING: {lost}") if lost else panel, over
+
+
+def _draw_progress(run: Run, names: Collection[str] | None = None) -> list[Path]:
+    written = []
+    notices = newest_notices(run)
+    for panel, over in panels_over_run(run, names):
+        path = run.visualizations / f"{panel.stem}.html"
+        write_page(path, panel, notices, over)
+        written.append(path)
     return written
 
 
-def _lost(run: Run) -> str:
+def lost_words(run: Run) -> str:
     """A sentence about the checkpoints that are missing from every figure over the run; empty where none are."""
     try:
         lost = [each.checkpoint for each in read_record(run.gone, GoneRecord).checkpoints]
