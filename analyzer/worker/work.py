@@ -107,7 +107,7 @@ class Work:
 
 
 def digest_of(job: Job) -> tuple[ContentDigest, Base | None]:
-    """What a job's checkpoint holds, and an adapter's base. Raises CheckpointRejected where its files are not sound,
+    """What a job's checkpoint holds, and an adapter's base. Raises CheckpointRejected where files are not sound,
     and OSError."""
     run, files = Run(job.run, job.out), tuple(job.files)
     weights = validate(job.directory, job.source, bases_of(run, job.record))
