@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from analyzer.commands.evaluation_table import show
 from analyzer.commands.one_task import Chosen, carry_out, chosen
 from analyzer.commands.settings import ONE_CHECKPOINT, PLACES_AND_HARDWARE, TaskSettings
 from analyzer.jobs.tasks import EvaluateTask
@@ -47,6 +46,8 @@ def evaluate(settings: EvaluateSettings) -> None:
     task = _task(settings, about)
     carry_out(settings, about, task)
     place = EvaluationPlace(about.run, about.point.name, task.name)
+    from analyzer.commands.evaluation_table import show  # plotly, which no other command needs at its start
+
     show(place, place.read())
 
 
