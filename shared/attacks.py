@@ -49,11 +49,6 @@ class AttackPlace:
         return self.folder / "fresh.jsonl"
 
     @property
-    def unconfirmed(self) -> Path:
-        """A mutator's texts whose label nobody confirmed."""
-        return self.folder / "unconfirmed.jsonl"
-
-    @property
     def search(self) -> Path:
         """Scores that a search has paid for: what it goes on from after it was killed."""
         return self.folder / "search.json"
