@@ -17,12 +17,17 @@ import streamlit as st  # noqa: E402
 
 from dashboard.chrome.frame import framed  # noqa: E402
 from dashboard.chrome.login import require_login  # noqa: E402
+from dashboard.screens import evaluation as evaluation_screen  # noqa: E402
 from dashboard.screens import service  # noqa: E402
 from dashboard.screens import training as training_screen  # noqa: E402
 
 
 def training() -> None:
     framed("Training Visualizations", training_screen.draw)
+
+
+def evaluation() -> None:
+    framed("Evaluation", evaluation_screen.draw)
 
 
 def analyzer() -> None:
@@ -37,6 +42,7 @@ st.navigation(
         st.Page(
             training, title="Training Visualizations", icon=":material/insights:", url_path="training", default=True
         ),
+        st.Page(evaluation, title="Evaluation", icon=":material/rule:", url_path="evaluation"),
         st.Page(analyzer, title="Analyzer", icon=":material/memory:", url_path="analyzer"),
     ]
 ).run()

@@ -72,7 +72,7 @@ class AttackPlace:
         version = raw.get("schema_version") if isinstance(raw, dict) else None
         if version != SCHEMA:
             raise SchemaError(
-                f"{self.archive} is of version {version}, and this Midwatch reads {SCHEMA}; delete it and attack again."
+                f"{self.archive} is of version {version} and this Midwatch reads {SCHEMA}: delete it, attack again."
             )
         try:
             return AttackArchive.model_validate(raw)

@@ -25,7 +25,7 @@ from analyzer.statistics.intervals import Clusters, wilson_interval
 from analyzer.statistics.score_meaning import Amount, Scored, cells_by_length, cells_by_name, score_meaning
 from analyzer.statistics.separation import unit_of
 from shared.errors import CannotCompute
-from shared.findings.calibration import AnswerReading, CalibrationResult, Cell, SaidAnswer, SaidCategory
+from shared.findings.calibration import AnswerReading, CalibrationResult, Cell, CellKind, SaidAnswer, SaidCategory
 from shared.findings.parts import Interval
 from shared.settings import Settings
 
@@ -91,8 +91,11 @@ def _summary(result: CalibrationResult) -> dict[str, float]:
 def _cells(context: Context, prompts: Scored, length_bins: int) -> Iterator[Cell]:
     """By category and by language, where these are named, the largest first; and by length."""
     probes = context.probes
-    names = {"category": [each.category for each in probes], "language": [each.language for each in probes]}
-    yield from cells_by_name(prompts, names)  # type: ignore[arg-type]
+    names: dict[CellKind, list[str]] = {
+        "category": [each.category for each in probes],
+        "language": [each.language for each in probes],
+    }
+    yield from cells_by_name(prompts, names)
     lengths = np.array([len(encoded.content) for encoded in context.encoded])
     yield from cells_by_length(prompts, lengths, length_bins)
 

@@ -1,8 +1,8 @@
 """How a text is made of a seed: a vector of whole numbers, from which the same text always follows.
 
-Its places: seed, technique, frame, second frame, and `SLOTS` rules. A frame is counted among those that the seed can
-take, round and round; the second one is 0 for none, and stands on the seed's other side. A rule is 0 for none, else
-`1 + rule + len(RULES) * pick`.
+Its places: seed, technique, frame, second frame, and `SLOTS` rules. A frame is counted among those that the seed
+can take, round and round; the second one is 0 for none, and stands on the seed's other side. A rule is 0 for none,
+else `1 + rule + len(RULES) * pick`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from analyzer.attack.frames import Frame, techniques, usable
 from analyzer.attack.rules import RULES, Rule, apply
 from analyzer.attack.seeds import Seed
 
-SLOTS = 4
+SLOTS = 6
 SEED, TECHNIQUE, FRAME, SECOND, FIRST_RULE = 0, 1, 2, 3, 4
 LENGTH = FIRST_RULE + SLOTS
 MOST_OF_ONE = 2

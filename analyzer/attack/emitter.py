@@ -1,8 +1,8 @@
 """Emits derivations: a cell is drawn, then a new seed of its risk or its elite, changed in a place or two.
 
-What frames and rules did so far is remembered: each is drawn by how much it moved the judge, the little tried ones by
-the benefit of the doubt (an upper confidence bound, Auer et al. 2002). Seeds that the judge is less sure of are drawn
-more often. Every draw comes from one generator, so the same seed emits the same.
+What frames and rules did so far is remembered: each is drawn by how much it moved the judge, the little tried ones
+by the benefit of the doubt (an upper confidence bound, Auer et al. 2002). Seeds that the judge is less sure of are
+drawn more often. Every draw comes from one generator, so the same seed emits the same.
 """
 
 from __future__ import annotations

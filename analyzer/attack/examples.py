@@ -10,7 +10,7 @@ from analyzer.attack.scorer import read_by
 from analyzer.attribution.faithfulness import perturbed_scores
 from analyzer.attribution.integrated_gradients import attribute, counts_for, neutral_embedding, path_to, replaced
 from analyzer.attribution.words import words
-from analyzer.model.batches import token_names
+from analyzer.model.batches import Encoded, token_names
 from analyzer.model.hooked_pass import ForwardPass, record
 from analyzer.model.judge import Judge
 from shared.findings.attack import Example, Failure, WordShare
@@ -62,10 +62,11 @@ def examples(judge: Judge, failures: Sequence[Failure], batch_tokens: int) -> li
     ]
 
 
-def _words(judge: Judge, encoded, values: np.ndarray) -> list[WordShare]:
-    spans = words(encoded, token_names(judge.tokenizer, encoded.ids))
+def _words(judge: Judge, encoded: Encoded, values: np.ndarray) -> list[WordShare]:
+    """Each word with what stands between it and the one before."""
+    spans = [span for span in words(encoded, token_names(judge.tokenizer, encoded.ids)) if not span.special]
+    starts = [0, *(span.end for span in spans)]
     return [
-        WordShare(text=span.text, value=float(values[list(span.tokens)].sum()))
-        for span in spans
-        if not span.special
+        WordShare(text=encoded.text[start : span.end], value=float(values[list(span.tokens)].sum()))
+        for start, span in zip(starts, spans, strict=False)
     ]

@@ -35,13 +35,14 @@ class Material:
     notes: tuple[str, ...] = ()
 
     def key(self, task: AttackTask, checkpoint_digest: str) -> str:
-        """Digest of everything that a search depends on but its budget."""
+        """Digest of everything that what is found depends on but the budget."""
         texts = [(seed.text, seed.label, seed.risk) for seed in self.seeds]
         lists = [
             resources.files("analyzer.attack").joinpath(name).read_text("utf-8")
             for name in ("frames.yaml", "words.yaml")
         ]
-        told = [VERSION, checkpoint_digest, list(task.labels), task.seed, texts, lists]
+        unseen = [(seed.text, seed.label) for seed in self.unseen]
+        told = [VERSION, checkpoint_digest, list(task.labels), task.seed, task.transfer, texts, unseen, lists]
         return hashlib.sha256(json.dumps(told).encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
@@ -97,11 +98,9 @@ def _bare(name: str) -> str:
 def _notes(own_test: bool, unseen: Sequence[Seed]) -> tuple[str, ...]:
     if own_test:
         return (
-            "The seeds are the run's test prompts, so nothing made of them may join a training: additions.jsonl and "
-            "fresh.jsonl are not written. Give training prompts with --data FILE to get them.",
+            "The seeds are the run's test prompts, so nothing made of them may join a training: additions.jsonl "
+            "and fresh.jsonl are not written. Give training prompts with --data FILE to get them.",
         )
     if not unseen:
-        return (
-            "There are no prompts that the search did not see, so fresh.jsonl is not written; give --fresh FILE.",
-        )
+        return ("The search saw every prompt: fresh.jsonl is not written; give others with --fresh FILE.",)
     return ()

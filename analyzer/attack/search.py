@@ -5,8 +5,8 @@ misread (Mouret and Clune 2015; pyribs, Tjanaka et al. 2023).
 2. Score the texts; the fitness is how sure the judge is of the wrong verdict, in nats.
 3. Tell the archive and the emitter; go on until the budget of evaluations is used.
 
-The same seeds, scores, seed and budget give the same archive: a search that was stopped is run again with the scores
-it had written down, which cost nothing, and goes on where they end.
+The same seeds, scores, seed and budget give the same archive: a search that was stopped is run again with the
+scores it had written down, which cost nothing, and goes on where they end.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class Search:
     """One search, which can be run for a while and then on."""
 
     def __init__(self, candidates: Candidates, label: Label, scorer: Scorer, seed: int, batch: int = BATCH) -> None:
-        self.candidates, self.label, self.scorer = candidates, label, scorer
+        self.candidates, self.scorer = candidates, scorer
+        self.label: Label = label
         self.trials: list[Trial] = []
         self.archive = CategoricalArchive(
             solution_dim=LENGTH,

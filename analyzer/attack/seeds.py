@@ -28,15 +28,16 @@ QUESTION = re.compile(
     re.I,
 )
 REQUEST = re.compile(
-    r"(?:please |kindly )?(?:write|give|tell|show|help|make|explain|draft|plan|list|find|teach|describe|suggest|name"
-    r"|compose|invent|create|design|summari[sz]e|translate|prepare|recommend|compare|think up|come up|walk me|pick"
-    r"|choose|turn|put|post|check|rewrite|improve|let|convince|persuade|send|sort|set|get|add|build|fake|hide|rank"
-    r"|outline|sketch|propose|brainstorm|correct|proofread|shorten|define|guide|remind|advise|talk|read|look|train)\b",
+    r"(?:please |kindly )?(?:write|give|tell|show|help|make|explain|draft|plan|list|find|teach|describe|suggest"
+    r"|name|compose|invent|create|design|summari[sz]e|translate|prepare|recommend|compare|think up|come up|walk me"
+    r"|pick|choose|turn|put|post|check|rewrite|improve|let|convince|persuade|send|sort|set|get|add|build|fake|hide|rank"
+    r"|outline|sketch|propose|brainstorm|correct|proofread|shorten|define|guide|remind|advise|talk|read|look)\b",
     re.I,
 )
 ASKER = re.compile(
-    r"\b(?:(?:do|can|could|should|would|shall|may|must|might|did) (?:i|we)|(?:i|we) (?:want|wanna|need|plan|hope|intend"
-    r"|wish)|(?:i'm|i am|we're|we are) (?:going|trying|planning)|(?:i|we)(?:'d| would) (?:like|love)|let me|help (?:me|us))\b",
+    r"\b(?:(?:do|can|could|should|would|shall|may|must|might|did) (?:i|we)"
+    r"|(?:i|we) (?:want|wanna|need|plan|hope|intend|wish)|(?:i'm|i am|we're|we are) (?:going|trying|planning)"
+    r"|(?:i|we)(?:'d| would) (?:like|love)|let me|help (?:me|us))\b",
     re.I,
 )
 

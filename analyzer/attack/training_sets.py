@@ -1,8 +1,9 @@
 """What of an attack may join the next training, and the fresh prompts that say whether it helped.
 
-Additions: of each seed the surest failures, three at most, of the techniques that are not held out; each mirrored by
-the same derivation on a seed of the other label. Without the mirror a judge learns to flag, or to pass, whatever is
-framed. Fresh prompts: seeds that no search saw, of both labels, in frames that no search uses, by all techniques.
+Additions: of each seed the surest failures, three at most, of the techniques that are not held out; each mirrored
+by the same derivation on a seed of the other label. Without the mirror a judge learns to flag, or to pass,
+whatever is framed. Fresh prompts: seeds that no search saw, of both labels, in frames that no search uses, by all
+techniques.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""What `midwatch attack` does: which checkpoint, from which prompts, how long; then a short table of what was found."""
+"""What `midwatch attack` does: which checkpoint, from which prompts, how long; then a table of what was found."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import ClassVar, Literal
 
 import typer
@@ -11,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.attack.room import require_pyribs
 from analyzer.commands.one_task import carry_out, chosen
 from analyzer.commands.settings import ONE_CHECKPOINT, PLACES_AND_HARDWARE, TaskSettings
 from analyzer.jobs.tasks import AttackTask
 from shared.attacks import AttackPlace
-from shared.errors import UsageError
 from shared.findings.attack import AttackArchive, Direction
 from shared.findings.attack_sentences import depth, headline, over_checkpoints, share, strongest
 from shared.prompts.source_settings import SourceSettings
@@ -23,7 +22,6 @@ from shared.records import Label
 from shared.user_paths import expanded
 
 BOTH: tuple[Label, ...] = ("unsafe", "safe")
-MISSING = "midwatch attack needs pyribs; install it with: pip install 'midwatch[attack]'."
 
 
 class AttackSettings(TaskSettings, SourceSettings):
@@ -37,7 +35,7 @@ class AttackSettings(TaskSettings, SourceSettings):
     }
     data: str | None = None
     """Labelled prompts to start from: a .jsonl, .json, .csv, .tsv or .parquet file, a preset, or a data set's name.
-    The run's own test prompts when not given; then nothing of it may join a training, and no additions are written."""
+    The run's own test prompts when not given: nothing of these may join a training, so no additions are written."""
     fresh: str | None = None
     """Labelled prompts that the search must not see, for fresh.jsonl. The run's test prompts when not given."""
     budget: int = Field(2000, ge=20)
@@ -59,8 +57,7 @@ class AttackSettings(TaskSettings, SourceSettings):
 
 def attack(settings: AttackSettings) -> None:
     """Raises UsageError for what cannot be a start, MidwatchError for what failed."""
-    if find_spec("ribs") is None:
-        raise UsageError(MISSING)
+    require_pyribs()
     about = chosen(settings)
     task = AttackTask(
         source=_source(settings.data),

@@ -57,7 +57,11 @@ async def _drawn(folder: Path, figures: Sequence[Named], formats: Sequence[Pictu
             for each in formats:
                 path = folder / f"{stem}.{each}"
                 height = panel.figure.layout.height or 500  # type: ignore[union-attr]
-                size = {"width": WIDTH, "height": int(height), "scale": SCALE if each == "png" else 1}
-                await browser.write_fig(panel.figure, path=path, opts={"format": each, **size})
+                scale = SCALE if each == "png" else 1
+                await browser.write_fig(
+                    panel.figure,
+                    path=path,
+                    opts={"format": each, "width": WIDTH, "height": int(height), "scale": scale},
+                )
                 written.append(path)
     return written

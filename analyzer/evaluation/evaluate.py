@@ -27,7 +27,9 @@ from shared.errors import SchemaError
 from shared.evaluations import EvaluationPlace
 from shared.findings.calibration import CalibrationResult, Cell, CellKind
 from shared.findings.evaluation import Against, Evaluation, TriggerPack
+from shared.notices import newest_notices
 from shared.pages.evaluation import write_evaluation_page
+from shared.pages.index import write_index
 from shared.prompts.baselines import read_baselines
 from shared.version import __version__
 
@@ -48,6 +50,7 @@ def evaluate(opened: Opened, task: EvaluateTask) -> None:
     place.write_predictions(prediction_rows(asked.loaded, asked.scores))
     place.write(found)
     write_evaluation_page(place, found)
+    write_index(place.run, newest_notices(place.run))
 
 
 def _evaluation(opened: Opened, task: EvaluateTask, asked: Asked) -> Evaluation:
@@ -111,8 +114,10 @@ def _baselines(opened: Opened, asked: Asked, clusters: Clusters | None) -> tuple
 
 def _meaning(opened: Opened, asked: Asked, amount: Amount) -> CalibrationResult:
     prompts, measured = asked.prompts, asked.measured
-    names = {kind: [getattr(prompt, kind) for prompt in prompts] for kind in KINDS}
-    told = {kind: each for kind, each in names.items() if kind == "category" or len(set(each)) > 1}
+    names: dict[CellKind, list[str]] = {kind: [getattr(prompt, kind) for prompt in prompts] for kind in KINDS}
+    told: dict[CellKind, list[str]] = {
+        kind: each for kind, each in names.items() if kind == "category" or len(set(each)) > 1
+    }
     lengths = np.array([len(each.content) for each in opened.judge.encode(read_by(opened, prompts))])
     cells: list[Cell] = [*cells_by_name(measured, told), *cells_by_length(measured, lengths, LENGTH_BINS)]
     return score_meaning(measured, amount, cells, unit_of(prompts, measured.groups))

@@ -37,8 +37,8 @@ class AttackTask(Frozen):
 
     kind: Literal["attack"] = "attack"
     source: str | None = None
-    """Labelled prompts to start from: a prompt file's path, a preset, or a data set's name; None takes the run's own
-    held-out test prompts, of which nothing may join a training."""
+    """Labelled prompts to start from: a prompt file's path, a preset, or a data set's name; None takes the run's
+    own held-out test prompts, of which nothing may join a training."""
     fresh: str | None = None
     """Prompts that `fresh.jsonl` is made of; None takes the run's test prompts where these are no seeds."""
     reading: SourceSettings = SourceSettings()

@@ -16,7 +16,9 @@ from dashboard.reading.snapshot import RunReader
 from shared import views
 from shared.checkpoint_places import in_order
 from shared.errors import SchemaError
+from shared.evaluations import EvaluationPlace
 from shared.files import read_record
+from shared.findings.evaluation import Evaluation
 from shared.metrics import read_metrics
 from shared.records import MetricsLine, RunRecord
 from shared.results import ResultRecord
@@ -24,6 +26,7 @@ from shared.results_index import ResultFile
 from shared.run import Run
 from shared.views import Panel
 from shared.views.circuits import panels_of
+from shared.views.evaluated.panels import evaluation_panels as panels_of_evaluation
 from shared.views.over_run.circuit_change import circuit_changes
 from shared.views.over_run.run_results import without_samples
 from shared.views.tokens import change_panels
@@ -154,3 +157,23 @@ def run_panels(path: str, out: str, name: str, version: int, metrics_stamp: int)
         if analysis in view.run_reads
     ]
     return view.run_panels(history(files), metrics(run_reader.run))
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _evaluation(record: str, mtime_ns: int) -> Evaluation:
+    return read_record(Path(record), Evaluation)
+
+
+def evaluation(place: EvaluationPlace) -> Evaluation:
+    """One evaluation. Raises SchemaError (damaged, or from a newer Midwatch) or OSError (deleted)."""
+    return _evaluation(str(place.record), stamp(place.record))
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _evaluation_panels(record: str, mtime_ns: int) -> list[Panel]:
+    return panels_of_evaluation(_evaluation(record, mtime_ns))
+
+
+def evaluation_panels(place: EvaluationPlace) -> list[Panel]:
+    """Its figures. Raises as `evaluation` does."""
+    return _evaluation_panels(str(place.record), stamp(place.record))

@@ -1,4 +1,4 @@
-"""What open-ended testing found: archive.json, one direction (unsafe passed as safe, safe refused) after the other."""
+"""What open-ended testing found: archive.json, one direction (unsafe passed, safe refused) after the other."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Failure(Part):
     vector: list[int]
     """Its derivation; see `analyzer/attack/derivation.py`."""
     wrong_from: int | None = None
-    """First layer from which on the score read early has the wrong sign, -1 for the embeddings; None without a lens."""
+    """First layer from which on the score read early has the wrong sign, -1 the embeddings; None without a lens."""
     seed_right_from: int | None = None
     """The same of the seed and the right sign."""
     later: dict[str, float] = Field(default_factory=dict)
@@ -75,6 +75,7 @@ class WordShare(Part):
     """One word of an example and what it adds to the score, nats; positive pushes to unsafe."""
 
     text: str
+    """As it stands in the text, with the spaces before it."""
     value: float
 
 

@@ -18,15 +18,17 @@ def headline(archive: AttackArchive) -> str:
     nothing = nothing_to_explain(archive.to_explain, SEPARATION)
     if nothing is not None:
         return f"{nothing}; what is judged wrongly says nothing of how it is put"
-    return f"{archive.label}: {'; '.join(broken(direction) for direction in archive.directions)}"
+    said = " and ".join(broken(direction) for direction in archive.directions)
+    return f"Put differently, {archive.label} {said}"
 
 
 def broken(direction: Direction) -> str:
-    """ "put differently, it passes 61 of 78 unsafe prompts as safe that it had judged rightly (78 %, 68 to 86 %)" """
+    """ "passes as safe 61 of 78 unsafe prompts that it judges rightly (78 %, ...)" """
     any_ = direction.any
+    prompts = counted(any_.tried, f"{direction.label} prompt")
     return (
-        f"put differently, it {MEANT[direction.label]} {any_.broken} of {counted(any_.tried, f'{direction.label} prompt')} "
-        f"that it judges rightly ({share(any_.share)})"
+        f"{MEANT[direction.label]} {any_.broken} of {prompts} that it judges rightly as they are "
+        f"({share(any_.share)})"
     )
 
 
@@ -38,7 +40,8 @@ def share(interval: Interval) -> str:
 def extent(direction: Direction) -> str:
     """How much of the archive holds a failure, and how sure the judge is there."""
     return (
-        f"{direction.broken} of {counted(len(direction.cells), 'cell')} hold a failure ({direction.filled} hold any text); "
+        f"{direction.broken} of {counted(len(direction.cells), 'cell')} hold a failure "
+        f"({direction.filled} hold any text); "
         f"QD score {direction.qd_score:.1f} nats; "
         f"{counted(len(direction.failures), 'distinct failure')} (seed x technique) "
         f"in {counted(direction.evaluations, 'evaluation')}"
@@ -52,9 +55,10 @@ def strongest(direction: Direction) -> str:
         return ""
     best, worst = max(tried, key=_low), min(tried, key=_high)
     if best.share.low <= worst.share.high:
-        return "No technique breaks more seeds than every other beyond chance."
+        return "No technique breaks more seeds than another beyond chance."
+    name = best.name[:1].upper() + best.name[1:]
     return (
-        f"{best.name} breaks {best.broken} of {counted(best.tried, 'seed')} ({share(best.share)}), more than "
+        f"{name} breaks {best.broken} of {counted(best.tried, 'seed')} ({share(best.share)}), more than "
         f"{worst.name} with {worst.broken} of {worst.tried} ({share(worst.share)})."
     )
 

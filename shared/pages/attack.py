@@ -14,12 +14,32 @@ from shared.findings.attack import AttackArchive, Direction, Example, turned_at
 from shared.findings.attack_sentences import depth, extent, fate, headline, over_checkpoints, strongest
 from shared.findings.text import counted, escape, percent, signed
 from shared.pages.html import CONFIG, PLOTLY_JS, write_plotly_js
-from shared.pages.table import csv_json, table_of
+from shared.pages.table import MAX_CSV_ROWS, csv_json, table_of
 from shared.pages.templates import SCRIPT, SCRIPT_SHA256, STYLE, fill, script_json
 from shared.run import Run
 
 GAP_BOUND = 0.05
 """Completeness gap of an attribution above which it is said beside the words."""
+DEEPEST = 0.5
+"""Of the colour scale, for the largest word: beyond it dark text is hard to read."""
+READING = (
+    (
+        "What it shows",
+        " Prompts whose label is known, put in ways that keep it, until the judge errs. Each cell holds the text "
+        "of one risk and one technique that the judge is surest to misread.",
+    ),
+    (
+        "How to read it",
+        " A number is nats for the wrong verdict: 1 nat is odds of 2.7 to 1. A larger budget finds more, so "
+        "compare archives of one budget only. Success counts seeds, each once.",
+    ),
+    (
+        "Worrying",
+        " A row or column that is red throughout: a risk, or a way of asking, that the judge does not see through; "
+        "safe prompts refused as soon as they are framed.",
+    ),
+)
+"""What stands on every such page: lead, and the rest."""
 
 
 def draw_attack(run: Run, checkpoint: str) -> Path:
@@ -57,6 +77,7 @@ def attack_html(name: str, stem: str, archive: AttackArchive) -> str:
         warnings=archive.notes,
         notices=(),
         table=table_of(rows),
+        max_csv_rows=MAX_CSV_ROWS,
         figure=script_json(str(figure.to_json(validate=False))),
         rows=script_json(csv_json(rows)),
         config=script_json(json.dumps(CONFIG)),
@@ -92,18 +113,10 @@ def attack_subtitle(archive: AttackArchive) -> str:
 
 def attack_paragraphs(archive: AttackArchive) -> list[tuple[str | None, str]]:
     """What it shows, how to read it, what would be worrying, and what was found."""
-    found = [
-        ("What it shows", " Prompts whose label is known, put in ways that keep it, until the judge errs. Each cell "
-         "holds the text of one risk and one technique that the judge is surest to misread."),
-        ("How to read it", " A number is nats for the wrong verdict: 1 nat is odds of 2.7 to 1. A search of another "
-         "budget finds more or fewer; compare archives of one budget only. Success counts seeds, each once."),
-        ("Worrying", " A row or column that is red throughout: a risk, or a way of asking, that the judge does not "
-         "see through; safe prompts refused as soon as they are framed."),
-    ]  # fmt: skip
     said = [(NAMES[each.label], f" {extent(each)}. {strongest(each)}") for each in archive.directions]
     said = [(name[:1].upper() + name[1:], words) for name, words in said]
     more = [("Inside", depth(archive)), ("Over the run", over_checkpoints(archive))]
-    return [*found, *said, *((lead, f" {words}") for lead, words in more if words)]
+    return [*READING, *said, *((lead, f" {words}") for lead, words in more if words)]
 
 
 def attack_method(archive: AttackArchive) -> str:
@@ -113,8 +126,8 @@ def attack_method(archive: AttackArchive) -> str:
     )
     return (
         f"MAP-Elites over derivations of {archive.seeds_from} ({seeds}) · {archive.budget} evaluations, seed "
-        f"{archive.seed} · only rules that keep the label, no model writes · failures read again before they count · "
-        f"search {archive.key}"
+        f"{archive.seed} · only rules that keep the label, no model writes · failures read again before they "
+        f"count · search {archive.key}"
     )
 
 
@@ -131,7 +144,11 @@ def _example(example: Example, direction: Direction, archive: AttackArchive) -> 
     largest = max([0.1, *(abs(word.value) for word in example.words)])
     return {
         "words": [
-            {"text": word.text, "value": signed(word.value), "colour": diverging_colour(0.8 * word.value / largest)}
+            {
+                "text": word.text,
+                "value": signed(word.value),
+                "colour": diverging_colour(DEEPEST * word.value / largest),
+            }
             for word in example.words
         ],
         "seed": failure.seed,

@@ -15,9 +15,7 @@ from shared.figures.tokens import MAX_WORDS, RANGE, readable
 from shared.files import write_bytes_atomic
 from shared.findings.evaluation import Evaluation, Mistake
 from shared.findings.text import clean, percent, signed
-from shared.notices import newest_notices
 from shared.pages.html import CONFIG, PLOTLY_JS, paragraph, write_plotly_js
-from shared.pages.index import write_index
 from shared.pages.table import MAX_CSV_ROWS, Table, csv_json, table_of
 from shared.pages.templates import SCRIPT, SCRIPT_SHA256, STYLE, fill, script_json
 from shared.views import Panel
@@ -79,10 +77,9 @@ class Side(NamedTuple):
 
 
 def write_evaluation_page(place: EvaluationPlace, found: Evaluation) -> None:
-    """Write the page and link it from the index. Raises OSError."""
+    """Replace the page. Raises OSError."""
     write_plotly_js(place.page.parent)
     write_bytes_atomic(place.page, evaluation_html(place, found).encode("utf-8"), durable=False)
-    write_index(place.run, newest_notices(place.run))
 
 
 def evaluation_html(place: EvaluationPlace, found: Evaluation) -> str:

@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from shared.errors import SchemaError
+from shared.evaluations import all_evaluations
 from shared.files import read_record, write_bytes_atomic, write_json_atomic
 from shared.metrics import read_metrics
 from shared.notices import newest_notices, settled, standing
 from shared.pages.attack import draw_attacks
+from shared.pages.evaluation import write_evaluation_page
 from shared.pages.html import write_page
 from shared.pages.index import INDEX, write_index
 from shared.pages.metrics_json import checkpoint_metrics
@@ -40,7 +42,7 @@ def render_checkpoint(run: Run, checkpoint: str, names: Collection[str] | None =
 
 
 def render_run(run: Run) -> list[Path]:
-    """Draw all committed results of a run; returns and raises as `render_checkpoint` does."""
+    """Draw all committed results and evaluations of a run; returns and raises as `render_checkpoint` does."""
     faults: list[str] = []
     written = [
         path
@@ -51,7 +53,19 @@ def render_run(run: Run) -> list[Path]:
         written += draw_attacks(run)
     except SchemaError as error:
         faults.append(str(error))
+    written += _draw_evaluations(run, faults)
     return _finish(run, written, faults)
+
+
+def _draw_evaluations(run: Run, faults: list[str]) -> list[Path]:
+    written = []
+    for place in all_evaluations(run):
+        try:
+            write_evaluation_page(place, place.read())
+            written.append(place.page)
+        except SchemaError as error:
+            faults.append(str(error))
+    return written
 
 
 def _finish(run: Run, written: list[Path], faults: list[str], names: Collection[str] | None = None) -> list[Path]:

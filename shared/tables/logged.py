@@ -11,7 +11,7 @@ COLUMNS = (
     Column("step", "integer", "Optimizer step"),
     Column("epoch", "number", "Epoch; empty where unknown"),
     Column("split", "text", "train, val, test or contrast"),
-    Column("name", "text", "The number: loss, accuracy, learning_rate, ..."),
+    Column("name", "text", "The number, such as loss, accuracy or learning_rate"),
     Column("value", "number", "Its value; shares from 0 to 1, losses in nats"),
     Column("time", "number", "Unix time, seconds"),
 )

@@ -18,7 +18,7 @@ ROW = 27
 BELOW = 250
 """Pixels of the plots below the heat maps."""
 HEAD, GAP = 58, 128
-"""Pixels above each heat map, for its name; and below the last one, for the techniques' names and the next title."""
+"""Pixels above each heat map, for its name; and below the last one, for the techniques' names."""
 SCALE = [[0.0, "#f7f7f7"], [1e-6, "#fde0d2"], [0.5, "#f4a582"], [1.0, "#d6604d"]]
 """Near-white where the judge is right; the redder the surer of the wrong verdict."""
 NAMES = {"unsafe": "unsafe passed as safe", "safe": "safe refused as unsafe"}
@@ -26,7 +26,7 @@ NAMES = {"unsafe": "unsafe passed as safe", "safe": "safe refused as unsafe"}
 
 
 def attack_figure(archive: AttackArchive, title: str, subtitle: str) -> go.Figure:
-    """Heat maps one below the other; at the bottom success by technique, and by checkpoint where there are several."""
+    """Heat maps one below the other; at the bottom success by technique, and by checkpoint if there are several."""
     maps = [HEAD + ROW * len(direction.risks) for direction in archive.directions]
     inner = sum(maps) + GAP + BELOW
     sheet = Sheet(110 + inner + 130, title, subtitle, top=110, bottom=130, left=150)
@@ -99,7 +99,8 @@ def _shown(cell: Cell) -> str:
 def _hover(cell: Cell) -> str:
     if cell.best is None:
         return "no text: no frame of this technique would keep the label"
-    return f"{cell.wrong} of {cell.tried} texts judged wrongly; surest {cell.best:+.2f} nats:<br>{escape(cell.text, 110)}"
+    counts = f"{cell.wrong} of {cell.tried} texts judged wrongly; surest {cell.best:+.2f} nats"
+    return f"{counts}:<br>{escape(cell.text, 110)}"
 
 
 def _draw_success(sheet: Sheet, across: tuple[float, float], height: float, archive: AttackArchive) -> None:

@@ -57,8 +57,8 @@ def _is_hub_name(model: str) -> bool:
 
 
 def _results(material: Material) -> Iterator[dict[str, Any]]:
-    """The newest evaluations, then the probe set."""
-    evaluated = [each for each in material.tested.evaluations if each.verdicts is not None]
+    """The newest evaluations, but for those on prompts that were trained on; then the probe set."""
+    evaluated = [each for each in material.tested.evaluations if each.verdicts is not None and not each.data.leaks]
     for each in evaluated[:SHOWN]:
         name = "Held-out test prompts" if each.data.name == TEST else each.data.name
         rates = each.verdicts.rates if each.verdicts else {}

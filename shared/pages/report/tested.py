@@ -55,8 +55,11 @@ def read_tested(run: Run, faults: list[str]) -> Tested:
 
 
 def tested_points(tested: Tested) -> list[Point]:
-    """What the newest of each kind says first."""
-    said = [Point(words.title(found), f"{words.headline(found)}.") for found in tested.evaluations[:1]]
+    """What the newest of each kind says first, with what warns of it."""
+    said = [
+        Point(words.title(found), " ".join([f"{words.headline(found)}.", *found.warnings]))
+        for found in tested.evaluations[:1]
+    ]
     return said + [Point("Adversarial testing", f"{headline(found)}.") for found in tested.attacks[:1]]
 
 

@@ -1,4 +1,4 @@
-"""The whole attack in a worker, on a tiny judge: the same bytes again, also after a kill; every failure wrong on reload."""
+"""The whole attack in a worker, on a tiny judge: the same bytes after a kill, every failure wrong on reload."""
 
 from __future__ import annotations
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from shared.errors import SchemaError
 from shared.evaluations import EvaluationPlace, all_evaluations, data_name
 from shared.pages.evaluation import evaluation_html, write_evaluation_page
+from shared.pages.index import write_index
+from shared.pages.render import render_run
 from shared.run import Run
 from tests.making.fake_evaluation import fake_evaluation
 
@@ -25,7 +28,19 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> EvaluationPlace:
     evaluation = fake_evaluation(text=HOSTILE)
     found.write(evaluation)
     write_evaluation_page(found, evaluation)
+    write_index(found.run, [])
     return found
+
+
+def test_midwatch_render_draws_it_again_and_names_what_it_cannot_read(place: EvaluationPlace) -> None:
+    place.page.unlink()
+    assert place.page in render_run(place.run) and place.page.is_file()
+    broken = EvaluationPlace(place.run, "checkpoint-20", "test")
+    broken.folder.mkdir(parents=True)
+    broken.record.write_text("{}")
+    with pytest.raises(SchemaError, match="not a valid Evaluation"):
+        render_run(place.run)
+    broken.record.unlink()
 
 
 def test_the_record_is_read_back_as_it_was_written(place: EvaluationPlace) -> None:
