@@ -49,7 +49,7 @@ def test_an_evaluation_is_shown_with_its_words_tables_and_figures(run: Run) -> N
     assert figures(page) == 3
     rates, thresholds, missed = (table.value for table in page.dataframe)
     assert list(rates.columns) == ["rate", "judge", "TF-IDF"] and len(thresholds) == 6
-    assert missed["prompt"].tolist() == [HOSTILE] and "-1.00" in missed["words that pushed most"][0]
+    assert missed["prompt"].tolist() == [HOSTILE] and "-5.00" in missed["words that pushed most"][0]
     assert not [part.value for part in page.markdown if "example.org" in part.value]
 
 

@@ -8,8 +8,9 @@ from scipy.special import expit
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from analyzer.analyses.calibration import FEWEST, MOST_POINTS, CalibrationSettings, calibration
+from analyzer.analyses.calibration import CalibrationSettings, calibration
 from analyzer.session.context import Context
+from analyzer.statistics.score_meaning import FEWEST, MOST_POINTS
 from shared.errors import CannotCompute
 from shared.findings.calibration import CalibrationResult, OperatingPoint
 from shared.findings.parts import Interval
