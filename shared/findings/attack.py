@@ -181,7 +181,10 @@ class AttackArchive(Part):
 
 
 def turned_at(failure: Failure) -> str:
-    """ "wrong from layer 4 on", as the lens reads it; empty without a lens."""
+    """ "wrong from layer 4 on, its seed right from layer 2 on", as the lens reads it; empty without a lens."""
     if failure.wrong_from is None:
         return ""
-    return f"wrong from {layer_name(failure.wrong_from)} on"
+    said = f"wrong from {layer_name(failure.wrong_from)} on"
+    if failure.seed_right_from is None:
+        return said
+    return f"{said}, its seed right from {layer_name(failure.seed_right_from)} on"

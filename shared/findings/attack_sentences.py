@@ -71,7 +71,8 @@ def depth(archive: AttackArchive) -> str:
     late = sum(place == archive.layers - 1 for place in places)
     return (
         f"Half of the {counted(len(places), 'failure')} read wrong from {layer_name(places[len(places) // 2])} on "
-        f"(of {archive.layers} layers, counted from 0); {late} of them only at the last one."
+        f"(of {archive.layers} layers, counted from 0); {late} of them only at the last one. "
+        "The lens borrows the final head, so early layers can mislead."
     )
 
 
