@@ -31,8 +31,8 @@ OURS = {
     "details", "summary", "a", "table", "thead", "tbody", "tr", "th", "td", "script",
 }  # fmt: skip
 ATTRIBUTES = {
-    "aria-label", "charset", "class", "content", "data-figure", "data-rows", "download", "hidden", "href", "http-equiv",
-    "id", "lang", "name", "role", "scope", "src", "style", "type",
+    "aria-label", "charset", "class", "content", "data-figure", "data-rows", "download",
+    "hidden", "href", "http-equiv", "id", "lang", "name", "role", "scope", "src", "style", "type",
 }  # fmt: skip
 
 
