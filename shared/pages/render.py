@@ -129,7 +129,8 @@ def _write_exports(run: Run, view: View, record: ResultRecord) -> list[Path]:
 def _write_metrics(run: Run, records: dict[str, ResultRecord]) -> Path:
     record = next(iter(records.values()))
     path = run.visualizations / f"{_prefix(record)}_metrics.json"
-    write_json_atomic(path, checkpoint_metrics(records), durable=False)
+    newest = max(records.values(), key=lambda each: each.created_at)
+    write_json_atomic(path, checkpoint_metrics(records, standing(run, newest.notices)), durable=False)
     return path
 
 
