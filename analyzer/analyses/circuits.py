@@ -63,7 +63,7 @@ class CircuitsSettings(Settings):
     """Prompts of the probe set that edges are scored on, at most."""
     pairs: int = Field(128, ge=1, le=1024)
     """Aligned contrast pairs that edges are scored on, at most, those beside the probe set among them."""
-    curve_prompts: int = Field(128, ge=2)
+    curve_prompts: int = Field(256, ge=2)
     """Prompts that circuits are run on, at most."""
     mib_prompts: int = Field(32, ge=2)
     """Prompts that MIB's curves and the check of single edges are run on, at most."""
