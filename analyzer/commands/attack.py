@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from analyzer.attack.room import require_pyribs
-from analyzer.commands.one_task import carry_out, chosen
 from analyzer.commands.settings import ONE_CHECKPOINT, PLACES_AND_HARDWARE, TaskSettings
 from analyzer.jobs.tasks import AttackTask
 from shared.attacks import AttackPlace
@@ -57,6 +56,8 @@ class AttackSettings(TaskSettings, SourceSettings):
 
 def attack(settings: AttackSettings) -> None:
     """Raises UsageError for what cannot be a start, MidwatchError for what failed."""
+    from analyzer.commands.one_task import carry_out, chosen  # what the other commands' --help need not load
+
     require_pyribs()
     about = chosen(settings)
     task = AttackTask(

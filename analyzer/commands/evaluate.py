@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from analyzer.commands.one_task import Chosen, carry_out, chosen
 from analyzer.commands.settings import ONE_CHECKPOINT, PLACES_AND_HARDWARE, TaskSettings
 from analyzer.jobs.tasks import EvaluateTask
 from shared.errors import UsageError
@@ -15,6 +14,9 @@ from shared.prompts.load import load_any
 from shared.prompts.rows import SUFFIXES
 from shared.prompts.source_settings import SourceSettings
 from shared.user_paths import expanded
+
+if TYPE_CHECKING:
+    from analyzer.commands.one_task import Chosen
 
 
 class EvaluateSettings(TaskSettings, SourceSettings):
@@ -42,12 +44,13 @@ class EvaluateSettings(TaskSettings, SourceSettings):
 
 def evaluate(settings: EvaluateSettings) -> None:
     """Raises UsageError for what cannot be read as prompts, MidwatchError for what failed."""
+    from analyzer.commands.evaluation_table import show  # what the other commands' --help need not load
+    from analyzer.commands.one_task import carry_out, chosen
+
     about = chosen(settings)
     task = _task(settings, about)
     carry_out(settings, about, task)
     place = EvaluationPlace(about.run, about.point.name, task.name)
-    from analyzer.commands.evaluation_table import show  # plotly, which no other command needs at its start
-
     show(place, place.read())
 
 

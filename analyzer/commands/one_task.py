@@ -18,13 +18,13 @@ from analyzer.checkpoints.gate import Candidate, Gate, peek_epoch
 from analyzer.checkpoints.not_found import nothing_in
 from analyzer.checkpoints.not_ours import refuse_to_write_in
 from analyzer.checkpoints.pins import PinStore
-from analyzer.commands.analyse import stopping
 from analyzer.commands.best_checkpoint import best_checkpoint
 from analyzer.commands.checkpoint_choice import choose_one
 from analyzer.commands.needed import NEEDED, require
 from analyzer.commands.progress_line import TaskProgress
 from analyzer.commands.run_names import pattern_of
 from analyzer.commands.settings import TaskSettings
+from analyzer.commands.stopping import stopping
 from analyzer.engines.engine import Engine
 from analyzer.engines.local import LocalEngine
 from analyzer.jobs.messages import Event, Job, Neighbour

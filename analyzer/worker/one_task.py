@@ -101,14 +101,14 @@ class OneTask(Work):
         self.warm.judge = None
         if self.batch_tokens > FEWEST_TOKENS:
             self.batch_tokens = max(FEWEST_TOKENS, self.batch_tokens // 2)
-            said, event = "with smaller batches", "smaller_batches"
+            extra = entry("smaller_batches", checkpoint=self.job.checkpoint, batch_tokens=self.batch_tokens)
+            logger.warning("out of memory: trying again with smaller batches", extra=extra)
         elif self.device != "cpu":
             self.device, self.batch_tokens = "cpu", self.first_batch_tokens
-            said, event = "on the CPU", "to_cpu"
+            extra = entry("to_cpu", checkpoint=self.job.checkpoint, batch_tokens=self.batch_tokens)
+            logger.warning("out of memory: trying again on the CPU", extra=extra)
         else:
             raise TooLittleMemory(
                 "Too little memory even for one prompt at a time: give a device or a machine with more memory, or "
                 "stop what else uses it."
             ) from error
-        extra = entry(event, checkpoint=self.job.checkpoint, batch_tokens=self.batch_tokens)
-        logger.warning("out of memory: trying again %s", said, extra=extra)

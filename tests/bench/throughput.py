@@ -30,6 +30,7 @@ from shared.run import Run
 from tests.bench import Figure, Interval, Size, Unavailable
 from tests.e2e.inputs import write_prompts
 from tests.making.tiny import save_tiny_judge
+from trainer.baselines import fit_baselines
 from trainer.beside import watch_command
 from trainer.data import Data, prepare_data
 from trainer.describe import describe, write_description
@@ -154,7 +155,8 @@ def train_alternating(settings: TrainSettings, schedule: Schedule) -> Alternate:
     frozen = freeze(model, settings.freeze_layers)
     settings.output_dir.mkdir()
     run = Run.at(settings.output_dir)
-    write_description(run, describe(settings, data, {}, frozen.layers), data)
+    fitted = fit_baselines(data.train)
+    write_description(run, describe(settings, data, {}, frozen.layers), data, fitted)
     console = Console(quiet=True)
     trainer = build_trainer(settings, run, data, model, tokenizer, StopOnSignal(), console, use_cpu=True)
     with analyzer(run) as process:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from analyzer.supervisor.assumed_probes import ASSUMED
+from shared.notices import PROBES_ASSUMED
 from shared.prompts.choice import probe_set_from
 from shared.results import ResultStore
 from tests.dashboard.browser import APP, free_port, healthy
@@ -62,11 +62,11 @@ def test_watch_and_dashboard_are_enough(
         watching.kill()
         watching.wait()
     said = log.read_text()
-    assert said.count(ASSUMED) == said.count(LABELS) == 1
+    assert said.count(PROBES_ASSUMED) == said.count(LABELS) == 1
     record = ResultStore(run / "_midwatch" / "results").newest("checkpoint-20", "tokens")
     assert record is not None
     assert record.probe_digest == probe_set_from().digest
-    assert {ASSUMED} < set(record.warnings)
+    assert {PROBES_ASSUMED} < set(record.warnings)
     assert any(LABELS in warning for warning in record.warnings)
     assert {path.name: snapshot(path) for path in run.glob("checkpoint-*")} == before
     assert {path.name for path in run.iterdir()} == {*before, "_midwatch", "training_visualizations"}

@@ -142,7 +142,7 @@ def test_help_cuts_nothing_on_a_narrow_terminal(command: str, monkeypatch: pytes
     if not command:
         assert "Check what the analyzer needs on this machine, and say what to" in done.stdout
     if command == "train":
-        assert "--visualize-during-training / --no-visualize-during-training" in done.stdout
+        assert "--visualize-during-training, --visualize-training / --no-visualize-during-training" in done.stdout
 
 
 def test_status_names_checkpoints_in_full_on_a_narrow_terminal() -> None:

@@ -162,15 +162,15 @@ def test_an_adapter_of_the_embeddings_unfreezes_them(tmp_path: Path) -> None:
 
 @EMBEDDINGS_TOO
 @pytest.mark.filterwarnings("ignore:Model (with|has) `tie_word_embeddings=True`:UserWarning")
-@pytest.mark.parametrize(("family", "frozen"), [("gemma", False), ("llama", True)])
-def test_an_unembedding_that_is_the_embedding_unfreezes_it(tmp_path: Path, family: str, frozen: bool) -> None:
-    """Merged in place, as PEFT does it: the embeddings change with it."""
+@pytest.mark.parametrize("family", ["gemma", "llama"])
+def test_an_adapter_of_an_unembedding_leaves_the_embedding_alone(tmp_path: Path, family: str) -> None:
+    """Also where the two are one tensor (Gemma): unmerged, PEFT changes what is said and not what is read."""
     record = JudgeRecord(kind="prompted", safe_id=7, unsafe_id=9, max_length=40)
     first = adapter(tmp_path, family, prompted=True, target_modules=["lm_head", "q_proj"])
     second = trained_on(first, 20, "lm_head.lora_B")
-    assert boundary(second, first, record=record) == (2, frozen)
+    assert boundary(second, first, record=record) == (2, True)
     one, two = (load_judge(path, record).model.get_input_embeddings().weight for path in (first, second))
-    assert torch.equal(torch.as_tensor(one), torch.as_tensor(two)) == frozen
+    assert torch.equal(torch.as_tensor(one), torch.as_tensor(two))
 
 
 def test_another_base_or_another_scale_is_another_run(tmp_path: Path) -> None:

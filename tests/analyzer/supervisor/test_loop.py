@@ -11,12 +11,12 @@ import pytest
 
 from analyzer.commands.init import InitSettings, init_run
 from analyzer.jobs.messages import Event
-from analyzer.supervisor.assumed_probes import ASSUMED
 from analyzer.supervisor.checkpoint_row import Row
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import Point
 from shared.errors import RunError, UsageError
 from shared.files import write_record
+from shared.notices import PROBES_ASSUMED
 from shared.records import CheckpointState, JudgeRecord, RunRecord
 from tests.making.runs import describe, make_old, probes, snapshot
 from tests.making.stage import ANALYSES, Stage
@@ -123,8 +123,8 @@ def test_a_foreign_run_goes_on_with_what_can_be_known_and_says_it(tmp_path: Path
     before = snapshot(stage.add(10, announced=False))
     stage.steps(4)
     assert stage.states == {10: "done"}
-    assert stage.status.assumed == [ASSUMED]
-    assert stage.engine.jobs[0].warnings == [ASSUMED]
+    assert stage.status.assumed == [PROBES_ASSUMED]
+    assert stage.engine.jobs[0].warnings == [PROBES_ASSUMED]
     assert [path.name for path in stage.target.iterdir() if path.name != "_midwatch"] == ["checkpoint-10"]
     assert snapshot(stage.target / "checkpoint-10") == before
     shutil.copy(describe(tmp_path / "other") / "probes.jsonl", stage.target)
