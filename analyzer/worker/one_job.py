@@ -67,6 +67,8 @@ class OneJob(Work):
     """Keys that are committed."""
     committed: set[str] = field(default_factory=set)
     """Keys that this job committed."""
+    cannot: dict[str, str] = field(default_factory=dict)
+    """Analysis -> why it cannot be computed; the supervisor notes it, maybe only after the index is drawn."""
 
     @cached_property
     def computations(self) -> Mapping[str, Computation]:
@@ -130,6 +132,7 @@ class OneJob(Work):
                 for key in superseded(self.earlier, self.keys[name]):
                     self.store.remove(self.job.checkpoint, name, key)
         except CannotCompute as error:
+            self.cannot[name] = str(error)
             self.failed(Failure.CANNOT, str(error), name)
         except (CheckpointChanged, CheckpointRejected, JudgeError, UsageError, OSError):
             raise
@@ -154,11 +157,11 @@ class OneJob(Work):
     def _draw(self) -> None:
         drawn = drawn_keys(self.run, self.job.checkpoint)
         names = [n for n, key in self.keys.items() if key in self.committed or key in self.drawable - drawn]
-        if not names:
+        if not names and not self.cannot:
             return
         self.progress("draw", 0, 0)
         try:
-            render_checkpoint(self.run, self.job.checkpoint, names)
+            render_checkpoint(self.run, self.job.checkpoint, names, self.cannot)
         except SchemaError as error:
             self.failed(Failure.ANALYSIS, str(error), "draw")
         else:

@@ -7,9 +7,11 @@ in one step, so that a reader meets the old or the new one.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from shared.errors import SchemaError
 from shared.evaluations import all_evaluations
@@ -26,19 +28,26 @@ from shared.results import ResultRecord, ResultStore, file_prefix
 from shared.run import Run
 from shared.views import Panel, View, all_views
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 LOST_NAMED = 5
 """Lost checkpoints that a page names."""
 
 
-def render_checkpoint(run: Run, checkpoint: str, names: Collection[str] | None = None) -> list[Path]:
+def render_checkpoint(
+    run: Run,
+    checkpoint: str,
+    names: Collection[str] | None = None,
+    cannot: Mapping[str, str] = NOTHING,
+) -> list[Path]:
     """Draw every committed result of one checkpoint, the progress over the run, and the index.
 
-    `names` are the analyses that are new: where they are given, only what shows these is drawn. Returns the files
-    written. A result that cannot be read does not stop the others: SchemaError names all such results at the end.
+    `names` are the analyses that are new: where they are given, only what shows these is drawn. `cannot` is what was
+    just found not to be computable (analysis -> why) and may not be noted on disk yet. Returns the files written. A result that cannot be read does not stop the others: SchemaError names all such results at the end.
     Raises OSError when the folder cannot be written.
     """
     faults: list[str] = []
-    return _finish(run, _draw_checkpoint(run, checkpoint, faults, names), faults, names)
+    written = _draw_checkpoint(run, checkpoint, faults, names)
+    return _finish(run, written, faults, names, {checkpoint: cannot})
 
 
 def render_run(run: Run) -> list[Path]:
@@ -68,11 +77,17 @@ def _draw_evaluations(run: Run, faults: list[str]) -> list[Path]:
     return written
 
 
-def _finish(run: Run, written: list[Path], faults: list[str], names: Collection[str] | None = None) -> list[Path]:
+def _finish(
+    run: Run,
+    written: list[Path],
+    faults: list[str],
+    names: Collection[str] | None = None,
+    cannot: Mapping[str, Mapping[str, str]] = NOTHING,
+) -> list[Path]:
     """What spans the run, then the report of what could not be drawn."""
     written += _draw_progress(run, names)
     if written:
-        write_index(run, newest_notices(run))
+        write_index(run, newest_notices(run), cannot)
         written.append(run.visualizations / INDEX)
     if faults:
         raise SchemaError(f"Everything else is drawn, but: {' '.join(faults)}")

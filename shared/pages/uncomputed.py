@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
 from shared.errors import SchemaError
@@ -18,19 +20,25 @@ class Cannot(Frozen):
     """Analysis -> why not, in a sentence."""
 
 
-def uncomputed(run: Run) -> dict[str, dict[str, str]]:
-    """Prefix of a checkpoint's files -> analysis -> why there is none, where there are other results."""
+def uncomputed(run: Run, told: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """Prefix of a checkpoint's files -> analysis -> why there is none, where there are other results.
+
+    `told` (checkpoint -> analysis -> why) comes to what is noted on disk.
+    """
     store, found = ResultStore(run.results), {}
     for checkpoint in store.checkpoints():
-        try:
-            told = read_record(run.attempts / f"{checkpoint}.json", Cannot).cannot
-        except (OSError, SchemaError):
-            continue  # nothing was noted, or not readably: the index links what there is
-        if told and (prefix := _prefix(store, checkpoint)):
-            found[prefix] = {
-                name: why for name, why in sorted(told.items()) if not (store.root / checkpoint / name).is_dir()
-            }
+        why = _noted(run, checkpoint) | dict(told.get(checkpoint, {}))
+        if why and (prefix := _prefix(store, checkpoint)):
+            there = {name for name in why if (store.root / checkpoint / name).is_dir()}
+            found[prefix] = {name: why[name] for name in sorted(why.keys() - there)}
     return found
+
+
+def _noted(run: Run, checkpoint: str) -> dict[str, str]:
+    try:
+        return read_record(run.attempts / f"{checkpoint}.json", Cannot).cannot
+    except (OSError, SchemaError):
+        return {}  # nothing was noted, or not readably: the index links what there is
 
 
 def _prefix(store: ResultStore, checkpoint: str) -> str:

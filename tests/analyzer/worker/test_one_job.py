@@ -211,6 +211,12 @@ def test_what_cannot_be_computed(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
     (failed,) = [event for event in events if event.kind == "failed"]
     assert (failed.failure, failed.cause) == (Failure.CANNOT, "This family's parts are unknown.")
     assert committed(events) == ["progress"]
+    index = bench.run / "training_visualizations" / "index.html"
+    told = "Not computed: <b>layers</b>. This family&#39;s parts are unknown."
+    assert told in index.read_text(), "whether or not the supervisor has noted it by now"
+    index.unlink()
+    bench.do(bench.job(10, analyses=["layers", "progress"]))
+    assert told in index.read_text(), "though nothing was computed"
 
 
 def overwrite(path: Path) -> Callable[[Any], None]:
