@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import importlib
+import itertools
 import os
 import re
 from pathlib import Path
@@ -17,6 +18,10 @@ MAX_DIGITS = 15
 """Of a step or an epoch: a longer number is none (JSON, Plotly and arrays hold no larger one exactly)."""
 ROOT = "root-model"
 """What a model in the run's own directory is called among its checkpoints."""
+REPEATS = ("MAX_REPEAT", "MIN_REPEAT")
+"""What Python's parser calls what is tried again with fewer or more."""
+SHORT = 9
+"""Repeats that are few enough to be tried in every way."""
 _SUFFIX = r"(?:[-_](?:best|last|final|merged|hf|model|adapter))?"
 
 
@@ -165,7 +170,11 @@ def parse_pattern(text: str) -> NamePattern:
 
 
 def repeats_in_repeats(text: str) -> bool:
-    """Whether a regular expression has a repeat without an upper bound inside another: (a+)+ takes 2^n steps."""
+    """Whether a regular expression repeats what can be read in several ways: (a+)+ and (a|a)+ take 2^n steps.
+
+    Told by its form: repeats within repeats, each of more than SHORT, and alternatives of which one may be
+    another's beginning. Not told: many repeats in a row, which take n^k steps.
+    """
     parser: Any = importlib.import_module("re._parser")
 
     def found(node: Any, *, inside: bool) -> bool:
@@ -173,12 +182,45 @@ def repeats_in_repeats(text: str) -> bool:
             return any(found(each, inside=inside) for each in node)
         if not isinstance(node, tuple | list):
             return False
-        if len(node) == 2 and str(node[0]) in ("MAX_REPEAT", "MIN_REPEAT"):
-            endless = node[1][1] == parser.MAXREPEAT
-            return (endless and inside) or found(node[1][2], inside=inside or endless)
+        if len(node) == 2 and str(node[0]) in REPEATS:
+            low, high, body = node[1]
+            long = high > SHORT and high != low
+            return (long and inside) or found(body, inside=inside or high > SHORT)
+        if inside and len(node) == 2 and str(node[0]) == "BRANCH" and _ambiguous(node[1][1]):
+            return True
         return any(found(each, inside=inside) for each in node)
 
     return found(parser.parse(text), inside=False)
+
+
+def _ambiguous(alternatives: list[Any]) -> bool:
+    """Whether a text may fit two of the alternatives, as far as their beginnings tell."""
+    for (one, letters), (other, others) in itertools.combinations(map(_beginning, alternatives), 2):
+        if one is not None and other is not None:
+            if one.startswith(other) or other.startswith(one):
+                return True
+        elif letters is None or others is None or letters & others:
+            return True
+    return False
+
+
+def _beginning(node: Any) -> tuple[str | None, set[int] | None]:
+    """(text, letters) of a parsed expression: its text where it is nothing else, and letters it may begin with.
+
+    None for letters is any.
+    """
+    items = list(node)
+    if all(str(kind) == "LITERAL" for kind, _ in items):
+        text = "".join(chr(value) for _, value in items)
+        return text, {ord(text[0])} if text else None
+    kind, value = items[0]
+    if str(kind) == "LITERAL":
+        return None, {value}
+    if str(kind) == "SUBPATTERN":
+        return None, _beginning(value[3])[1]
+    if str(kind) == "IN" and all(str(each) == "LITERAL" for each, _ in value):
+        return None, {letter for _, letter in value}
+    return None, None
 
 
 def holds_model(directory: Path | str) -> bool:

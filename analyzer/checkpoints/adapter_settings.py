@@ -23,8 +23,45 @@ NOT_MERGED = (
     "ADAPTION_PROMPT",
     "XLORA",
     "POLY",
+    "CARTRIDGE",
 )
 """PEFT's kinds of adapters that are more than a change of the base model's weights."""
+MERGED = (
+    *(
+        "LORA",
+        "ADALORA",
+        "ADAMSS",
+        "BEFT",
+        "BOFT",
+        "C3A",
+        "DEFT",
+        "DELORA",
+        "FOURIERFT",
+        "FROD",
+        "GLORA",
+        "GRALORA",
+    ),
+    *("HIRA", "HRA", "IA3", "LILY", "LN_TUNING", "LOHA", "LOKR", "MISS", "OFT", "OSF", "PEANUT", "PSOFT", "PVERA"),
+    *("RANDLORA", "ROAD", "SHADOW", "SHIRA", "SUPERTUNING", "TINYLORA", "TRAINABLE_TOKENS", "UNILORA", "VBLORA"),
+    *("VERA", "WAVEFT", "BONE"),
+)
+"""PEFT's other kinds, whose change of weights it can merge; what is none of them is no kind that is known."""
+TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "peft_type": ((str,), "a kind of adapter"),
+    "task_type": ((str,), "a task"),
+    "base_model_name_or_path": ((str,), "a directory or a name"),
+    "target_modules": ((str, list), "names of modules or a pattern"),
+    "exclude_modules": ((str, list), "names of modules or a pattern"),
+    "modules_to_save": ((list,), "a list of names of modules"),
+    "layers_to_transform": ((int, list), "numbers of layers"),
+    "layers_pattern": ((str, list), "a pattern or a list of them"),
+    "rank_pattern": ((dict,), "a table of ranks"),
+    "alpha_pattern": ((dict,), "a table of numbers"),
+    "lora_alpha": ((int, float), "a number"),
+    "lora_dropout": ((int, float), "a number"),
+    "bias": ((str,), "a word"),
+}
+"""What a setting may be, beside null, and how that is said. PEFT reads a text for a list letter by letter."""
 MAX_RANK = 2**16
 """More than any matrix of a model has."""
 MAX_PATTERN = 4096
@@ -35,12 +72,13 @@ RANDOM_START = "pissa_niter"
 
 def check_settings(config: Mapping[str, Any], name: str) -> None:
     """Refuse what cannot be merged, or would hold whoever tries. Raises CheckpointRejected ("bad_config")."""
-    kind = config.get("peft_type")
-    if isinstance(kind, str) and kind.upper() in NOT_MERGED:
-        raise _refused(
-            name,
-            f"is of a {kind} adapter, which is more than a change of weights and cannot be merged; train a LoRA",
-        )
+    for field, (types, wanted) in TYPES.items():
+        value = config.get(field)
+        if value is not None and (not isinstance(value, types) or isinstance(value, bool)):
+            raise _refused(
+                name, f"has {field} {str(value)[:40]!r}, where {wanted} is wanted; save the adapter again"
+            )
+    _check_kind(config, name)
     if str(config.get("init_lora_weights")).startswith(RANDOM_START):
         raise _refused(
             name,
@@ -50,9 +88,27 @@ def check_settings(config: Mapping[str, Any], name: str) -> None:
     for field, rank in _ranks(config):
         if not isinstance(rank, int) or isinstance(rank, bool) or not 0 <= rank <= MAX_RANK:
             raise _refused(name, f"has {field} {str(rank)[:40]!r}, and a rank is a whole number up to {MAX_RANK}")
-    for field, pattern in _patterns(config):
+    for field, pattern in patterns_of(config):
         if problem := _problem(pattern):
             raise _refused(name, f"has a pattern in {field} that {problem}; name the modules instead")
+
+
+def _check_kind(config: Mapping[str, Any], name: str) -> None:
+    """A kind that PEFT knows and can merge. Raises CheckpointRejected."""
+    kind = config.get("peft_type")
+    if kind is None:
+        raise _refused(
+            name, "does not say what kind of adapter it is (peft_type); save it with peft's save_pretrained"
+        )
+    if kind.upper() in NOT_MERGED:
+        raise _refused(
+            name,
+            f"is of a {kind} adapter, which is more than a change of weights and cannot be merged; train a LoRA",
+        )
+    if kind.upper() not in MERGED:
+        raise _refused(
+            name, f"is of a kind of adapter that is not known here ({kind[:40]!r}); train a LoRA, or save it merged"
+        )
 
 
 def _refused(name: str, why: str) -> CheckpointRejected:
@@ -66,7 +122,7 @@ def _ranks(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield from (("rank_pattern", rank) for rank in (given.values() if isinstance(given, Mapping) else ()))
 
 
-def _patterns(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def patterns_of(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What PEFT takes for regular expressions."""
     for field in ("target_modules", "exclude_modules", "layers_pattern"):
         if isinstance(config.get(field), str):

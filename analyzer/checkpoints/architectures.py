@@ -27,6 +27,11 @@ WANTED = {
     "classifier": "a sequence classifier (AutoModelForSequenceClassification)",
     "prompted": "a causal language model (AutoModelForCausalLM)",
 }
+OTHERWISE: dict[Kind, str] = {
+    "classifier": "describe the run with `midwatch init` without --kind prompted",
+    "prompted": "say how it answers with `midwatch init --kind prompted`",
+}
+"""What is advised where a run was described as of the other kind."""
 
 
 def architecture(config: Mapping[str, Any]) -> str:
@@ -72,14 +77,10 @@ def check_kind_is(config: Mapping[str, Any], wanted: Kind, name: str) -> None:
     found = kind_of(config, name)
     if found is None or found == wanted:
         return
-    advice = (
-        "describe the run with `midwatch init` without --kind prompted"
-        if found == "classifier"
-        else "say how it answers with `midwatch init --kind prompted`"
-    )
     raise CheckpointRejected(
         "no_judge",
-        f"{name} is a {architecture(config)}, and the run's {wanted} judge is {WANTED[wanted]}; {advice}.",
+        f"{name} is a {architecture(config)}, and the run's {wanted} judge is {WANTED[wanted]}; "
+        f"{OTHERWISE[found]}.",
     )
 
 

@@ -58,7 +58,7 @@ class BasePlaces:
             _refuse_adapter(Path(self.given), source)
             if is_model(Path(self.given)):
                 return Path(self.given)
-            raise _needed(source, f"{self.given} holds no model with safetensors weights; correct it with")
+            raise needed(source, f"{self.given} holds no model with safetensors weights; correct it with")
         places = list(_named(name, source))
         for place in places:
             _refuse_adapter(place, source)
@@ -73,10 +73,10 @@ class BasePlaces:
             ):
                 return place
         if any(_is_file(place / CONFIG) for place in places):
-            raise _needed(
+            raise needed(
                 source, f"{name} holds no safetensors weights (pickles are refused); give another copy with"
             )
-        raise _needed(
+        raise needed(
             source,
             f"it is an adapter of {name}, which is not on this machine; download it here (or set HF_HOME to where "
             f"it is), copy it beside the run as {Path(name).name}, or say where it is with",
@@ -102,7 +102,8 @@ NO_PLACES = BasePlaces()
 """Where nobody said anything, and nothing was analysed before."""
 
 
-def _needed(source: Path, why: str) -> CheckpointRejected:
+def needed(source: Path, why: str) -> CheckpointRejected:
+    """The refusal of an adapter without a base model; `why` ends before the command that says where one is."""
     told = shlex.join(["midwatch", "init", str(source.parent), "--base"])
     return CheckpointRejected("needs_base", f"{source.name} waits for its base model: {why} `{told} DIR`.")
 
@@ -110,7 +111,7 @@ def _needed(source: Path, why: str) -> CheckpointRejected:
 def _refuse_adapter(place: Path, source: Path) -> None:
     """transformers would put a base's own adapter on it in silence, and its base would be yet another model's."""
     if _is_file(place / ADAPTER_CONFIG) and place.resolve() != source.resolve():
-        raise _needed(
+        raise needed(
             source,
             f"{place} is itself an adapter; merge it into its own base (peft's merge_and_unload), save that, and "
             "say where with",

@@ -21,8 +21,17 @@ LAYERS = (
     "num_decoder_layers",
     "encoder_layers",
     "decoder_layers",
+    "num_experts",
+    "num_local_experts",
+    "n_routed_experts",
 )
-"""Fields in which configs count layers."""
+"""Fields in which configs count layers, or experts."""
+POSITIONS = (
+    *("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length"),
+    *("max_source_positions", "max_target_positions", "position_buckets", "max_relative_positions"),
+    *("relative_attention_num_buckets", "relative_attention_max_distance"),
+)
+"""Fields in which they say how many positions, or distances, there are: a table of that many rows is built."""
 WIDTHS = (
     "hidden_size",
     "intermediate_size",
@@ -43,8 +52,8 @@ WIDTHS += (
     "hidden_dim",
 )
 """Fields in which they say how large a matrix is."""
-MOST_LAYERS, MOST_WIDTH = 1000, 10**6
-"""What every model may have, whatever its weights hold."""
+MOST_LAYERS, MOST_WIDTH, MOST_POSITIONS = 1000, 10**6, 2**24
+"""What every model may have, whatever its weights hold; the longest contexts have 10 million positions."""
 
 
 def check_sizes(config: Mapping[str, Any], tensors: Mapping[str, TensorSpan], name: str) -> None:
@@ -52,10 +61,11 @@ def check_sizes(config: Mapping[str, Any], tensors: Mapping[str, TensorSpan], na
 
     `tensors` are the model's, empty where they were not looked at.
     """
-    layers = max(MOST_LAYERS, len(tensors))
-    width = max(MOST_WIDTH, sum(math.prod(span.shape) for span in tensors.values()))
+    numbers = sum(math.prod(span.shape) for span in tensors.values())
+    most = dict.fromkeys(WIDTHS, max(MOST_WIDTH, numbers)) | dict.fromkeys(LAYERS, max(MOST_LAYERS, len(tensors)))
+    most |= dict.fromkeys(POSITIONS, max(MOST_POSITIONS, numbers))
     for field, size in _sizes(config):
-        if size > (layers if field in LAYERS else width):
+        if size > most[field]:
             raise CheckpointRejected(
                 "bad_config",
                 f"{name}/{CONFIG} says {field} {size:.3g}, more than its weights can hold; save it again.",
@@ -65,7 +75,7 @@ def check_sizes(config: Mapping[str, Any], tensors: Mapping[str, TensorSpan], na
 def _sizes(config: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """Of the model, and of the parts that a config describes apart (`text_config`)."""
     for part in (config, *(value for value in config.values() if isinstance(value, Mapping))):
-        for field in (*LAYERS, *WIDTHS):
+        for field in (*LAYERS, *WIDTHS, *POSITIONS):
             size = part.get(field)
             if isinstance(size, int | float) and not isinstance(size, bool):
                 yield field, min(size, 10**300) if isinstance(size, int) else size

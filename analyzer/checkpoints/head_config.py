@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analyzer.checkpoints.adapter import base_of, is_adapter
-from analyzer.checkpoints.architectures import Kind, kind_of
+from analyzer.checkpoints.architectures import OTHERWISE, WANTED, Kind, kind_of
 from analyzer.checkpoints.base_model import base_config
 from analyzer.checkpoints.file_names import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CONFIG
 from analyzer.checkpoints.safetensors_header import read_header
@@ -68,11 +68,28 @@ def kind_said(checkpoint: Path, config: Mapping[str, Any]) -> Kind | None:
     """
     if not is_adapter(checkpoint):
         return kind_of(config, checkpoint.name)
+    return _kind_of_task(task_of(checkpoint), checkpoint.name)
+
+
+def check_task_is(checkpoint: Path, wanted: Kind, name: str) -> None:
+    """Raise CheckpointRejected ("no_judge") for an adapter of another task than the run's record says.
+
+    `name` is what the sentence calls the checkpoint, where its directory is a pin.
+    """
     task = task_of(checkpoint)
+    found = _kind_of_task(task, name)
+    if found is not None and found != wanted:
+        raise CheckpointRejected(
+            "no_judge",
+            f"{name} is a {task} adapter, and the run's {wanted} judge is {WANTED[wanted]}; {OTHERWISE[found]}.",
+        )
+
+
+def _kind_of_task(task: str, name: str) -> Kind | None:
     if task in OTHER_TASKS:
         raise CheckpointRejected(
             "no_judge",
-            f"{checkpoint.name} is a {task} adapter, and a judge is a sequence classifier (SEQ_CLS) or a causal "
+            f"{name} is a {task} adapter, and a judge is a sequence classifier (SEQ_CLS) or a causal "
             "language model (CAUSAL_LM); give a run of one.",
         )
     return TASKS.get(task)

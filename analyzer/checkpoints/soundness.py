@@ -13,7 +13,8 @@ from typing import Any
 from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.adapter_settings import check_settings
 from analyzer.checkpoints.architectures import Kind, check_kind_is
-from analyzer.checkpoints.base_model import NO_PLACES, BasePlaces
+from analyzer.checkpoints.base_model import NO_PLACES, BasePlaces, needed
+from analyzer.checkpoints.config_fields import check_fields
 from analyzer.checkpoints.config_sizes import check_sizes
 from analyzer.checkpoints.file_names import (
     ADAPTER_CONFIG,
@@ -25,6 +26,7 @@ from analyzer.checkpoints.file_names import (
     WEIGHTS,
 )
 from analyzer.checkpoints.fingerprint import FileStat, Fingerprint
+from analyzer.checkpoints.head_config import check_task_is
 from analyzer.checkpoints.safetensors_header import TensorSpan, read_header
 from analyzer.checkpoints.shards import unmerged
 from shared.errors import CheckpointRejected, SchemaError
@@ -60,12 +62,17 @@ def validate(directory: Path, source: Path | None = None, bases: BasePlaces = NO
     refuse_ambiguous(present, name)
     if ADAPTER_CONFIG in present:
         return _adapter(directory, source or directory, present, bases)
+    return _whole(directory, name, present)
+
+
+def _whole(directory: Path, name: str, present: set[str]) -> Weights:
+    """A whole model: its config, and its weights in one file or in shards."""
     config = read_config(directory, CONFIG, name)
-    _check_quantisation(config, name)
-    if INDEX in present:
-        weights = _sharded(directory, name, present)
-    elif WEIGHTS in present:
+    check_fields(config, name)
+    if WEIGHTS in present:  # which transformers prefers
         weights = Weights({key: (WEIGHTS, span) for key, span in read_header(directory / WEIGHTS).items()})
+    elif INDEX in present:
+        weights = _sharded(directory, name, present)
     else:
         raise _no_weights(name, present)
     check_sizes(config, {key: span for key, (_, span) in weights.tensors.items()}, name)
@@ -99,23 +106,16 @@ def read_config(directory: Path, file: str, name: str) -> dict[str, Any]:
     return value
 
 
-def _check_quantisation(config: dict[str, Any], name: str) -> None:
-    """How a model is quantised is told in an object, or not at all."""
-    if not isinstance(config.get("quantization_config"), dict | None):
-        raise CheckpointRejected(
-            "bad_config", f"quantization_config in {name}/{CONFIG} is not a JSON object; save the checkpoint again."
-        )
-
-
 def check_serves(directory: Path, kind: Kind, source: Path | None = None) -> None:
     """Whether a sound checkpoint can be a run's judge at all, as far as its files tell: its kind, its tokenizer.
 
-    Raises CheckpointRejected ("no_judge", "no_tokenizer"). What an adapter is rests with its base, and is seen when
-    it is loaded.
+    Raises CheckpointRejected ("no_judge", "no_tokenizer"). Of an adapter its task is looked at; what its base is,
+    is seen when it is loaded.
     """
-    if is_adapter(directory):
-        return
     name = (source or directory).name
+    if is_adapter(directory):
+        check_task_is(directory, kind, name)
+        return
     check_kind_is(read_config(directory, CONFIG, name), kind, name)
     if not any((directory / file).is_file() for file in VOCABULARY_FILES):
         raise CheckpointRejected("no_tokenizer", without_tokenizer(name))
@@ -175,15 +175,17 @@ def _compare_with_index(
 
 
 def _adapter(directory: Path, source: Path, present: set[str], bases: BasePlaces) -> Weights:
-    """A PEFT adapter: sound itself, and its base model is on this machine."""
+    """A PEFT adapter: sound itself, and its base model is on this machine and sound, too."""
     check_settings(read_config(directory, ADAPTER_CONFIG, source.name), source.name)
     if ADAPTER_WEIGHTS not in present:
         raise _no_weights(source.name, present)
     tensors = {key: (ADAPTER_WEIGHTS, span) for key, span in read_header(directory / ADAPTER_WEIGHTS).items()}
     base = bases.of(directory, source)
-    config = read_config(base, CONFIG, base.name)
-    _check_quantisation(config, base.name)
-    check_sizes(config, {}, base.name)
+    try:
+        _whole(base, base.name, {path.name for path in base.iterdir()})
+    except CheckpointRejected as error:  # mended without a change of the adapter's own files
+        why = str(error).partition("; ")[0].removesuffix(".")
+        raise needed(source, f"{why} (in {base}); download it again, or give another copy with") from error
     return Weights(tensors, base=base)
 
 

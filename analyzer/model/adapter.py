@@ -6,8 +6,12 @@ that do not match without a word, so every tensor of the adapter is looked for i
 
 from __future__ import annotations
 
+import logging
+import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,18 +19,27 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from analyzer.checkpoints.file_names import ADAPTER_WEIGHTS
-from shared.errors import CheckpointRejected, JudgeError
+from analyzer.checkpoints.file_names import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from analyzer.model.adapter_patterns import check_patterns
+from analyzer.model.load_errors import in_one_sentence
+from shared.errors import LONGEST, CheckpointRejected, JudgeError
+from shared.files import read_json
+from shared.logs import entry
 
 if TYPE_CHECKING:
     from analyzer.model.anatomy import Anatomy
     from analyzer.model.kept_base import KeptBase
 
+logger = logging.getLogger(__name__)
 
 WRAPPED = "base_model.model."
 """What PEFT puts in front of the names of the base model's tensors."""
 
-UNTRAINED = "Every update of this adapter is zero (lora_B = 0): the judge is its base model, untrained."
+UNTRAINED = "Every update of this adapter is zero: the judge is its base model, untrained."
+SECOND = re.compile(r"(?:\A|\.)lora_(?:embedding_)?B(?:\.|\Z)")
+"""In names of a LoRA's second matrices, and of no other adapter's (`randlora_B` is RandLoRA's random basis)."""
+NAMED = 5
+"""Settings that a sentence names."""
 
 
 def place_of(name: str, anatomy: Anatomy, tied: bool) -> int | Literal["embeddings", "head"]:
@@ -65,21 +78,21 @@ def check_whole(missing: Iterable[str], saved: Mapping[str, Tensor], name: str) 
 def merge(base: KeptBase, directory: Path, saved: Mapping[str, Tensor]) -> tuple[str, ...]:
     """Merge the adapter into the base's model, and say what should be said about it.
 
-    Raises CheckpointRejected ("missing_keys") where the adapter does not fit.
+    Raises CheckpointRejected ("missing_keys") where the adapter does not fit, JudgeError where PEFT cannot take it.
     """
     try:
         from peft import PeftModel, get_peft_model_state_dict
     except ImportError as error:
         raise JudgeError("Adapters need the package peft: pip install peft.") from error
 
+    check_patterns(directory, base.modules)
     base.own(name.removeprefix(WRAPPED) for name in saved)
-    with warnings.catch_warnings():  # looked for below, and refused rather than warned about
-        warnings.filterwarnings("ignore", message="Found missing adapter keys")
-        warnings.filterwarnings(
-            "ignore", message="`is_gradient_checkpointing` is deprecated"
-        )  # peft asks the old way
+    with (
+        _said_to_nobody(directory.name),
+        in_one_sentence(directory.name, "cannot be put on its base model by PEFT"),
+    ):
         wrapped: Any = PeftModel.from_pretrained(base.model, str(directory), is_trainable=False)
-    loaded = get_peft_model_state_dict(wrapped)
+        loaded = get_peft_model_state_dict(wrapped, save_embedding_layers=True)  # "auto" asks the Hub
     lost = sorted(
         key
         for key, value in saved.items()
@@ -91,7 +104,41 @@ def merge(base: KeptBase, directory: Path, saved: Mapping[str, Tensor]) -> tuple
             f"{len(lost)} tensors of {directory.name} fit nothing in its base model ({', '.join(lost[:3])}): it "
             "was trained on another one.",
         )
+    notes = _not_known_to_peft(directory, wrapped.peft_config["default"])
     base.wrapped(wrapped)
-    wrapped.merge_and_unload().eval().requires_grad_(False)
-    updates = [value for key, value in saved.items() if "lora_B" in key]
-    return (UNTRAINED,) if updates and not any(bool(value.any()) for value in updates) else ()
+    with _said_to_nobody(directory.name), in_one_sentence(directory.name, "cannot be merged by PEFT"):
+        wrapped.merge_and_unload().eval().requires_grad_(False)
+    return (*notes, UNTRAINED) if base.is_as_it_was() or _starts_at_nothing(saved) else notes
+
+
+def _starts_at_nothing(saved: Mapping[str, Tensor]) -> bool:
+    """Whether this is a LoRA of which no training has moved the second matrices, which start at 0.
+
+    Merging one may leave rounding behind (DoRA).
+    """
+    updates = [value for key, value in saved.items() if SECOND.search(key)]
+    return bool(updates) and not any(bool(value.any()) for value in updates)
+
+
+def _not_known_to_peft(directory: Path, known: Any) -> tuple[str, ...]:
+    """A sentence about settings that the installed PEFT passes over, where they say something."""
+    told = read_json(directory / ADAPTER_CONFIG)
+    unknown = sorted(name for name, value in told.items() if value and not hasattr(known, name))
+    if not unknown:
+        return ()
+    named = ", ".join(unknown[:NAMED]) + (", ..." if len(unknown) > NAMED else "")
+    return (
+        f"The installed PEFT ({version('peft')}) does not know what {ADAPTER_CONFIG} says of {named}, and leaves "
+        "it out: the judge may score otherwise; install the version that the training had.",
+    )
+
+
+@contextmanager
+def _said_to_nobody(name: str) -> Iterator[None]:
+    """Inside, warnings of PEFT's are lines at level debug: what they are about is checked here, or is training."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        yield
+    for each in said:
+        text = " ".join(str(each.message).split())
+        logger.debug("%s: %s", name, text, extra=entry("library_said", checkpoint=name, cause=text[:LONGEST]))

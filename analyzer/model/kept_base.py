@@ -47,6 +47,9 @@ class KeptBase:
     shared: set[int] = field(default_factory=set)
     """Ids of the parameters that the base itself has in several places."""
 
+    saved_whole: tuple[str, ...] = ()
+    """Paths of the modules that the adapter which is merged now brings along (`modules_to_save`)."""
+
     def __post_init__(self) -> None:
         self.modules = dict(self.model.named_modules())
         self.tied = getattr(self.model.config, "tie_word_embeddings", None)
@@ -68,8 +71,14 @@ class KeptBase:
         One that is shared is left as it is, and the layer gets a parameter of its own.
         """
         from peft.tuners.tuners_utils import BaseTunerLayer
+        from peft.utils import ModulesToSaveWrapper
 
         users = _users(wrapped)
+        self.saved_whole = tuple(
+            path.removeprefix("base_model.model.")
+            for path, module in wrapped.named_modules()
+            if isinstance(module, ModulesToSaveWrapper)
+        )
         for module in wrapped.modules():
             if isinstance(module, BaseTunerLayer):
                 layer = module.get_base_layer()
@@ -108,6 +117,19 @@ class KeptBase:
         self.written.clear()
         if self.tied is not None:
             self.model.config.tie_word_embeddings = self.tied
+
+    @torch.no_grad()
+    def is_as_it_was(self) -> bool:
+        """Whether the merged adapter left every parameter as it was, but for modules that it brings along whole."""
+        for path, module in self.model.named_modules():
+            if any(f"{path}.".startswith(f"{whole}.") for whole in self.saved_whole):
+                continue
+            for name, parameter in module.named_parameters(recurse=False):
+                before = getattr(self.modules.get(path), name, None)
+                _, value = self.values.get(id(before), (before, before))
+                if value is None or not torch.equal(parameter.to(value.device), value):
+                    return False
+        return True
 
     def changed(self) -> set[str]:
         """Names of the merged model's parameters that are not the base's: written, or of a module put in place."""

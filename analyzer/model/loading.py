@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ from analyzer.model.described import check_paths
 from analyzer.model.judge import Judge, answers_of
 from analyzer.model.kept_base import KeptBase
 from analyzer.model.load_checks import checked, checked_again
-from analyzer.model.load_errors import in_one_sentence
+from analyzer.model.load_errors import in_one_sentence, words_known
 from analyzer.model.quantised import made_whole, prepare, told
 from analyzer.model.refusals import (
     HARMLESS,
@@ -55,8 +56,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-NOTHING_AMISS: dict[str, list[str]] = {"missing_keys": [], "mismatched_keys": [], "unexpected_keys": []}
-"""What transformers would say of a model that its checkpoint fills wholly."""
+LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+"""How everything is loaded."""
 LIMITS = ("max_position_embeddings", "max_seq_len", "max_sequence_length")
 """Fields in which configs say how many positions a model has (MPT's ALiBi ends at the second)."""
 
@@ -121,43 +122,32 @@ def _load(
     directory: Path, base: Path | None, record: JudgeRecord, device: str, identity: str, family: Family | None
 ) -> Judge:
     """Everything anew. Raises whatever transformers raises."""
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     prompted, home = record.kind == "prompted", base or directory
-    labels = {} if prompted or base is None else {"num_labels": record.classes}
-    config = AutoConfig.from_pretrained(home, **options | labels)
+    with _told_of(home, base):
+        config = _config(home, {} if prompted or base is None else {"num_labels": record.classes})
     check_kind(config, record, directory.name, family)
     if base is not None and not prompted:
         check_adapter_head(directory, record)
     method = prepare(config, home.name)
-    precision = torch.float32 if device == "cpu" else "auto"
-    auto = auto_class(config, prompted)
-    options |= {"config": config, "dtype": precision, "use_safetensors": True}
-    options |= {"ignore_mismatched_sizes": True}  # reported in `info` instead of an exception without names
-    model, info = auto.from_pretrained(home, output_loading_info=True, **options)
+    with _told_of(home, base), words_known(home.name, config.to_dict()):
+        model, info = _model(home, config, prompted, device)
     model, kept, warnings = _detached(made_whole(model, method), device), None, told(method)
     if base is not None:
         kept, saved = KeptBase(model), read_adapter(directory)
         check_whole(info["missing_keys"], saved, directory.name)
         warnings += merge(kept, directory, saved)
-        info = NOTHING_AMISS
-    own = any((directory / name).is_file() for name in VOCABULARY_FILES)
-    tokenizer = AutoTokenizer.from_pretrained(
-        directory if own else home, local_files_only=True, trust_remote_code=False
-    )
-    check_complete(config, info, directory.name)
-    answers = answers_of(record)
+    else:
+        check_complete(config, info, directory.name)
+    tokenizer = _tokenizer(directory, home)
     if prompted:
         check_answers(model, record, directory.name)
     if family is not None:
         check_paths(model, family, prompted=prompted)
-    anatomy = dissect(model, _set_pad_id(model, tokenizer), answers, family)
     return Judge(
         model=model,
         tokenizer=tokenizer,
         record=record,
-        anatomy=anatomy,
+        anatomy=dissect(model, _set_pad_id(model, tokenizer), answers_of(record), family),
         device=device,
         dtype=str(model.dtype).removeprefix("torch."),
         max_length=_max_length(model, tokenizer, record),
@@ -168,6 +158,33 @@ def _load(
         quantised=method,
         warnings=warnings,
     )
+
+
+def _told_of(home: Path, base: Path | None) -> AbstractContextManager[None]:
+    """Inside, what is raised is said of the adapter's base model, not of the adapter."""
+    return (
+        nullcontext() if base is None else in_one_sentence(home.name, "cannot be loaded as an adapter's base model")
+    )
+
+
+def _config(home: Path, labels: dict[str, Any]) -> Any:
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    return AutoConfig.from_pretrained(home, **LOCAL, **labels)
+
+
+def _model(home: Path, config: Any, prompted: bool, device: str) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """The model as its files hold it, and what transformers says of missing and other keys."""
+    options: dict[str, Any] = {"config": config, "dtype": torch.float32 if device == "cpu" else "auto"}
+    options |= {"use_safetensors": True}
+    options |= {"ignore_mismatched_sizes": True}  # reported instead of an exception without names
+    return auto_class(config, prompted).from_pretrained(home, output_loading_info=True, **options, **LOCAL)
+
+
+def _tokenizer(directory: Path, home: Path) -> PreTrainedTokenizerBase:
+    """The checkpoint's own, an adapter without one has its base's."""
+    own = any((directory / name).is_file() for name in VOCABULARY_FILES)
+    return AutoTokenizer.from_pretrained(directory if own else home, **LOCAL)
 
 
 def _merge_again(base: KeptBase, directory: Path) -> tuple[set[str], tuple[str, ...]]:

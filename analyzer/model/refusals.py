@@ -10,7 +10,7 @@ import torch
 
 from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.file_names import VOCABULARY_FILES
-from analyzer.checkpoints.head_config import adapter_classes
+from analyzer.checkpoints.head_config import adapter_classes, check_task_is
 from analyzer.checkpoints.soundness import without_tokenizer
 from analyzer.jobs.family import Family
 from analyzer.model.families import FAMILIES
@@ -42,7 +42,9 @@ def check_supported(directory: Path, record: JudgeRecord) -> None:
         raise JudgeError("The run's threshold is not a number: run `midwatch init` again.")
     if not directory.is_dir():
         raise CheckpointChanged(f"{directory} vanished before it could be loaded.")
-    if not is_adapter(directory) and not any((directory / name).is_file() for name in VOCABULARY_FILES):
+    if is_adapter(directory):
+        check_task_is(directory, record.kind, directory.name)
+    elif not any((directory / name).is_file() for name in VOCABULARY_FILES):
         raise JudgeError(without_tokenizer(directory.name))
 
 

@@ -41,8 +41,9 @@ def render_checkpoint(
 ) -> list[Path]:
     """Draw every committed result of one checkpoint, the progress over the run, and the index.
 
-    `names` are the analyses that are new: where they are given, only what shows these is drawn. `cannot` is what was
-    just found not to be computable (analysis -> why) and may not be noted on disk yet. Returns the files written. A result that cannot be read does not stop the others: SchemaError names all such results at the end.
+    `names` are the analyses that are new: where they are given, only what shows these is drawn. `cannot` is what
+    was just found not to be computable (analysis -> why) and may not be noted on disk yet. Returns the files
+    written. A result that cannot be read does not stop the others: SchemaError names all such results at the end.
     Raises OSError when the folder cannot be written.
     """
     faults: list[str] = []

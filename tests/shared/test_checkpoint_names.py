@@ -170,12 +170,20 @@ def test_what_holds_a_model(tmp_path: Path) -> None:
     assert not holds_model(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("text", ["^(a+)+$", "^(?:(?:x|a*)b?)*$", "^(?:a*?)+$", "^(?:a{2,})*"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("^(a+)+$", "^(?:(?:x|a*)b?)*$", "^(?:a*?)+$", "^(?:a{2,})*", "^(a|a)+$", "^(a|aa)*$", "^(?:.|x)+$"),
+        *("^(a{1,50}){1,50}$", "^((a|ab)c?)+x"),
+    ],
+)
 def test_a_pattern_that_would_take_for_ever_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="repeats what repeats"):
         parse_pattern(text)
 
 
-@pytest.mark.parametrize("text", ["^m[a-z-]+_(?P<epoch>[0-9]+)(?:-best)?$", "^(?:ab){1,3}[0-9]+$", "^(?:a|b+)c+$"])
+@pytest.mark.parametrize(
+    "text", ["^m[a-z-]+_(?P<epoch>[0-9]+)(?:-best)?$", "^(?:ab){1,3}[0-9]+$", "^(?:a|b+)c+$", "^(down|dense|up)+$"]
+)
 def test_repeats_one_after_the_other_are_no_matter(text: str) -> None:
     assert parse_pattern(text).text == text

@@ -110,7 +110,9 @@ def test_trained_is_what_differs_from_any_other_checkpoint(tmp_path: Path) -> No
 def adapter(path: Path, base: Path, scale: float = 1.0) -> Path:
     """As PEFT begins: the one matrix random, the other zero."""
     path.mkdir()
-    (path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
+    (path / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "base_model_name_or_path": str(base)})
+    )
     tensors = {"lora_A": scale * TENSORS["emb"], "lora_B": np.zeros((64, 16), np.float32)}
     save_file(tensors, path / "adapter_model.safetensors")
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +124,9 @@ def test_configs(checkpoint: Path, text: str | None, expected: str) -> None:
 
 def adapter(checkpoint: Path, base: object) -> None:
     (checkpoint / "config.json").unlink()
-    (checkpoint / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": base}))
+    (checkpoint / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "base_model_name_or_path": base})
+    )
     shard(checkpoint, "adapter_model.safetensors", "lora_A")
 
 
@@ -151,6 +154,42 @@ def test_an_adapter_with_a_local_base(checkpoint: Path, tmp_path: Path) -> None:
     assert validate(checkpoint).base == base
 
 
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (
+            lambda base: (base / "model.safetensors").write_bytes(b"\1" * 100),
+            "base/model.safetensors announces a header",
+        ),
+        (lambda base: index(base, {"a": "../../model.safetensors"}), "names a file '../../model.safetensors'"),
+        (lambda base: index(base, {"a": "gone.safetensors"}), "base lacks gone.safetensors"),
+        (lambda base: (base / "config.json").write_text("{"), "base/config.json is not valid JSON"),
+        (
+            lambda base: (base / "config.json").write_text('{"num_labels": 1e12}'),
+            "base/config.json says num_labels 1e+12",
+        ),
+    ],
+)
+def test_a_damaged_base_is_told_as_such_and_may_be_mended(
+    checkpoint: Path, tmp_path: Path, damage: Callable[[Path], object], said: str
+) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "config.json").write_text("{}")
+    shard(base, "model.safetensors", "a")
+    adapter(checkpoint, str(base))
+    validate(checkpoint)
+    damage(base)
+    if (base / "model.safetensors.index.json").exists():
+        (base / "model.safetensors").unlink()
+    with pytest.raises(CheckpointRejected) as refused:
+        validate(checkpoint)
+    assert refused.value.code == "needs_base"
+    sentence = str(refused.value)
+    assert sentence.startswith("checkpoint-5 waits for its base model: ") and said in sentence
+    assert f"(in {base}); download it again, or give another copy with `midwatch init" in sentence
+
+
 def test_an_adapter_that_names_no_base(checkpoint: Path) -> None:
     adapter(checkpoint, None)
     assert code(checkpoint) == "bad_config"
@@ -161,10 +200,20 @@ def test_plain_names() -> None:
     assert not any(map(is_plain_name, ["", ".", "..", "a/b", "a\\b", "a\0b", 3, None]))
 
 
-@pytest.mark.parametrize("told", ["bitsandbytes", [1], 4, False])
-def test_how_a_model_is_quantised_is_told_in_an_object(checkpoint: Path, told: object) -> None:
-    (checkpoint / "config.json").write_text(json.dumps({"quantization_config": told}))
-    with pytest.raises(CheckpointRejected, match=f"quantization_config in {checkpoint.name}/config.json is not a"):
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        *(({"quantization_config": told}, "quantization_config") for told in ("bitsandbytes", [1], 4, False)),
+        ({"id2label": ["safe", "unsafe"]}, "id2label"),
+        ({"text_config": "llama"}, "text_config"),
+        ({"text_config": {"rope_scaling": "linear"}}, "rope_scaling"),
+        ({"architectures": "BertModel"}, "architectures"),
+        ({"hidden_act": 3}, "hidden_act"),
+    ],
+)
+def test_fields_are_of_the_type_they_always_have(checkpoint: Path, config: dict[str, object], said: str) -> None:
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointRejected, match=f"^{said} in {checkpoint.name}/config.json is not a"):
         validate(checkpoint)
 
 
@@ -176,6 +225,9 @@ def test_how_a_model_is_quantised_is_told_in_an_object(checkpoint: Path, told: o
         {"hidden_size": 10**400},
         {"text_config": {"vocab_size": 10**9}},
         {"intermediate_size": 1e300},
+        {"max_position_embeddings": 10**12},
+        {"text_config": {"n_positions": 1e9}},
+        {"num_local_experts": 10**7},
     ],
 )
 def test_a_model_that_no_weights_could_fill_is_refused(checkpoint: Path, config: dict[str, object]) -> None:

@@ -177,7 +177,9 @@ def test_a_hole_is_where_another_checkpoint_has_the_same_zeros(judge: Path) -> N
 
 def adapter(path: Path, base: Path, tensors: dict[str, np.ndarray]) -> Path:
     path.mkdir()
-    (path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
+    (path / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "base_model_name_or_path": str(base)})
+    )
     save_file(tensors, path / "adapter_model.safetensors")
     return path
 

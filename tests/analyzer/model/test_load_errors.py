@@ -23,9 +23,6 @@ from tests.making.sweep import judge_record, save_small
             ValueError("Class validation error:\n    ValueError: heads must divide"),
             "Class validation error: ValueError: heads must divide",
         ),
-        (KeyError("rope"), "KeyError: 'rope'"),
-        (AssertionError(), "AssertionError"),
-        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
         (ValueError("x" * 1000), "x" * (LONGEST - 3) + "..."),
     ],
 )
@@ -34,6 +31,28 @@ def test_the_reason_is_the_line_that_says_something(error: Exception, said: str)
     with pytest.raises(JudgeError) as caught, in_one_sentence("checkpoint-1", "cannot be run"):
         raise error
     assert str(caught.value) == f"checkpoint-1 cannot be run: {said}"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError("rope"), "KeyError: 'rope'"),
+        (AssertionError(), "AssertionError"),
+        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+        (TypeError("'NoneType' object is not iterable"), "TypeError: 'NoneType' object is not iterable"),
+        (
+            AttributeError("'str' object has no attribute 'items'"),
+            "AttributeError: 'str' object has no attribute 'items'",
+        ),
+    ],
+)
+def test_what_is_said_of_code_comes_with_what_to_do(error: Exception, said: str) -> None:
+    with pytest.raises(JudgeError) as caught, in_one_sentence("checkpoint-1", "cannot be run"):
+        raise error
+    assert str(caught.value) == (
+        f"checkpoint-1 cannot be run: the library's own code fails on it ({said}); save it again, or load it with "
+        "the library alone."
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,7 +69,7 @@ def test_what_is_no_fault_of_the_model_passes(error: Exception) -> None:
     [
         ({"num_attention_heads": 5}, "cannot be loaded as a sequence classifier: "),
         ({"model_type": "made-up"}, "cannot be loaded as a sequence classifier: "),
-        ({"hidden_act": "made-up"}, "cannot be loaded as a sequence classifier: "),
+        ({"hidden_act": "made-up"}, "has hidden_act 'made-up', which the installed transformers does not know: "),
     ],
 )
 def test_a_config_that_transformers_chokes_on(

@@ -211,7 +211,7 @@ def test_an_adapter_whose_base_comes_later_is_analysed_by_itself(tmp_path: Path,
     adapter, base = tmp_path / "adapter", tmp_path / "base"
     adapter.mkdir()
     save_file({"lora_A": np.ones(2, np.float32)}, adapter / "adapter_model.safetensors")
-    (adapter / "adapter_config.json").write_text('{"base_model_name_or_path": "/gone/base"}')
+    (adapter / "adapter_config.json").write_text('{"peft_type": "LORA", "base_model_name_or_path": "/gone/base"}')
     stage = Stage(describe(tmp_path / "run"), adapter)
     path = stage.target / "checkpoint-10"
     shutil.copytree(adapter, path)
@@ -231,7 +231,9 @@ def test_an_adapter_over_a_base_that_changed_is_analysed_again(tmp_path: Path, t
     shutil.copytree(template, base)
     adapter.mkdir()
     save_file({"lora_A": np.ones(2, np.float32)}, adapter / "adapter_model.safetensors")
-    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
+    (adapter / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "base_model_name_or_path": str(base)})
+    )
     stage = Stage(describe(tmp_path / "run"), adapter)
     shutil.copytree(adapter, stage.target / "checkpoint-10")
     announce(stage.target, 10, 1.0, {})
