@@ -48,7 +48,9 @@ def run_pipeline(settings: PipelineSettings) -> None:
 def show_tails(console: Console, rows: Sequence[Shown]) -> None:
     """The end of what each failed stage said, where that is more than the sentence told of it anyway."""
     for row in rows:
-        if row.state is State.FAILED and [line for line in row.tail if line.removeprefix("midwatch: ") not in row.cause]:
+        if row.state is State.FAILED and [
+            line for line in row.tail if line.removeprefix("midwatch: ") not in row.cause
+        ]:
             console.print(f"The last lines of {row.stage.name}:")
             for line in row.tail:
                 console.print(f"  {line}")

@@ -102,10 +102,8 @@ def test_prompts_that_cannot_be_read_are_refused_before_the_judge_is_loaded(benc
     def read(job: Job, task: EvaluateTask) -> None:
         raise UsageError(f"{task.source} holds no prompts.")
 
-    events = bench.do(carried(lambda *_: None, read))
-    assert [(each.kind, each.analysis, each.cause) for each in events if each.kind != "started"][0] == (
-        "refused", "", "shipped holds no prompts.",
-    )  # fmt: skip
+    (refused,) = [event for event in bench.do(carried(lambda *_: None, read)) if event.cause]
+    assert (refused.kind, refused.cause) == ("refused", "shipped holds no prompts.")
     assert bench.analyst.warm.judge is None and not list(Run.at(bench.run).digests.glob("*"))
 
 
