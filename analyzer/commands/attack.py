@@ -108,7 +108,7 @@ def _extent(direction: Direction) -> str:
 
 
 def _source(given: str | None) -> str | None:
-    """A path made whole, since the worker is elsewhere; anything else as it is. Raises UsageError where nothing is."""
+    """A path made whole, since the worker is elsewhere; anything else as it is. Raises UsageError for none."""
     if given is None:
         return None
     refuse_missing(given)

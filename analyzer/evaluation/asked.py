@@ -44,7 +44,7 @@ class Asked:
 
 
 def read_prompts_of(job: Job, task: EvaluateTask) -> Loaded:
-    """The prompts of an evaluation, with their responses where the judge's template takes one. Raises UsageError."""
+    """The prompts, with their responses where the judge's template takes one. Raises UsageError."""
     if task.name == TEST:
         return Loaded(read_prompts(Run(job.run, job.out).test), [])
     return load_any(task.source, task.reading, responses=takes_response(job.record.judge.template))

@@ -1,7 +1,7 @@
 """The checkpoints that are no section of their own, each packed: the page draws the one that its reader chooses.
 
-A pack is gzip over JSON, as base64, since 50 checkpoints as plain text would be a page of 25 MB. The browser unpacks
-it by itself, without a network.
+A pack is gzip over JSON, as base64: the figures of 50 checkpoints as plain text would make a page of 25 MB. The
+browser unpacks it by itself, without a network.
 """
 
 from __future__ import annotations
