@@ -20,6 +20,7 @@ GRACE_S = 30.0
 """Seconds a process has to end after SIGTERM before it is killed: a trainer may be inside a save."""
 
 TAIL_LINES = 15
+"""Lines of a failed process' log that are shown."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,22 @@ class Child:
     def check(self) -> None:
         """Raise MidwatchError with the last log lines when the process has failed."""
         if self.code not in (None, 0):
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:]
             raise MidwatchError(
                 f"`midwatch {self.name}` ended with exit code {self.code}. Its last lines, from {self.log}:\n"
-                + "\n".join(f"  {line}" for line in lines)
+                + "\n".join(f"  {line}" for line in last_lines(self.log))
             )
+
+
+def log_lines(log: Path) -> list[str]:
+    """What a process said, line by line, without empty lines; of a line that was written over, its last state."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
+    return [line for line in lines if line.strip()]
+
+
+def last_lines(log: Path) -> list[str]:
+    """Where somebody looks first for what went wrong: the end of its log."""
+    return log_lines(log)[-TAIL_LINES:]
 
 
 def start(arguments: Sequence[str], log: Path, cores: Sequence[int] = (), place: Path = NEUTRAL) -> Child:

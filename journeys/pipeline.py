@@ -35,6 +35,7 @@ def run_pipeline(settings: PipelineSettings) -> None:
     with pipeline_screen(console) as show, stopping_children() as children:
         runner = StageRunner(plan.stages(), record, places.root / "logs", _start, children, show)
         rows = runner.run()
+    show_tails(console, rows)
     for sentence in compare_rounds(places, settings.rounds):
         console.print(sentence)
     if places.report.is_file():
@@ -42,6 +43,17 @@ def run_pipeline(settings: PipelineSettings) -> None:
     console.print(f"Look at it: midwatch dashboard {places.root}")
     console.print(f"{time.monotonic() - started:.0f} s.")
     refuse_failures(rows)
+
+
+def show_tails(console: Console, rows: Sequence[Shown]) -> None:
+    """The end of what each failed stage said, where that is more than the sentence told of it anyway."""
+    for row in rows:
+        if row.state is State.FAILED and [
+            line for line in row.tail if line.removeprefix("midwatch: ") not in row.cause
+        ]:
+            console.print(f"The last lines of {row.stage.name}:")
+            for line in row.tail:
+                console.print(f"  {line}")
 
 
 def refuse_failures(rows: Sequence[Shown]) -> None:

@@ -9,6 +9,9 @@ from journeys.progress import SETTLED, read_progress
 from shared.metrics import read_metrics
 from shared.run import Run
 
+CAUSES = 3
+"""Checkpoints whose causes are told; of more, how many."""
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -37,6 +40,13 @@ class Judge:
     def analysed(self) -> bool:
         """Whether every checkpoint that was wanted has its results."""
         return self.settled and not read_progress(Run.at(self.path)).failed
+
+    def why_not_analysed(self) -> str:
+        """What the analyzer says of the checkpoints that it could not analyse; empty where there are none."""
+        failed = read_progress(Run.at(self.path)).failed if self.begun else []
+        causes = [f"{each.checkpoint}: {each.cause or each.state}" for each in failed]
+        more = f" And {len(causes) - CAUSES} more." if len(causes) > CAUSES else ""
+        return f"{len(causes)} not analysed. {' '.join(causes[:CAUSES])}{more}" if causes else ""
 
     def share_trained(self) -> float | None:
         """Of the planned optimizer steps."""

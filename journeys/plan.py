@@ -122,6 +122,7 @@ class Plan:
             "watch",
             lambda: self._with_section("watch", words),
             made=lambda: judge.analysed,
+            why_not=judge.why_not_analysed,
             needs=("train",),
             skipped=off or self._skip("skip_training"),
             alone=("--once",),

@@ -36,6 +36,11 @@ def unknown() -> None:
     """Nobody knows how far it is."""
 
 
+def nothing_known() -> str:
+    """Its files name no cause."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Stage:
     """One command, and when to run it."""
@@ -45,6 +50,8 @@ class Stage:
     """The command's words, asked for once everything that it needs is there."""
     made: Callable[[], bool]
     """Whether its work is there, whole."""
+    why_not: Callable[[], str] = nothing_known
+    """Sentences that say why its work is not there, of a command that may end well without it."""
     needs: tuple[str, ...] = ()
     """Names of stages whose work it needs, whoever did it and when."""
     skipped: str = ""

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
-from journeys.children import Child, stop
+from journeys.children import Child, last_lines, log_lines, stop
 from journeys.leftovers import stop_leftover
 from journeys.stage import Stage, State
 from journeys.stage_record import RecordFile, StageRecord
@@ -37,6 +37,8 @@ class Shown:
     stage: Stage
     state: State = State.WAITING
     cause: str = ""
+    tail: Sequence[str] = ()
+    """Of a failure: the last lines of its log."""
     seconds: float = 0.0
     """Time it took, or has taken so far."""
     earlier: bool = False
@@ -155,11 +157,16 @@ class StageRunner:
         del self.running[stage.name]
         self._tick()
         if code not in (None, 0):
-            self._end(row, State.FAILED, _last_words(child.log, code or 0))
+            self._fail(row, child.log, _last_words(child.log, code or 0))
         elif not stage.made():
-            self._end(row, State.FAILED, f"it ended without an error, but its work is not there; see {child.log}")
+            why = stage.why_not() or "it ended without an error, but its work is not there"
+            self._fail(row, child.log, f"{why.rstrip('.')} (log: {child.log})")
         else:
             self._end(row, State.DONE)
+
+    def _fail(self, row: Shown, log: Path, cause: str) -> None:
+        row.tail = last_lines(log)
+        self._end(row, State.FAILED, cause)
 
     def _tick(self) -> None:
         for name in self.running:
@@ -211,9 +218,7 @@ def _file(name: str) -> str:
 
 def _last_words(log: Path, code: int) -> str:
     """The sentence with which a command ended, from its log."""
-    lines = [
-        line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
-    ]
+    lines = log_lines(log)
     said = [line.removeprefix("midwatch: ") for line in lines if line.startswith("midwatch: ")]
-    last = said[-1] if said else lines[-1] if lines else "it said nothing"
+    last = said[-1] if said else lines[-1].strip() if lines else "it said nothing"
     return f"exit code {code}: {last} (log: {log})"

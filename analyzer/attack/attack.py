@@ -11,7 +11,7 @@ from analyzer.attack import failures as found_by
 from analyzer.attack.candidates import Candidates
 from analyzer.attack.examples import examples, read_through
 from analyzer.attack.frames import techniques
-from analyzer.attack.material import Material, gather
+from analyzer.attack.material import Material
 from analyzer.attack.resumed import PaidScorer
 from analyzer.attack.scorer import scorer
 from analyzer.attack.search import Search, Trial, qd_score, wrongness
@@ -40,10 +40,9 @@ BOOTSTRAPS = 1000
 """Draws of the interval of what the judge tells apart."""
 
 
-def attack(opened: Opened, task: AttackTask) -> None:
-    """Raises UsageError where there is nothing to start from, or an archive of another version is in the way."""
+def attack(opened: Opened, task: AttackTask, material: Material) -> None:
+    """Raises UsageError where every seed is judged wrongly, or an archive of another version is in the way."""
     place = AttackPlace(opened.run, opened.job.checkpoint)
-    material = gather(opened.run, task)
     key = material.key(task, opened.digest.digest)
     if not task.force and _is_there(place, key, task):
         return

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from analyzer.jobs.tasks import AttackTask
 from shared.errors import UsageError
+from shared.run import Run
 
 if TYPE_CHECKING:
+    from analyzer.attack.material import Material
+    from analyzer.jobs.messages import Job
     from analyzer.session.opened import Opened
 
 MISSING = "midwatch attack needs pyribs; install it with: pip install 'midwatch[attack]'."
@@ -20,9 +23,16 @@ def require_pyribs() -> None:
         raise UsageError(MISSING)
 
 
-def attack(opened: Opened, task: AttackTask) -> None:
-    """Raises UsageError without pyribs, and where there is nothing to start from."""
+def read_material(job: Job, task: AttackTask) -> Material:
+    """What it starts from. Raises UsageError without pyribs, and where there is nothing to start from."""
     require_pyribs()
+    from analyzer.attack.material import gather
+
+    return gather(Run(job.run, job.out), task)
+
+
+def attack(opened: Opened, task: AttackTask, material: Material) -> None:
+    """Raises UsageError where every seed is judged wrongly, or an archive of another version is in the way."""
     from analyzer.attack.attack import attack  # ribs brings numba, which takes seconds and megabytes
 
-    attack(opened, task)
+    attack(opened, task, material)

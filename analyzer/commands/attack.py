@@ -16,6 +16,7 @@ from analyzer.jobs.tasks import AttackTask
 from shared.attacks import AttackPlace
 from shared.findings.attack import AttackArchive, Direction
 from shared.findings.attack_sentences import depth, headline, over_checkpoints, share, strongest
+from shared.prompts.load import refuse_missing
 from shared.prompts.source_settings import SourceSettings
 from shared.records import Label
 from shared.user_paths import expanded
@@ -107,8 +108,9 @@ def _extent(direction: Direction) -> str:
 
 
 def _source(given: str | None) -> str | None:
-    """A path made whole, since the worker is elsewhere; anything else as it is."""
+    """A path made whole, since the worker is elsewhere; anything else as it is. Raises UsageError for none."""
     if given is None:
         return None
+    refuse_missing(given)
     path = expanded(given)
     return str(path.resolve()) if path.exists() else given

@@ -10,8 +10,7 @@ from analyzer.commands.settings import ONE_CHECKPOINT, PLACES_AND_HARDWARE, Task
 from analyzer.jobs.tasks import EvaluateTask
 from shared.errors import UsageError
 from shared.evaluations import TEST, EvaluationPlace, data_name
-from shared.prompts.load import load_any
-from shared.prompts.rows import SUFFIXES
+from shared.prompts.load import refuse_missing
 from shared.prompts.source_settings import SourceSettings
 from shared.user_paths import expanded
 
@@ -65,6 +64,5 @@ def _task(settings: EvaluateSettings, about: Chosen) -> EvaluateTask:
         return EvaluateTask(name=TEST, source=str(about.run.test), **told)
     path = expanded(settings.data)
     source = str(path.resolve()) if path.exists() else settings.data
-    if path.is_file() or path.suffix.casefold() in SUFFIXES:
-        load_any(source, settings.reading)  # what cannot be read is said before anything is loaded
+    refuse_missing(settings.data)  # all else is said by the worker, which reads it
     return EvaluateTask(name=data_name(source), source=source, reading=settings.reading, **told)

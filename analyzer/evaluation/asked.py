@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analyzer.evaluation.scored import read_by, scored
+from analyzer.jobs.messages import Job
 from analyzer.jobs.tasks import EvaluateTask
 from analyzer.session.opened import Opened
 from analyzer.statistics.folds import independent_groups
@@ -21,6 +22,7 @@ from shared.prompts.leaks import count_leaks
 from shared.prompts.load import Loaded, load_any
 from shared.prompts.prompt_files import read_prompts
 from shared.records import Prompt
+from shared.run import Run
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,15 @@ class Asked:
         return int((self.scores[np.isfinite(self.scores)] > 0).sum())
 
 
-def ask(opened: Opened, task: EvaluateTask) -> Asked:
-    """Read and score.
+def read_prompts_of(job: Job, task: EvaluateTask) -> Loaded:
+    """The prompts, with their responses where the judge's template takes one. Raises UsageError."""
+    if task.name == TEST:
+        return Loaded(read_prompts(Run(job.run, job.out).test), [])
+    return load_any(task.source, task.reading, responses=takes_response(job.record.judge.template))
 
-    Raises UsageError for what cannot be read, JudgeError where the judge gives no number at all.
-    """
-    loaded = _loaded(opened, task)
+
+def ask(opened: Opened, loaded: Loaded) -> Asked:
+    """Score them. Raises JudgeError where the judge gives no number at all."""
     everything = [*loaded.labelled, *loaded.unlabelled]
     scores = scored(opened, read_by(opened, everything), opened.progress("scoring"))
     finite = np.isfinite(scores)
@@ -61,12 +66,6 @@ def ask(opened: Opened, task: EvaluateTask) -> Asked:
     measured = Scored(scores[kept], unsafe, independent_groups(prompts))
     warnings = [*_warnings(loaded, finite), *response_warnings(everything, opened.judge.template)]
     return Asked(loaded, scores, prompts, measured, warnings)
-
-
-def _loaded(opened: Opened, task: EvaluateTask) -> Loaded:
-    if task.name == TEST:
-        return Loaded(read_prompts(opened.run.test), [])
-    return load_any(task.source, task.reading, responses=takes_response(opened.judge.template))
 
 
 def _warnings(loaded: Loaded, finite: np.ndarray) -> list[str]:

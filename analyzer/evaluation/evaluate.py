@@ -1,6 +1,6 @@
-"""One evaluation, top to bottom: ask, measure, verify, write.
+"""One evaluation, top to bottom: ask, measure, verify, write. Its prompts are read by `analyzer.evaluation.asked`.
 
-1. Read the prompts and score them, and the trigger-word pack with them.
+1. Score the prompts, and the trigger-word pack with them.
 2. Measure on those with a label: verdicts, the baselines beside them, thresholds, calibration, parts.
 3. Attribute the hardest mistakes.
 4. See that the checkpoint is still what was read; write evaluation.json, predictions.csv and the page.
@@ -31,6 +31,7 @@ from shared.notices import newest_notices
 from shared.pages.evaluation import write_evaluation_page
 from shared.pages.index import write_index
 from shared.prompts.baselines import read_baselines
+from shared.prompts.load import Loaded
 from shared.version import __version__
 
 LENGTH_BINS = 4
@@ -39,10 +40,10 @@ KINDS: tuple[CellKind, ...] = ("category", "language", "source", "style")
 """What the prompts say of themselves, by which rates are told."""
 
 
-def evaluate(opened: Opened, task: EvaluateTask) -> None:
-    """Raises UsageError where the prompts cannot be read, JudgeError and CheckpointChanged."""
+def evaluate(opened: Opened, task: EvaluateTask, loaded: Loaded) -> None:
+    """Raises JudgeError and CheckpointChanged."""
     started = time.perf_counter()
-    asked = ask(opened, task)
+    asked = ask(opened, loaded)
     found = _evaluation(opened, task, asked)
     found = found.model_copy(update={"duration_s": time.perf_counter() - started, "created_at": time.time()})
     opened.verify()

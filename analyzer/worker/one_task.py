@@ -1,6 +1,7 @@
-"""One task, top to bottom: digest, load, carry out in its own room, verify. Runs in the worker; imports torch.
+"""One task, top to bottom: read its prompts, digest, load, carry out in its own room. Runs in the worker; imports
+torch.
 
-A room's function takes the opened judge and its task, and writes what it found itself, after `Opened.verify`.
+A room carries out its task with the opened judge, and writes what it found itself, after `Opened.verify`.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from analyzer.attack.room import attack
+from analyzer.attack.room import attack, read_material
 from analyzer.checkpoints.digest import ContentDigest
 from analyzer.checkpoints.pins import verify
+from analyzer.evaluation.asked import read_prompts_of
 from analyzer.evaluation.evaluate import evaluate
 from analyzer.jobs.messages import Event, Job, Neighbour
 from analyzer.model.device import TooLittleMemory, free_memory, is_out_of_memory
@@ -28,8 +30,20 @@ logger = logging.getLogger(__name__)
 
 FEWEST_TOKENS = 128
 """Tokens of a batch that are not halved any more."""
-ROOMS: Mapping[str, Callable[[Opened, Any], None]] = {"evaluate": evaluate, "attack": attack}
-"""Kind of a task -> what carries it out."""
+
+
+class Room(NamedTuple):
+    """What carries out tasks of one kind."""
+
+    read: Callable[[Job, Any], Any]
+    """The prompts that a task is about. Before the judge is loaded, so that a file that cannot be read is said at
+    once; and once, however often memory asks for another try. Raises UsageError."""
+    carry_out: Callable[[Opened, Any, Any], None]
+    """The task on what was read."""
+
+
+ROOMS: Mapping[str, Room] = {"evaluate": Room(read_prompts_of, evaluate), "attack": Room(read_material, attack)}
+"""By a task's kind."""
 
 
 @dataclass
@@ -45,11 +59,15 @@ class OneTask(Work):
 
     def run_all(self) -> None:
         """The task, as often as memory asks for. Raises what its room raises, and TooLittleMemory."""
+        task = self.job.task
+        assert task is not None  # noqa: S101 (only such a job is a OneTask)
+        room = ROOMS[task.kind]
+        material = room.read(self.job, task)
         self.progress("load", 0, 0)
         digest, done = self.digest(), False
         while not done:
             try:
-                self._carry_out(digest)
+                room.carry_out(self._opened(digest), task, material)
                 done = True
             except Exception as error:
                 if not is_out_of_memory(error):
@@ -65,10 +83,8 @@ class OneTask(Work):
             return self.emit(Event(kind="refused", job=self.job.id, cause=str(error)))
         return super().report(error)
 
-    def _carry_out(self, digest: ContentDigest) -> None:
-        task = self.job.task
-        assert task is not None  # noqa: S101 (only such a job is a OneTask)
-        opened = Opened(
+    def _opened(self, digest: ContentDigest) -> Opened:
+        return Opened(
             judge=self.warm.load(self.job, self.device),
             job=self.job,
             digest=digest,
@@ -78,7 +94,6 @@ class OneTask(Work):
             another=self._another,
             warnings=self._warnings(),
         )
-        ROOMS[task.kind](opened, task)
 
     def _another(self, neighbour: Neighbour) -> Judge:
         job = self._about(neighbour)

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.widgets.drawing import plain
+from shared.findings.text import DEFINED
 from shared.views import Panel
 
 CONFIG = {
@@ -44,6 +45,7 @@ def _show_panel(panel: Panel, again: Callable[[], Panel], key: str, repeated: bo
         plain(panel.alt, f"{key}-alt", "muted")
         if repeated:
             plain(panel.caption, f"{key}-caption", "muted", WORDS)
+        plain(DEFINED, f"{key}-defined", "small")
         with st.container(horizontal=True):
             _download("CSV", lambda: to_csv(again().rows), f"{panel.stem}.csv", "text/csv", key)
             _download("JSON", lambda: to_json(again()), f"{panel.stem}.json", "application/json", key)

@@ -12,6 +12,10 @@ MAX_TEXT = 200
 _SPOOFING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+DEFINED = "How each number is defined, in which unit, and after which paper: docs/numbers.md of Midwatch."
+"""Stands with the numbers behind every figure."""
+
+
 def clean(text: str, limit: int | None = None) -> str:
     """Text from data as one printable line: control, bidi-override and lone surrogate characters replaced."""
     text = _SPOOFING.sub(lambda found: " " if found.group() in "\t\n\r" else "\ufffd", text)

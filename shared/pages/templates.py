@@ -13,7 +13,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from shared.findings.text import clean
+from shared.findings.text import DEFINED, clean
 
 
 def _printable(value: object) -> object:
@@ -30,6 +30,9 @@ _ENVIRONMENT = Environment(
     keep_trailing_newline=True,
     auto_reload=False,
 )
+
+
+_ENVIRONMENT.globals["defined"] = DEFINED
 
 
 def fill(template: str, **values: object) -> str:

@@ -89,9 +89,16 @@ def _plain_source(source: str, settings: SourceSettings) -> Iterable[Row]:
     splits = [settings.data_split] if settings.data_split else []
     if path.is_dir():
         return read_dataset(str(path), settings.data_subset, splits)
-    if path.suffix.casefold() in SUFFIXES or source.startswith((".", "/", "~")) or source.count("/") > 1:
-        raise UsageError(f"{source} does not exist; give a prompt file, a data set's name, or the word shipped.")
+    refuse_missing(source)
     return read_dataset(source, settings.data_subset, splits)
+
+
+def refuse_missing(source: str) -> None:
+    """Raise UsageError where `source` reads as a path at which nothing is: known without reading anything."""
+    path = expanded(source)
+    is_path = path.suffix.casefold() in SUFFIXES or source.startswith((".", "/", "~")) or source.count("/") > 1
+    if is_path and not path.exists():
+        raise UsageError(f"{source} does not exist; give a prompt file, a data set's name, or the word shipped.")
 
 
 def _loaded(

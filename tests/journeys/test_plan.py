@@ -15,6 +15,8 @@ from journeys.settings import PipelineSettings
 from journeys.stage import Stage
 from midwatch import app
 from shared.errors import UsageError
+from shared.records import CheckpointState, CheckpointStatus, RunRecord, Status
+from shared.run import Run
 
 
 def plan(root: Path, **given: Any) -> Plan:
@@ -131,3 +133,23 @@ def test_sections_of_the_config_file_reach_their_commands(tmp_path: Path) -> Non
     path = Path(found["train"].words()[-1])
     assert found["train"].words()[-2] == "--config" and yaml.safe_load(path.read_text())["epochs"] == 7
     assert "--config" in found["prepare"].words() and "--config" not in found["evaluate"].words()
+
+
+def test_a_watch_that_failed_names_the_checkpoints_and_their_causes(tmp_path: Path) -> None:
+    watch = stages(tmp_path)["watch"]
+    assert watch.why_not() == "", "nothing is there yet"
+    (tmp_path / "judge").mkdir()
+    run = Run.at(tmp_path / "judge")
+    (run.path / "run.json").write_text(RunRecord(epochs=5, steps=50).model_dump_json())
+    rows = []
+    for step in (10, 20, 30, 40, 50):
+        (run.path / f"checkpoint-{step}").mkdir()
+        state = CheckpointState.DONE if step == 10 else CheckpointState.QUARANTINED
+        rows.append(
+            CheckpointStatus(checkpoint=f"checkpoint-{step}", step=step, state=state, cause=f"{step} is torn.")
+        )
+    status = Status(state="idle", heartbeat_at=0, pid=1, host="h", started_at=0, version="0", checkpoints=rows)
+    run.midwatch.mkdir()
+    run.status.write_text(status.model_dump_json())
+    causes = [f"checkpoint-{step}: {step} is torn." for step in (20, 30, 40)]
+    assert watch.why_not() == f"4 not analysed. {' '.join(causes)} And 1 more."

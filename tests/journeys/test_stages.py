@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import journeys.stage_runner
 from journeys.children import Child, stopping_children
 from journeys.leftovers import stop_leftover
+from journeys.pipeline import show_tails
 from journeys.stage import Stage, State
 from journeys.stage_record import RecordFile
 from journeys.stage_runner import Shown, StageRunner
@@ -28,6 +31,9 @@ folder, name, what, *more = sys.argv[1:]
 folder = pathlib.Path(folder)
 with (folder / "ran.txt").open("a") as file:
     file.write(" ".join([name, *more]) + "\\n")
+if what == "cries":
+    print(*(f"line {number}" for number in range(30)), sep="\\n", flush=True)
+    raise ZeroDivisionError("the scales show nothing")
 if what in ("fails", "spills"):
     if what == "spills":
         (folder / name).touch()
@@ -103,11 +109,29 @@ def test_a_failure_is_said_in_its_own_words_and_what_needs_it_is_left_out(kitche
     assert kitchen.ran == ["dough", "tea", "dough", "cake"]
 
 
-def test_a_command_that_leaves_nothing_has_failed(kitchen: Kitchen) -> None:
-    assert (
-        "ended without an error, but its work is not there"
-        in kitchen.run(kitchen.stage("dough", "idles"))["dough"].cause
+def test_a_command_that_leaves_nothing_has_failed_and_its_files_say_why(kitchen: Kitchen) -> None:
+    """As `watch` beside a training: it is stopped once it is through with every checkpoint, for good or ill."""
+    stages = [
+        kitchen.stage("dough", "idles"),
+        kitchen.stage("tea", "idles", why_not=lambda: "1 not analysed. bag-3: It is torn."),
+    ]
+    rows = kitchen.run(*stages)
+    log = kitchen.folder / "logs"
+    assert rows["dough"].cause == (
+        f"it ended without an error, but its work is not there (log: {log / 'dough.log'})"
     )
+    assert rows["tea"].cause == f"1 not analysed. bag-3: It is torn (log: {log / 'tea.log'})"
+
+
+def test_the_end_of_what_a_failed_stage_said_is_shown(kitchen: Kitchen) -> None:
+    """Where it is a traceback; one sentence is told anyway."""
+    rows = kitchen.run(kitchen.stage("dough", "cries"), kitchen.stage("tea", "fails"), kitchen.stage("cake"))
+    assert rows["dough"].cause.startswith("exit code 1: ZeroDivisionError: the scales show nothing (log: ")
+    console = Console(record=True, width=200, file=io.StringIO())
+    show_tails(console, list(rows.values()))
+    shown = console.export_text()
+    assert shown.startswith("The last lines of dough:\n  ") and "Traceback" in shown and "line 29" in shown
+    assert "line 5\n" not in shown and "tea" not in shown and "cake" not in shown
 
 
 def test_what_the_user_leaves_out_counts_when_it_is_there(kitchen: Kitchen) -> None:

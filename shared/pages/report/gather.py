@@ -28,14 +28,14 @@ class Shown:
 
     name: str
     why: str
-    """ "newest, best by validation auc" """
+    """ "newest, best by validation auc"; empty for one that is nothing of the kind """
     label: str
     records: Mapping[str, ResultRecord]
     """By analysis, in the views' order."""
 
     @property
     def title(self) -> str:
-        return f"{self.label} ({self.why})"
+        return f"{self.label} ({self.why})" if self.why else self.label
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def gather(run: Run, best: Best | None) -> Material:
     """Read the run. Raises RunError where it has no result."""
     faults: list[str] = []
     store = ResultStore(run.results)
-    shown = [_shown(store, name, why, faults) for name, why in chosen(run, best)]
+    shown = [show(store, name, why, faults) for name, why in chosen(run, best)]
     first = next((record for each in shown for record in each.records.values()), None)
     return Material(
         run=run,
@@ -87,7 +87,8 @@ def gather(run: Run, best: Best | None) -> Material:
     )
 
 
-def _shown(store: ResultStore, name: str, why: str, faults: list[str]) -> Shown:
+def show(store: ResultStore, name: str, why: str, faults: list[str]) -> Shown:
+    """The newest readable results of a checkpoint; what cannot be read goes to `faults`, as a sentence."""
     records: dict[str, ResultRecord] = {}
     for view in all_views():
         try:

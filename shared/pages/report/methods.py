@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from shared.findings.claims import CHANCE, FEWEST_GROUPS, LEAST_NATS, LEAST_SHARE
-from shared.findings.text import number, percent
+from shared.findings.text import DEFINED, number, percent
 from shared.pages.report.gather import Material
 from shared.pages.report.parts import Grid, Point, Section
 from shared.results import ResultRecord
@@ -102,6 +102,7 @@ def _conventions(material: Material) -> Iterator[Point]:
         "Every checkpoint is analysed on the same labelled prompts, which were held out of the training; contrast "
         "pairs are twins that differ in a word or two and in their label.",
     )
+    yield Point("Numbers", DEFINED)
     yield Point(
         "Uncertainty",
         "Intervals are 95 % intervals over groups of prompts: twins, and prompts of one template, count as one. "

@@ -19,7 +19,7 @@ from shared.errors import UsageError
 from shared.files import write_bytes_atomic
 from shared.pages.html import CONFIG, PLOTLY_JS, paragraph, write_plotly_js
 from shared.pages.report.gather import Material
-from shared.pages.report.parts import Section
+from shared.pages.report.parts import Section, height_of, method_of
 from shared.pages.report.sections import sections
 from shared.pages.table import Table, table_of
 from shared.pages.templates import STYLE, fill, own, script_json, sha256_of
@@ -130,12 +130,10 @@ class _Printer:
 
     def figure(self, panel: Panel) -> Figure:
         number = next(self.numbers)
-        method, *warnings = panel.badge.split(" · WARNING: ")
-        height = int(panel.figure.layout.height or 450)  # type: ignore[union-attr]
+        method, warnings = method_of(panel)
         data = script_json(str(panel.figure.to_json(validate=False)))
-        return Figure(
-            number, panel, height, self.caption(panel, number), method, warnings, table_of(panel.rows), data
-        )
+        caption, table = self.caption(panel, number), table_of(panel.rows)
+        return Figure(number, panel, height_of(panel), caption, method, warnings, table, data)
 
     def caption(self, panel: Panel, number: int) -> list[tuple[str | None, str]]:
         """What was not said under a figure before; one line where all of it was."""

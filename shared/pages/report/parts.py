@@ -41,6 +41,17 @@ class Section:
     parts: Sequence[Section] = field(default_factory=tuple)
     folded: bool = False
     """Shown once it is opened."""
+    choices: Sequence[Packed] = ()
+    """Checkpoints of which the reader chooses one to be shown here."""
+
+
+class Packed(NamedTuple):
+    """A checkpoint that can be chosen, unpacked by the page once it is."""
+
+    label: str
+    """ "epoch 3 (best by validation auc)" """
+    data: str
+    """base64 of gzip of JSON, see `shared.pages.report.other_checkpoints`."""
 
 
 class Code(NamedTuple):
@@ -48,3 +59,14 @@ class Code(NamedTuple):
 
     title: str
     text: str
+
+
+def height_of(panel: Panel) -> int:
+    """Pixels that its figure takes once it is drawn."""
+    return int(panel.figure.layout.height or 450)  # type: ignore[union-attr]
+
+
+def method_of(panel: Panel) -> tuple[str, list[str]]:
+    """The line that says how it was made, and the warnings behind it."""
+    method, *warnings = panel.badge.split(" · WARNING: ")
+    return method, warnings

@@ -8,9 +8,10 @@ from shared.errors import SchemaError
 from shared.findings.parts import typed_result
 from shared.findings.progress import ProgressResult
 from shared.findings.text import counted
-from shared.pages.report.gather import Material, Shown
+from shared.pages.report.gather import Material
 from shared.pages.report.methods import methods
 from shared.pages.report.numbers import at_a_glance
+from shared.pages.report.other_checkpoints import FEW, SAMPLES, other_checkpoints, panels_of
 from shared.pages.report.parts import Grid, Point, Section
 from shared.pages.report.reproduce import reproduce
 from shared.pages.report.tested import attack_section, evaluation_section, tested_points
@@ -20,8 +21,6 @@ from shared.views import Panel, get
 
 WITHOUT = (CheckpointState.QUARANTINED, CheckpointState.REJECTED, CheckpointState.GONE)
 """States of checkpoints that have no results and won't get any by themselves."""
-SAMPLES = "sample_"
-"""How the stems of single prompts' panels begin: what they say is no story of the judge."""
 FIRST = ("progress", "calibration")
 """Analyses that say how the judge judges."""
 TOLD = ("training_progress",)
@@ -31,13 +30,11 @@ TOLD = ("training_progress",)
 def sections(material: Material) -> list[Section]:
     """All of them; what there is nothing to say of is left out. Raises nothing: what cannot be read is told."""
     faults = list(material.faults)
-    checkpoints = [_checkpoint(each, folded=place > 0, faults=faults) for place, each in enumerate(material.shown)]
-    newest, *others = checkpoints  # `chosen` gives one at least
     found = [
         story(material),
         Section("Over the training", panels=material.over_run),
-        Section(f"Inside the judge: {material.newest.title}", text=newest.text, panels=newest.panels),
-        Section("Other checkpoints", parts=others),
+        Section(f"Inside the judge: {material.newest.title}", panels=panels_of(material.newest, faults)),
+        _others(material, faults),
         evaluation_section(material.tested),
         attack_section(material.tested),
         _mistakes(material),
@@ -94,15 +91,16 @@ def _subject(material: Material) -> str:
     return f"{told}{set_of} The sentences below are of {newest.title}."
 
 
-def _checkpoint(shown: Shown, *, folded: bool, faults: list[str]) -> Section:
-    """Every figure of one checkpoint; those of unsafe samples first."""
-    panels: list[Panel] = []
-    for name, record in shown.records.items():
-        try:
-            panels += sorted(get(name).panels(record), key=lambda panel: "_unsafe_" not in panel.stem)
-        except SchemaError as error:
-            faults.append(str(error))
-    return Section(shown.title[0].upper() + shown.title[1:], panels=panels, folded=folded)
+def _others(material: Material, faults: list[str]) -> Section:
+    choices = other_checkpoints(material, faults)
+    if not choices:
+        return Section("")
+    whole = len(material.checkpoints) <= FEW
+    left = "" if whole else " Figures of single prompts are left out; `midwatch render` draws them as pages."
+    text = (
+        f"The figures above at {'another checkpoint' if len(choices) > 1 else choices[0].label}, to choose.{left}"
+    )
+    return Section("Other checkpoints", text=[text], choices=choices)
 
 
 def _mistakes(material: Material) -> Section:

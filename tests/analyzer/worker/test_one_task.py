@@ -14,11 +14,12 @@ from analyzer.jobs.tasks import EvaluateTask
 from analyzer.session.opened import Opened
 from analyzer.worker import one_task
 from shared.errors import MidwatchError, UsageError
+from shared.run import Run
 from tests.making.job_bench import Bench
 from tests.making.runs import describe, judge_template
 
 TASK = EvaluateTask(name="mine", source="shipped")
-Room = Callable[[Opened, EvaluateTask], None]
+Carry = Callable[[Opened, EvaluateTask], None]
 
 
 @pytest.fixture
@@ -33,7 +34,8 @@ def bench(tmp_path: Path) -> Bench:
 def carried(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Job]:
     """A job whose task is carried out by the given function."""
 
-    def job(room: Room, **changes: object) -> Job:
+    def job(carry: Carry, read: Callable[[Job, EvaluateTask], object] = lambda *_: None, **changes: object) -> Job:
+        room = one_task.Room(read, lambda opened, task, material: carry(opened, task))
         monkeypatch.setattr(one_task, "ROOMS", {"evaluate": room})
         return bench.job(10, task=TASK, **changes)
 
@@ -96,15 +98,27 @@ def test_a_checkpoint_that_changes_meanwhile_is_noticed(bench: Bench, carried) -
     assert bench.failure(carried(room)).failure == Failure.CHANGED
 
 
+def test_prompts_that_cannot_be_read_are_refused_before_the_judge_is_loaded(bench: Bench, carried) -> None:
+    def read(job: Job, task: EvaluateTask) -> None:
+        raise UsageError(f"{task.source} holds no prompts.")
+
+    (refused,) = [event for event in bench.do(carried(lambda *_: None, read)) if event.cause]
+    assert (refused.kind, refused.cause) == ("refused", "shipped holds no prompts.")
+    assert bench.analyst.warm.judge is None and not list(Run.at(bench.run).digests.glob("*"))
+
+
 def test_without_memory_the_batch_is_halved_and_in_the_end_it_is_said(bench: Bench, carried) -> None:
+    """The prompts are read once."""
     tried: list[int] = []
+    reads: list[str] = []
 
     def room(opened: Opened, task: EvaluateTask) -> None:
         tried.append(opened.batch_tokens)
         if len(tried) < 3:
             raise torch.OutOfMemoryError("full")
 
-    assert bench.do(carried(room))[-1].kind == "finished" and tried == [4096, 2048, 1024]
+    job = carried(room, lambda job, task: reads.append(task.source))
+    assert bench.do(job)[-1].kind == "finished" and tried == [4096, 2048, 1024] and reads == ["shipped"]
 
     def never(opened: Opened, task: EvaluateTask) -> None:
         raise torch.OutOfMemoryError("full")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from markupsafe import escape
@@ -15,11 +18,13 @@ from shared.findings.evolution import EvolutionResult
 from shared.findings.text import clean
 from shared.pages.html import PLOTLY_JS
 from shared.pages.report.choice import Best, chosen
-from shared.pages.report.gather import Material, gather
+from shared.pages.report.gather import Material, gather, show
 from shared.pages.report.methods import METHODS
 from shared.pages.report.numbers import at_a_glance, with_interval
+from shared.pages.report.other_checkpoints import SAMPLES, panels_of
 from shared.pages.report.page import MARK, report_html, write_report
-from shared.pages.report.sections import SAMPLES, sections
+from shared.pages.report.parts import Packed
+from shared.pages.report.sections import sections
 from shared.pages.templates import sha256_of
 from shared.records import CheckpointState, CheckpointStatus, Label
 from shared.results import RESULT_FILE, ResultStore
@@ -31,7 +36,10 @@ from tests.making.waiting import LIMIT_S
 from tests.shared.pages.test_html import CHROMIUM, OURS, Elements
 
 LABELS: tuple[Label, ...] = ("safe", "safe", "unsafe", "unsafe")
-MORE = {"header", "nav", "ol", "ul", "li", "article", "h2", "h3", "figure", "figcaption", "pre"}
+MORE = {
+    "header", "nav", "ol", "ul", "li", "article", "h2", "h3", "figure", "figcaption", "pre",
+    "label", "button", "select", "option",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +76,7 @@ def test_nothing_from_data_becomes_an_element(page: str) -> None:
 def test_every_figure_is_there_once_as_json_and_plotly_once(page: str) -> None:
     found = Elements(page)
     places = [value for name, value in found.attributes if name == "data-figure"]
-    assert len(set(places)) == len(places) == page.count('class="plot"') > 30
+    assert len(set(places)) == len(places) == page.count('class="plot"') > 15
     for place in places:
         assert place is not None and json.loads(found.data[place])["data"]
     assert "src" not in {name for name, _ in found.attributes}
@@ -99,6 +107,36 @@ def test_newest_best_and_first_are_shown_in_full_and_each_once(run: Run, materia
     newest = chosen(run, Best("checkpoint-480", "validation auc"))
     assert [each.why for each in newest] == ["newest, best by validation auc", "first"]
     assert [each.checkpoint for each in chosen(run, Best("gone", "x"))] == ["checkpoint-480", "checkpoint-120"]
+
+
+def unpacked(packed: Packed) -> dict[str, Any]:
+    return json.loads(gzip.decompress(base64.b64decode(packed.data)))
+
+
+def test_every_other_checkpoint_can_be_chosen_with_all_its_figures(run: Run, material: Material) -> None:
+    (section,) = [each for each in sections(material) if each.title == "Other checkpoints"]
+    labels = ["epoch 1 (first)", "epoch 2 (best by validation auc)", "epoch 3"]
+    assert [each.label for each in section.choices] == labels
+    store = ResultStore(run.results)
+    for name, packed in zip(material.checkpoints, section.choices, strict=False):
+        panels = panels_of(show(store, name, "", []), [])
+        told = unpacked(packed)["figures"]
+        assert [each["title"] for each in told] == [clean(panel.title) for panel in panels]
+        drawn = [json.loads(str(panel.figure.to_json(validate=False))) for panel in panels]
+        assert [each["figure"] for each in told] == drawn
+        assert all(each["words"] and each["method"] and each["headline"] for each in told)
+
+
+def test_of_a_long_run_figures_of_single_prompts_are_left_out_and_that_is_said(
+    material: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("other_checkpoints", "sections"):
+        monkeypatch.setattr(f"shared.pages.report.{module}.FEW", 3)
+    (section,) = [each for each in sections(material) if each.title == "Other checkpoints"]
+    assert "single prompts are left out" in section.text[0]
+    titles = {figure["title"] for packed in section.choices for figure in unpacked(packed)["figures"]}
+    whole = {panel.title for panel in panels_of(material.shown[-1], [])}
+    assert {title.partition(",")[0] for title in titles} < {title.partition(",")[0] for title in whole}
 
 
 def test_a_line_of_a_caption_is_said_once_and_referred_to_afterwards(material: Material, page: str) -> None:
@@ -187,6 +225,21 @@ def test_a_folder_holds_plotly_beside_the_page(tmp_path: Path, material: Materia
     assert write_report(material, tmp_path / "made") == written
 
 
+def choose_another(opened: Any) -> None:
+    """The best by its name, then the one before it: all its figures and no other's are there, and are drawn."""
+    opened.select_option("#checkpoint", label="epoch 2 (best by validation auc)")
+    opened.wait_for_selector("#chosen h3:has-text('Epoch 2 (best by validation auc)')")
+    opened.click("#earlier")
+    opened.wait_for_selector("#chosen h3:has-text('Epoch 1 (first)')")
+    assert opened.evaluate("document.querySelectorAll('#chosen h3').length") == 1
+    assert opened.is_disabled("#earlier") and opened.is_enabled("#later")
+    titles = opened.locator("#chosen figcaption > p:first-child").all_inner_texts()
+    assert len(titles) > 15 and all(title.endswith("epoch 1.") for title in titles)
+    opened.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    undrawn = "document.querySelectorAll('#chosen .plot:not(.js-plotly-plot)').length === 0"
+    opened.wait_for_function(undrawn, timeout=1000 * LIMIT_S)
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="needs /usr/bin/chromium")
 def test_it_opens_offline_and_draws_every_figure(tmp_path: Path, page: str) -> None:
@@ -207,6 +260,7 @@ def test_it_opens_offline_and_draws_every_figure(tmp_path: Path, page: str) -> N
         opened.evaluate("window.dispatchEvent(new Event('beforeprint'))")
         undrawn = "document.querySelectorAll('.plot:not(.js-plotly-plot)').length === 0"
         opened.wait_for_function(undrawn, timeout=1000 * LIMIT_S)
+        choose_another(opened)
         assert opened.evaluate("document.documentElement.scrollWidth") <= 390
         assert opened.evaluate("window.pwned") is None
         browser.close()
