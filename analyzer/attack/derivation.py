@@ -1,8 +1,8 @@
 """How a text is made of a seed: a vector of whole numbers, from which the same text always follows.
 
-Its places: seed, technique, frame, second frame, `SLOTS` rules, and `EXCHANGES` exchanges of words. A frame is counted
-among those that the seed can take, round and round; the second one is 0 for none, and stands on the seed's other
-side. A rule is 0 for none, else `1 + rule + len(RULES) * pick`; an exchange is 0 for none, else its number
+Its places: seed, technique, frame, second frame, `SLOTS` rules, and `EXCHANGES` exchanges of words. A frame is
+counted among those that the seed can take, round and round; the second one is 0 for none, and stands on the seed's
+other side. A rule is 0 for none, else `1 + rule + len(RULES) * pick`; an exchange is 0 for none, else its number
 (`exchanges.py`). A vector may end after its rules: then nothing is exchanged.
 """
 
@@ -51,7 +51,9 @@ def derive(vector: Sequence[int] | np.ndarray, seeds: Sequence[Seed], held_out: 
     frames = _frames(vector, usable(name, seed.kind, seed.asker_acts, held_out))
     if not frames:
         return None
-    slots = sorted({int(value) - 1 for value in vector[FIRST_RULE:FIRST_EXCHANGE] if value}, key=lambda slot: _order(slot))
+    slots = sorted(
+        {int(value) - 1 for value in vector[FIRST_RULE:FIRST_EXCHANGE] if value}, key=lambda slot: _order(slot)
+    )
     text, done = _ruled(seed.text, seed.protected, [slot for slot in slots if not _rule(slot).whole])
     for frame in frames:
         text = frame.around(text)

@@ -1,9 +1,9 @@
 """Words that may stand in another's place without touching what is asked for: the closed lists of `exchange`.
 
-Two lists: synonyms of little weight (`words.yaml`), exchanged anywhere outside fixed phrases, and things that a frame
-or an aside mentions in passing (`context.yaml`), exchanged outside the seed only. Neither touches a protected word.
-An exchange has a number, its place among all of them from 1 on, so that a derivation can name it; at a text that has
-not its words it does nothing. Which of them a search tries is what the judge's gradient says (`gradients.py`).
+Two lists: synonyms of little weight (`words.yaml`), exchanged anywhere outside fixed phrases, and things that a
+frame or an aside mentions in passing (`context.yaml`), exchanged outside the seed only. Neither touches a protected
+word. An exchange has a number, its place among all of them from 1 on, so that a derivation can name it; at a text
+that has not its words it does nothing. Which of them a search tries, the judge's gradient says (`gradients.py`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,54 @@ NAME = "picked word"
 
 
 LITTLE = frozenset(
-    "a about all an and are around as at be by can down for from have i i'm i've in into is it it's me my next of on "
-    "one only or our out so that the this to we what which who with you your".split()
+    [
+        "a",
+        "about",
+        "all",
+        "an",
+        "and",
+        "are",
+        "around",
+        "as",
+        "at",
+        "be",
+        "by",
+        "can",
+        "down",
+        "for",
+        "from",
+        "have",
+        "i",
+        "i'm",
+        "i've",
+        "in",
+        "into",
+        "is",
+        "it",
+        "it's",
+        "me",
+        "my",
+        "next",
+        "of",
+        "on",
+        "one",
+        "only",
+        "or",
+        "our",
+        "out",
+        "so",
+        "that",
+        "the",
+        "this",
+        "to",
+        "we",
+        "what",
+        "which",
+        "who",
+        "with",
+        "you",
+        "your",
+    ]
 )
 """Words that say nothing of what a seed asks for: a phrase outside it may share them."""
 

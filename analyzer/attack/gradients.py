@@ -5,8 +5,8 @@ For a text and its variants, each with another phrase somewhere:
 
 1. One forward and backward pass gives the gradient of the score at the text's word embeddings, (tokens, d_model).
 2. A variant's tokens are laid beside the text's: what both begin and end with is the same, the rest was exchanged.
-3. First-order change of the score = sum over the exchanged places of gradient . (new embedding - old embedding). Where
-   one side has fewer tokens, "no word" stands for the missing ones, at the last exchanged place.
+3. First-order change of the score = sum over the exchanged places of gradient . (new embedding - old embedding).
+   Where one side has fewer tokens, "no word" stands for the missing ones, at the last exchanged place.
 
 It is an estimate: what an exchange really does is scored afterwards.
 """
@@ -29,6 +29,7 @@ from analyzer.model.scoring import score
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
+
 
 class Exchanged(NamedTuple):
     """Where two token sequences differ."""
@@ -81,9 +82,7 @@ def _changes(judge: Judge, prompt: Encoded, slope: Tensor, variants: Sequence[st
 def _change(part: Exchanged, slope: Tensor, table: dict[int, Tensor], neutral: Tensor) -> float:
     total = 0.0
     for place in range(max(len(part.old), len(part.new))):
-        old, new = (
-            table[side[place]] if place < len(side) else neutral for side in (part.old, part.new)
-        )
+        old, new = (table[side[place]] if place < len(side) else neutral for side in (part.old, part.new))
         at = min(part.start + min(place, max(len(part.old) - 1, 0)), len(slope) - 1)
         total += float(slope[at] @ (new - old))
     return total

@@ -10,8 +10,6 @@ from analyzer.attack.derivation import FIRST_EXCHANGE, derive
 from analyzer.attack.exchanges import exchanges, possible
 from analyzer.attack.seeds import Seed
 
-COST = 3
-"""Evaluations that one gradient counts: a pass forward, and one backward that costs about two."""
 TOGETHER = 2
 """Words that one child exchanges at once, at most; the further ones add nothing that is not really scored."""
 

@@ -126,7 +126,7 @@ def _replaced(text: str, protected: frozenset[str], table: dict[str, list[str]])
 
 
 def occurrences(text: str, phrase: str, protected: frozenset[str]) -> list[re.Match[str]]:
-    """Where a phrase stands as words of its own, outside fixed phrases; nowhere if one of its words is protected."""
+    """Where a phrase stands as words of its own, outside fixed phrases; nowhere if a word of it is protected."""
     if phrase not in text.lower() or protected & set(words_of(phrase)):
         return []
     closed = _fixed_places(text)

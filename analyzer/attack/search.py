@@ -22,7 +22,8 @@ from analyzer.attack.candidates import Candidates
 from analyzer.attack.derivation import LENGTH, Derivation, derive
 from analyzer.attack.emitter import DerivationEmitter
 from analyzer.attack.frames import techniques
-from analyzer.attack.picked import COST, Estimator, PickedWords
+from analyzer.attack.picked import Estimator, PickedWords
+from shared.findings.attack import GRADIENT_COST
 from shared.records import Label
 
 BATCH = 64
@@ -78,6 +79,8 @@ class Search:
         self.picked = None if estimator is None else PickedWords(estimator, candidates.seeds, sign)
         emitter = DerivationEmitter(self.archive, candidates, seed, batch, self.picked)
         self._scheduler = Scheduler(self.archive, [emitter])
+        self.also_scored = 0
+        """Texts that were scored and are no trials."""
         self.exhausted = False
         """Whether nothing new was found: every derivation was tried."""
 
@@ -89,7 +92,7 @@ class Search:
     @property
     def evaluations(self) -> int:
         """Texts scored, and what the gradients count."""
-        return len(self.trials) + COST * self.gradients
+        return len(self.trials) + self.also_scored + GRADIENT_COST * self.gradients
 
     def run(self, budget: int, told: Callable[[int], None] = lambda done: None) -> None:
         """Evaluate until the budget is used, all runs together; `told` gets the number after each batch."""

@@ -22,6 +22,8 @@ class WordLists:
     synonyms: dict[str, list[str]]
     context: dict[str, list[str]]
     """Of frames and asides; from `context.yaml`."""
+    openings: list[str]
+    """How an asker opens who wants to do something."""
     fixed: list[str]
     """Phrases inside which nothing is replaced."""
     translations: dict[str, list[str]]
