@@ -94,7 +94,7 @@ class DerivationEmitter(EmitterBase):
 
     def _exchanged(self, picked: PickedWords) -> list[np.ndarray]:
         """Elites with words exchanged that the gradient picks; those judged rightly come first."""
-        cells = [cell for cell, (vector, _) in self.elites.items() if not vector[FIRST_EXCHANGE:].all()]
+        cells = list(self.elites)
         if not cells:
             return []
         weights = np.array([self._weight(cell) for cell in cells])

@@ -8,12 +8,13 @@ that has not its words it does nothing. Which of them a search tries, the judge'
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import NamedTuple
 
 from analyzer.attack.rules import cased, occurrences, put
 from analyzer.attack.seeds import Seed
-from analyzer.attack.words import word_lists, words_of
+from analyzer.attack.words import word_lists
 
 NAME = "picked word"
 """What the lineage calls an exchange."""
@@ -98,9 +99,15 @@ def exchanged(text: str, number: int, seed: Seed) -> str:
     if not number:
         return text
     one = exchanges()[(number - 1) % len(exchanges())]
-    closed = seed.protected if one.anywhere else seed.protected | {*words_of(seed.text)} - LITTLE
-    match = next(iter(occurrences(text, one.phrase, closed)), None)
+    if not one.anywhere and said(one.phrase) & said(seed.text):
+        return text
+    match = next(iter(occurrences(text, one.phrase, seed.protected)), None)
     return text if match is None else put(text, match, cased(match.group(), one.other))
+
+
+def said(text: str) -> set[str]:
+    """Words and numbers of a text that are more than `LITTLE`, in lower case."""
+    return set(re.findall(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*", text.lower())) - LITTLE
 
 
 def possible(text: str, seed: Seed) -> list[tuple[int, str]]:

@@ -89,11 +89,17 @@ def load_mutator(path: Path, device: str) -> Mutator:
     precision = torch.float32 if device == "cpu" else "auto"
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, **options)
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=precision, **options).to(device).eval()
+        model, info = AutoModelForCausalLM.from_pretrained(
+            path, dtype=precision, output_loading_info=True, **options
+        )
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         raise UsageError(
             f"The mutator at {path} cannot be loaded as a causal language model: {reason_of(error)}"
         ) from error
+    if info["missing_keys"]:
+        raise UsageError(
+            f"The model at {path} has no head that writes; give a causal language model with --mutator."
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return Mutator(model, tokenizer)
+    return Mutator(model.to(device).eval(), tokenizer)

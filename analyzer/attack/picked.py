@@ -22,7 +22,7 @@ class PickedWords:
 
     def __init__(self, estimator: Estimator, seeds: Sequence[Seed], sign: int) -> None:
         self._estimator, self._seeds, self._sign = estimator, seeds, sign
-        self._left: dict[tuple[int, ...], list[int]] = {}
+        self._left: dict[tuple[int, ...], tuple[np.ndarray, list[int]]] = {}
         self.steps = 0
         """Gradients taken."""
 
@@ -41,15 +41,16 @@ class PickedWords:
         self.steps += len(asked)
         gains = dict(zip(asked, found, strict=True))
         for place, key in enumerate(new):
-            self._left[key] = self._best(choices[place], gains.get(place, np.zeros(0)))
+            bare = self._bare(new[key], texts[place])
+            self._left[key] = bare, self._best(choices[place], gains.get(place, np.zeros(0)))
 
     def next(self, vector: np.ndarray) -> np.ndarray | None:
         """The elite with its most promising words exchanged; None where no exchange promises anything more."""
-        free = [place for place in range(FIRST_EXCHANGE, len(vector)) if not vector[place]]
-        left = self._left[_key(vector)]
+        bare, left = self._left[_key(vector)]
+        free = [place for place in range(FIRST_EXCHANGE, len(bare)) if not bare[place]]
         if not free or not left:
             return None
-        child, phrases = vector.copy(), set()
+        child, phrases = bare.copy(), set()
         for number in [*left]:
             phrase = exchanges()[number - 1].phrase
             if free and len(phrases) < TOGETHER and phrase not in phrases:
@@ -57,6 +58,16 @@ class PickedWords:
                 phrases.add(phrase)
                 left.remove(number)
         return child
+
+    def _bare(self, vector: np.ndarray, text: str) -> np.ndarray:
+        """The vector without exchanges that do nothing here: their words went with another frame or seed."""
+        bare = vector.copy()
+        for place in range(FIRST_EXCHANGE, len(bare)):
+            number, bare[place] = bare[place], 0
+            made = derive(bare, self._seeds)
+            if made is None or made.text != text:
+                bare[place] = number
+        return bare
 
     def _best(self, choice: Sequence[tuple[int, str]], changes: np.ndarray) -> list[int]:
         """Numbers of the exchanges that should turn the verdict further, the largest gain first."""
