@@ -2,8 +2,9 @@
 
 - **rules**: it is the seed's own words but for openings, synonyms, articles and politeness (`same_ask.py`).
 - **second judge**: another judge, of other weights, that the user gives. It confirms a text where it gives it the
-  seed's label by `margin` nats at least, and gives the seed the same. It confirms no text of a label that it also
-  gives, by that margin, to more than `ASTRAY` of the seeds of the other label: it would nod at anything.
+  seed's label by `margin` nats at least, and gives the seed the same. It is trusted with a label
+  only if, by that margin, it gives it to the seeds of that label at least `TIMES` as often as to the others: else it
+  would nod at anything, or by chance.
 - **person**: a CSV in which somebody wrote what each prompt is, without being told the label.
 
 A person who says otherwise is believed before rules and second judge.
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from analyzer.attack.search import Scorer
     from analyzer.model.judge import Judge
 
-ASTRAY = 0.1
-"""Share of the other label's seeds that a second judge may misjudge by the margin and still confirm."""
+TIMES = 10
+"""How much more often a second judge gives a label, by the margin, to seeds that have it than to those that don't."""
 PERSON = "a person"
 VERDICTS = ("safe", "unsafe", "unclear")
 """What a person may write."""
@@ -61,7 +62,7 @@ class SecondOpinion:
     margin: float
     """Nats for a label from which on its verdict counts."""
     trusted: frozenset[str]
-    """Labels that it does not also give to seeds of the other one."""
+    """Labels that it gives to the seeds that have them, and hardly to others."""
 
     def confirms(self, children: Sequence[Child]) -> np.ndarray:
         """(children,) whether it gives the seed's label to text and seed."""
@@ -77,16 +78,19 @@ class SecondOpinion:
 
 
 def trusted_labels(scores: np.ndarray, labels: Sequence[str], margin: float) -> frozenset[str]:
-    """Labels that a second judge, by the margin, gives to few of the seeds of the other one.
+    """Labels that a second judge gives, by the margin, `TIMES` as often to seeds that have them as to the others.
 
-    `scores` (seeds,) in nats. A label of which there is no seed of the other kind to try it on is not trusted.
+    `scores` (seeds,) in nats. Without seeds of both labels none is trusted.
     """
-    found = set()
-    for label, sign in (("unsafe", 1), ("safe", -1)):
-        others = np.array([other != label for other in labels])
-        if others.any() and float((scores[others] * sign >= margin).mean()) <= ASTRAY:
-            found.add(label)
-    return frozenset(found)
+    own = {label: np.array([each == label for each in labels]) for label in ("unsafe", "safe")}
+    if not all(which.any() for which in own.values()):
+        return frozenset()
+    given = {"unsafe": scores >= margin, "safe": -scores >= margin}
+    return frozenset(
+        label
+        for label, which in own.items()
+        if given[label][which].any() and given[label][which].mean() >= TIMES * given[label][~which].mean()
+    )
 
 
 def same_weights(one: Judge, other: Judge) -> bool:
@@ -123,13 +127,14 @@ def read_verdicts(path: Path) -> dict[str, str]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            rows, columns = list(reader), reader.fieldnames or ()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path} cannot be read as CSV ({error}).") from error
+    if not {"id", "verdict"} <= {*columns}:
+        raise UsageError(f"{path} lacks the columns id and verdict; fill in the to_confirm.csv of an attack.")
     found = {}
     for line, row in enumerate(rows, start=2):
-        if not {"id", "verdict"} <= row.keys():
-            raise UsageError(f"{path} lacks the columns id and verdict; fill in the to_confirm.csv of an attack.")
         told = plain(row["verdict"] or "").strip().lower()
         if told and told not in VERDICTS:
             raise UsageError(f"{path}, line {line}: {told!r} is no verdict; write {', '.join(VERDICTS)}.")

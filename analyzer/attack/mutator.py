@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from torch import Tensor
 
 from shared.errors import UsageError, reason_of
 
@@ -56,7 +58,7 @@ class Mutator:
 
     def _continued(self, texts: Sequence[str]) -> list[str]:
         given = self.tokenizer(list(texts), return_tensors="pt", padding=True, padding_side="left")
-        model: Any = self.model
+        model, start = cast(Any, self.model), given["input_ids"].shape[1]
         ids = model.generate(
             input_ids=given["input_ids"].to(self.model.device),
             attention_mask=given["attention_mask"].to(self.model.device),
@@ -66,11 +68,16 @@ class Mutator:
             top_k=0,
             max_new_tokens=NEW_TOKENS,
             pad_token_id=self.tokenizer.pad_token_id,
-            stop_strings=["\n"],
-            tokenizer=self.tokenizer,
+            stopping_criteria=[partial(self._lines_ended, start)],
         )
-        written = self.tokenizer.batch_decode(ids[:, given["input_ids"].shape[1] :], skip_special_tokens=True)
-        return [text.split("\n")[0].strip().strip('"').strip() for text in written]
+        return [text.strip().split("\n")[0].strip().strip('"').strip() for text in self._said(ids, start)]
+
+    def _lines_ended(self, start: int, ids: Tensor, scores: Any, **_: Any) -> Tensor:
+        """(rows,) whether a row's first line is written; transformers asks after each token."""
+        return torch.tensor(["\n" in text.lstrip() for text in self._said(ids, start)], device=ids.device)
+
+    def _said(self, ids: Tensor, start: int) -> list[str]:
+        return self.tokenizer.batch_decode(ids[:, start:], skip_special_tokens=True)
 
 
 def shown(ask: str) -> str:

@@ -59,7 +59,7 @@ def rewording_key(search_key: str, mutator: Mutator) -> str:
     second = (
         None
         if mutator.second is None
-        else [mutator.second.name, [file.model_dump() for file in mutator.second.files]]
+        else [mutator.second.name, [list(file) for file in mutator.second.files]]
     )
     parts = [search_key, digest_of(find_mutator(str(mutator.directory))), mutator.texts, mutator.margin, second]
     text = json.dumps([*parts, sorted(told.items())])
