@@ -57,9 +57,7 @@ def rewording_key(search_key: str, mutator: Mutator) -> str:
     """
     told = {} if mutator.confirmed is None else read_verdicts(mutator.confirmed)
     second = (
-        None
-        if mutator.second is None
-        else [mutator.second.name, [list(file) for file in mutator.second.files]]
+        None if mutator.second is None else [mutator.second.name, [list(file) for file in mutator.second.files]]
     )
     parts = [search_key, digest_of(find_mutator(str(mutator.directory))), mutator.texts, mutator.margin, second]
     text = json.dumps([*parts, sorted(told.items())])

@@ -19,7 +19,9 @@ ONE = TASK.model_copy(update={"transfer": False, "labels": ("unsafe",), "budget"
 
 
 def second(path: Path) -> SecondJudge:
-    return SecondJudge(name="b/last", directory=path, files=list(fingerprint(path)), record=JudgeRecord(max_length=32))
+    return SecondJudge(
+        name="b/last", directory=path, files=list(fingerprint(path)), record=JudgeRecord(max_length=32)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,9 @@ def test_what_a_model_writes_is_kept_apart_and_the_search_before_it_stays(made: 
     apart = [json.loads(line) for line in where.unconfirmed.read_text("utf-8").splitlines()]
     counted = {json.loads(line)["prompt"] for line in where.attacks.read_text("utf-8").splitlines()}
     assert len(apart) == found.unconfirmed and not counted & {row["prompt"] for row in apart}
-    assert "nobody confirmed a label" in rewordings(archive) and rewordings(archive) in where.page.read_text("utf-8")
+    assert "nobody confirmed a label" in rewordings(archive) and rewordings(archive) in where.page.read_text(
+        "utf-8"
+    )
     (direction,) = archive.directions
     assert 88 < direction.evaluations <= 100
     stamp = where.archive.stat().st_mtime_ns
