@@ -2,8 +2,8 @@
 
 - **rules**: it is the seed's own words but for openings, synonyms, articles and politeness (`same_ask.py`).
 - **second judge**: another judge, of other weights, that the user gives. It confirms a text where it gives it the
-  seed's label by `margin` nats at least, and gives the seed the same. It is trusted with a label
-  only if, by that margin, it gives it to the seeds of that label at least `TIMES` as often as to the others: else it
+  seed's label by `margin` nats at least, and gives the seed the same. It is trusted with a label only
+  if, by that margin, it gives it to the seeds of that label at least `TIMES` as often as to the others: else it
   would nod at anything, or by chance.
 - **person**: a CSV in which somebody wrote what each prompt is, without being told the label.
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from analyzer.model.judge import Judge
 
 TIMES = 10
-"""How much more often a second judge gives a label, by the margin, to seeds that have it than to those that don't."""
+"""How much more often a trusted judge gives a label, by the margin, to seeds that have it than to the others."""
 PERSON = "a person"
 VERDICTS = ("safe", "unsafe", "unclear")
 """What a person may write."""
