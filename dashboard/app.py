@@ -17,6 +17,7 @@ import streamlit as st  # noqa: E402
 
 from dashboard.chrome.frame import framed  # noqa: E402
 from dashboard.chrome.login import require_login  # noqa: E402
+from dashboard.screens import attacks as attacks_screen  # noqa: E402
 from dashboard.screens import evaluation as evaluation_screen  # noqa: E402
 from dashboard.screens import service  # noqa: E402
 from dashboard.screens import training as training_screen  # noqa: E402
@@ -28,6 +29,10 @@ def training() -> None:
 
 def evaluation() -> None:
     framed("Evaluation", evaluation_screen.draw)
+
+
+def attacks() -> None:
+    framed("Attacks", attacks_screen.draw)
 
 
 def analyzer() -> None:
@@ -43,6 +48,7 @@ st.navigation(
             training, title="Training Visualizations", icon=":material/insights:", url_path="training", default=True
         ),
         st.Page(evaluation, title="Evaluation", icon=":material/rule:", url_path="evaluation"),
+        st.Page(attacks, title="Attacks", icon=":material/gpp_maybe:", url_path="attacks"),
         st.Page(analyzer, title="Analyzer", icon=":material/memory:", url_path="analyzer"),
     ]
 ).run()

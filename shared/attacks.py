@@ -14,6 +14,7 @@ from shared.checkpoint_names import slug
 from shared.errors import SchemaError
 from shared.files import read_json, write_bytes_atomic, write_json_atomic
 from shared.findings.attack import SCHEMA, AttackArchive
+from shared.own_folders import list_directory
 from shared.run import Run
 
 
@@ -49,6 +50,21 @@ class AttackPlace:
         return self.folder / "fresh.jsonl"
 
     @property
+    def unconfirmed(self) -> Path:
+        """What a language model wrote and nobody confirmed: it counts nowhere."""
+        return self.folder / "unconfirmed.jsonl"
+
+    @property
+    def to_confirm(self) -> Path:
+        """The same for a person to fill in."""
+        return self.folder / "to_confirm.csv"
+
+    @property
+    def written(self) -> Path:
+        """What a language model wrote: a repeated attack reads it here."""
+        return self.folder / "written.json"
+
+    @property
     def search(self) -> Path:
         """Scores that a search has paid for: what it goes on from after it was killed."""
         return self.folder / "search.json"
@@ -77,6 +93,15 @@ class AttackPlace:
             raise SchemaError(
                 f"{self.archive} is damaged ({where}: {first['msg']}); delete it and attack again."
             ) from error
+
+
+def all_attacks(run: Run) -> list[AttackPlace]:
+    """Every attack that a run has, by checkpoint's name; none of them is read."""
+    return [
+        place
+        for checkpoint in list_directory(run.attacks)
+        if (place := AttackPlace(run, checkpoint)).archive.is_file()
+    ]
 
 
 def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> int:

@@ -11,8 +11,11 @@ from analyzer.attack import failures as found_by
 from analyzer.attack.candidates import Candidates
 from analyzer.attack.examples import examples, read_through
 from analyzer.attack.frames import techniques
+from analyzer.attack.gradients import estimator
 from analyzer.attack.material import Material
 from analyzer.attack.resumed import PaidScorer
+from analyzer.attack.reworded import write_unconfirmed
+from analyzer.attack.rewording import rewording_key, rewording_of
 from analyzer.attack.scorer import scorer
 from analyzer.attack.search import Search, Trial, qd_score, wrongness
 from analyzer.attack.seeds import Seed
@@ -43,11 +46,12 @@ BOOTSTRAPS = 1000
 def attack(opened: Opened, task: AttackTask, material: Material) -> None:
     """Raises UsageError where every seed is judged wrongly, or an archive of another version is in the way."""
     place = AttackPlace(opened.run, opened.job.checkpoint)
-    key = material.key(task, opened.digest.digest)
+    search_key = material.key(task, opened.digest.digest)
+    key = search_key if task.mutator is None else rewording_key(search_key, task.mutator)
     if not task.force and _is_there(place, key, task):
         return
     make_directory(place.folder)
-    whole = Attack(opened, task, material, place, key)
+    whole = Attack(opened, task, material, place, key, search_key)
     whole.carry_out()
 
 
@@ -65,10 +69,18 @@ def _is_there(place: AttackPlace, key: str, task: AttackTask) -> bool:
 class Attack:
     """One attack being carried out."""
 
-    def __init__(self, opened: Opened, task: AttackTask, material: Material, place: AttackPlace, key: str) -> None:
+    def __init__(
+        self, opened: Opened, task: AttackTask, material: Material, place: AttackPlace, key: str, search_key: str
+    ) -> None:
         self.opened, self.task, self.material, self.place, self.key = opened, task, material, place, key
-        paid = PaidScorer(scorer(opened.judge, opened.batch_tokens), place.search, key)
-        self.scorer = paid
+        judge, tokens = opened.judge, opened.batch_tokens
+        estimates = estimator(judge, tokens) if task.gradients else None
+        self.scorer = PaidScorer(scorer(judge, tokens), place.search, search_key, estimates)
+        self.rewording = (
+            None
+            if task.mutator is None
+            else rewording_of(opened, task.mutator, len(task.labels), place, material.seeds)
+        )
         self.trials: list[Trial] = []
         self.layers: int | None = None
 
@@ -101,7 +113,8 @@ class Attack:
         right = [place for place in own if wrong[place] < 0]
         if not right:
             return None
-        search = self._searched(label, number, [self.material.seeds[place] for place in right], wrong[right])
+        budget = self._budget(number)
+        search = self._searched(label, budget, [self.material.seeds[place] for place in right], wrong[right])
         surest, alike = found_by.distinct(search.failures())
         failures, trials = self._read_again(surest)
         self.trials += trials
@@ -109,7 +122,8 @@ class Attack:
             label=label,
             seeds=len(own),
             right=len(right),
-            evaluations=len(search.trials),
+            evaluations=min(search.evaluations, budget),
+            gradients=search.gradients,
             exhausted=search.exhausted,
             risks=search.candidates.risks,
             cells=found_by.cells(search),
@@ -123,12 +137,19 @@ class Attack:
             examples=examples(self.opened.judge, failures, self.opened.batch_tokens),
         )
 
-    def _searched(self, label: Label, number: int, seeds: Sequence[Seed], wrong: np.ndarray) -> Search:
-        labels = len(self.task.labels)
-        budget = self.task.budget * (number + 1) // labels - self.task.budget * number // labels
-        told, before = self.opened.progress(f"{label} seeds"), 0
-        search = Search(Candidates(seeds, wrong), label, self.scorer, self.task.seed)
-        search.run(budget, lambda done: told(before + done, budget))
+    def _budget(self, number: int) -> int:
+        """Evaluations of one direction."""
+        labels, budget = len(self.task.labels), self.task.budget
+        return budget * (number + 1) // labels - budget * number // labels
+
+    def _searched(self, label: Label, budget: int, seeds: Sequence[Seed], wrong: np.ndarray) -> Search:
+        """The search by rules, and what a language model adds to it, in one budget."""
+        told = self.opened.progress(f"{label} seeds")
+        estimates = self.scorer.changes if self.task.gradients else None
+        search = Search(Candidates(seeds, wrong), label, self.scorer, self.task.seed, estimator=estimates)
+        search.run(budget - (0 if self.rewording is None else self.rewording.each), lambda done: told(done, budget))
+        if self.rewording is not None:
+            self.rewording.join(search, self.task.seed, self.opened.progress(f"rewording {label} seeds"))
         return search
 
     def _read_again(self, surest: Sequence[Trial]) -> tuple[list[Failure], list[Trial]]:
@@ -184,12 +205,14 @@ class Attack:
         place, seed = self.place, self.task.seed
         write_lines(place.attacks, [line(trial.derivation, trial.vector) for trial in self.trials])
         added, unseen = 0, 0
-        for path in (place.additions, place.fresh, place.archive):
+        for path in (place.additions, place.fresh, place.unconfirmed, place.archive):
             _forget(path)
         if self.material.may_train:
             added = write_lines(place.additions, additions(self.trials, self.material.seeds, seed))
             if self.material.unseen:
                 unseen = write_lines(place.fresh, fresh(self.material.unseen, seed))
+        if self.rewording is not None:
+            write_unconfirmed(place, self.rewording)
         place.write_archive(
             AttackArchive(
                 checkpoint=place.checkpoint,
@@ -201,6 +224,7 @@ class Attack:
                 budget=self.task.budget,
                 seed=seed,
                 techniques=list(techniques()),
+                reworded=None if self.rewording is None else self.rewording.summary(),
                 held_out_techniques=list(HELD_OUT),
                 layers=self.layers,
                 directions=directions,

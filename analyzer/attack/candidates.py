@@ -48,6 +48,12 @@ class Candidates:
         self.tried.add(text)
         return found
 
+    def untried(self, text: str) -> bool:
+        """Whether a text is new; it counts as tried from now on."""
+        new = same(text) not in self.tried
+        self.tried.add(same(text))
+        return new
+
 
 def same(text: str) -> str:
     """A text by which repetitions are known: without case, marks and spaces."""

@@ -1,8 +1,9 @@
 """How a text is made of a seed: a vector of whole numbers, from which the same text always follows.
 
-Its places: seed, technique, frame, second frame, and `SLOTS` rules. A frame is counted among those that the seed
-can take, round and round; the second one is 0 for none, and stands on the seed's other side. A rule is 0 for none,
-else `1 + rule + len(RULES) * pick`.
+Its places: seed, technique, frame, second frame, `SLOTS` rules, and `EXCHANGES` exchanges of words. A frame is
+counted among those that the seed can take, round and round; the second one is 0 for none, and stands on the seed's
+other side. A rule is 0 for none, else `1 + rule + len(RULES) * pick`; an exchange is 0 for none, else its number
+(`exchanges.py`). A vector may end after its rules: then nothing is exchanged.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analyzer.attack.exchanges import NAME, exchanged
 from analyzer.attack.frames import Frame, techniques, usable
 from analyzer.attack.rules import RULES, Rule, apply
 from analyzer.attack.seeds import Seed
 
 SLOTS = 6
 SEED, TECHNIQUE, FRAME, SECOND, FIRST_RULE = 0, 1, 2, 3, 4
-LENGTH = FIRST_RULE + SLOTS
+EXCHANGES = 3
+FIRST_EXCHANGE = FIRST_RULE + SLOTS
+LENGTH = FIRST_EXCHANGE + EXCHANGES
 MOST_OF_ONE = 2
 """Times that one rule may change a text: more makes it hard to read, and the label with it."""
 PICKS = 1 << 12
@@ -47,12 +51,15 @@ def derive(vector: Sequence[int] | np.ndarray, seeds: Sequence[Seed], held_out: 
     frames = _frames(vector, usable(name, seed.kind, seed.asker_acts, held_out))
     if not frames:
         return None
-    slots = sorted({int(value) - 1 for value in vector[FIRST_RULE:] if value}, key=lambda slot: _order(slot))
+    slots = sorted(
+        {int(value) - 1 for value in vector[FIRST_RULE:FIRST_EXCHANGE] if value}, key=lambda slot: _order(slot)
+    )
     text, done = _ruled(seed.text, seed.protected, [slot for slot in slots if not _rule(slot).whole])
     for frame in frames:
         text = frame.around(text)
     text, more = _ruled(text, frozenset(), [slot for slot in slots if _rule(slot).whole])
-    return Derivation(seed, name, frames, (*done, *more), text)
+    text, last = _exchanged(text, seed, [int(value) for value in vector[FIRST_EXCHANGE:]])
+    return Derivation(seed, name, frames, (*done, *more, *last), text)
 
 
 def slot_of(rule: int, pick: int) -> int:
@@ -79,6 +86,16 @@ def _ruled(text: str, protected: frozenset[str], slots: Sequence[int]) -> tuple[
         if changed != text:
             text = changed
             names.append(_rule(slot).name)
+    return text, names
+
+
+def _exchanged(text: str, seed: Seed, numbers: Sequence[int]) -> tuple[str, list[str]]:
+    names = []
+    for number in numbers:
+        changed = exchanged(text, number, seed)
+        if changed != text:
+            text = changed
+            names.append(NAME)
     return text, names
 
 

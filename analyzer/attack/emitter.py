@@ -14,9 +14,21 @@ from ribs.archives import CategoricalArchive
 from ribs.emitters import EmitterBase
 
 from analyzer.attack.candidates import Candidates
-from analyzer.attack.derivation import FIRST_RULE, FRAME, LENGTH, PICKS, SECOND, SEED, SLOTS, TECHNIQUE, slot_of
+from analyzer.attack.derivation import (
+    FIRST_EXCHANGE,
+    FIRST_RULE,
+    FRAME,
+    LENGTH,
+    PICKS,
+    SECOND,
+    SEED,
+    SLOTS,
+    TECHNIQUE,
+    slot_of,
+)
 from analyzer.attack.frames import techniques, usable
 from analyzer.attack.gains import Gains
+from analyzer.attack.picked import PickedWords
 from analyzer.attack.rules import RULES
 
 TRIES = 30
@@ -25,6 +37,8 @@ EMPTY, RIGHT, WRONG = 8.0, 5.0, 1.0
 """Weights of a cell without an elite, with one that the judge gets right, and with a failure."""
 ANEW = 0.3
 """Share of children that begin at a seed although there is an elite."""
+PICKED = 0.15
+"""Share of a batch whose words are exchanged as the judge's gradient says, once there are elites."""
 NEAR = 0.25
 """Chance that of a risk's seeds the next one is passed over; the less sure the judge, the earlier they come."""
 
@@ -32,17 +46,26 @@ NEAR = 0.25
 class DerivationEmitter(EmitterBase):
     """MAP-Elites over derivation vectors; `ask` gives (children, LENGTH) int32."""
 
-    def __init__(self, archive: CategoricalArchive, candidates: Candidates, seed: int, batch: int) -> None:
+    def __init__(
+        self,
+        archive: CategoricalArchive,
+        candidates: Candidates,
+        seed: int,
+        batch: int,
+        picked: PickedWords | None = None,
+    ) -> None:
         low, high = np.zeros(LENGTH, dtype=np.int32), np.full(LENGTH, np.iinfo(np.int32).max, dtype=np.int32)
         EmitterBase.__init__(self, archive, solution_dim=LENGTH, bounds=None, lower_bounds=low, upper_bounds=high)
-        self.candidates, self.batch = candidates, batch
+        self.candidates, self.batch, self.picked = candidates, batch, picked
         self.rng = np.random.default_rng(seed)
         self.frames, self.rules = Gains(), Gains()
         self.elites: dict[tuple[str, str], tuple[np.ndarray, float]] = {}
 
     def ask(self) -> np.ndarray:
         """New derivations, none of a text that was tried; fewer than a batch where nothing new is found."""
-        children = [child for _ in range(self.batch) if (child := self._child()) is not None]
+        children = [] if self.picked is None else self._exchanged(self.picked)
+        left = self.batch - len(children)
+        children += [child for _ in range(left) if (child := self._child()) is not None]
         return np.array(children, dtype=np.int32).reshape(-1, LENGTH)
 
     def tell(self, solution: Any, objective: Any, measures: Any, add_info: Any, **fields: Any) -> None:
@@ -50,7 +73,7 @@ class DerivationEmitter(EmitterBase):
         for vector, fitness, cell in zip(solution, objective, measures, strict=True):
             gain = float(fitness) - float(self.candidates.fitness[vector[SEED]])
             self.frames.note((int(vector[TECHNIQUE]), self._frame(vector)), gain)
-            for slot in vector[FIRST_RULE:]:
+            for slot in vector[FIRST_RULE:FIRST_EXCHANGE]:
                 if slot:
                     self.rules.note(((int(slot) - 1) % len(RULES),), gain)
             key = (str(cell[0]), str(cell[1]))
@@ -68,6 +91,19 @@ class DerivationEmitter(EmitterBase):
             if self.candidates.new(child) is not None:
                 return child
         return None
+
+    def _exchanged(self, picked: PickedWords) -> list[np.ndarray]:
+        """Elites with words exchanged that the gradient picks; those judged rightly come first."""
+        cells = list(self.elites)
+        if not cells:
+            return []
+        weights = np.array([self._weight(cell) for cell in cells])
+        count = min(round(PICKED * self.batch), len(cells))
+        drawn = self.rng.choice(len(cells), count, replace=False, p=weights / weights.sum())
+        vectors = [self.elites[cells[place]][0] for place in drawn]
+        picked.learn(vectors)
+        found = [child for vector in vectors if (child := picked.next(vector)) is not None]
+        return [child for child in found if self.candidates.new(child) is not None]
 
     def _cell(self) -> tuple[str, str]:
         cells = self.candidates.cells
@@ -114,7 +150,7 @@ class DerivationEmitter(EmitterBase):
         other = self.elites[cell][0]
         if cell[0] == risk:
             child[SEED] = other[SEED]
-            child[FIRST_RULE:] = other[FIRST_RULE:]
+            child[FIRST_RULE:FIRST_EXCHANGE] = other[FIRST_RULE:FIRST_EXCHANGE]
         else:
             child[FRAME:] = other[FRAME:]
 

@@ -16,7 +16,7 @@ from shared.prompts.prompt_files import read_prompts
 from shared.records import Prompt
 from shared.run import Run
 
-VERSION = 1
+VERSION = 2
 """Of the search: another one finds something else from the same seed."""
 OWN_TEST = "the run's held-out test prompts"
 
@@ -39,10 +39,11 @@ class Material:
         texts = [(seed.text, seed.label, seed.risk) for seed in self.seeds]
         lists = [
             resources.files("analyzer.attack").joinpath(name).read_text("utf-8")
-            for name in ("frames.yaml", "words.yaml")
+            for name in ("frames.yaml", "words.yaml", "context.yaml")
         ]
         unseen = [(seed.text, seed.label) for seed in self.unseen]
         told = [VERSION, checkpoint_digest, list(task.labels), task.seed, task.transfer, texts, unseen, lists]
+        told += [task.gradients]
         return hashlib.sha256(json.dumps(told).encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 

@@ -54,13 +54,13 @@ def typos(text: str, protected: frozenset[str]) -> list[str]:
         word = match.group()
         swaps = [word[:at] + word[at + 1] + word[at] + word[at + 2 :] for at in range(1, len(word) - 2)]
         changed = [swap for swap in swaps if swap != word and swap.lower() not in known_words()]
-        found += [_put(text, match, new) for new in [*changed[:2], word + word[-1] * 2]]
+        found += [put(text, match, new) for new in [*changed[:2], word + word[-1] * 2]]
     return found
 
 
 def leet(text: str, protected: frozenset[str]) -> list[str]:
     """Digits for letters in one long word."""
-    return [_put(text, match, match.group().translate(LEET)) for match in _long_words(text, protected)]
+    return [put(text, match, match.group().translate(LEET)) for match in _long_words(text, protected)]
 
 
 def spaced(text: str, protected: frozenset[str]) -> list[str]:
@@ -68,7 +68,7 @@ def spaced(text: str, protected: frozenset[str]) -> list[str]:
     found = []
     for match in _long_words(text, protected):
         word = match.group()
-        found += [_put(text, match, "-".join(word)), _put(text, match, f"{word[:3]}-{word[3:]}")]
+        found += [put(text, match, "-".join(word)), put(text, match, f"{word[:3]}-{word[3:]}")]
     return found
 
 
@@ -117,14 +117,24 @@ RULES: tuple[Rule, ...] = (
 
 
 def _replaced(text: str, protected: frozenset[str], table: dict[str, list[str]]) -> list[str]:
+    return [
+        put(text, match, cased(match.group(), other))
+        for phrase, others in table.items()
+        for match in occurrences(text, phrase, protected)
+        for other in others
+    ]
+
+
+def occurrences(text: str, phrase: str, protected: frozenset[str]) -> list[re.Match[str]]:
+    """Where a phrase stands as words of its own, outside fixed phrases; nowhere if a word of it is protected."""
+    if phrase not in text.lower() or protected & set(words_of(phrase)):
+        return []
     closed = _fixed_places(text)
-    found = []
-    for phrase, others in table.items():
-        for match in re.finditer(rf"(?<![\w'’-]){re.escape(phrase)}(?![\w'’-])", text, re.IGNORECASE):
-            inside = any(start < match.end() and match.start() < end for start, end in closed)
-            if not inside and not protected & set(words_of(phrase)):
-                found += [_put(text, match, _cased(match.group(), other)) for other in others]
-    return found
+    return [
+        match
+        for match in re.finditer(rf"(?<![\w'’-]){re.escape(phrase)}(?![\w'’-])", text, re.IGNORECASE)
+        if not any(start < match.end() and match.start() < end for start, end in closed)
+    ]
 
 
 def _fixed_places(text: str) -> list[tuple[int, int]]:
@@ -135,8 +145,10 @@ def _fixed_places(text: str) -> list[tuple[int, int]]:
     ]
 
 
-def _cased(old: str, new: str) -> str:
-    """With a capital where the old words had one; "I" always has."""
+def cased(old: str, new: str) -> str:
+    """As the old words are written: in capitals, or with one; "I" always has one."""
+    if old.isupper() and len(old) > 1:
+        return new.upper()
     new = re.sub(r"\bi\b", "I", new) if re.search(r"\bI\b", old) else new
     return new[:1].upper() + new[1:] if old[:1].isupper() else new
 
@@ -150,5 +162,6 @@ def _long_words(text: str, protected: frozenset[str]) -> list[re.Match[str]]:
     ]
 
 
-def _put(text: str, match: re.Match[str], new: str) -> str:
+def put(text: str, match: re.Match[str], new: str) -> str:
+    """The text with something new where the match stands."""
     return text[: match.start()] + new + text[match.end() :]

@@ -22,6 +22,8 @@ from analyzer.attack.candidates import Candidates
 from analyzer.attack.derivation import LENGTH, Derivation, derive
 from analyzer.attack.emitter import DerivationEmitter
 from analyzer.attack.frames import techniques
+from analyzer.attack.picked import Estimator, PickedWords
+from shared.findings.attack import GRADIENT_COST
 from shared.records import Label
 
 BATCH = 64
@@ -52,7 +54,16 @@ def wrongness(scores: np.ndarray, label: Label) -> np.ndarray:
 class Search:
     """One search, which can be run for a while and then on."""
 
-    def __init__(self, candidates: Candidates, label: Label, scorer: Scorer, seed: int, batch: int = BATCH) -> None:
+    def __init__(
+        self,
+        candidates: Candidates,
+        label: Label,
+        scorer: Scorer,
+        seed: int,
+        batch: int = BATCH,
+        estimator: Estimator | None = None,
+    ) -> None:
+        """With an `estimator`, words of elites are exchanged as the judge's gradient says."""
         self.candidates, self.scorer = candidates, scorer
         self.label: Label = label
         self.trials: list[Trial] = []
@@ -64,18 +75,34 @@ class Search:
             extra_fields={"text": ((), object)},
             seed=seed,
         )
-        self._scheduler = Scheduler(self.archive, [DerivationEmitter(self.archive, candidates, seed, batch)])
+        sign = -1 if label == "unsafe" else 1
+        self.picked = None if estimator is None else PickedWords(estimator, candidates.seeds, sign)
+        emitter = DerivationEmitter(self.archive, candidates, seed, batch, self.picked)
+        self._scheduler = Scheduler(self.archive, [emitter])
+        self.also_scored = 0
+        """Texts that were scored and are no trials."""
         self.exhausted = False
         """Whether nothing new was found: every derivation was tried."""
 
-    def run(self, budget: int, told: Callable[[int], None] = lambda done: None) -> None:
-        """Evaluate until `budget` texts are tried, all runs together; `told` gets the number after each batch."""
-        while len(self.trials) < budget and not self.exhausted:
-            self._generation(budget - len(self.trials))
-            told(len(self.trials))
+    @property
+    def gradients(self) -> int:
+        """Gradients taken."""
+        return 0 if self.picked is None else self.picked.steps
 
-    def _generation(self, left: int) -> None:
+    @property
+    def evaluations(self) -> int:
+        """Texts scored, and what the gradients count."""
+        return len(self.trials) + self.also_scored + GRADIENT_COST * self.gradients
+
+    def run(self, budget: int, told: Callable[[int], None] = lambda done: None) -> None:
+        """Evaluate until the budget is used, all runs together; `told` gets the number after each batch."""
+        while self.evaluations < budget and not self.exhausted:
+            self._generation(budget)
+            told(min(self.evaluations, budget))
+
+    def _generation(self, budget: int) -> None:
         vectors = self._scheduler.ask()
+        left = max(budget - self.evaluations, 0)  # what the gradients of this generation leave
         found = [derive(vector, self.candidates.seeds) for vector in vectors]
         made = [derivation for derivation in found if derivation is not None]
         if not made:

@@ -50,6 +50,8 @@ def additions(failures: Sequence[Trial], seeds: Sequence[Seed], seed: int) -> li
     lines = []
     for trial in failures:
         made = trial.derivation
+        if not trial.vector:  # reworded by a model: nothing mirrors it word for word
+            continue
         if made.technique in HELD_OUT or taken[made.seed.text] >= PER_SEED:
             continue
         mirror = _mirror(trial, seeds, rng, used)

@@ -1,4 +1,4 @@
-"""The hand-written word lists that the rules go by (`words.yaml`)."""
+"""The hand-written word lists that the rules go by (`words.yaml`, `context.yaml`)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 @dataclass(frozen=True)
 class WordLists:
-    """What `words.yaml` holds; all in lower case but asides, fillers and emoji."""
+    """What the files hold; all in lower case but asides, fillers and emoji."""
 
     synonyms: dict[str, list[str]]
+    context: dict[str, list[str]]
+    """Of frames and asides; from `context.yaml`."""
+    openings: list[str]
+    """How an asker opens who wants to do something."""
     fixed: list[str]
     """Phrases inside which nothing is replaced."""
     translations: dict[str, list[str]]
@@ -38,8 +42,11 @@ class WordLists:
 @cache
 def word_lists() -> WordLists:
     """The lists, read once."""
-    raw = yaml.safe_load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8"))
-    return WordLists(**raw | {"confusable": frozenset(raw["confusable"])})
+    raw, context = (
+        yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+        for name in ("words.yaml", "context.yaml")
+    )
+    return WordLists(**raw | {"confusable": frozenset(raw["confusable"]), "context": context})
 
 
 @cache

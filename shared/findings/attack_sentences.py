@@ -88,6 +88,17 @@ def over_checkpoints(archive: AttackArchive) -> str:
     )
 
 
+def rewordings(archive: AttackArchive) -> str:
+    """What a language model added, and who confirmed it; empty without one."""
+    found = archive.reworded
+    if found is None:
+        return ""
+    by = ", ".join(f"{count} by {who}" for who, count in sorted(found.confirmed.items()))
+    counts = f"{sum(found.confirmed.values())} of {counted(found.texts, 'text')} that {found.model} reworded count"
+    said = f"{counts}: their labels are confirmed ({by})" if by else f"{counts}: nobody confirmed a label"
+    return f"{said}; {found.unconfirmed} are kept apart in unconfirmed.jsonl and count nowhere."
+
+
 def fate(failure: Failure, archive: AttackArchive) -> str:
     """At which checkpoints one attack works: "wrong at epoch 1, epoch 3"."""
     if len(archive.holds) < 2:

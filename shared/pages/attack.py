@@ -11,35 +11,28 @@ from shared.figures.attack.archive import NAMES, attack_figure
 from shared.figures.kit.style import diverging_colour
 from shared.files import write_bytes_atomic
 from shared.findings.attack import AttackArchive, Direction, Example, turned_at
-from shared.findings.attack_sentences import depth, extent, fate, headline, over_checkpoints, strongest
-from shared.findings.text import counted, escape, percent, signed
+from shared.findings.attack_sentences import extent, fate, headline
+from shared.findings.text import escape, percent, signed
 from shared.pages.html import CONFIG, PLOTLY_JS, write_plotly_js
 from shared.pages.table import MAX_CSV_ROWS, csv_json, table_of
 from shared.pages.templates import SCRIPT, SCRIPT_SHA256, STYLE, fill, script_json
 from shared.run import Run
+from shared.views.attacked.words import attack_method, attack_paragraphs, attack_subtitle, table_rows
+
+__all__ = [
+    "attack_html",
+    "attack_method",
+    "attack_paragraphs",
+    "attack_subtitle",
+    "draw_attack",
+    "draw_attacks",
+    "table_rows",
+]
 
 GAP_BOUND = 0.05
 """Completeness gap of an attribution above which it is said beside the words."""
 DEEPEST = 0.5
 """Of the colour scale, for the largest word: beyond it dark text is hard to read."""
-READING = (
-    (
-        "What it shows",
-        " Prompts whose label is known, put in ways that keep it, until the judge errs. Each cell holds the text "
-        "of one risk and one technique that the judge is surest to misread.",
-    ),
-    (
-        "How to read it",
-        " A number is nats for the wrong verdict: 1 nat is odds of 2.7 to 1. A larger budget finds more, so "
-        "compare archives of one budget only. Success counts seeds, each once.",
-    ),
-    (
-        "Worrying",
-        " A row or column that is red throughout: a risk, or a way of asking, that the judge does not see through; "
-        "safe prompts refused as soon as they are framed.",
-    ),
-)
-"""What stands on every such page: lead, and the rest."""
 
 
 def draw_attack(run: Run, checkpoint: str) -> Path:
@@ -85,49 +78,6 @@ def attack_html(name: str, stem: str, archive: AttackArchive) -> str:
         script=SCRIPT,
         script_sha256=SCRIPT_SHA256,
         plotly_js=PLOTLY_JS,
-    )
-
-
-def table_rows(archive: AttackArchive) -> list[dict[str, Any]]:
-    """One row a failure."""
-    return [
-        {
-            "label": failure.label,
-            "risk": failure.risk,
-            "technique": failure.technique,
-            "score": failure.score,
-            "seed_score": failure.seed_score,
-            "wrong_from_layer": failure.wrong_from,
-            "rules": ", ".join(failure.rules),
-            "text": failure.text,
-            "seed": failure.seed,
-        }
-        for failure in archive.failures
-    ]
-
-
-def attack_subtitle(archive: AttackArchive) -> str:
-    """What the headline rests on."""
-    return "; ".join(f"{NAMES[direction.label]}: {extent(direction)}" for direction in archive.directions)
-
-
-def attack_paragraphs(archive: AttackArchive) -> list[tuple[str | None, str]]:
-    """What it shows, how to read it, what would be worrying, and what was found."""
-    said = [(NAMES[each.label], f" {extent(each)}. {strongest(each)}") for each in archive.directions]
-    said = [(name[:1].upper() + name[1:], words) for name, words in said]
-    more = [("Inside", depth(archive)), ("Over the run", over_checkpoints(archive))]
-    return [*READING, *said, *((lead, f" {words}") for lead, words in more if words)]
-
-
-def attack_method(archive: AttackArchive) -> str:
-    """The honesty line: what the numbers rest on."""
-    seeds = ", ".join(
-        f"{each.right} of {counted(each.seeds, f'{each.label} seed')} judged rightly" for each in archive.directions
-    )
-    return (
-        f"MAP-Elites over derivations of {archive.seeds_from} ({seeds}) · {archive.budget} evaluations, seed "
-        f"{archive.seed} · only rules that keep the label, no model writes · failures read again before they "
-        f"count · search {archive.key}"
     )
 
 

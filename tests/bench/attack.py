@@ -2,20 +2,40 @@
 
 QD score (nats for the wrong verdict, summed over cells) at equal evaluations, from the probes of a MiniLM judge:
 against vectors drawn at random, and against a MAP-Elites of thirty lines that changes one number of an elite at a
-time. Throughput: texts a second of a whole search, warm, against bare batched forward passes over the same texts.
+time; both draw exchanges of words by chance, where ours asks the gradient, which counts in its evaluations. Throughput:
+texts a second of a whole search without gradients, warm, against bare batched forward passes over the same texts. The
+cold cost is what a process pays before its first text: imports, and what numba compiles in the first batch.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import mean
 
 import numpy as np
 
 from analyzer.attack.candidates import Candidates
-from analyzer.attack.derivation import FIRST_RULE, LENGTH, PICKS, SECOND, SEED, SLOTS, TECHNIQUE, derive, slot_of
+from analyzer.attack.derivation import (
+    EXCHANGES,
+    FIRST_EXCHANGE,
+    FIRST_RULE,
+    LENGTH,
+    PICKS,
+    SECOND,
+    SEED,
+    SLOTS,
+    TECHNIQUE,
+    derive,
+    slot_of,
+)
+from analyzer.attack.exchanges import exchanges, possible
 from analyzer.attack.frames import techniques
+from analyzer.attack.gradients import estimator
+from analyzer.attack.picked import Estimator
 from analyzer.attack.rules import RULES
 from analyzer.attack.scorer import scorer
 from analyzer.attack.search import Scorer, Search, qd_score, wrongness
@@ -42,11 +62,11 @@ RANDOM_BARS: dict[Label, str] = {"unsafe": ">= 1.5", "safe": ">= 1.1"}
 def measure(size: Size = Size.FULL) -> list[Figure]:
     figures = []
     with trained_judge(size, STEPS[size]) as (judge, probes, _):
-        score = scorer(judge, TOKENS)
+        score, estimate = scorer(judge, TOKENS), estimator(judge, TOKENS)
         seeds = choose_seeds(probes) if size is Size.FULL else _any_seeds()
         for label in LABELS:
-            figures += _against(label, seeds, score, size)
-        figures.append(_throughput(seeds, score, size))
+            figures += _against(label, seeds, score, estimate, size)
+        figures += [_throughput(seeds, score, size), _gradient(seeds, score, estimate, size), _cold(size)]
     return figures
 
 
@@ -67,23 +87,25 @@ def _right(label: Label, seeds: Sequence[Seed], score: Scorer) -> tuple[list[See
     return [own[place] for place in right], wrong[right]
 
 
-def _against(label: Label, seeds: Sequence[Seed], score: Scorer, size: Size) -> list[Figure]:
+def _against(label: Label, seeds: Sequence[Seed], score: Scorer, estimate: Estimator, size: Size) -> list[Figure]:
     own, wrong = _right(label, seeds, score)
-    ours, random, plain = [], [], []
+    ours, rules, random, plain = [], [], [], []
     for number in range(SEEDS[size]):
-        search = Search(Candidates(own, wrong), label, score, number)
-        search.run(BUDGET[size])
-        ours.append(qd_score(search.elites()))
+        for found, asked in ((ours, estimate), (rules, None)):
+            search = Search(Candidates(own, wrong), label, score, number, estimator=asked)
+            search.run(BUDGET[size])
+            found.append(qd_score(search.elites()))
         random.append(_plain(Candidates(own, wrong), label, score, number, BUDGET[size], first=BUDGET[size]))
         plain.append(_plain(Candidates(own, wrong), label, score, number, BUDGET[size], first=FIRST))
     note = f"{len(own)} {label} seeds, {BUDGET[size]} evaluations; QD score {mean(ours):.1f} nats, "
     return [
         _ratio(f"{label}: QD score / random derivations", ours, random, RANDOM_BARS[label], note),
         _ratio(f"{label}: QD score / plain MAP-Elites", ours, plain, ">= 0.97", note),
+        _ratio(f"{label}: QD score / our search without gradients", ours, rules, None, note),
     ]
 
 
-def _ratio(name: str, ours: list[float], theirs: list[float], bar: str, note: str) -> Figure:
+def _ratio(name: str, ours: list[float], theirs: list[float], bar: str | None, note: str) -> Figure:
     theirs = [max(value, 1e-9) for value in theirs]
     each = [a / b for a, b in zip(ours, theirs, strict=True)]
     value = mean(ours) / mean(theirs)
@@ -111,6 +133,7 @@ def _plain(candidates: Candidates, label: Label, score: Scorer, seed: int, budge
                 elites = list(best.values())
                 parent, place = elites[rng.integers(len(elites))][1].copy(), rng.integers(LENGTH)
                 parent[place] = vector[place] if place < FIRST_RULE else _slot(rng)
+                parent[place] = _exchange(rng) if place >= FIRST_EXCHANGE else parent[place]
                 vector = parent
             made = candidates.new(vector)
             if made is not None:
@@ -128,12 +151,17 @@ def _drawn(rng: np.random.Generator, seeds: int) -> np.ndarray:
     vector = rng.integers(0, 64, LENGTH)
     vector[SEED], vector[TECHNIQUE] = rng.integers(seeds), rng.integers(len(techniques()))
     vector[SECOND] = rng.integers(12) if rng.random() < 0.5 else 0
-    vector[FIRST_RULE:] = [_slot(rng) if rng.random() < 0.4 else 0 for _ in range(SLOTS)]
+    vector[FIRST_RULE:FIRST_EXCHANGE] = [_slot(rng) if rng.random() < 0.4 else 0 for _ in range(SLOTS)]
+    vector[FIRST_EXCHANGE:] = [_exchange(rng) if rng.random() < 0.4 else 0 for _ in range(EXCHANGES)]
     return vector
 
 
 def _slot(rng: np.random.Generator) -> int:
     return slot_of(int(rng.integers(len(RULES))), int(rng.integers(PICKS)))
+
+
+def _exchange(rng: np.random.Generator) -> int:
+    return int(rng.integers(1, len(exchanges()) + 1))
 
 
 def _throughput(seeds: Sequence[Seed], score: Scorer, size: Size) -> Figure:
@@ -154,6 +182,59 @@ def _throughput(seeds: Sequence[Seed], score: Scorer, size: Size) -> Figure:
         n=len(ratios),
         bar=">= 0.8",  # type: ignore[arg-type]
         note=f"{BUDGET[size]} texts, warm, batches of {TOKENS} tokens; {rate:.0f} texts a second in the search",
+    )
+
+
+def _gradient(seeds: Sequence[Seed], score: Scorer, estimate: Estimator, size: Size) -> Figure:
+    """Seconds of a gradient, its variants' tokens and gains included, over those of a scored text."""
+    own, wrong = _right("unsafe", seeds, score)
+    search = Search(Candidates(own, wrong), "unsafe", score, 0)
+    search.run(BUDGET[size] // 4)
+    made = [trial.derivation for trial in search.trials]
+    texts, variants = [one.text for one in made], [[new for _, new in possible(one.text, one.seed)] for one in made]
+    ratios = []
+    for _ in range(REPEATS[size]):
+        asked, scored = _seconds(lambda: estimate(texts, variants)), _seconds(lambda: score(texts))
+        ratios.append(asked / scored)
+    return Figure(
+        name="seconds of a gradient / of a scored text",
+        value=float(np.median(ratios)),
+        unit="x",
+        interval=Interval(low=min(ratios), high=max(ratios)),
+        n=len(ratios),
+        bar="<= 3",  # type: ignore[arg-type]
+        note=f"{len(texts)} texts, {np.mean([*map(len, variants)]):.0f} exchanges each; the budget counts it as 3",
+    )
+
+
+ROOT = Path(__file__).parents[2]
+COLD = """
+import time; start = time.perf_counter()
+import analyzer.attack.attack
+from tests.making.attack_search import searched
+imported = time.perf_counter(); searched(64)
+first = time.perf_counter(); searched(64)
+print(imported - start, first - imported, time.perf_counter() - first)
+"""
+
+
+def _cold(size: Size) -> Figure:
+    """Seconds of imports and of what is compiled in a process's first search."""
+    found = []
+    for _ in range(REPEATS[size]):
+        begun = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", COLD], capture_output=True, text=True, check=True, cwd=ROOT)
+        whole = time.perf_counter() - begun
+        imported, first, again = map(float, done.stdout.split())
+        found.append((whole - again, imported, first - again))
+    whole, imports, compiled = np.median(found, axis=0)
+    return Figure(
+        name="cold: process start, imports, first use",
+        value=float(whole),
+        unit="s",
+        interval=Interval(low=min(each[0] for each in found), high=max(each[0] for each in found)),
+        n=len(found),
+        note=f"imports {imports:.1f} s, numba and lists in the first search {compiled:.1f} s; loading the judge on top",
     )
 
 

@@ -8,13 +8,14 @@ import pytest
 from pydantic import ValidationError
 
 from analyzer.commands.attack import AttackSettings, attack, summarise
+from analyzer.commands.second_judge import second_judge
 from shared.attacks import AttackPlace
 from shared.errors import RunError, UsageError
 from shared.prompts.load import load_prompts
 from shared.prompts.prompt_files import write_prompts
 from shared.run import Run
 from tests.making.fake_attack import archive
-from tests.making.runs import add_checkpoint, describe
+from tests.making.runs import add_checkpoint, describe, make_old
 from tests.making.tiny import save_tiny_judge
 
 
@@ -53,6 +54,38 @@ def test_pyribs_is_asked_for_before_anything_is_loaded(run: Path, monkeypatch: p
     monkeypatch.setattr("analyzer.attack.room.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"midwatch\[attack\]"):
         attack(AttackSettings(run=run))
+
+
+def test_a_mutator_that_is_not_on_the_machine_is_said_before_anything_is_loaded(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no language model at") as said:
+        attack(AttackSettings(run=run, mutator=str(tmp_path / "nowhere")))
+    assert said.value.exit_code == 2 and "\n" not in str(said.value)
+
+
+@pytest.mark.parametrize("given", [{"second_judge": Path("b")}, {"confirmed": Path("b.csv")}])
+def test_who_confirms_needs_something_to_confirm(run: Path, given: dict) -> None:
+    with pytest.raises(UsageError, match="--mutator"):
+        attack(AttackSettings(run=run, **given))
+
+
+def test_a_csv_that_is_not_there_is_said(run: Path, tmp_path: Path) -> None:
+    lm = save_tiny_judge(tmp_path / "lm", "llama", causal=True)
+    with pytest.raises(UsageError, match=r"no file .*\.csv"):
+        attack(AttackSettings(run=run, mutator=str(lm), confirmed=tmp_path / "to_confirm.csv"))
+
+
+def test_a_second_judge_is_the_best_of_another_run(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="run under attack"):
+        second_judge(AttackSettings(run=run), run)
+    other = describe(tmp_path / "other")
+    with pytest.raises(UsageError, match="--second-judge"):
+        second_judge(AttackSettings(run=run), other)
+    for step in (10, 20):
+        make_old(add_checkpoint(other, step, save_tiny_judge(tmp_path / f"b{step}", seed=step), step / 10))
+    before = sorted(path.name for path in other.rglob("*"))
+    found = second_judge(AttackSettings(run=run), other)
+    assert found.name == "other/checkpoint-20" and found.directory == other / "checkpoint-20" and found.files
+    assert sorted(path.name for path in other.rglob("*")) == before, "nothing is written there"
 
 
 @pytest.mark.slow

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from shared.findings.attack_sentences import depth, extent, fate, headline, over_checkpoints, strongest
+from shared.findings.attack import Reworded
+from shared.findings.attack_sentences import (
+    depth,
+    extent,
+    fate,
+    headline,
+    over_checkpoints,
+    rewordings,
+    strongest,
+)
 from tests.making.fake_attack import archive, direction, failure, hold, success, told_apart
 
 
@@ -45,3 +54,15 @@ def test_an_attacks_fate_is_the_checkpoints_that_it_fools() -> None:
     both = {"checkpoint-10": -0.1, "checkpoint-20": -0.5}
     assert fate(failure(later=both), archive()) == "wrong at every checkpoint"
     assert fate(failure(later=both | {"checkpoint-10": 0.3}), archive()) == "wrong at epoch 2"
+
+
+def test_what_a_model_reworded_is_told_by_who_confirmed_it() -> None:
+    assert rewordings(archive()) == ""
+    found = Reworded(model="lm", texts=9, confirmed={"rules": 3, "a person": 1}, unconfirmed=5)
+    said = rewordings(archive(reworded=found))
+    assert said.startswith(
+        "4 of 9 texts that lm reworded count: their labels are confirmed (1 by a person, 3 by rules)"
+    )
+    assert said.endswith("5 are kept apart in unconfirmed.jsonl and count nowhere.")
+    none = rewordings(archive(reworded=Reworded(model="lm", texts=9, confirmed={}, unconfirmed=9)))
+    assert "0 of 9 texts" in none and "nobody confirmed a label" in none

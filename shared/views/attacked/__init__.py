@@ -1,0 +1,1 @@
+"""How an attack looks to its reader: its words, its tables and its figures."""
