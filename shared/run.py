@@ -70,6 +70,8 @@ class Run:
             self.digests,
             self.drawn,
             self.requests,
+            self.requested,
+            self.asked,
             self.null,
             self.tracked,
             self.evaluations,
@@ -148,7 +150,18 @@ class Run:
 
     @property
     def requests(self) -> Path:
+        """What CLI and dashboard ask of the analyzer; `shared.requests.folder` files and reads it."""
         return self.midwatch / "requests"
+
+    @property
+    def requested(self) -> Path:
+        """What became of requests; `shared.requests.folder` reads it, only the analyzer writes it."""
+        return self.midwatch / "requested"
+
+    @property
+    def asked(self) -> Path:
+        """Answers to prompts that were asked, kept apart from what the probe set gave."""
+        return self.midwatch / "asked"
 
     @property
     def null(self) -> Path:
