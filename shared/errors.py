@@ -13,7 +13,7 @@ MidwatchError                exit code 1: something failed; the message says wha
 │   └── ScoresNotFinite      it gives no number for some prompts; carries which
 ├── TrackerRefused           a tracker or a webhook refuses, or does not answer; the others go on
 │   └── TrackerMissing       exit code 2: its package is not installed
-├── RequestRefused           a file is no request to an analyzer, or asks what cannot be done; it is answered with why
+├── RequestRefused           a file is no request, or asks what cannot be done; it is answered with the sentence
 ├── CannotCompute            the judge or the probe set lacks what an analysis needs; recorded, not tried again
 └── SchemaError              a record on disk was written by a newer Midwatch or is not what it says
 

@@ -19,6 +19,8 @@ RECORD, PROBES, TRAIN_DIGESTS = "run.json", "probes.jsonl", "train_digests.txt"
 """Names of what describes a run; either the trainer or `midwatch init` writes them."""
 TEST, BASELINES = "test.jsonl", "baselines.json"
 """Names of what only the trainer writes."""
+REQUESTS = "requests"
+"""Name of the folder in which CLI and dashboard file what they ask."""
 DEPTH = 3
 """Levels of directories below a folder of runs in which runs are found."""
 
@@ -151,7 +153,7 @@ class Run:
     @property
     def requests(self) -> Path:
         """What CLI and dashboard ask of the analyzer; `shared.requests.folder` files and reads it."""
-        return self.midwatch / "requests"
+        return self.midwatch / REQUESTS
 
     @property
     def requested(self) -> Path:

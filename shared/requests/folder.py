@@ -4,7 +4,7 @@
     _midwatch/requests/probes/<sha256>     probe files that requests name
     _midwatch/requested/<id>.json          what became of it, which only the analyzer writes
 
-A reader of both takes `state_of`: as long as the file is there, what is written of an earlier time does not count.
+A reader of both takes `state_of`: what is written of an earlier filing of the same does not count.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def entries(run: Run) -> Iterator[os.DirEntry[str]]:
 
 
 def read_request(path: Path) -> Request:
-    """A request as it was filed. Raises RequestRefused for anything else, and FileNotFoundError; no link is followed."""
+    """A request as it was filed; no link is followed. Raises RequestRefused, and FileNotFoundError."""
     name = path.name.removesuffix(SUFFIX)
     if not REQUEST_ID.fullmatch(name) or path.name == name:
         raise RequestRefused("It is not named as requests are; `midwatch ask` and the dashboard file them.")
@@ -172,10 +172,13 @@ def _read_regular(path: Path, most: int) -> bytes:
         raise RequestRefused(
             "It is a symbolic link." if path.is_symlink() else f"It cannot be read ({error.strerror})."
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise RequestRefused("It is no regular file.")
-        data = file.read(most + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(most + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > most:
         raise RequestRefused(f"It is larger than {most // 2**10} KiB.")
     return data
@@ -198,9 +201,8 @@ def read_state(run: Run, name: str) -> RequestState | None:
 
 def state_of(run: Run, name: str) -> RequestState | None:
     """What became of a request so far; None where it was never filed. One that nobody has looked at yet waits."""
-    there = path_of(run, name).is_file()
-    state = read_state(run, name)
-    if not there or (state is not None and not state.final):
+    filed, state = filed_ns(path_of(run, name)), read_state(run, name)
+    if filed is None or (state is not None and (not state.final or state.filed_ns == filed)):
         return state
     try:
         request = read_request(path_of(run, name))
@@ -216,6 +218,14 @@ def all_states(run: Run) -> list[RequestState]:
     names = dict.fromkeys([name for name in filed if REQUEST_ID.fullmatch(name)] + known)
     found = [state for name in names if (state := state_of(run, name)) is not None]
     return sorted(found, key=lambda state: -_when(state))
+
+
+def filed_ns(path: Path) -> int | None:
+    """When a request's file was written, ns; None where there is none."""
+    try:
+        return path.stat(follow_symlinks=False).st_mtime_ns
+    except OSError:
+        return None
 
 
 def withdraw(run: Run, what: Ask | Analyze | Retry | Cancel) -> None:

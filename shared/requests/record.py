@@ -243,7 +243,7 @@ class RequestedCheckpoint(Frozen):
 
 
 class RequestState(Frozen):
-    """requested/<id>.json: what became of a request. Where the request's file is still there, it is not final."""
+    """requested/<id>.json: what became of a request."""
 
     schema_version: int = SCHEMA
     id: str
@@ -255,6 +255,8 @@ class RequestState(Frozen):
     """Name of the file that was refused, as `ascii()` writes it, where its name is no request's."""
     request: Request | None = None
     """None of what could not be read."""
+    filed_ns: int = 0
+    """When the file that this is about was written, ns: the same request filed again is another file."""
     accepted_at: float = 0.0
     """Unix time, seconds."""
     finished_at: float | None = None
