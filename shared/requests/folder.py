@@ -1,8 +1,8 @@
 """Requests on disk: filing one, reading what was filed without trusting it, and what became of it.
 
-    _midwatch/requests/<id>.json           what is asked; gone once it is answered
-    _midwatch/requests/probes/<sha256>     probe files that requests name
-    _midwatch/requested/<id>.json          what became of it, which only the analyzer writes
+    _midwatch/requests/<id>.json              what is asked; gone once it is answered
+    _midwatch/requests/probes/<sha256>.jsonl  probe files that requests name
+    _midwatch/requested/<id>.json             what became of it, which only the analyzer writes
 
 A reader of both takes `state_of`: what is written of an earlier filing of the same does not count.
 """
@@ -87,8 +87,10 @@ def file_request(
 def keep_probes(run: Run, path: Path) -> str:
     """Put a probe file beside the requests; returns the digest that a request names it by.
 
-    Raises UsageError where it is no regular file or too large.
+    Raises UsageError where it is no JSONL, no regular file or too large.
     """
+    if path.suffix.casefold() != ".jsonl":
+        raise UsageError(f"The probe file {path} cannot be asked about; write it as JSONL, with text and label.")
     try:
         data = _read_regular(path, MAX_PROBES_BYTES)
     except RequestRefused as error:
@@ -102,7 +104,7 @@ def keep_probes(run: Run, path: Path) -> str:
 
 def probes_of(run: Run, digest: str) -> Path:
     """Where the probe file of that digest lies."""
-    return run.requests / PROBES / digest
+    return run.requests / PROBES / f"{digest}.jsonl"
 
 
 def checked_probes(run: Run, digest: str) -> Path:

@@ -125,5 +125,5 @@ def test_a_probe_file_is_known_by_what_it_holds(run: Run, tmp_path: Path) -> Non
     probes_of(run, digest).symlink_to(path)
     with pytest.raises(LinkInTheWay):
         checked_probes(run, digest)
-    with pytest.raises(UsageError, match="cannot be used"):
+    with pytest.raises(UsageError, match="write it as JSONL"):
         keep_probes(run, tmp_path)
