@@ -13,6 +13,7 @@ MidwatchError                exit code 1: something failed; the message says wha
 │   └── ScoresNotFinite      it gives no number for some prompts; carries which
 ├── TrackerRefused           a tracker or a webhook refuses, or does not answer; the others go on
 │   └── TrackerMissing       exit code 2: its package is not installed
+├── RequestRefused           a file is no request, or asks what cannot be done; it is answered with the sentence
 ├── CannotCompute            the judge or the probe set lacks what an analysis needs; recorded, not tried again
 └── SchemaError              a record on disk was written by a newer Midwatch or is not what it says
 
@@ -140,6 +141,10 @@ class TrackerMissing(TrackerRefused):
 
 class CannotCompute(MidwatchError):
     """This judge or probe set lacks what the analysis needs; the message says what and what to do."""
+
+
+class RequestRefused(MidwatchError):
+    """A file is no request to an analyzer, or asks for what cannot be done; it is answered with the sentence."""
 
 
 class SchemaError(MidwatchError):

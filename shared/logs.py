@@ -38,6 +38,8 @@ class Fields(TypedDict, total=False):
     """What kind of failure, from `analyzer/jobs/messages.py`."""
     cause: str
     """Why, as a sentence."""
+    request: str
+    """A request's id."""
     path: str
     """File or directory that it is about."""
     pid: int

@@ -264,6 +264,24 @@ class GoneRecord(Frozen):
     """Names of checkpoints that were refused or given up before they were deleted: not lost."""
 
 
+class RequestStatus(Frozen):
+    """One request that is not answered yet; `shared.requests` has the rest."""
+
+    id: str
+    kind: str
+    """ask or analyze."""
+    state: Literal["waiting", "running"]
+    place: int
+    """In the queue of requests: 0 for the one that runs, 1 for the next one."""
+    cause: str = ""
+    """What it waits for, beside its turn."""
+    checkpoint: str = ""
+    """The one that it runs on, or that comes next."""
+    done: int = 0
+    """Checkpoints that are done, or failed."""
+    total: int = 0
+
+
 class RunningStatus(Frozen):
     """What the worker is doing now."""
 
@@ -275,6 +293,8 @@ class RunningStatus(Frozen):
     """Progress inside the analysis, in units of its own; 0 of 0 when unknown."""
     started_at: float
     """Unix time, seconds."""
+    request: str = ""
+    """Id of the request that asked for it; empty where nobody had to."""
 
 
 class Status(Frozen):
@@ -303,6 +323,8 @@ class Status(Frozen):
     policy: str = "newest"
     analyses: list[str] = Field(default_factory=list)
     running: RunningStatus | None = None
+    requests: list[RequestStatus] = Field(default_factory=list)
+    """Those that run and wait, in the order of their turns."""
     checkpoints: list[CheckpointStatus] = Field(default_factory=list)
     """By step."""
     lag_checkpoints: int = 0

@@ -19,6 +19,8 @@ RECORD, PROBES, TRAIN_DIGESTS = "run.json", "probes.jsonl", "train_digests.txt"
 """Names of what describes a run; either the trainer or `midwatch init` writes them."""
 TEST, BASELINES = "test.jsonl", "baselines.json"
 """Names of what only the trainer writes."""
+REQUESTS = "requests"
+"""Name of the folder in which CLI and dashboard file what they ask."""
 DEPTH = 3
 """Levels of directories below a folder of runs in which runs are found."""
 
@@ -70,6 +72,8 @@ class Run:
             self.digests,
             self.drawn,
             self.requests,
+            self.requested,
+            self.asked,
             self.null,
             self.tracked,
             self.evaluations,
@@ -148,7 +152,18 @@ class Run:
 
     @property
     def requests(self) -> Path:
-        return self.midwatch / "requests"
+        """What CLI and dashboard ask of the analyzer; `shared.requests.folder` files and reads it."""
+        return self.midwatch / REQUESTS
+
+    @property
+    def requested(self) -> Path:
+        """What became of requests; `shared.requests.folder` reads it, only the analyzer writes it."""
+        return self.midwatch / "requested"
+
+    @property
+    def asked(self) -> Path:
+        """Answers to prompts that were asked, kept apart from what the probe set gave."""
+        return self.midwatch / "asked"
 
     @property
     def null(self) -> Path:

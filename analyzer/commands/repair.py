@@ -5,24 +5,18 @@ from __future__ import annotations
 import typer
 
 from analyzer.commands.settings import RenderSettings, RetrySettings
-from analyzer.supervisor.attempts import Ledger
-from shared.checkpoint_names import step_of
-from shared.errors import RunError, SchemaError, UsageError
+from analyzer.supervisor.retrying import forget_failures
+from shared.errors import RunError, SchemaError
 from shared.files import read_record
 from shared.records import CheckpointState, Status
-from shared.results import ResultStore
 from shared.run import Run, find_runs
 
 
 def retry(settings: RetrySettings) -> None:
     """Forget failed attempts, so that a running or later analyzer tries again. Raises UsageError for a bad name."""
     run = Run.at(settings.run, settings.out)
-    ledger = Ledger(run.attempts)
     asked = [name if not name.isdigit() else f"checkpoint-{name}" for name in settings.checkpoints]
-    known = {*ledger.checkpoints(), *run.checkpoints(), *ResultStore(run.results).checkpoints()}
-    if wrong := [name for name in asked if name not in known and step_of(name) is None]:
-        raise UsageError(f"{wrong[0]!r} is not a checkpoint of {run.name}; write checkpoint-120, or 120.")
-    names = [name for name in asked or ledger.checkpoints() if ledger.reset(name)]
+    names = forget_failures(run, asked)
     if not names:
         typer.echo(_nothing_to_retry(run, asked))
         return

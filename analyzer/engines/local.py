@@ -129,7 +129,7 @@ class LocalEngine:
     def _note(self, event: Event) -> Event:
         if event.kind == "ready":
             self._ready, self._failed_starts = True, 0
-        elif event.kind == "refused":
+        elif event.kind == "refused" and not event.job:
             self._failed_starts = MAX_FAILED_STARTS
         elif event.kind == "finished":
             self._job = None

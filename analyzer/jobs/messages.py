@@ -66,6 +66,8 @@ class Job(Frozen):
     """Names, in the order they run."""
     task: Task | None = None
     """What is done instead of analyses."""
+    overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Analysis -> setting -> value, where a request wants another than the worker's."""
     others: list[Neighbour] = Field(default_factory=list)
     """Further complete checkpoints of the run, by step, that the task looks at, too."""
     force: bool = False

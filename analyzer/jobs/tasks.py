@@ -14,6 +14,7 @@ from pydantic import Field
 from analyzer.checkpoints.fingerprint import FileStat
 from shared.prompts.source_settings import SourceSettings
 from shared.records import Frozen, JudgeRecord, Label
+from shared.requests.record import PARTS, AskedPrompt, PartOfAnswer
 
 
 class EvaluateTask(Frozen):
@@ -86,5 +87,16 @@ class AttackTask(Frozen):
     """Search again although the same search is there."""
 
 
-Task = Annotated[EvaluateTask | AttackTask, Field(discriminator="kind")]
+class AskTask(Frozen):
+    """Judge prompts of the user's own; each is answered by a result of its own."""
+
+    kind: Literal["ask"] = "ask"
+    prompts: tuple[AskedPrompt, ...]
+    parts: tuple[PartOfAnswer, ...] = PARTS
+    """What is wanted of each."""
+    seed: int = 0
+    """Of random substitutions."""
+
+
+Task = Annotated[EvaluateTask | AttackTask | AskTask, Field(discriminator="kind")]
 """Any of them, told apart by `kind`."""

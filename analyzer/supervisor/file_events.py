@@ -15,6 +15,7 @@ from analyzer.checkpoints.file_names import INCOMPLETE_MARK, TRAINER_STATE
 from analyzer.checkpoints.fingerprint import NOT_THE_JUDGE
 from shared.checkpoint_names import place_of
 from shared.logs import entry
+from shared.run import REQUESTS
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,9 @@ class _Handler(FileSystemEventHandler):
 
 
 def _may_complete(path: Path, kind: str) -> bool:
-    """Whether an event may make a checkpoint appear, or complete one."""
+    """Whether an event may make a checkpoint or a request appear, or complete one."""
+    if path.parent.name == REQUESTS:  # written aside and renamed; deleted where one is taken back
+        return kind in ("moved", "deleted") and path.suffix == ".json"
     if place_of(path.name.removesuffix(".json")) is not None:
         return kind in ("created", "moved", "modified")
     if place_of(path.parent.name) is None:

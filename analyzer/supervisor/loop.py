@@ -25,6 +25,8 @@ from analyzer.supervisor.disk_pause import Pause
 from analyzer.supervisor.file_events import Watcher
 from analyzer.supervisor.once import all_settled, say_what_settles
 from analyzer.supervisor.plan import Plan
+from analyzer.supervisor.request_jobs import begin, finish, note_failure
+from analyzer.supervisor.request_turns import next_turn
 from analyzer.supervisor.run_finder import RunFinder
 from analyzer.supervisor.running_job import Running, job_of
 from analyzer.supervisor.said import Said
@@ -130,6 +132,7 @@ class Supervisor:
             others = watched.other
             try:
                 watched.scan(self.computations, now)
+                self.drop_cancelled(watched)
                 if watched.other is not None and others is None:
                     self.yield_to(watched)
                 self.say_description(watched)
@@ -170,32 +173,59 @@ class Supervisor:
         """Give the engine the next checkpoint whose turn it is. The attempt is written down before it starts."""
         if self.engine.busy or self.running is not None or not self.pause.over(now):
             return
-        for watched in self.in_turn():
-            if not self.slot.open(now, watched.training_over):
+        for start in (self.start_asked, self.start_wanted):  # who waits for an answer comes first
+            for watched in self.in_turn():
+                if self.slot.open(now, watched.training_over) and start(watched, now):
+                    return
+
+    def start_asked(self, watched: WatchedRun, now: float) -> bool:
+        """The next request of one run; whether one was started, or our own disk refused."""
+        try:
+            while self.computations and (turn := next_turn(watched)) is not None:
+                job = begin(watched, turn, self.computations, now)
+                if job is not None:
+                    self.submit(Running(watched, job, "", started_at=now, asked=turn.state.id))
+                    return True
+        except OSError as error:
+            self.hit_disk(error, watched, now)
+            return True
+        return False
+
+    def start_wanted(self, watched: WatchedRun, now: float) -> bool:
+        """The next checkpoint of one run; whether one was started, or our own disk refused."""
+        for row in watched.queue():
+            try:
+                self.start(watched, row, now)
+            except CheckpointChanged as error:
+                extra = entry("changed", run=watched.run.name, checkpoint=row.point.name, cause=str(error))
+                logger.info("%s", error, extra=extra)
+                self._dirty.set()
                 continue
-            for row in watched.queue():
-                try:
-                    self.start(watched, row, now)
-                except CheckpointChanged as error:
-                    extra = entry("changed", run=watched.run.name, checkpoint=row.point.name, cause=str(error))
-                    logger.info("%s", error, extra=extra)
-                    self._dirty.set()
-                    continue
-                except OSError as error:
-                    self.hit_disk(error, watched, now)
-                return
+            except OSError as error:
+                self.hit_disk(error, watched, now)
+            return True
+        return False
 
     def start(self, watched: WatchedRun, row: Row, now: float) -> None:
         """Pin, note the attempt, submit."""
         name = row.point.name
         job = job_of(watched, row, list(self.plan.wanted(self.computations)))
         watched.ledger.start(name, row.identity, now)
-        self.running = Running(watched, job, row.identity, started_at=now)
         watched.begin(name)
-        self._served = watched
-        self.engine.submit(job)
+        self.submit(Running(watched, job, row.identity, started_at=now))
         extra = entry("started", run=watched.run.name, checkpoint=name, analyses=len(row.missing))
         logger.info("%s/%s: start, %d analyses missing", watched.run.name, name, len(row.missing), extra=extra)
+
+    def submit(self, running: Running) -> None:
+        """Give the engine a job that is written down."""
+        self.running, self._served = running, running.watched
+        self.engine.submit(running.job)
+
+    def drop_cancelled(self, watched: WatchedRun) -> None:
+        """Stop the job of a request that was taken back; the worker is started anew."""
+        running = self.running
+        if running is not None and running.watched is watched and running.asked not in ("", *watched.desk.open):
+            self.engine.cancel()
 
     def take(self, event: Event, now: float) -> None:
         """One event of the engine's."""
@@ -204,13 +234,17 @@ class Supervisor:
             self.status.device = event.device
             self.plan.wanted(self.computations)  # an analysis that does not exist is said at once
             self._dirty.set()
-        elif event.kind == "refused":
+        elif event.kind == "refused" and not self.of_request(event):
             raise UsageError(event.cause) if event.failure is None else MidwatchError(event.cause)
         elif self.running is not None and event.job == self.running.job.id:
             try:
                 self.take_from_job(self.running, event, now)
             except OSError as error:
                 self.hit_disk(error, self.running.watched, now)
+
+    def of_request(self, event: Event) -> bool:
+        """Whether an event is about the job of a request."""
+        return self.running is not None and event.job == self.running.job.id and bool(self.running.asked)
 
     def take_from_job(self, running: Running, event: Event, now: float) -> None:
         """Progress, a committed result, a failure, or the end. Raises OSError when the ledger cannot be written."""
@@ -219,13 +253,21 @@ class Supervisor:
         if event.kind == "committed":
             self.pause.clear()
             running.say_committed(event)
-            if not running.job.force:  # what is forced is committed anew in every attempt
+            if not running.job.force and not running.asked:  # what is forced is committed anew in every attempt
                 watched.ledger.progressed(name)
+        elif event.kind in ("failed", "refused") and running.asked:
+            self.note_request_failure(running, event, now)
         elif event.kind == "failed":
             self.note_failure(running, event, now)
         elif event.kind == "finished":
             self.finish(running, now)
         self.observer(watched, event)
+
+    def note_request_failure(self, running: Running, event: Event, now: float) -> None:
+        """What is refused or fails of a request is the request's own; a full disk is everybody's."""
+        note_failure(running, event)
+        if event.failure == Failure.STORAGE:
+            self.pause.hit(event.cause, running.watched.run.midwatch, now)
 
     def note_failure(self, running: Running, event: Event, now: float) -> None:
         """What a failure means for the checkpoint, by its kind."""
@@ -247,11 +289,13 @@ class Supervisor:
         watched, name = running.watched, running.job.checkpoint
         self.running, watched.running = None, None
         self._dirty.set()
+        if running.asked:
+            return finish(running, now)
         if not running.failures and not running.refunded:
             if running.job.force:
                 watched.forced.add(name)
             watched.ledger.succeed(name)
-        running.say_finished(now)
+        return running.say_finished(now)
 
     def in_turn(self) -> list[WatchedRun]:
         """The runs, beginning after the one that was served last."""
@@ -277,6 +321,8 @@ class Supervisor:
         if self.pause.cause:
             raise MidwatchError(f"{self.pause.cause}. Results stay.")
         if not self.computations or self.running is not None or self._dirty.is_set():
+            return False
+        if any(watched.desk.open for watched in self.runs.values()):
             return False
         return all_settled(list(self.runs.values()), self.targets[0])
 
@@ -308,8 +354,9 @@ class Supervisor:
         now = self.clock()
         for watched in self.runs.values():
             try:
-                if self.running is not None and self.running.watched is watched:
-                    watched.ledger.refund(self.running.job.checkpoint)
+                running = self.running
+                if running is not None and running.watched is watched and not running.asked:
+                    watched.ledger.refund(running.job.checkpoint)
                     watched.running = None
                 if watched.other is None:
                     self.status.stopped(watched, self.situation(watched, now), now)

@@ -24,6 +24,10 @@ class Running:
     failures: list[str] = field(default_factory=list)
     refunded: bool = False
     started_at: float = 0.0
+    asked: str = ""
+    """Id of the request that it is for; empty where nobody had to ask."""
+    failed: list[tuple[Failure, str]] = field(default_factory=list)
+    """What failed of a request's job, and why."""
     event: Event | None = None
     """The newest progress."""
 

@@ -95,6 +95,7 @@ class StatusWriter:
             policy=self.plan.policy,
             analyses=list(self.plan.wanted(situation.computations)) if situation.computations else [],
             running=_running(watched, situation) if state == "running" else None,
+            requests=watched.desk.statuses(watched.asked),
             checkpoints=[row.status() for row in watched.rows],
             lag_checkpoints=len(late),
             lag_s=max(0.0, now - min(late)) if late else 0.0,
@@ -138,4 +139,5 @@ def _running(watched: WatchedRun, situation: Situation) -> RunningStatus | None:
         done=event.done if event else 0,
         total=event.total if event else 0,
         started_at=running.started_at,
+        request=running.asked,
     )

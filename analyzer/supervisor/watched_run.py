@@ -18,9 +18,12 @@ from analyzer.supervisor.keeper import Keeper
 from analyzer.supervisor.lease import Lease, LeaseRecord
 from analyzer.supervisor.own_place import open_own_place
 from analyzer.supervisor.plan import Plan
+from analyzer.supervisor.request_turns import settle
+from analyzer.supervisor.requests import Desk
 from analyzer.supervisor.run_description import Description, training_over
 from analyzer.supervisor.schedule import Point, left_out
 from analyzer.supervisor.vanished import Vanished
+from shared.answers import answer_store
 from shared.checkpoint_places import step_at
 from shared.errors import SchemaError
 from shared.records import CheckpointState
@@ -45,6 +48,8 @@ class WatchedRun:
     """The analyzer that has this run, when it is not us."""
     running: str | None = None
     """Name of the checkpoint that is being analysed."""
+    asked: str = ""
+    """Id of the request that is being answered."""
     training_over: bool = False
     forced: set[str] = field(default_factory=set)
     """Checkpoints that were computed again (`--force`) and are done."""
@@ -64,6 +69,7 @@ class WatchedRun:
         self._seen: dict[str, Point] = {}
         self._open: list[str] = []
         self._swept = False
+        self.desk = Desk(self.run)
         self.vanished = Vanished(self.run, self.pins)
         self.keeper = Keeper(self.plan, self.pins, self.gate)
 
@@ -81,11 +87,15 @@ class WatchedRun:
         self.other = self.lease.hold(now)
         if self.other is not None:
             self.rows, self._swept = [], False
+            self.desk.open.clear()  # the other one's now
             return
         if not self._swept:
             self.pins.collect()
             self.store.sweep()
+            answer_store(self.run).sweep()
+            self.desk.collect()
             self._swept = True
+        self.desk.take_in(now)
         verdicts = self._verdicts(now)
         self._learn(verdicts, now)
         skipped = self._left_out()
@@ -113,12 +123,14 @@ class WatchedRun:
         ]
         self.rows = [row for row in rows if row is not None]
         self.keeper.collect(self.rows)
+        settle(self, now)
 
     def watched_places(self) -> list[Path]:
         """Directories whose events matter: the run, its commit files, and its newest unfinished checkpoints."""
         return [
             self.run.path,
             self.run.commits,
+            self.run.requests,
             *(self.run.directory_of(name) for name in self._open[-OPEN_AT_ONCE:]),
         ]
 

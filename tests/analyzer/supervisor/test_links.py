@@ -30,6 +30,8 @@ FOLDERS = [
     "_midwatch/digests",
     "_midwatch/drawn",
     "_midwatch/requests",
+    "_midwatch/requested",
+    "_midwatch/asked",
     "training_visualizations",
 ]
 
