@@ -12,7 +12,7 @@ from analyzer.commands.settings import AnalyzeSettings
 from analyzer.model.families import FAMILIES
 from shared.errors import UsageError
 from shared.user_paths import MAX_BYTES
-from tests.analyzer.commands.test_cli import midwatch
+from tests.making.commands_here import midwatch
 from tests.making.families import EXAMPLES, family_file
 from tests.making.runs import add_checkpoint, describe, judge_template
 
