@@ -33,6 +33,8 @@ QUICK = {
     "heads": {"controls": 5},
 }
 """Settings that take less time, and no fewer prompts."""
+COMPARED = ("progress", "tokens", "layers", "comparison", "evolution")
+"""What compares checkpoints, and what it reads."""
 PER_CHECKPOINT = 10
 """Steps."""
 

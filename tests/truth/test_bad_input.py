@@ -22,10 +22,9 @@ from shared.views import suite_views
 from tests.making.judges import probe
 from tests.making.plant_prompts import as_probes, trigger_twins
 from tests.making.plants import Plant, two_layers
-from tests.truth.suite import Pages, pages_of
+from tests.truth.suite import COMPARED, Pages, pages_of
 from tests.truth.test_nulls import ranks
 
-COMPARED = ("progress", "tokens", "layers", "comparison", "evolution")
 SUITE = {view.name for view in suite_views("advanced")}
 OVERFLOWS = 3e38
 """Sound as a weight; its square is none."""

@@ -15,7 +15,7 @@ import pytest
 
 from tests.making.every_plant import EVERY_PLANT, every_plant
 from tests.making.plants import SEEDS
-from tests.truth.suite import Pages, Said, pages_of
+from tests.truth.suite import COMPARED, Pages, Said, pages_of
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,8 @@ WANTED: dict[str, tuple[Wanted, ...]] = {
     "trained_length": (LENGTH,),
 }
 """Plant -> what its pages say."""
+SEVERAL = ("swapped_labels", "same_weights")
+"""Plants of several checkpoints, whose sentence is about what changed: seed 0 does without units and circuits."""
 CIRCUITS = ("two_layers", "word_after_word", "majority", "both_words", "either_word")
 """Plants whose strongest edges must be the whole circuit, no more and no fewer; those of one head are too easy."""
 
@@ -103,7 +105,8 @@ seeds = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.ma
 def pages(name: str, seed: int) -> Pages:
     """All that is said of a plant, computed once a process."""
     with TemporaryDirectory() as folder:
-        return pages_of(every_plant(name, seed), Path(folder))
+        analyses = COMPARED if name in SEVERAL and seed == 0 else None
+        return pages_of(every_plant(name, seed), Path(folder), analyses)
 
 
 def named(name: str, text: str) -> bool:
