@@ -22,6 +22,7 @@ from shared.records import CheckpointState, CheckpointStatus, RunningStatus, Sta
 from shared.views import all_views
 from tests.conftest import LONGEST, TOGETHER
 from tests.e2e.inputs import OBJECTS, midwatch, write_prompts, write_train_config
+from tests.making.commands_here import midwatch_here
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -88,7 +89,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = write_train_config(folder / "inputs")
     write_prompts(folder / "prompts.jsonl", OBJECTS[:3])
     run = folder / "runs" / "judge"
-    done = midwatch("train", "--config", str(config), "--output-dir", str(run), "--epochs", "3", cwd=folder)
+    done = midwatch_here("train", "--config", config, "--output-dir", run, "--epochs", 3)
     assert done.returncode == 0, done.stderr
     theirs = folder / "runs" / "theirs"
     for checkpoint in run.glob("checkpoint-*"):
@@ -107,11 +108,12 @@ def rename_classes(config: Path) -> None:
 
 @pytest.mark.timeout(1800)
 def test_marked_commands_run(folder: Path) -> None:
-    """In the README's order, as a reader types them."""
+    """In the README's order, as a reader types them; `watch` with its processes, the others in this one."""
     lines = blocks(run=True)
     assert len(lines) >= 8
     for line in lines:
-        done = midwatch(*shlex.split(line)[1:], cwd=folder)
+        name, *words = shlex.split(line)[1:]
+        done = (midwatch if name == "watch" else midwatch_here)(name, *words, cwd=folder)
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
 

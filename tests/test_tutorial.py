@@ -13,7 +13,8 @@ import pytest
 
 from shared.results import ResultStore
 from shared.run import Run
-from tests.e2e.inputs import OBJECTS, midwatch, write_prompts
+from tests.e2e.inputs import OBJECTS, write_prompts
+from tests.making.commands_here import midwatch_here
 from tests.making.runs import judge_template
 from tests.making.waiting import LIMIT_S
 from tests.test_docs import test_command_lines_parse as check_command_line
@@ -43,9 +44,11 @@ def test_the_plain_loop_is_watched(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     held_out = write_prompts(tmp_path / "held_out.jsonl", OBJECTS[2:4])
-    told = midwatch("init", str(run), "--probes", str(held_out), "--train-data", str(prompts), "--per-class", "8")
+    told = midwatch_here(
+        "init", str(run), "--probes", str(held_out), "--train-data", str(prompts), "--per-class", "8"
+    )
     assert told.returncode == 0, told.stderr
-    watched = midwatch("watch", str(run), "--once", "--only", "progress", "--nice", "0")
+    watched = midwatch_here("watch", str(run), "--once", "--only", "progress", "--nice", "0")
     assert watched.returncode == 0, watched.stderr
     records = ResultStore(Run.at(run).results).history("progress")
     assert [record.label for record in records] == ["epoch 1", "epoch 2", "epoch 3"]

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.special import ndtr
-from scipy.stats import rankdata
+
+from analyzer.statistics.ties import average_ranks
 
 DRAWS = 4000
 MOST_GROUPS = 400
@@ -36,7 +37,7 @@ def reversed_p(scores: np.ndarray, unsafe: np.ndarray, groups: np.ndarray, seed:
 def _sums(scores: np.ndarray, unsafe: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """(groups, 4): rank sum and number of each group's unsafe prompts, then of its safe ones."""
     member = np.unique(groups, return_inverse=True)[1]
-    ranks, count = rankdata(scores), int(member.max()) + 1
+    ranks, count = average_ranks(scores[:, None])[:, 0], int(member.max()) + 1
     columns = [weights for chosen in (unsafe, ~unsafe) for weights in (ranks * chosen, chosen.astype(float))]
     return np.array([np.bincount(member, weights, minlength=count) for weights in columns]).T
 

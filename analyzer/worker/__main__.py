@@ -52,13 +52,14 @@ def prepare(options: WorkerOptions):
     import torch
 
     from analyzer.model.device import resolve_device
-    from analyzer.worker.one_job import Analyst
-    from analyzer.worker.warm_judge import WarmJudge
 
     if options.cores is not None:
         torch.set_num_threads(options.cores)
-    warm = WarmJudge(resolve_device(options.device))
-    return Analyst(warm, computations(options), options.batch_tokens)
+    device = resolve_device(options.device)  # before the rest is imported, which takes seconds
+    from analyzer.worker.one_job import Analyst
+    from analyzer.worker.warm_judge import WarmJudge
+
+    return Analyst(WarmJudge(device), computations(options), options.batch_tokens)
 
 
 def computations(options: WorkerOptions) -> dict[str, Computation]:

@@ -34,7 +34,7 @@ from shared.records import Prompt
 from shared.results import ResultRecord
 from shared.run import Run
 from shared.views import all_views
-from tests.e2e.inputs import midwatch
+from tests.making.commands_here import midwatch_here
 from tests.making.decoder import (
     FROZEN,
     MISSING,
@@ -138,7 +138,7 @@ def trained(folder: Path, kind: str, size: Size, model: str | Path) -> Path:
         question = ["--kind", "prompted", "--template-file", str(run / "template.txt")]
         answers = ["--unsafe-answer", " True", "--safe-answer", " False", "--no-spellings"]
         ours = ["--probes", str(probes), "--train-data", str(train)]
-        done = midwatch("init", str(run), *question, *answers, *ours)
+        done = midwatch_here("init", run, *question, *answers, *ours)
         assert done.returncode == 0, done.stderr
     return run
 
@@ -150,7 +150,7 @@ def analyse(run: Path, probes: Path) -> None:
     reduced = [word for value in told for word in ("--set", value)]
     for steps, what in ((first, ["--only", "layers"]), (last, ["--suite", "advanced", *reduced])):
         chosen = ["--steps", steps.rpartition("-")[2], "--probes", str(probes), "--cores", "1", "--nice", "0"]
-        done = midwatch("analyze", str(run), *chosen, *what, seconds=1500)
+        done = midwatch_here("analyze", run, *chosen, *what)
         assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -16,6 +16,7 @@ from analyzer.model.families import FAMILIES
 from shared.prompts.probes import read_probes
 from shared.results import ResultRecord, ResultStore
 from tests.e2e.inputs import midwatch
+from tests.making.commands_here import midwatch_here
 from tests.making.families import SHAPES, family_file
 from tests.making.runs import add_checkpoint, describe, judge_template
 from tests.making.tiny import save_tiny_judge
@@ -58,10 +59,10 @@ def results(run: Path) -> dict[str, ResultRecord]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Analysed without a file first, and then with one."""
+    """Analysed without a file first, and then with one, by a worker process."""
     folder = tmp_path_factory.mktemp("family")
     run = make_run(folder / "run")
-    bare = midwatch("analyze", str(run), "--out", str(folder / "bare"), *QUICK)
+    bare = midwatch_here("analyze", str(run), "--out", str(folder / "bare"), *QUICK)
     assert bare.returncode == 0, bare.stderr
     told = midwatch("analyze", str(run), "--family", str(family_file(folder)), *QUICK)
     assert told.returncode == 0, told.stderr
@@ -116,11 +117,11 @@ def test_the_published_norms_are_those_of_plain_hooks(run: Path) -> None:
 def test_asking_again_computes_nothing_and_another_description_anew(run: Path, tmp_path: Path) -> None:
     before = results(run)["layers"]
     file = str(family_file(tmp_path))
-    again = midwatch("analyze", str(run), "--only", "layers", "--family", file)
+    again = midwatch_here("analyze", str(run), "--only", "layers", "--family", file)
     assert again.returncode == 0 and again.stdout.startswith("run: nothing to do, figures in ")
     assert results(run)["layers"].created_at == before.created_at
     plain = str(family_file(tmp_path / "other", neurons="plain"))
-    assert midwatch("analyze", str(run), "--only", "layers", "--family", plain).returncode == 0
+    assert midwatch_here("analyze", str(run), "--only", "layers", "--family", plain).returncode == 0
     assert results(run)["layers"].key != before.key
 
 
@@ -138,7 +139,7 @@ def test_a_wrong_file_ends_the_command_and_nothing_is_published(
 ) -> None:
     run = make_run(tmp_path / "run")
     name, *flags = command.split()
-    done = midwatch(name, str(run), *flags, "--family", str(family_file(tmp_path, **changes)), *QUICK)
+    done = midwatch_here(name, str(run), *flags, "--family", str(family_file(tmp_path, **changes)), *QUICK)
     assert done.returncode == 2, done.stderr
     said = [line for line in done.stderr.splitlines() if line.startswith("midwatch: ")]
     assert len(said) == 1 and sentence in said[0], done.stderr
@@ -151,9 +152,9 @@ def test_a_wrong_file_ends_the_command_and_nothing_is_published(
 def test_a_file_for_another_family_is_said_once_and_changes_no_key(tmp_path: Path) -> None:
     run = describe(tmp_path / "run")
     add_checkpoint(run, 10, judge_template(tmp_path), 1.0)
-    assert midwatch("analyze", str(run), "--only", "layers").returncode == 0
+    assert midwatch_here("analyze", str(run), "--only", "layers").returncode == 0
     before = results(run)["layers"]
-    done = midwatch("analyze", str(run), "--only", "layers", "--family", str(family_file(tmp_path)))
+    done = midwatch_here("analyze", str(run), "--only", "layers", "--family", str(family_file(tmp_path)))
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("--family stablelm is not used, as its model is a bert") == 1
     assert results(run)["layers"].created_at == before.created_at

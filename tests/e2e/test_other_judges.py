@@ -1,4 +1,4 @@
-"""Judges that are not the usual ones, through real processes: an encoder-decoder, and what can be no judge."""
+"""Judges that are not the usual ones, by the commands: an encoder-decoder, and what can be no judge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.results import ResultStore
-from tests.e2e.processes import midwatch, results_of, status_of
+from tests.e2e.processes import results_of, status_of
+from tests.making.commands_here import midwatch_here
 from tests.making.runs import add_checkpoint, describe, judge_template
 from tests.making.sweep import save_small
 
@@ -17,7 +18,7 @@ from tests.making.sweep import save_small
 def test_an_encoder_decoder_gets_the_basic_suite(tmp_path: Path) -> None:
     run = describe(tmp_path / "run")
     add_checkpoint(run, 10, save_small(tmp_path / "t5", "t5"), 1.0)
-    done = midwatch("analyze", str(run))
+    done = midwatch_here("analyze", str(run))
     assert done.returncode == 0, done.stderr
     store = ResultStore(run / "_midwatch" / "results")
     found = {name: store.newest("checkpoint-10", name) for name in ("tokens", "layers", "comparison", "progress")}
@@ -34,7 +35,7 @@ def test_what_can_be_no_judge_is_rejected_before_an_attempt(tmp_path: Path) -> N
     state = (checkpoint / "trainer_state.json").read_text()
     (checkpoint / "config.json").write_text(json.dumps(config))
     (checkpoint / "trainer_state.json").write_text(state)  # written last, as the Trainer does
-    done = midwatch("analyze", str(run), "--only", "layers")
+    done = midwatch_here("analyze", str(run), "--only", "layers")
     assert done.returncode == 2, done.stderr
     assert "checkpoint-10 is a BertForMaskedLM" in done.stderr.splitlines()[-1]
     assert [row["state"] for row in status_of(run)["checkpoints"]] == ["rejected"]

@@ -1,4 +1,4 @@
-"""Judges that no Hugging Face Trainer saved, by the real worker: an own loop, and a model of the Hub's cache."""
+"""Judges that no Hugging Face Trainer saved, by the commands: an own loop, and a model of the Hub's cache."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from shared.results import ResultStore
-from tests.e2e.processes import midwatch
+from tests.making.commands_here import midwatch_here
 from tests.making.layouts import in_hub_cache
 from tests.making.runs import SAFE, UNSAFE, describe, judge_template, make_old, snapshot
 
@@ -52,7 +52,7 @@ def test_own_loops_in_a_folder(tmp_path: Path, template: Path) -> None:
     (describe(runs / "begun") / "checkpoint-7").mkdir()
     before = {path.name: snapshot(path) for path in (runs / "mine").iterdir() if path.is_dir()}
 
-    done = midwatch("watch", str(runs), "--once", "--only", "layers")
+    done = midwatch_here("watch", str(runs), "--once", "--only", "layers")
 
     store = ResultStore(runs / "mine" / "_midwatch" / "results")
     records = store.history("layers")
@@ -74,7 +74,7 @@ def test_own_loops_in_a_folder(tmp_path: Path, template: Path) -> None:
     assert done.stderr.count("taken as complete after 120 s of quiet") == 3
     assert "mine: figures in " in done.stdout
 
-    again = midwatch("watch", str(runs / "mine"), "--once", "--only", "layers")
+    again = midwatch_here("watch", str(runs / "mine"), "--once", "--only", "layers")
     assert again.returncode == 0 and again.stdout.startswith("mine: nothing to do")
 
 
@@ -82,10 +82,10 @@ def test_own_loops_in_a_folder(tmp_path: Path, template: Path) -> None:
 def test_a_model_of_the_hubs_cache(tmp_path: Path, template: Path) -> None:
     path, out = in_hub_cache(tmp_path / "hub", template), tmp_path / "out"
     before = snapshot(tmp_path / "hub")
-    refused = midwatch("init", str(path))
+    refused = midwatch_here("init", str(path))
     assert refused.returncode == 2 and "--out judge-midwatch" in refused.stderr
     describe(out)
-    done = midwatch("analyze", str(path), "--out", str(out), "--only", "layers")
+    done = midwatch_here("analyze", str(path), "--out", str(out), "--only", "layers")
     assert done.returncode == 0, done.stderr
     (record,) = ResultStore(out / "_midwatch" / "results").history("layers")
     assert (record.checkpoint, record.label) == ("root-model", "root model")

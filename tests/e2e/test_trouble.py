@@ -13,7 +13,8 @@ import pytest
 
 from shared.results import ResultStore
 from shared.views import suite_views
-from tests.e2e.processes import is_alive, midwatch, results_of, started, status_of, worker_of
+from tests.e2e.processes import is_alive, results_of, started, status_of, worker_of
+from tests.making.commands_here import midwatch_here
 from tests.making.runs import add_checkpoint, describe, judge_template, snapshot
 from tests.making.waiting import LIMIT_S, wait_until
 from trainer.announce import announce
@@ -78,15 +79,15 @@ def test_a_read_only_run_is_analysed_elsewhere(small_disk: Path, tmp_path: Path)
     add_checkpoint(run, 10, judge_template(tmp_path), 1.0)
     assert mount("-o", "remount,ro", str(small_disk))
     before = snapshot(run)
-    refused = midwatch("analyze", str(run))
+    refused = midwatch_here("analyze", str(run))
     assert refused.returncode == 1
     assert "--out DIR" in refused.stderr.splitlines()[-1]
     out = tmp_path / "elsewhere"
-    analysed = midwatch("analyze", str(run), "--out", str(out), "--only", "progress")
+    analysed = midwatch_here("analyze", str(run), "--out", str(out), "--only", "progress")
     assert analysed.returncode == 0, analysed.stderr
     assert ResultStore(out / "_midwatch" / "results").newest("checkpoint-10", "progress") is not None
     assert (out / "training_visualizations" / "training_progress.html").exists()
-    assert "checkpoint-10" in midwatch("status", str(out)).stdout
+    assert "checkpoint-10" in midwatch_here("status", str(out)).stdout
     assert snapshot(run) == before
 
 
@@ -105,7 +106,7 @@ def test_signals_at_any_moment_and_a_second_analyzer(tmp_path: Path) -> None:
             wait_until(moment, name)
             worker = worker_of(supervisor.pid)
             if name == "the start":
-                second = midwatch("analyze", str(run))
+                second = midwatch_here("analyze", str(run))
                 assert second.returncode == 1
                 assert "another analyzer" in second.stderr.splitlines()[-1]
             supervisor.send_signal(number)
@@ -115,6 +116,6 @@ def test_signals_at_any_moment_and_a_second_analyzer(tmp_path: Path) -> None:
         assert not list(run.glob("_midwatch/lease.json"))
         attempts = [path.read_text() for path in run.glob("_midwatch/attempts/*.json")]
         assert all('"attempts": []' in text for text in attempts), "a gentle stop uses no attempt"
-    finished = midwatch("watch", str(run), "--once")
+    finished = midwatch_here("watch", str(run), "--once")
     assert finished.returncode == 0, finished.stderr
     assert len(results_of(run)) == len(suite_views("basic"))

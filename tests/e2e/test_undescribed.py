@@ -15,7 +15,8 @@ from shared.notices import PROBES_ASSUMED
 from shared.prompts.choice import probe_set_from
 from shared.results import ResultStore
 from tests.dashboard.browser import APP, free_port, healthy
-from tests.e2e.processes import ENVIRONMENT, midwatch, status_of
+from tests.e2e.processes import ENVIRONMENT, status_of
+from tests.making.commands_here import midwatch_here
 from tests.making.runs import add_checkpoint, judge_template, snapshot
 from tests.making.waiting import LIMIT_S, wait_until
 
@@ -71,7 +72,7 @@ def test_watch_and_dashboard_are_enough(
     assert {path.name: snapshot(path) for path in run.glob("checkpoint-*")} == before
     assert {path.name for path in run.iterdir()} == {*before, "_midwatch", "training_visualizations"}
 
-    told = midwatch("status", str(run))
+    told = midwatch_here("status", str(run))
     assert told.returncode == 0
     assert LABELS in " ".join(told.stdout.split())
     check_dashboard(run, monkeypatch)
@@ -106,14 +107,14 @@ def test_a_language_model_says_the_one_command_everywhere(run: Path) -> None:
         state = checkpoint / "trainer_state.json"
         state.write_text(state.read_text())
     remedy = f"midwatch init {run} --chat"
-    asked = midwatch("analyze", str(run))
+    asked = midwatch_here("analyze", str(run))
     assert asked.returncode == 2
     assert f"`{remedy}`" in asked.stderr.splitlines()[-1]
-    told = midwatch("status", str(run))
+    told = midwatch_here("status", str(run))
     assert told.returncode == 0
     assert f"what to do: {remedy}" in " ".join(told.stdout.split())
-    status = json.loads(midwatch("status", str(run), "--json").stdout)
+    status = json.loads(midwatch_here("status", str(run), "--json").stdout)
     assert status["remedy"] == remedy
-    examined = midwatch("doctor", str(run))
+    examined = midwatch_here("doctor", str(run))
     assert examined.returncode == 1
     assert remedy in " ".join(examined.stdout.split())

@@ -11,6 +11,8 @@ from shared.results import ResultStore
 from shared.views import suite_views
 from tests.e2e.processes import is_alive, midwatch, results_of, started, status_of, worker_of
 from tests.e2e.train_tiny import EPOCHS
+from tests.e2e.train_tiny import main as train
+from tests.making.commands_here import midwatch_here
 from tests.making.runs import snapshot
 from tests.making.waiting import LIMIT_S, wait_until
 
@@ -83,11 +85,10 @@ def check_frozen_layer(run: Path) -> None:
 
 def test_a_run_of_plain_transformers(tmp_path: Path) -> None:
     """Journeys 3 and 4: no commit files, no run.json; `init`, then `analyze` what is asked for."""
-    run, log = tmp_path / "run", tmp_path / "log"
-    with started("tests.e2e.train_tiny", str(run), log=log) as training:
-        assert training.wait(LIMIT_S) == 0, log.read_text()
+    run = tmp_path / "run"
+    train(run, announced=False)
     before = {path.name: snapshot(path) for path in run.glob("checkpoint-*")}
-    described = midwatch("init", str(run), "--per-class", "6", "--max-length", "32")
+    described = midwatch_here("init", str(run), "--per-class", "6", "--max-length", "32")
     assert described.returncode == 0, described.stderr
     done = midwatch("analyze", str(run), "--epochs", "1,3-4", "--every", "2")
     assert done.returncode == 0, done.stderr
@@ -102,7 +103,7 @@ def test_a_run_of_plain_transformers(tmp_path: Path) -> None:
     before_damage = weights.stat().st_mtime_ns
     os.truncate(weights, weights.stat().st_size - 100)
     os.utime(weights, ns=(before_damage, before_damage))  # as if the disk had lost the end of it
-    rest = midwatch("analyze", str(run), "--epochs", "2,3", "--only", "progress")
+    rest = midwatch_here("analyze", str(run), "--epochs", "2,3", "--only", "progress")
     assert rest.returncode == 1
     last = rest.stderr.splitlines()[-1]
     assert last.startswith(f"midwatch: 1 analysed, 1 not. {damaged}: ")

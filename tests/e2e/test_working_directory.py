@@ -10,6 +10,8 @@ import pytest
 
 from tests.dashboard.browser import free_port, healthy
 from tests.e2e.processes import ENVIRONMENT, results_of
+from tests.making.commands_here import midwatch_here
+from tests.making.forms import short_and_long
 from tests.making.runs import add_checkpoint, describe, judge_template
 from tests.making.waiting import LIMIT_S, wait_until
 
@@ -58,12 +60,11 @@ def test_the_traps_work(run: Path) -> None:
     assert "midwatch" in sprung(run)
 
 
-def test_the_analyzer_runs_none_of_them(run: Path) -> None:
-    watched = called(run, "watch", ".", "--once", "--only", "tokens", "--device", "cpu")
-    assert watched.returncode == 0, watched.stderr
+@pytest.mark.parametrize("command", short_and_long(["watch . --once", "analyze . --force"]))
+def test_the_analyzer_runs_none_of_them(run: Path, command: str) -> None:
+    done = called(run, *command.split(), "--only", "tokens", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
     assert results_of(run)
-    again = called(run, "analyze", ".", "--only", "progress", "--device", "cpu", "--force")
-    assert again.returncode == 0, again.stderr
     assert not sprung(run)
 
 
@@ -103,7 +104,7 @@ def test_nothing_is_deleted_through_a_link(tmp_path: Path, link: str) -> None:
         (home / name / "one").write_text("dear")
     (run / link).parent.mkdir(parents=True, exist_ok=True)
     (run / link).symlink_to(home)
-    done = called(run, "analyze", ".", "--device", "cpu")
+    done = midwatch_here("analyze", ".", "--device", "cpu", cwd=run)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"midwatch: {run / link} is a symbolic link")
     assert all((home / name / "one").read_text() == "dear" for name in ("letters", ".letters"))

@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 from shared.prompts.load import load_prompts
 from shared.records import Prompt
 from tests.e2e.processes import ENVIRONMENT
+from tests.making.commands_here import midwatch
 from trainer.judge import load_judge
 
 ROOT = Path(__file__).parents[2]
@@ -97,11 +98,11 @@ def train_classifier(
     frozen: int = FROZEN,
     rate: float = 1e-4,
 ) -> None:
-    """`midwatch train --model MODEL`, batches of 8."""
-    words = ["-m", "midwatch", "train", "--model", str(model), "--freeze-layers", str(frozen)]
-    words += ["--output-dir", str(run), "--data", str(data), "--probes-per-class", "4", "--batch-size", "8"]
-    words += ["--learning-rate", str(rate), "--epochs", str(epochs), "--save-every", str(save_every)]
-    _run([*words, "--cores", "1"])
+    """`midwatch train --model MODEL` in this process, batches of 8."""
+    words: list[object] = ["--model", model, "--freeze-layers", frozen, "--output-dir", run, "--data", data]
+    words += ["--probes-per-class", 4, "--batch-size", 8, "--learning-rate", rate]
+    done = midwatch("train", *words, "--epochs", epochs, "--save-every", save_every, "--cores", 1)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def train_prompted(
@@ -117,9 +118,5 @@ def train_prompted(
     words = [str(ROOT / "docs" / "prompted_judge.py"), str(run), "--model", str(model)]
     words += ["--freeze-layers", str(frozen), "--learning-rate", str(rate)]
     words += ["--prompts", str(data), "--held-out", "4", "--steps", str(steps), "--save-steps", str(save_every)]
-    _run(words)
-
-
-def _run(words: list[str]) -> None:
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True, env=ENVIRONMENT, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -9,7 +9,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -33,6 +33,8 @@ QUICK = {
     "heads": {"controls": 5},
 }
 """Settings that take less time, and no fewer prompts."""
+COMPARED = ("progress", "tokens", "layers", "comparison", "evolution")
+"""What compares checkpoints, and what it reads."""
 PER_CHECKPOINT = 10
 """Steps."""
 
@@ -140,8 +142,10 @@ def _read(known: Sequence[View], names: Sequence[str], store: ResultStore, pages
             record = store.newest(checkpoint, view.name)
             if record is not None:
                 records.append(record)
-                claims = {headline.stem: headline.claims for headline in views.headlines(view, record)}
-                said = [_said(view, panel, record.step, claims[panel.stem]) for panel in view.panels(record)]
+                panels = view.panels(record)
+                once = replace(view, panels=lambda _, made=panels: made)  # figures take long to make
+                claims = {headline.stem: headline.claims for headline in views.headlines(once, record)}
+                said = [_said(view, panel, record.step, claims[panel.stem]) for panel in panels]
                 pages.checkpoints.setdefault(record.step, []).extend(said)
     for view in chosen:
         if view.run_panels is not None:

@@ -14,6 +14,7 @@ from shared.records import Probe
 from shared.results import ResultRecord, payload_of
 from shared.views import all_views
 from shared.views import get as get_view
+from tests.making.forms import short_and_long
 from tests.making.judges import context, probe, random_probes, tiny_judge
 
 NAMES = [view.name for view in all_views()]
@@ -68,8 +69,10 @@ def record(name: str, family: str, outcome: Outcome) -> ResultRecord:
     return ResultRecord.model_validate_json(made.model_dump_json())
 
 
-@pytest.mark.parametrize("family", ["bert", "llama"])
-@pytest.mark.parametrize("kind", ["plain", "hostile"])
+@pytest.mark.parametrize(
+    ("kind", "family"),
+    short_and_long([("plain", "bert"), ("plain", "llama"), ("hostile", "bert"), ("hostile", "llama")], short=3),
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_publishes_and_draws(name: str, kind: str, family: str) -> None:
     outcome = usual(name, family) if kind == "plain" else compute(name, family, hostile_probes())
@@ -93,7 +96,7 @@ def test_is_deterministic(name: str) -> None:
         np.testing.assert_array_equal(value, other.tensors[key])
 
 
-@pytest.mark.parametrize("family", ["bert", "qwen3"])
+@pytest.mark.parametrize("family", short_and_long(["bert", "llama", "qwen3"], short=2))
 @pytest.mark.parametrize("name", NAMES)
 def test_does_not_depend_on_the_batch(name: str, family: str) -> None:
     wide = usual(name, family)

@@ -8,10 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
-from unittest import mock
 
 import pytest
 from rich.console import Console
@@ -20,43 +17,16 @@ from analyzer.commands import doctor
 from analyzer.commands.needed import NEEDED, require
 from analyzer.commands.settings import AnalyzeSettings, DoctorSettings, StatusSettings, WatchSettings
 from analyzer.commands.status import _table
-from midwatch import main
 from shared.errors import UsageError
 from shared.files import write_record
 from shared.records import CheckpointState, CheckpointStatus, Notice, Status
 from shared.results import ResultStore
 from shared.settings import build
+from tests.making.commands_here import midwatch
 from tests.making.fake_run import make_fake_run
-from tests.making.quiet_logging import logging_restored
 from tests.making.runs import describe
 
 ROOT = Path(__file__).parents[3]
-
-
-class Done(NamedTuple):
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def midwatch(*words: object) -> Done:
-    """One command in this process, exactly as the script `midwatch` runs it; on a wide terminal."""
-    out, err = io.StringIO(), io.StringIO()
-    code = 0
-    with (
-        logging_restored(),
-        redirect_stdout(out),
-        redirect_stderr(err),
-        mock.patch.object(sys, "argv", ["midwatch", *map(str, words)]),
-        mock.patch.dict(os.environ, {"COLUMNS": "200"}),
-    ):
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 0
-    return Done(code, out.getvalue(), err.getvalue())
 
 
 def test_the_supervisor_and_the_commands_do_without_torch() -> None:

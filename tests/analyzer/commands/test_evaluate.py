@@ -11,7 +11,7 @@ from analyzer.commands.evaluation_table import show
 from shared.evaluations import EvaluationPlace
 from shared.prompts.prompt_files import write_prompts
 from shared.run import Run
-from tests.analyzer.commands.test_cli import midwatch
+from tests.making.commands_here import midwatch, midwatch_here
 from tests.making.fake_evaluation import fake_evaluation
 from tests.making.judges import random_probes
 from tests.making.runs import add_checkpoint, describe, judge_template, make_old, snapshot
@@ -47,7 +47,7 @@ def test_a_foreign_read_only_run_is_evaluated_elsewhere_and_left_alone(run: Path
     before, out = snapshot(theirs), tmp_path / "out"
     theirs.chmod(0o555)
     try:
-        done = midwatch("evaluate", theirs, "--data", prompts, "--out", out, "--checkpoint", "last")
+        done = midwatch_here("evaluate", theirs, "--data", prompts, "--out", out, "--checkpoint", "last")
     finally:
         theirs.chmod(0o755)
     assert done.returncode == 0, done.stderr
@@ -74,7 +74,7 @@ def test_mistakes_are_one_sentence_and_nothing_is_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.jsonl").write_text("")
-    done = midwatch("evaluate", run, "--out", tmp_path / "out", *words)
+    done = midwatch_here("evaluate", run, "--out", tmp_path / "out", *words)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert said in done.stderr and not (tmp_path / "out" / "_midwatch" / "evaluations").exists()
 
@@ -82,7 +82,7 @@ def test_mistakes_are_one_sentence_and_nothing_is_written(
 def test_a_run_without_test_prompts_says_to_give_some(run: Path, tmp_path: Path) -> None:
     bare = describe(tmp_path / "bare")
     add_checkpoint(bare, 10, judge_template(run.parent), 1.0)
-    done = midwatch("evaluate", bare)
+    done = midwatch_here("evaluate", bare)
     assert done.returncode == 2
     assert (
         done.stderr

@@ -17,8 +17,8 @@ from shared.pages.html import index_html
 from shared.run import Run
 from shared.tables.registry import described
 from shared.views import get
-from tests.analyzer.commands.test_cli import midwatch
 from tests.dashboard.browser import find_chromium
+from tests.making.commands_here import midwatch
 from tests.making.fake_run import make_fake_run
 from tests.making.fakes import fake_records
 

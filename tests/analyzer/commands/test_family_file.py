@@ -12,8 +12,9 @@ from analyzer.commands.settings import AnalyzeSettings
 from analyzer.model.families import FAMILIES
 from shared.errors import UsageError
 from shared.user_paths import MAX_BYTES
-from tests.analyzer.commands.test_cli import midwatch
+from tests.making.commands_here import midwatch
 from tests.making.families import EXAMPLES, family_file
+from tests.making.forms import short_and_long
 from tests.making.runs import add_checkpoint, describe, judge_template
 
 WHOLE = EXAMPLES["stablelm"]
@@ -68,7 +69,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-@pytest.mark.parametrize("command", ["analyze", "watch"])
+@pytest.mark.parametrize("command", short_and_long(["analyze", "watch"]))
 def test_a_mistake_is_one_sentence_and_nothing_starts(tmp_path: Path, mistake: str, command: str) -> None:
     text, sentence = MISTAKES[mistake]
     run = describe(tmp_path / "run")

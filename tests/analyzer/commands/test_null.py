@@ -14,7 +14,7 @@ from shared.records import JudgeRecord, RunRecord
 from shared.results import ResultStore
 from shared.run import Run
 from shared.views import get
-from tests.analyzer.commands.test_cli import midwatch
+from tests.making.commands_here import midwatch_here
 from tests.making.fakes import fake_records
 from tests.making.judges import random_probes
 from tests.making.runs import add_checkpoint, snapshot
@@ -36,7 +36,9 @@ def run(tmp_path: Path) -> Run:
 
 def test_nothing_is_claimed_of_a_copy_and_the_run_is_left_alone(run: Run) -> None:
     before = snapshot(run.path / "checkpoint-120")
-    done = midwatch("analyze", run.path, "--null", "--only", "layers", "--only", "comparison", "--device", "cpu")
+    done = midwatch_here(
+        "analyze", run.path, "--null", "--only", "layers", "--only", "comparison", "--device", "cpu"
+    )
     assert done.returncode == 0, done.stderr
     lines = [
         line.split(maxsplit=3) for line in done.stdout.splitlines() if line.startswith(("layers", "comparison"))

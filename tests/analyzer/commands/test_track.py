@@ -9,7 +9,7 @@ import pytest
 from shared.errors import UsageError
 from shared.run import Run
 from shared.settings import build
-from tests.analyzer.commands.test_cli import midwatch
+from tests.making.commands_here import midwatch
 from tests.making.fake_run import make_fake_run
 from tests.making.webhook import KEY, webhook
 

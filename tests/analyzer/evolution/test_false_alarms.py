@@ -5,7 +5,7 @@ The numbers that docs/alerts.md publishes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -48,10 +48,12 @@ def scores(kind: str, random: np.random.Generator) -> np.ndarray:
     return signs * (start + 0.3 * steps.cumsum(0))
 
 
-def alerts_of(numbers: dict[str, np.ndarray], verdicts: np.ndarray | None) -> list[list[Alert]]:
-    """Of each checkpoint but the first."""
+def alerts_of(
+    numbers: dict[str, np.ndarray], verdicts: np.ndarray | None, places: Sequence[int] = range(1, CHECKPOINTS)
+) -> list[list[Alert]]:
+    """Of each checkpoint but the first, or of those at `places`."""
     found = []
-    for place in range(1, CHECKPOINTS):
+    for place in places:
         series = {name: values[: place + 1].tolist() for name, values in numbers.items()}
         steps = step_alerts(12, series, {}, "before", "now") if numbers else []  # type: ignore[arg-type]
         scored = Verdicts(*verdicts[place - 1 : place + 1], UNSAFE, np.arange(len(UNSAFE)), 100) if verdicts is not None else None  # fmt: skip  # noqa: E501
@@ -125,7 +127,7 @@ def test_verdicts_that_turn_round_are_always_found(epoch: int) -> None:
         random = np.random.default_rng([seed, epoch])
         found = scores(("gaussian", "binomial", "t3")[seed % 3], random)
         found[epoch - 1] = -found[epoch - 2]
-        (alert, *rest) = alerts_of({}, found)[epoch - 2]
+        ((alert, *rest),) = alerts_of({}, found, [epoch - 1])
         assert (alert.test, alert.severity, rest) == ("turned", "alarm", [])
         assert alert.brief == "every verdict flipped at now"
 
