@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 
 from analyzer.statistics.auroc import auroc
-from analyzer.statistics.flips import flips_of
 from analyzer.statistics.intervals import Clusters
 from analyzer.statistics.rates import rates
 from analyzer.statistics.score_meaning import Scored
 from shared.findings.evaluation import Against, Confusion, Paired, Verdicts
+from shared.findings.flips import flips_of
 from shared.findings.parts import Interval
 
 Name = Literal["judge", "length", "tfidf"]

@@ -8,12 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
-from analyzer.statistics.flips import at_least, flips_of
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters
 from analyzer.statistics.separation import separation, unit_of
 from shared.findings.alerts import Flips, VerdictAlert
 from shared.findings.claims import ToExplain, Unit
+from shared.findings.flips import at_least, flips_of
 from shared.findings.parts import Interval
 from shared.records import Probe
 

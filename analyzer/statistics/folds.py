@@ -10,26 +10,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from shared.prompts.groups import group_numbers
 from shared.records import Probe, Prompt
 
 
 def independent_groups(prompts: Sequence[Prompt]) -> np.ndarray:
     """(n,) unit number of each prompt: connected by a shared pair or a shared group."""
-    root = list(range(len(prompts)))
-
-    def find(index: int) -> int:
-        while root[index] != index:
-            root[index] = root[root[index]]
-            index = root[index]
-        return index
-
-    first: dict[tuple[str, str], int] = {}
-    for index, prompt in enumerate(prompts):
-        for kind, name in (("pair", prompt.pair or ""), ("group", prompt.group)):
-            if name:
-                root[find(index)] = find(first.setdefault((kind, name), index))
-    numbers: dict[int, int] = {}
-    return np.array([numbers.setdefault(find(index), len(numbers)) for index in range(len(prompts))], dtype=int)
+    return np.array(group_numbers(prompts), dtype=int)
 
 
 def grouped_folds(labels: np.ndarray, unit: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:

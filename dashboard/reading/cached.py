@@ -51,6 +51,16 @@ def load(file: ResultFile) -> ResultRecord:
     return _record(file.path, file.mtime_ns)
 
 
+def parsed(file: ResultFile) -> ResultRecord:
+    """The same, kept nowhere: for who keeps what it makes of many. Raises as `load` does."""
+    return read_record(Path(file.path), ResultRecord)
+
+
+def beside(file: ResultFile, name: str) -> Path:
+    """Another file of the same result."""
+    return Path(file.path).with_name(name)
+
+
 def typed(file: ResultFile | None, name: str) -> Any:
     """The typed payload of a result, or None when it is missing or unreadable (its own tab says why)."""
     if file is None:

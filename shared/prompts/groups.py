@@ -38,6 +38,25 @@ def components(prompts: Sequence[Prompt]) -> list[list[int]]:
     return list(members.values())
 
 
+def group_numbers(prompts: Sequence[Prompt]) -> list[int]:
+    """Number of each prompt's independent group: connected by a shared pair or a shared group, counted from 0."""
+    root = list(range(len(prompts)))
+
+    def find(index: int) -> int:
+        while root[index] != index:
+            root[index] = root[root[index]]
+            index = root[index]
+        return index
+
+    first: dict[tuple[str, str], int] = {}
+    for index, prompt in enumerate(prompts):
+        for kind, name in (("pair", prompt.pair or ""), ("group", prompt.group)):
+            if name:
+                root[find(index)] = find(first.setdefault((kind, name), index))
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(find(index), len(numbers)) for index in range(len(prompts))]
+
+
 def held_out(prompts: Sequence[Prompt], others: Sequence[Prompt]) -> list[Prompt]:
     """The prompts that share no group, pair or digest with any of `others`, directly or through one another."""
     everything = [*others, *prompts]

@@ -12,8 +12,8 @@ import pytest
 
 from analyzer.evolution.alerts import CHECKPOINTS, all_alerts, step_alerts
 from analyzer.evolution.verdicts import BAR, Verdicts
-from analyzer.statistics.flips import at_least, flips_of
 from shared.findings.alerts import Alert, StepAlert
+from shared.findings.flips import at_least, flips_of
 
 PROMPTS = 64
 """Of each class."""

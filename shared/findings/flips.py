@@ -9,15 +9,24 @@ than half of the verdicts turned round: verdicts drawn anew at every checkpoint 
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import comb
+
 import numpy as np
-from scipy.special import betainc
 
 from shared.findings.alerts import Flips
 
 
+@lru_cache(maxsize=65_536)
 def at_least(count: int, of: int) -> float:
-    """Probability of `count` heads or more in `of` tosses of a fair coin."""
-    return 1.0 if count <= 0 else float(betainc(count, of - count + 1, 0.5))
+    """Probability of `count` heads or more in `of` tosses of a fair coin, counted in whole numbers."""
+    if count <= 0:
+        return 1.0
+    ways = term = comb(of, count)
+    for heads in range(count, of):
+        term = term * (of - heads) // (heads + 1)
+        ways += term
+    return ways / (1 << of)
 
 
 def flips_of(before: np.ndarray, now: np.ndarray, groups: np.ndarray) -> Flips:

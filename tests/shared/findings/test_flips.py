@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from analyzer.evolution.verdicts import BAR
-from analyzer.statistics.flips import at_least, flips_of
+from shared.findings.flips import at_least, flips_of
 
 
 @pytest.mark.parametrize(("count", "of"), [(0, 0), (0, 5), (1, 1), (5, 5), (9, 12), (12, 12), (3, 64), (64, 64)])
