@@ -14,61 +14,17 @@ from analyzer.checkpoints.file_names import ADAPTER_CONFIG
 from shared.checkpoint_names import repeats_in_repeats
 from shared.errors import CheckpointRejected
 
-NOT_MERGED = tuple(
-    [
-        "PROMPT_TUNING",
-        "MULTITASK_PROMPT_TUNING",
-        "P_TUNING",
-        "PREFIX_TUNING",
-        "CPT",
-        "ADAPTION_PROMPT",
-        "XLORA",
-        "POLY",
-        "CARTRIDGE",
-        "LILY",
-        "SHADOW",
-    ]
-)
+NOT_MERGED = (
+    "PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "CPT", "ADAPTION_PROMPT",
+    "XLORA", "POLY", "CARTRIDGE", "LILY", "SHADOW",
+)  # fmt: skip
 """PEFT's kinds of adapters that are more than a change of the base model's weights."""
-MERGED = tuple(
-    [
-        "LORA",
-        "ADALORA",
-        "ADAMSS",
-        "BEFT",
-        "BOFT",
-        "BONE",
-        "C3A",
-        "DEFT",
-        "DELORA",
-        "FOURIERFT",
-        "FROD",
-        "GLORA",
-        "GRALORA",
-        "HIRA",
-        "HRA",
-        "IA3",
-        "LN_TUNING",
-        "LOHA",
-        "LOKR",
-        "MISS",
-        "OFT",
-        "OSF",
-        "PEANUT",
-        "PSOFT",
-        "PVERA",
-        "RANDLORA",
-        "ROAD",
-        "SHIRA",
-        "SUPERTUNING",
-        "TINYLORA",
-        "TRAINABLE_TOKENS",
-        "UNILORA",
-        "VBLORA",
-        "VERA",
-        "WAVEFT",
-    ]
-)
+MERGED = (
+    "LORA", "ADALORA", "ADAMSS", "BEFT", "BOFT", "BONE", "C3A", "DEFT", "DELORA", "FOURIERFT", "FROD",
+    "GLORA", "GRALORA", "HIRA", "HRA", "IA3", "LN_TUNING", "LOHA", "LOKR", "MISS", "OFT", "OSF", "PEANUT",
+    "PSOFT", "PVERA", "RANDLORA", "ROAD", "SHIRA", "SUPERTUNING", "TINYLORA", "TRAINABLE_TOKENS", "UNILORA",
+    "VBLORA", "VERA", "WAVEFT",
+)  # fmt: skip
 """PEFT's other kinds, whose change of weights it can merge; what is none of them is no kind that is known."""
 TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "peft_type": ((str,), "a kind of adapter"),
