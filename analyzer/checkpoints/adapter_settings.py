@@ -73,6 +73,15 @@ def check_settings(config: Mapping[str, Any], name: str) -> None:
             raise _refused(name, f"has a pattern in {field} that {problem}; name the modules instead")
 
 
+def documented() -> list[tuple[str, ...]]:
+    """Heading and rows for docs/judges.md."""
+    return [
+        ("`peft_type`", "what is done"),
+        (" ".join(f"`{kind}`" for kind in MERGED), "merged into its base model, and the merged model is analysed"),
+        (" ".join(f"`{kind}`" for kind in NOT_MERGED), "refused: it is more than a change of weights"),
+    ]
+
+
 def _check_kind(config: Mapping[str, Any], name: str) -> None:
     """A kind that PEFT knows and can merge. Raises CheckpointRejected."""
     kind = config.get("peft_type")
