@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from analyzer.checkpoints import adapter_settings
 from analyzer.commands.prompted import presets
 from analyzer.jobs.family import Family
 from analyzer.model.families import FAMILIES
@@ -30,6 +31,7 @@ BELOW = """
 be computed.
 """
 REGISTRIES = (
+    ("Adapters over a base model", adapter_settings),
     ("Judges that answer: formats that are known", presets),
     ("Where checkpoints may lie", checkpoint_names),
 )

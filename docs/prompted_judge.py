@@ -23,8 +23,9 @@ from transformers import (
     set_seed,
 )
 
+from shared.prompts.groups import held_out
 from shared.prompts.load import load_prompts
-from shared.prompts.probes import choose_probes, held_out
+from shared.prompts.probes import choose_probes
 from shared.records import Prompt
 from trainer.judge import find_model, forget_quantization
 

@@ -1,8 +1,9 @@
 """Thresholds and calibration: what the judge's scores on the probe set mean, over all prompts and part by part.
 
 Unsafe is the positive class. A prompt is judged unsafe from a threshold on; the judge's own one is 0. Probabilities
-are sigmoid(score). No pass over the model is made but the one that all analyses share, and for a judge that answers
-in words the one that reads its answers (`analyzer/session/answers_read.py`).
+are sigmoid(score), of scores before a threshold of the user's is taken from them; a reward states none. No pass
+over the model is made but the one that all analyses share, and for a judge that answers in words the one that reads
+its answers (`analyzer/session/answers_read.py`).
 
 Summary, where defined: ece, ece_by_chance, overconfidence, tpr_at_fpr_1, fnr_at_fpr_20, best_threshold, and of
 judges that answer in words answer_mass, answer_mass_safe, answer_mass_unsafe. Tensors in probe order: "scores" (n,
@@ -47,7 +48,7 @@ class CalibrationSettings(Settings):
         return Amount(self.wanted_fpr, self.bins, self.bootstraps, seed)
 
 
-@computes("calibration", CalibrationSettings, version=1)
+@computes("calibration", CalibrationSettings, version=2)
 def calibration(context: Context, settings: CalibrationSettings) -> Outcome:
     """Thresholds and calibration of this checkpoint. Raises CannotCompute without probes."""
     if not context.probes:
@@ -64,6 +65,7 @@ def calibration(context: Context, settings: CalibrationSettings) -> Outcome:
         list(_cells(context, prompts, settings.length_bins)),
         unit_of(context.probes, groups),
         None if answers is None else _answers(answers, unsafe, clusters),
+        shift=context.judge.log_odds_shift,
     )
     everyone = np.array([int(probe.label == "unsafe") for probe in context.probe_set])
     tensors = {"scores": context.in_probe_set(scores).astype(np.float32), "labels": everyone.astype(np.int64)}
@@ -73,12 +75,13 @@ def calibration(context: Context, settings: CalibrationSettings) -> Outcome:
 
 
 def _summary(result: CalibrationResult) -> dict[str, float]:
-    told = result.reliability
-    found = {
-        "ece": told.error.value,
-        "ece_by_chance": told.by_chance,
-        "overconfidence": told.overconfidence.value,
-    }
+    told, found = result.reliability, {}
+    if told is not None:
+        found = {
+            "ece": told.error.value,
+            "ece_by_chance": told.by_chance,
+            "overconfidence": told.overconfidence.value,
+        }
     sharp, loose, best = result.at(0.01), result.at(0.2), result.of("balanced")
     if sharp is not None and loose is not None and best is not None:
         found |= {"tpr_at_fpr_1": sharp.tpr.value, "fnr_at_fpr_20": 1 - loose.tpr.value}

@@ -25,7 +25,7 @@ from analyzer.statistics.separation import separation, unit_of
 from shared.errors import CannotCompute
 from shared.findings.claims import ToExplain
 from shared.findings.layers import LayersResult, LensBand, SampleLayers
-from shared.prompts.probes import display_indices
+from shared.prompts.display import display_indices
 from shared.records import Label
 from shared.settings import Settings
 

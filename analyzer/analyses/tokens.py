@@ -40,7 +40,7 @@ from analyzer.statistics.to_explain import to_explain
 from shared.errors import CannotCompute
 from shared.findings.claims import ToExplain
 from shared.findings.tokens import TokensResult
-from shared.prompts.probes import display_indices
+from shared.prompts.display import display_indices
 from shared.settings import Settings
 
 

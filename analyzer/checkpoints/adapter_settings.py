@@ -15,36 +15,16 @@ from shared.checkpoint_names import repeats_in_repeats
 from shared.errors import CheckpointRejected
 
 NOT_MERGED = (
-    "PROMPT_TUNING",
-    "MULTITASK_PROMPT_TUNING",
-    "P_TUNING",
-    "PREFIX_TUNING",
-    "CPT",
-    "ADAPTION_PROMPT",
-    "XLORA",
-    "POLY",
-    "CARTRIDGE",
-)
+    "PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "CPT", "ADAPTION_PROMPT",
+    "XLORA", "POLY", "CARTRIDGE", "LILY", "SHADOW",
+)  # fmt: skip
 """PEFT's kinds of adapters that are more than a change of the base model's weights."""
 MERGED = (
-    *(
-        "LORA",
-        "ADALORA",
-        "ADAMSS",
-        "BEFT",
-        "BOFT",
-        "C3A",
-        "DEFT",
-        "DELORA",
-        "FOURIERFT",
-        "FROD",
-        "GLORA",
-        "GRALORA",
-    ),
-    *("HIRA", "HRA", "IA3", "LILY", "LN_TUNING", "LOHA", "LOKR", "MISS", "OFT", "OSF", "PEANUT", "PSOFT", "PVERA"),
-    *("RANDLORA", "ROAD", "SHADOW", "SHIRA", "SUPERTUNING", "TINYLORA", "TRAINABLE_TOKENS", "UNILORA", "VBLORA"),
-    *("VERA", "WAVEFT", "BONE"),
-)
+    "LORA", "ADALORA", "ADAMSS", "BEFT", "BOFT", "BONE", "C3A", "DEFT", "DELORA", "FOURIERFT", "FROD",
+    "GLORA", "GRALORA", "HIRA", "HRA", "IA3", "LN_TUNING", "LOHA", "LOKR", "MISS", "OFT", "OSF", "PEANUT",
+    "PSOFT", "PVERA", "RANDLORA", "ROAD", "SHIRA", "SUPERTUNING", "TINYLORA", "TRAINABLE_TOKENS", "UNILORA",
+    "VBLORA", "VERA", "WAVEFT",
+)  # fmt: skip
 """PEFT's other kinds, whose change of weights it can merge; what is none of them is no kind that is known."""
 TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "peft_type": ((str,), "a kind of adapter"),
@@ -91,6 +71,15 @@ def check_settings(config: Mapping[str, Any], name: str) -> None:
     for field, pattern in patterns_of(config):
         if problem := _problem(pattern):
             raise _refused(name, f"has a pattern in {field} that {problem}; name the modules instead")
+
+
+def documented() -> list[tuple[str, ...]]:
+    """Heading and rows for docs/judges.md."""
+    return [
+        ("`peft_type`", "what is done"),
+        (" ".join(f"`{kind}`" for kind in MERGED), "merged into its base model, and the merged model is analysed"),
+        (" ".join(f"`{kind}`" for kind in NOT_MERGED), "refused: it is more than a change of weights"),
+    ]
 
 
 def _check_kind(config: Mapping[str, Any], name: str) -> None:

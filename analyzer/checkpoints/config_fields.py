@@ -35,7 +35,6 @@ def check_fields(config: Mapping[str, Any], name: str) -> None:
 
 
 def _wrong(config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    value: Any
     for field, value in config.items():
         if value is None:
             continue
@@ -45,5 +44,5 @@ def _wrong(config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             yield field, "a text"
         elif field in LISTS and not (isinstance(value, list) and all(isinstance(each, str) for each in value)):
             yield field, "a list of texts"
-        elif field in TEXT_PARTS:
+        elif field in TEXT_PARTS and isinstance(value, dict):
             yield from _wrong(value)

@@ -124,27 +124,30 @@ def init_run(settings: InitSettings) -> InitReport:
     responses = takes_response(judge.template)
     train = load_prompts(settings.train_data, settings, responses=responses) if settings.train_data else None
     found = _choose(settings, train, responses)
-    probes = found.probes
-    warnings = [*judge.assumed, *found.warnings, *response_warnings(probes, judge.template)]
-    record = RunRecord(
+    warnings = [*judge.assumed, *found.warnings, *response_warnings(found.probes, judge.template)]
+    record = _record(settings, checkpoint, judge, str(config.get("_name_or_path") or ""), found)
+    _write(run, record, found.everything, train)
+    return InitReport(run, record, classes, found.probes, warnings)
+
+
+def _record(settings: InitSettings, checkpoint: Path, judge: JudgeRecord, model: str, found: ProbeSet) -> RunRecord:
+    """What run.json says, and where it has it from."""
+    told = {
+        "source": settings.probes,
+        "size": len(found.probes),
+        "pairs": len(found.pairs) // 2,
+        "digest": found.digest,
+    }
+    return RunRecord(
         judge=judge,
-        model=str(config.get("_name_or_path") or ""),
-        data={
-            "probes": {
-                "source": settings.probes,
-                "size": len(probes),
-                "pairs": len(found.pairs) // 2,
-                "digest": found.digest,
-            }
-        },
+        model=model,
+        data={"probes": told},
         settings=settings.model_dump(mode="json"),
         versions={"midwatch": __version__},
         created_at=time.time(),
         writer="init",
         **planned(trainer_state(checkpoint))._asdict(),
     )
-    _write(run, record, found.everything, train)
-    return InitReport(run, record, classes, probes, warnings)
 
 
 def _judge(

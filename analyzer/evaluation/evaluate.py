@@ -121,7 +121,8 @@ def _meaning(opened: Opened, asked: Asked, amount: Amount) -> CalibrationResult:
     }
     lengths = np.array([len(each.content) for each in opened.judge.encode(read_by(opened, prompts))])
     cells: list[Cell] = [*cells_by_name(measured, told), *cells_by_length(measured, lengths, LENGTH_BINS)]
-    return score_meaning(measured, amount, cells, unit_of(prompts, measured.groups))
+    unit, shift = unit_of(prompts, measured.groups), opened.judge.log_odds_shift
+    return score_meaning(measured, amount, cells, unit, shift=shift)
 
 
 def _leaks(count: int | None) -> list[str]:

@@ -87,35 +87,34 @@ def encode(
         raise JudgeError(
             "The tokenizer gives no character offsets; save the checkpoint with a fast tokenizer (tokenizer.json)."
         )
-    if template is not None:
-        return [
-            _in_template(tokenizer, text, max_length, template, special_tokens, tuple(opening)) for text in texts
-        ]
-    found = []
-    for text in texts:
-        raw = tokenizer(
-            text,
-            truncation=True,
-            max_length=max_length,
-            padding=False,
-            return_offsets_mapping=True,
-            return_special_tokens_mask=True,
-        )
-        if not raw["input_ids"]:
-            raise JudgeError(f"The prompt {text[:40]!r} has no tokens; remove it from the probe set.")
-        special = tuple(bool(flag) for flag in raw["special_tokens_mask"])  # type: ignore[union-attr]
-        spans = zip(raw["offset_mapping"], special, strict=True)  # type: ignore[arg-type]
-        found.append(
-            Encoded(
-                text=text,
-                ids=tuple(raw["input_ids"]),  # type: ignore[arg-type]
-                special=special,
-                offsets=tuple((0, 0) if added else (int(a), int(b)) for (a, b), added in spans),
-                truncated=bool(raw.encodings and raw.encodings[0].overflowing),
-                types=_types(raw.get("token_type_ids")),
-            )
-        )
-    return found
+    if template is None:
+        return [_alone(tokenizer, text, max_length) for text in texts]
+    after = tuple(opening)
+    return [_in_template(tokenizer, text, max_length, template, special_tokens, after) for text in texts]
+
+
+def _alone(tokenizer: PreTrainedTokenizerBase, text: str, max_length: int) -> Encoded:
+    """One prompt without a template."""
+    raw = tokenizer(
+        text,
+        truncation=True,
+        max_length=max_length,
+        padding=False,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+    )
+    if not raw["input_ids"]:
+        raise JudgeError(f"The prompt {text[:40]!r} has no tokens; remove it from the probe set.")
+    special = tuple(bool(flag) for flag in raw["special_tokens_mask"])  # type: ignore[union-attr]
+    spans = zip(raw["offset_mapping"], special, strict=True)  # type: ignore[arg-type]
+    return Encoded(
+        text=text,
+        ids=tuple(raw["input_ids"]),  # type: ignore[arg-type]
+        special=special,
+        offsets=tuple((0, 0) if added else (int(a), int(b)) for (a, b), added in spans),
+        truncated=bool(raw.encodings and raw.encodings[0].overflowing),
+        types=_types(raw.get("token_type_ids")),
+    )
 
 
 def _types(given: Any) -> tuple[int, ...]:

@@ -96,6 +96,20 @@ class Judge:
         ]
 
     @property
+    def log_odds_shift(self) -> float | None:
+        """What makes a score the log-odds of unsafe that the judge was trained to state; None where it states none.
+
+        Classes under a softmax, one label with a sigmoid and answers in words state them; a reward and a number do
+        not, nor do several unsafe labels with a sigmoid each, which may hold together.
+        """
+        problem, record = getattr(self.model.config, "problem_type", None), self.record
+        if self.answers is not None:
+            return record.threshold
+        if problem == "multi_label_classification":
+            return record.threshold if len(record.unsafe) == 1 and not record.safe else None
+        return None if problem == "regression" or record.classes == 1 else record.threshold
+
+    @property
     def template(self) -> str | None:
         """A prompted judge's text around `{prompt}`."""
         return (self.record.template or PLAIN) if self.answers is not None else None

@@ -168,7 +168,7 @@ def _told_of(home: Path, base: Path | None) -> AbstractContextManager[None]:
 
 
 def _config(home: Path, labels: dict[str, Any]) -> Any:
-    transformers_logging.set_verbosity_error()
+    transformers_logging.set_verbosity(transformers_logging.CRITICAL)  # what it calls errors, it raises as well
     transformers_logging.disable_progress_bar()
     return AutoConfig.from_pretrained(home, **LOCAL, **labels)
 

@@ -49,50 +49,62 @@ def checked_anatomy(judge: Judge) -> Anatomy:
     judge = replace(judge, anatomy=anatomy)
     prompts = scored_prompts(judge, TEXTS)
     batch = collate(prompts, anatomy.pad_id, judge.device)
-    if anatomy.prompted and not _answers_are_the_models(judge, batch):
-        fails = "The answers' logits, taken alone, are not those of the whole model"
-        note = _failed(judge, fails, "there is no logit lens, and scores are read from all logits")
-        anatomy = replace(anatomy, head=None, notes=(*anatomy.notes, note))
-        judge = replace(judge, anatomy=anatomy)
-    if judge.given is not None:
-        check_flow(judge, batch)
-    elif (reason := _misfit(judge, batch)) is not None:
-        note = (
-            f"This model is laid out as no {anatomy.family!r} that is known ({reason.split(' (')[0]}), so writes, "
-            "heads, neurons and circuits are not read; describe the family in a file and give it with --family "
-            "(docs/families.md)."
-        )
-        anatomy = replace(
-            anatomy, attention_writes=None, mlp_writes=None, wiring=None, notes=(*anatomy.notes, note)
-        )
-        judge = replace(judge, anatomy=anatomy)
+    judge = replace(judge, anatomy=_laid_out(judge, batch))
     plain = score(judge, batch).cpu().numpy()
     hooked = record(judge, prompts, batch_tokens=10**6)
     if not _equal(judge, hooked.scores, plain):
         note = _failed(judge, "Hooks change this judge's scores", "its layers, writes and logit lens are not read")
-        return replace(
-            anatomy,
-            layers=(),
-            attention_writes=None,
-            mlp_writes=None,
-            head=None,
-            pooling="unknown",
-            wiring=None,
-            notes=(note,),
-        )
+        return _bare(anatomy, note)
     if hooked.lens is not None and not _equal(judge, hooked.lens[:, -1], hooked.scores):
         fails = "The logit lens after the last layer does not give the judge's score"
-        note = _failed(judge, fails, "it is not shown")
-        anatomy = replace(anatomy, head=None, notes=(*anatomy.notes, note))
+        judge = _without(judge, _failed(judge, fails, "it is not shown"), head=None)
     if (
         anatomy.norm_position in ("pre", "sandwich", "branch")
-        and anatomy.attention_writes is not None
+        and judge.anatomy.attention_writes is not None
         and not _writes_add_up(judge, batch)
     ):
         fails = "Embeddings and writes do not add up to the final residual"
         note = _failed(judge, fails, "the writes are not shown")
-        anatomy = replace(anatomy, attention_writes=None, mlp_writes=None, notes=(*anatomy.notes, note))
-    return anatomy
+        judge = _without(judge, note, attention_writes=None, mlp_writes=None)
+    return judge.anatomy
+
+
+def _laid_out(judge: Judge, batch: Batch) -> Anatomy:
+    """The anatomy as far as its parts lie where it says. Raises FamilyError where the user said it."""
+    if judge.anatomy.prompted and not _answers_are_the_models(judge, batch):
+        fails = "The answers' logits, taken alone, are not those of the whole model"
+        note = _failed(judge, fails, "there is no logit lens, and scores are read from all logits")
+        judge = _without(judge, note, head=None)
+    if judge.given is not None:
+        check_flow(judge, batch)
+    elif (reason := _misfit(judge, batch)) is not None:
+        note = (
+            f"This model is laid out as no {judge.anatomy.family!r} that is known ({reason.split(' (')[0]}), so "
+            "writes, heads, neurons and circuits are not read; describe the family in a file and give it with "
+            "--family (docs/families.md)."
+        )
+        judge = _without(judge, note, attention_writes=None, mlp_writes=None, wiring=None)
+    return judge.anatomy
+
+
+def _without(judge: Judge, note: str, **parts: None) -> Judge:
+    """Without parts of its anatomy, and with a note that says why."""
+    anatomy: Any = judge.anatomy
+    return replace(judge, anatomy=replace(anatomy, notes=(*anatomy.notes, note), **parts))
+
+
+def _bare(anatomy: Anatomy, note: str) -> Anatomy:
+    """Of a judge whose insides cannot be watched at all."""
+    return replace(
+        anatomy,
+        layers=(),
+        attention_writes=None,
+        mlp_writes=None,
+        head=None,
+        pooling="unknown",
+        wiring=None,
+        notes=(note,),
+    )
 
 
 def _answers_are_the_models(judge: Judge, batch: Batch) -> bool:

@@ -25,7 +25,7 @@ from analyzer.session.context import Context
 from analyzer.session.probe_choice import twin_of
 from shared.errors import JudgeError, ScoresNotFinite
 from shared.findings.text import clean, percent
-from shared.prompts.probes import DISPLAY_PER_CLASS, LABELS, another_display
+from shared.prompts.display import DISPLAY_PER_CLASS, LABELS, another_display
 from shared.records import Probe
 
 MOST = 0.25

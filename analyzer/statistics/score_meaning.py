@@ -1,7 +1,7 @@
 """What scores mean: how they lie by class, what a threshold catches, whether probabilities hold, and for whom.
 
 Unsafe is the positive class. A prompt is judged unsafe from a threshold on; the judge's own one is 0. Probabilities
-are sigmoid(score).
+are sigmoid(score + shift), where the judge states any.
 """
 
 from __future__ import annotations
@@ -75,9 +75,18 @@ class Scored(NamedTuple):
 
 
 def score_meaning(
-    prompts: Scored, amount: Amount, cells: list[Cell], unit: Unit, answers: AnswerReading | None = None
+    prompts: Scored,
+    amount: Amount,
+    cells: list[Cell],
+    unit: Unit,
+    answers: AnswerReading | None = None,
+    *,
+    shift: float | None = 0.0,
 ) -> CalibrationResult:
-    """All of it, of one prompt or more; what needs both classes is empty with one alone."""
+    """All of it, of one prompt or more; what needs both classes is empty with one alone.
+
+    `shift` makes a score the log-odds that the judge states, nats; None where it states none.
+    """
     scores, unsafe, groups = prompts
     clusters = Clusters(groups.tolist(), amount.draws, amount.seed)
     curve = roc(scores, unsafe) if unsafe.any() and not unsafe.all() else None
@@ -89,7 +98,7 @@ def score_meaning(
         auc=auc_of(scores, unsafe, clusters),
         points=[] if curve is None else _points(curve, clusters, amount.wanted_fpr),
         balanced_held_out=None if curve is None else balanced_held_out(curve, clusters),
-        reliability=_reliability(scores, unsafe, clusters, amount),
+        reliability=None if shift is None else _reliability(scores, unsafe, clusters, amount, shift),
         cells=cells,
         answers=answers,
         separation=separation(scores, unsafe, clusters, unit),
@@ -152,8 +161,10 @@ def _points(curve: Roc, clusters: Clusters, wanted: float) -> list[OperatingPoin
     return [*found, OperatingPoint(kind="own", rate=None, negatives=negatives, **told)]
 
 
-def _reliability(scores: np.ndarray, unsafe: np.ndarray, clusters: Clusters, amount: Amount) -> Reliability:
-    probabilities = expit(scores)
+def _reliability(
+    scores: np.ndarray, unsafe: np.ndarray, clusters: Clusters, amount: Amount, shift: float
+) -> Reliability:
+    probabilities = expit(scores + shift)
     bins = equal_mass_bins(probabilities, min(amount.bins, max(2, len(scores) // PER_BIN)))
     found = calibration_error(probabilities, unsafe, bins)
     chance = error_by_chance(probabilities, bins, found, amount.draws, amount.seed)
@@ -164,7 +175,7 @@ def _reliability(scores: np.ndarray, unsafe: np.ndarray, clusters: Clusters, amo
         by_chance=chance.mean,
         by_chance_high=chance.high,
         p_value=chance.p_value,
-        overconfidence=clusters.mean(confidence - ((scores > 0) == unsafe)),
+        overconfidence=clusters.mean(confidence - ((probabilities > 0.5) == unsafe)),
     )
 
 

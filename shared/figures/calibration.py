@@ -156,6 +156,9 @@ def _draw_reliability(sheet: Sheet, up: tuple[float, float], result: Calibration
     share = {"range": [-0.03, 1.03]}
     x = share | {"title": "probability of unsafe, as stated"}
     pane = sheet.pane(LEFT, up, x, share | {"title": "share unsafe, as it is"})
+    if result.reliability is None:
+        sheet.say_missing(pane, "its head states no probability")
+        return
     ends = np.array([0.0, 1.0])
     line = {"color": GREY, "dash": "dot", "width": 1.4}
     sheet.draw(pane, x=ends, y=ends, mode="lines", name="calibrated", showlegend=True, hoverinfo="skip", line=line)

@@ -67,7 +67,7 @@ class ReliabilityBin(Part):
 
 
 class Reliability(Part):
-    """Whether the probability of unsafe, sigmoid(score), is what happens."""
+    """Whether the probability of unsafe that the judge states, sigmoid of its log-odds, is what happens."""
 
     bins: list[ReliabilityBin]
     error: Interval
@@ -172,7 +172,8 @@ class CalibrationResult(Part):
     """Empty with one class alone."""
     balanced_held_out: float | None
     """Balanced accuracy at the best threshold, chosen on some groups and measured on others."""
-    reliability: Reliability
+    reliability: Reliability | None
+    """None of a judge whose head states no probability: a reward, a number."""
     cells: list[Cell]
     answers: AnswerReading | None
     """None for a judge that does not answer in words."""

@@ -86,8 +86,9 @@ def _calibration(result: CalibrationResult) -> dict[str, Any]:
             values |= interval_cells("best_threshold", each.threshold)
     values["best_balanced_accuracy_held_out"] = result.balanced_held_out
     told = result.reliability
-    values |= interval_cells("ece", told.error) | {"ece_by_chance": told.by_chance, "ece_p_value": told.p_value}
-    values |= interval_cells("overconfidence", told.overconfidence)
+    values |= interval_cells("ece", told and told.error)
+    values |= {"ece_by_chance": told and told.by_chance, "ece_p_value": told and told.p_value}
+    values |= interval_cells("overconfidence", told and told.overconfidence)
     for name, mass in result.answers.mass.items() if result.answers else ():
         values |= interval_cells("answer_mass" if name == "all" else f"answer_mass_{name}", mass)
     return values

@@ -21,20 +21,17 @@ from typing import Any, NamedTuple
 from shared.errors import UsageError
 from shared.files import write_bytes_atomic
 from shared.prompts.digest import MAX_PROMPT_CHARS, digest_of, probe_set_digest, prompt_digest
+from shared.prompts.display import DISPLAY_PER_CLASS, LABELS, display_samples, with_display
 from shared.prompts.groups import components, drawn, held_out
 from shared.prompts.labels import read_label
 from shared.prompts.load import clean, edition_of
 from shared.prompts.rows import Row, read_rows
 from shared.records import Label, Probe, Prompt
 
-LABELS: tuple[Label, Label] = ("safe", "unsafe")
 PER_CLASS = 64
 PAIRS = 192
 """Contrast pairs that the file holds, at most, those of the probe set among them. Circuits use up to 128 that align
 token by token, and which do depends on the judge's tokenizer: three in four of the shipped ones."""
-DISPLAY_PER_CLASS = 2
-READABLE_CHARS = (15, 110)
-"""Lengths that a display sample should have, characters: one line of a figure's title."""
 
 
 class ProbeSet(NamedTuple):
@@ -75,7 +72,7 @@ def choose_probes(
             )
     pairs = _pairs(prompts, min(wanted.values()) // 2, seed)
     chosen = [*chain.from_iterable(pairs), *_singles(prompts, pairs, wanted, seed)]
-    return _with_display([_probe(prompt) for prompt in chosen], seed)
+    return with_display([_probe(prompt) for prompt in chosen], seed)
 
 
 def further_pairs(unseen: Sequence[Prompt], probes: Sequence[Probe], seed: int = 0) -> list[Probe]:
@@ -87,24 +84,6 @@ def further_pairs(unseen: Sequence[Prompt], probes: Sequence[Probe], seed: int =
     left = [prompt for prompt in _one_of_each(held_out(unseen, probes)) if prompt.pair not in held]
     pairs = _pairs(left, max(0, PAIRS - sum(count == 2 for count in held.values())), seed)
     return [_probe(prompt).model_copy(update={"further": True}) for pair in pairs for prompt in pair]
-
-
-def display_indices(probes: Sequence[Probe]) -> list[int]:
-    """Where the display samples stand, the safe ones first, as they are numbered in file names."""
-    shown = [index for index, probe in enumerate(probes) if probe.display]
-    return sorted(shown, key=lambda index: LABELS.index(probes[index].label))
-
-
-def display_samples(probes: Iterable[Probe]) -> list[Probe]:
-    """The display samples themselves, in the same order."""
-    probes = list(probes)
-    return [probes[index] for index in display_indices(probes)]
-
-
-def another_display(lost: Probe, others: Iterable[Probe]) -> Probe | None:
-    """The most readable of some other prompts of its class, to be shown in its place; None where there is none."""
-    same = [probe for probe in others if probe.label == lost.label]
-    return min(same, key=lambda probe: (_readability(probe.text), drawn(0, probe.text)), default=None)
 
 
 def write_probes(path: Path, probes: Iterable[Probe]) -> None:
@@ -207,7 +186,7 @@ def _keep_or_choose_display(probes: list[Probe], path: Path, seed: int, warnings
             f"{path.name} marks {marked['safe']} safe and {marked['unsafe']} unsafe display samples instead of "
             f"{DISPLAY_PER_CLASS} each; they were chosen anew."
         )
-    return _with_display([probe.model_copy(update={"display": False}) for probe in probes], seed)
+    return with_display([probe.model_copy(update={"display": False}) for probe in probes], seed)
 
 
 def _one_of_each(prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -265,38 +244,6 @@ def _in_turn(items: list[Any], keys: list[Any]) -> list[Any]:
         queues[key].append(item)
     rounds = zip_longest(*queues.values())
     return [item for items in rounds for item in items if item is not None]
-
-
-def _with_display(probes: list[Probe], seed: int) -> list[Probe]:
-    """Two samples of each class marked and moved to the front."""
-    order = sorted(probes, key=lambda probe: (_readability(probe.text), drawn(seed, probe.text)))
-    shown = _display_pair(order)
-    for label in LABELS:
-        mine = [probe for probe in order if probe.label == label and probe.id not in shown]
-        seen = {shown[key].category for key in shown}
-        mine.sort(key=lambda probe: (_readability(probe.text), probe.category in seen))
-        for probe in mine[: DISPLAY_PER_CLASS - sum(probe.label == label for probe in shown.values())]:
-            shown[probe.id] = probe
-    front = display_samples(probe.model_copy(update={"display": True}) for probe in shown.values())
-    return [*front, *(probe for probe in probes if probe.id not in shown)]
-
-
-def _display_pair(order: list[Probe]) -> dict[str, Probe]:
-    """The most readable contrast pair as id -> probe; empty where there is none."""
-    first: dict[str, Probe] = {}
-    for probe in order:
-        twin = first.get(probe.pair) if probe.pair else None
-        if twin is not None and twin.label != probe.label:
-            return {twin.id: twin, probe.id: probe}
-        if probe.pair:
-            first.setdefault(probe.pair, probe)
-    return {}
-
-
-def _readability(text: str) -> int:
-    """0 for a line that reads at a glance, else how many characters it is off."""
-    low, high = READABLE_CHARS
-    return max(low - len(text), len(text) - high, 0)
 
 
 def _probe(prompt: Prompt) -> Probe:

@@ -47,7 +47,7 @@ def _calibrated(results: CheckpointResults) -> dict[str, Any]:
     result = results.typed("calibration", CalibrationResult)
     if result is None:
         return {}
-    cells = interval_cells("ece", result.reliability.error)
+    cells = interval_cells("ece", result.reliability and result.reliability.error)
     for name, rate in FALSE_POSITIVES.items():
         point = result.at(rate)
         cells |= interval_cells(name, point.tpr if point else None)

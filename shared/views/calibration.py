@@ -69,8 +69,8 @@ def _headline(result: CalibrationResult, of: str) -> str:
     if result.auc is not None and inverted(result):
         return f"INVERTED: unsafe prompts score lower than safe ones, AUC {_told(result.auc)}"
     sharp = result.at(0.01)
-    caught = f"TPR {_told(sharp.tpr)} {_where(sharp)}; " if sharp is not None else ""
-    said = f"{caught}{_calibrated(result.reliability)}"
+    caught = "" if sharp is None else f"TPR {_told(sharp.tpr)} {_where(sharp)}"
+    said = "; ".join(filter(None, [caught, _calibrated(result.reliability)]))
     return said[0].upper() + said[1:]
 
 
@@ -85,8 +85,10 @@ def _where(point: OperatingPoint) -> str:
     return f"with none of {counted(point.negatives, 'safe prompt')} refused"
 
 
-def _calibrated(found: Reliability) -> str:
+def _calibrated(found: Reliability | None) -> str:
     """The ECE beside what a perfectly calibrated judge gets by chance."""
+    if found is None:
+        return "scores are no probabilities"
     error = f"ECE {_told(found.error)}, {found.by_chance:.2f} expected by chance"
     return f"{found.direction}: {error}" if found.off else f"no miscalibration beyond chance: {error}"
 
@@ -144,22 +146,27 @@ def _unresolved(result: CalibrationResult) -> str:
 
 
 def _caption(result: CalibrationResult, of: str) -> str:
-    answers = ""
+    answers, curve, chance, worry = "", "", "", ""
     if result.answers is not None:
         answers = " Below: the judge's own answers where its verdict is read, and the side each counts for."
+    if result.reliability is not None:
+        curve = (
+            "how often prompts are unsafe beside the probability that the judge states, in bins of equal size, and "
+        )
+        chance = (
+            "the reliability curve should follow the dotted line, below it on the right and above it on the left "
+            "means too sure. ECE is never 0 on so few prompts: what a perfectly calibrated judge would get stands "
+            f"beside it. Probabilities are those at {of}'s share of unsafe prompts, not at yours; "
+        )
+        worry = "an ECE far above chance; "
     return (
         "What it shows: above, the scores by true label, with the judge's own threshold (0) and the one for the "
-        "wanted FPR, and the ROC with a logarithmic FPR; below, how often prompts are unsafe beside the "
-        "probability that the judge states, sigmoid(score), in bins of equal size, and error rates by length, "
-        f"language and category where a part has 8 prompts of a class.{answers} Bars are 95 % intervals.\n"
+        f"wanted FPR, and the ROC with a logarithmic FPR; below, {curve}error rates by length, language and "
+        f"category where a part has 8 prompts of a class.{answers} Bars are 95 % intervals.\n"
         "How to read: the classes should lie apart with the threshold between them; the ROC should reach the top "
-        "far left; the reliability curve should follow the dotted line, below it on the right and above it on the "
-        "left means too sure. ECE is never 0 on so few prompts: what a perfectly calibrated judge would get "
-        f"stands beside it. Probabilities are those at {of}'s share of unsafe prompts, not at yours; the "
-        "best threshold is chosen on the very prompts it is measured on.\n"
-        "Worrying: little caught at 1 % FPR while the AUC is high; an ECE far above chance; one length, language "
-        "or category with a far higher error rate; answers that hold little probability."
-        f"{_unresolved(result)}"
+        f"far left; {chance}the best threshold is chosen on the very prompts it is measured on.\n"
+        f"Worrying: little caught at 1 % FPR while the AUC is high; {worry}one length, language or category with a "
+        f"far higher error rate; answers that hold little probability.{_unresolved(result)}"
     )
 
 
@@ -176,11 +183,16 @@ def _alt(result: CalibrationResult, of: str) -> str:
 
 
 def _facts(result: CalibrationResult) -> list[str]:
+    drawn = "thresholds, TPR" if result.reliability is None else "thresholds, TPR, ECE"
     return [
         f"n = {result.unsafe:,} unsafe and {counted(result.safe, 'safe probe prompt')}",
-        f"ECE over {counted(len(result.reliability.bins), 'bin')} of equal mass",
-        "95 % intervals over groups of prompts: bootstrap (thresholds, TPR, ECE), influences (rates, AUC)",
+        *_bins(result.reliability),
+        f"95 % intervals over groups of prompts: bootstrap ({drawn}), influences (rates, AUC)",
     ]
+
+
+def _bins(found: Reliability | None) -> list[str]:
+    return [] if found is None else [f"ECE over {counted(len(found.bins), 'bin')} of equal mass"]
 
 
 def _rows(result: CalibrationResult) -> list[dict[str, Any]]:
@@ -221,7 +233,9 @@ def point_name(point: OperatingPoint) -> str:
     return f"{'wanted ' if point.kind == 'wanted' else ''}FPR {percent_of(point.rate)}{unresolved}"
 
 
-def _reliability_rows(found: Reliability) -> list[dict[str, Any]]:
+def _reliability_rows(found: Reliability | None) -> list[dict[str, Any]]:
+    if found is None:
+        return []
     total = sum(each.count for each in found.bins)
     return [
         _row("ECE", "all prompts", total, found.error),

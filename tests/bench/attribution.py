@@ -24,7 +24,7 @@ from analyzer.model.batches import Encoded, encode
 from analyzer.model.hooked_pass import record
 from analyzer.model.judge import Judge
 from analyzer.session.probe_choice import spread
-from shared.prompts.probes import display_indices
+from shared.prompts.display import display_indices
 from tests.bench import Figure, Size, median_figure
 from tests.bench._judge import trained_judge
 

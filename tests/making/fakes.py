@@ -124,12 +124,13 @@ def _basic(
     }
     if compared.divergence_layer is not None:
         compared_summary["divergence_layer"] = float(compared.divergence_layer)
+    calibrated = {} if calibration.reliability is None else {"ece": calibration.reliability.error.value}
     return [
         ("tokens", tokens, token_summary, {}),
         ("layers", layered, {"norm_last": 15.0}, {}),
         ("comparison", compared, compared_summary, {}),
         ("progress", progress, {f"probe_{name}": value.value for name, value in progress.probe.items()}, {}),
-        ("calibration", calibration, {"ece": calibration.reliability.error.value}, {}),
+        ("calibration", calibration, calibrated, {}),
     ]
 
 

@@ -94,9 +94,9 @@ def _caught(rate: float) -> Callable[[Typed], str]:
 
 
 def _ece(found: Typed) -> str:
-    if found.calibration is None:
+    told = found.calibration.reliability if found.calibration else None
+    if told is None:
         return MISSING
-    told = found.calibration.reliability
     return f"{told.error.value:.3f} [{told.error.low:.3f}, {told.error.high:.3f}], {told.by_chance:.3f} by chance"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from shared.figures.kit.layer_axis import layer_axis
@@ -180,15 +180,20 @@ def _calibration_plots(run: RunResults) -> list[Plot]:
     error = Plot(
         "calibration error (ECE)",
         [
-            Line("judge", run.curve("calibration", lambda result: result.reliability.error), "judge"),
-            Line("by chance", run.curve("calibration", lambda result: result.reliability.by_chance), "random"),
+            Line("judge", run.curve("calibration", _of_reliability("error")), "judge"),
+            Line("by chance", run.curve("calibration", _of_reliability("by_chance")), "random"),
         ],
         missing,
         limits=(0, None),
     )
-    surer = run.curve("calibration", lambda result: result.reliability.overconfidence)
+    surer = run.curve("calibration", _of_reliability("overconfidence"))
     sign = Plot("confidence − accuracy", [Line("overconfidence", surer, "worst")], missing)
     return [error, sign] if _answers_in_words(run) else [error]
+
+
+def _of_reliability(name: str) -> Callable[[CalibrationResult], Interval | float | None]:
+    """A field of it; None of a judge that states no probability."""
+    return lambda result: None if result.reliability is None else getattr(result.reliability, name)
 
 
 def comprehensiveness(result: TokensResult, method: str) -> Interval | None:

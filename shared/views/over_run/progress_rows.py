@@ -51,7 +51,7 @@ def _calibration_cells(result: CalibrationResult | None) -> dict[str, float | bo
     cells = {
         "tpr_at_fpr_1": sharp and _rounded(sharp.value),
         "tpr_at_fpr_1_resolved": point and point.resolved,
-        "ece": result and _rounded(result.reliability.error.value),
+        "ece": result and result.reliability and _rounded(result.reliability.error.value),
     }
     return cells | ({} if mass is None else {"answer_mass": _rounded(mass.mass["all"].value)})
 

@@ -65,6 +65,7 @@ def test_operating_points_are_scikit_learns(ready: Context) -> None:
 
 def test_the_reliability_curve_is_scikit_learns(ready: Context) -> None:
     found = computed(ready).reliability
+    assert found is not None
     unsafe = np.array([p.label == "unsafe" for p in ready.probes])
     probabilities = expit(ready.forward.scores.astype(float))
     share, mean = calibration_curve(unsafe, probabilities, n_bins=5, strategy="quantile")
@@ -105,7 +106,8 @@ def test_the_histogram_counts_every_prompt_once(ready: Context) -> None:
 def test_one_class_has_no_operating_points() -> None:
     found = computed(context(tiny_judge("bert"), [probe(f"bake {i}") for i in range(20)]))
     assert (found.roc, found.points, found.auc) == ([], [], None)
-    assert found.reliability.error.value > 0 and not found.separation.claimable
+    assert found.reliability is not None and found.reliability.error.value > 0
+    assert not found.separation.claimable
     with pytest.raises(CannotCompute, match="empty"):
         computed(context(tiny_judge("bert"), []))
 

@@ -22,7 +22,7 @@ from analyzer.session.probe_choice import spread, twin_of
 from shared.errors import CannotCompute
 from shared.findings.tokens import TokensResult
 from shared.findings.word_sentences import words_headline
-from shared.prompts.probes import display_indices
+from shared.prompts.display import display_indices
 from shared.records import JudgeRecord, Probe
 from tests.making.judges import context, probe, random_probes, tiny_judge
 from tests.making.tiny import WORDS, tiny_model, tiny_tokenizer

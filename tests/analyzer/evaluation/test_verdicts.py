@@ -68,8 +68,12 @@ def test_thresholds_and_calibration_are_scikit_learns_and_counted(seed: int) -> 
         if inside:
             share = sum(bool(prompts.unsafe[p]) for p in inside) / len(inside)
             error += len(inside) / 240 * abs(share - sum(probabilities[p] for p in inside) / len(inside))
+    assert found.reliability is not None and found.reliability.by_chance > 0
     assert found.reliability.error.value == pytest.approx(error, abs=1e-9)
-    assert found.reliability.by_chance > 0
+    shifted = score_meaning(prompts._replace(scores=prompts.scores - 2), Amount(draws=200), [], "prompts", shift=2)
+    assert shifted.reliability is not None, "a threshold of the user's moves no probability"
+    assert shifted.reliability.error.value == pytest.approx(error, abs=1e-9)
+    assert score_meaning(prompts, Amount(draws=200), [], "prompts", shift=None).reliability is None
 
 
 def exact(better: int, worse: int) -> float:

@@ -27,7 +27,7 @@ RECORD = JudgeRecord(max_length=40)
 PROMPTED = JudgeRecord(kind="prompted", safe_id=7, unsafe_id=9, max_length=40)
 KINDS: dict[str, Callable[..., PeftConfig]] = {
     "IA3": lambda **more: IA3Config(**more, feedforward_modules=["down_proj"]),
-    "LN_TUNING": lambda **more: LNTuningConfig(**more | {"target_modules": ["input_layernorm"]}),
+    "LN_TUNING": lambda **more: LNTuningConfig(**{**more, "target_modules": ["input_layernorm"]}),
     "RANDLORA": lambda **more: RandLoraConfig(**more, r=2),
     "SHIRA": lambda **more: ShiraConfig(**more, r=2),
     "VERA": lambda **more: VeraConfig(**more, r=2),

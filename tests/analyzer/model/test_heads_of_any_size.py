@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,15 @@ def test_two_classes_are_subtracted_to_the_bit() -> None:
     judge = tiny_judge()
     logits = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
     assert torch.equal(score_of(judge, logits), logits[:, 1] - logits[:, 0])
+
+
+def test_only_what_states_a_probability_has_log_odds() -> None:
+    stated = {name: head_judge(name)[0].log_odds_shift for name in HEADS}
+    nothing = dict.fromkeys(("labels", "reward", "number"))
+    assert stated == {"two": 0.0, "three": 0.0, "five": 0.75, "left-out": 0.0} | nothing
+    judge, _ = head_judge("labels")
+    one = replace(judge, record=judge.record.model_copy(update={"unsafe_ids": (0,)}))
+    assert one.log_odds_shift == 0.0
 
 
 @pytest.mark.parametrize(

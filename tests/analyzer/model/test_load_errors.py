@@ -85,6 +85,17 @@ def test_a_config_that_transformers_chokes_on(
     assert [entry.__dict__.get("event") for entry in caplog.records] == ["unloadable"]
 
 
+def test_a_config_that_transformers_prints_whole(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It logs the config as an error where a field cannot be set, and raises; only the sentence is ours to say."""
+    path = save_small(tmp_path / "checkpoint-1", "bert")
+    config = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps(config | {"use_return_dict": True}))
+    capfd.readouterr()
+    with pytest.raises(JudgeError, match="cannot be loaded as a sequence classifier: the library's own code fails"):
+        load_judge(path, judge_record("classifier"))
+    assert "BertConfig" not in capfd.readouterr().err
+
+
 def test_a_model_that_loads_and_does_not_run(tmp_path: Path) -> None:
     path = save_small(tmp_path / "checkpoint-1", "xmod")
     with pytest.raises(JudgeError, match="is a xmod, which cannot be run on a prompt here: Input language unknown"):

@@ -11,9 +11,10 @@ import pytest
 
 from shared.errors import UsageError
 from shared.prompts.digest import MAX_PROMPT_CHARS, probe_set_digest, prompt_digest
+from shared.prompts.display import display_samples
 from shared.prompts.groups import held_out
 from shared.prompts.leaks import count_leaks, write_train_digests
-from shared.prompts.probes import choose_probes, display_samples, further_pairs, read_probes, write_probes
+from shared.prompts.probes import choose_probes, further_pairs, read_probes, write_probes
 from shared.records import Probe, Prompt
 from shared.run import Run
 from tests.making.made import many, prompt, twins

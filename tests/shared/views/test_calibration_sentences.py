@@ -47,6 +47,7 @@ def interval(low: float, value: float, high: float) -> dict[str, float]:
             "TPR 0.18 [0.08, 0.28] with none of 64 safe prompts refused; overconfident: ECE 0.12 [0.08,",
         ),
         (points(100), "TPR 0.18 [0.08, 0.28] at 1 % FPR; overconfident"),
+        ({"reliability": None}, "TPR 0.18 [0.08, 0.28] with none of 64 safe prompts refused; scores are no prob"),
         (reliability(p_value=0.3), "; no miscalibration beyond chance: ECE 0.12"),
         (reliability(overconfidence=interval(-0.2, -0.1, -0.05)), "; underconfident: ECE 0.12"),
         (reliability(overconfidence=interval(-0.2, 0.0, 0.2)), "; miscalibrated: ECE 0.12"),
@@ -72,6 +73,17 @@ def test_thresholds_are_told_only_of_a_judge_that_tells_the_classes_apart() -> N
     assert "nats [+" not in silent.alt.split("By part")[0].replace(title(silent), "")
     inverted = page(changed(record_of(), auc=auc(0.1, 0.3), separation=gate(-4)))
     assert not any("threshold for" in each.alt or "FNR at" in each.alt for each in (silent, inverted))
+
+
+def test_of_a_head_that_states_no_probability_none_is_told() -> None:
+    told, silent = page(record_of()), page(changed(record_of(), reliability=None))
+    for word in ("that the judge states", "ECE"):
+        assert word in told.caption + told.badge and word not in silent.caption + silent.badge + silent.alt
+    assert {row["what"] for row in told.rows} - {row["what"] for row in silent.rows} == {
+        "ECE", "ECE by chance, mean", "ECE by chance, 95th percentile", "p of the ECE", "confidence less accuracy",
+        "share unsafe",
+    }  # fmt: skip
+    assert "states no probability" in silent.figure.to_json()
 
 
 def test_what_n_cannot_resolve_is_said() -> None:
