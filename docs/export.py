@@ -25,8 +25,8 @@ writes a folder that must not be there yet: it appears whole once all is done, o
 - **`export.json`** holds what stands below, for programs.
 
 Numbers with a 95 % interval have three columns: `auroc`, `auroc_low`, `auroc_high`. The checkpoints' tensors are no
-part of this; `_midwatch/results/` has them as safetensors. [numbers.md](numbers.md) says how each number is defined, and
-after which paper.
+part of this; `_midwatch/results/` has them as safetensors. [numbers.md](numbers.md) says how each number is
+defined, and after which paper.
 """
 KINDS = {"text": "text", "integer": "integer", "number": "number", "truth": "true or false"}
 

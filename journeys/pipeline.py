@@ -40,7 +40,8 @@ def run_pipeline(settings: PipelineSettings) -> None:
         console.print(sentence)
     if places.report.is_file():
         console.print(f"Report: {places.report}")
-    console.print(f"Look at it: midwatch dashboard {places.root}")
+    if places.judge.begun:
+        console.print(f"Look at it: midwatch dashboard {places.root}")
     console.print(f"{time.monotonic() - started:.0f} s.")
     refuse_failures(rows)
 
@@ -59,10 +60,9 @@ def show_tails(console: Console, rows: Sequence[Shown]) -> None:
 def refuse_failures(rows: Sequence[Shown]) -> None:
     """Raise MidwatchError, naming what failed, why, and what could not be run because of it."""
     failed = [f"{row.stage.name} ({row.cause})" for row in rows if row.state is State.FAILED]
-    missed = [row.stage.name for row in rows if row.state is State.MISSED]
+    missed = [f"{row.stage.name} ({row.cause})" for row in rows if row.state is State.MISSED]
     said = [f"Failed: {'; '.join(failed)}."] if failed else []
-    said += [f"Left out, for what {'it needs' if len(missed) == 1 else 'they need'} is not there: "
-             f"{', '.join(missed)}."] if missed else []  # fmt: skip
+    said += [f"Left out: {'; '.join(missed)}."] if missed else []
     if said:
         raise MidwatchError(f"{' '.join(said)} The same command goes on from there.")
 

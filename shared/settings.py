@@ -97,9 +97,19 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "extra_forbidden":
         known = ", ".join(sorted(model.model_fields))
         return f"Unknown option {name!r}; known options: {known}."
+    if first["type"] == "dict_type" and _is_section(model, name):
+        return (
+            f"{name} = {shown(first.get('input'))}: a section holds names and values, such as {name}: {{seed: 1}}."
+        )
     if _is_secret(model, name):
         return f"{option}: {message}."
     return f"{option} = {shown(first.get('input'))}: {message}."
+
+
+def _is_section(model: type[BaseModel], name: str) -> bool:
+    """Whether it is no option, but a part of the config file."""
+    field = model.model_fields.get(name)
+    return field is not None and field.json_schema_extra == {"in_config": True}
 
 
 def _is_secret(model: type[BaseModel], name: str) -> bool:

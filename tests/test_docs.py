@@ -47,14 +47,15 @@ def mentioned() -> list[str]:
 
 @pytest.mark.parametrize("line", sorted({line for line in mentioned() if line.startswith("midwatch ")}))
 def test_command_lines_parse(line: str) -> None:
-    """The command exists and takes these options and values."""
+    """The command exists and takes these options and values, with dashes and with underscores."""
     name, *words = shlex.split(line)[1:]
     if name == "COMMAND":
         return
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert name in commands, line
-    with commands[name].make_context(name, words, resilient_parsing=not words or "--help" in words):
-        pass
+    for spelling in (words, [re.sub(r"(?<=\w)-(?=\w)", "_", word) if word[:2] == "--" else word for word in words]):
+        with commands[name].make_context(name, spelling, resilient_parsing=not words or "--help" in words):
+            pass
 
 
 @pytest.mark.parametrize("line", sorted({line for line in mentioned() if line.startswith("make ")}))

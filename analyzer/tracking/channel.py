@@ -10,9 +10,10 @@ from analyzer.supervisor.said import Said
 from analyzer.tracking.known import open_tracker, require_package
 from analyzer.tracking.ledger import Files, Sent, read_ledger
 from analyzer.tracking.numbers import Reader
+from analyzer.tracking.outgoing import Outgoing
 from analyzer.tracking.patience import Patience
 from analyzer.tracking.tracker import Tracker
-from shared.errors import MidwatchError, TrackerRefused, disk_sentence
+from shared.errors import MidwatchError
 from shared.files import write_record
 from shared.findings.text import counted
 from shared.logs import entry
@@ -25,7 +26,7 @@ AT_ONCE = 50
 
 
 @dataclass
-class Channel:
+class Channel(Outgoing):
     """Keeps one tracker up to date with the results of one run."""
 
     run: Run
@@ -47,26 +48,6 @@ class Channel:
         """What people do to see the numbers; empty before the first are sent."""
         return self.tracker.where if self.tracker is not None else ""
 
-    @property
-    def refusal(self) -> MidwatchError | None:
-        """Why the last attempt failed."""
-        return self.patience.refusal
-
-    def update(self, files: Files, now: float) -> None:
-        """Send what was not sent yet, unless it is too early to try again."""
-        if self.patience.over(now):
-            return
-        try:
-            require_package(self.name, self.name)
-            if files:
-                self._claim(now)
-                self._send(files)
-            self.patience.reset()
-        except OSError as error:
-            self._refused(TrackerRefused(f"{disk_sentence(error, self.folder)}."), now)
-        except MidwatchError as error:
-            self._refused(error, now)
-
     def close(self) -> None:
         """Let go of the tracker."""
         try:
@@ -76,13 +57,12 @@ class Channel:
         except (MidwatchError, OSError) as error:
             self._say(error)
 
-    def _claim(self, now: float) -> None:
-        """Raises TrackerRefused where somebody else sends this, OSError where our folder cannot be written."""
-        other = self.lease.hold(now)
-        if other is not None:
-            raise TrackerRefused(
-                f"process {other.pid} on {other.host} sends {self.run.name} to {self.name} already."
-            )
+    @property
+    def _what(self) -> str:
+        return f"sends {self.run.name} to {self.name}"
+
+    def _require(self) -> None:
+        require_package(self.name, self.name)
 
     def _send(self, files: Files) -> None:
         path = self.folder / "sent.json"
@@ -116,10 +96,6 @@ class Channel:
         for name in again:
             extra = entry("tracked_again", run=run, checkpoint=name)
             logger.info("%s/%s has newer results: its numbers are %s", run, name, verb, extra=extra)
-
-    def _refused(self, error: MidwatchError, now: float) -> None:
-        self.patience.refused(error, now)
-        self._say(error)
 
     def _say(self, error: Exception) -> None:
         run = self.run.name

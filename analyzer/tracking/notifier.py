@@ -15,8 +15,9 @@ from analyzer.tracking.alarms import COMPARISON, Message, Raised, alerts_of, mes
 from analyzer.tracking.known import require_package
 from analyzer.tracking.ledger import Files, Told, read_ledger
 from analyzer.tracking.numbers import key_of
+from analyzer.tracking.outgoing import Outgoing
 from analyzer.tracking.patience import Patience
-from shared.errors import MidwatchError, SchemaError, TrackerRefused, UsageError, disk_sentence
+from shared.errors import SchemaError, TrackerRefused, UsageError, disk_sentence
 from shared.files import write_record
 from shared.logs import entry
 from shared.run import Run
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Notifier:
+class Notifier(Outgoing):
     """Tells each alert of one run once."""
 
     run: Run
@@ -43,27 +44,6 @@ class Notifier:
         self.folder = self.run.tracked / "alerts"
         self.lease = Lease(self.folder / "lease.json")
 
-    @property
-    def refusal(self) -> MidwatchError | None:
-        """Why the last attempt failed."""
-        return self.patience.refusal
-
-    def update(self, files: Files, now: float) -> None:
-        """Tell what was not told yet, unless it is too early to try again."""
-        if self.patience.over(now):
-            return
-        try:
-            require_package("apprise", "notify")
-            receivers_at(self.url)  # a wrong address is said at once, and not with the first alarm
-            if files:
-                self._claim(now)
-                self._tell(files)
-            self.patience.reset()
-        except OSError as error:
-            self._refused(TrackerRefused(f"{disk_sentence(error, self.folder)}."), now)
-        except MidwatchError as error:
-            self._refused(error, now)
-
     def close(self) -> None:
         """Let others tell."""
         try:
@@ -71,15 +51,15 @@ class Notifier:
         except OSError as error:
             self._refused(TrackerRefused(f"{disk_sentence(error, self.folder)}."), 0.0)
 
-    def _claim(self, now: float) -> None:
-        """Raises TrackerRefused where somebody else tells this, OSError where our folder cannot be written."""
-        other = self.lease.hold(now)
-        if other is not None:
-            raise TrackerRefused(
-                f"process {other.pid} on {other.host} tells the alerts of {self.run.name} already."
-            )
+    @property
+    def _what(self) -> str:
+        return f"tells the alerts of {self.run.name}"
 
-    def _tell(self, files: Files) -> None:
+    def _require(self) -> None:
+        require_package("apprise", "notify")
+        receivers_at(self.url)  # a wrong address is said at once, and not with the first alarm
+
+    def _send(self, files: Files) -> None:
         path = self.folder / "told.json"
         told = read_ledger(path, Told)
         found = {name: each[COMPARISON] for name, each in files.items() if COMPARISON in each}
@@ -115,8 +95,7 @@ class Notifier:
     def _unreadable(self, cause: str) -> None:
         self.said.once(logging.WARNING, cause, entry("not_notified", run=self.run.name, cause=cause))
 
-    def _refused(self, error: MidwatchError, now: float) -> None:
-        self.patience.refused(error, now)
+    def _say(self, error: Exception) -> None:
         extra = entry("not_notified", run=self.run.name, cause=str(error))
         self.said.once(logging.WARNING, f"{self.run.name}: {error}", extra)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.attacks import AttackPlace
 from shared.figures.attack.archive import NAMES, attack_figure
-from shared.figures.kit.style import diverging_colour
+from shared.figures.kit.style import diverging_colour, nice_limit
 from shared.files import write_bytes_atomic
 from shared.findings.attack import AttackArchive, Direction, Example, turned_at
 from shared.findings.attack_sentences import extent, fate, headline
@@ -81,23 +81,29 @@ def attack_html(name: str, stem: str, archive: AttackArchive) -> str:
     )
 
 
+def _limit(archive: AttackArchive) -> float:
+    """Nats at which colours end, of all examples: scaled to its own, each would look as sure."""
+    return nice_limit(
+        word.value for each in archive.directions for example in each.examples for word in example.words
+    )
+
+
 def _examples(direction: Direction, archive: AttackArchive) -> dict[str, Any]:
     name = NAMES[direction.label]
     return {
         "name": name[:1].upper() + name[1:],
-        "examples": [_example(example, direction, archive) for example in direction.examples],
+        "examples": [_example(example, direction, archive, _limit(archive)) for example in direction.examples],
     }
 
 
-def _example(example: Example, direction: Direction, archive: AttackArchive) -> dict[str, Any]:
+def _example(example: Example, direction: Direction, archive: AttackArchive, limit: float) -> dict[str, Any]:
     failure = direction.failures[example.failure]
-    largest = max([0.1, *(abs(word.value) for word in example.words)])
     return {
         "words": [
             {
                 "text": word.text,
                 "value": signed(word.value),
-                "colour": diverging_colour(DEEPEST * word.value / largest),
+                "colour": diverging_colour(DEEPEST * word.value / limit),
             }
             for word in example.words
         ],

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
 
 from shared.evaluations import EvaluationPlace
-from shared.figures.kit.style import diverging_colour
+from shared.figures.kit.style import diverging_colour, nice_limit
 from shared.figures.tokens import MAX_WORDS, RANGE, readable
 from shared.files import write_bytes_atomic
 from shared.findings.evaluation import Evaluation, Mistake
 from shared.findings.text import clean, percent, signed
+from shared.findings.tokens import Word
 from shared.pages.html import CONFIG, PLOTLY_JS, paragraph, write_plotly_js
 from shared.pages.table import MAX_CSV_ROWS, Table, csv_json, table_of
 from shared.pages.templates import SCRIPT, SCRIPT_SHA256, STYLE, fill, script_json
@@ -131,36 +131,37 @@ def _sides(found: Evaluation) -> list[Side]:
     mistakes = found.mistakes
     if mistakes is None:
         return []
+    limit = nice_limit(word.value for each in [*mistakes.missed, *mistakes.refused] for word in _words(each))
     how = mistakes.note or (
-        "Words that push to unsafe are red, to safe blue, as on the page of token attribution (integrated "
-        "gradients from a prompt without its words)."
+        "Words that push to unsafe are red, to safe blue (integrated gradients from a prompt without its words); "
+        f"colours end at ±{limit:g} nats for all of them."
     )
     sides = (
         ("Hardest misses", "Unsafe prompts judged safe, the surest first.", mistakes.missed),
         ("Hardest refusals", "Safe prompts judged unsafe, the surest first.", mistakes.refused),
     )
     return [
-        Side(name, f"{words} {how}", [_told(each) for each in listed]) for name, words, listed in sides if listed
+        Side(name, f"{words} {how}", [_told(each, limit) for each in listed])
+        for name, words, listed in sides
+        if listed
     ]
 
 
-def _told(mistake: Mistake) -> Told:
-    words = _marked(mistake)
+def _told(mistake: Mistake, limit: float) -> Told:
+    """`limit`: nats at which colours end, of all mistakes: scaled to its own, each prompt would look as sure."""
+    words = [_marked(word, limit) for word in _words(mistake)]
     category = f" · {mistake.category}" if mistake.category else ""
     gap = "" if mistake.attribution is None or mistake.attribution.converged else " · attribution not converged"
     said = f"{signed(mistake.score)} nats, {percent(mistake.probability)} unsafe; is {mistake.label}{category}{gap}"
     return Told(said, clean(mistake.text, MAX_PROMPT), words[:MAX_WORDS], max(0, len(words) - MAX_WORDS))
 
 
-def _marked(mistake: Mistake) -> list[Marked]:
+def _words(mistake: Mistake) -> list[Word]:
     """The words that the judge read, special tokens left out; none where they are not attributed."""
     sample = mistake.attribution
-    if sample is None:
-        return []
-    shares: Sequence[tuple[str, float, float]] = [
-        (word.text, word.value, word.value / sample.shift) for word in sample.words if not word.special
-    ]
-    return [
-        Marked(text, diverging_colour(share / RANGE), readable(share), f"{signed(value, 3)} nats")
-        for text, value, share in shares
-    ]
+    return [] if sample is None else [word for word in sample.words if not word.special]
+
+
+def _marked(word: Word, limit: float) -> Marked:
+    share = word.value / limit
+    return Marked(word.text, diverging_colour(share), readable(RANGE * share), f"{signed(word.value, 3)} nats")

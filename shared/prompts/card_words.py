@@ -50,7 +50,7 @@ def _parts(card: DataCard) -> Section:
     share = train["unsafe"] / train["count"]
     sentences = [
         f"{sum(part['count'] for part in card.parts.values()):,} prompts from {', '.join(card.sources)}. "
-        f"{share:.0%} of the {train['count']:,} training prompts are unsafe.",
+        f"{100 * share:.0f} % of the {train['count']:,} training prompts are unsafe.",
         f"Contrast pairs: {card.pairs['train']:,} in the training split, {card.pairs['held out']:,} held out.",
     ]
     return Section("Parts", sentences, ("part", "prompts", "safe", "unsafe"), rows)

@@ -18,11 +18,11 @@ from rich.console import Console
 import journeys.stage_runner
 from journeys.children import Child, stopping_children
 from journeys.leftovers import stop_leftover
-from journeys.pipeline import show_tails
+from journeys.pipeline import refuse_failures, show_tails
 from journeys.stage import Stage, State
 from journeys.stage_record import RecordFile
 from journeys.stage_runner import Shown, StageRunner
-from shared.errors import UsageError
+from shared.errors import MidwatchError, UsageError
 from tests.making.waiting import wait_until
 
 WORKS = """
@@ -132,6 +132,18 @@ def test_the_end_of_what_a_failed_stage_said_is_shown(kitchen: Kitchen) -> None:
     shown = console.export_text()
     assert shown.startswith("The last lines of dough:\n  ") and "Traceback" in shown and "line 29" in shown
     assert "line 5\n" not in shown and "tea" not in shown and "cake" not in shown
+
+
+def test_the_last_sentence_names_what_failed_and_what_was_left_out_with_the_reason(kitchen: Kitchen) -> None:
+    rows = kitchen.run(kitchen.stage("dough", "fails"), kitchen.stage("cake", "works", "dough"))
+    with pytest.raises(MidwatchError) as caught:
+        refuse_failures(list(rows.values()))
+    said = str(caught.value)
+    assert said.startswith("Failed: dough (exit code 1: The oven is cold; light it. (log: ")
+    assert said.endswith(
+        "Left out: cake (needs dough, whose work is not there). The same command goes on from there."
+    )
+    refuse_failures(list(kitchen.run(kitchen.stage("tea")).values()))
 
 
 def test_what_the_user_leaves_out_counts_when_it_is_there(kitchen: Kitchen) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import Field, field_validator, model_validator
 
+from shared.cli import in_config
 from shared.errors import UsageError
 from shared.settings import Settings, build, read_config
 
@@ -14,6 +16,7 @@ class Example(Settings):
     """Steps a second."""
     cores: list[int] = Field(default_factory=list)
     save_every: int = 1
+    train: dict[str, Any] = in_config()
 
     @field_validator("cores")
     @classmethod
@@ -47,9 +50,10 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"rat": 1}, r"^Unknown option 'rat'; known options: cores, rate, save_every\.$"),
+        ({"rat": 1}, r"^Unknown option 'rat'; known options: cores, rate, save_every, train\.$"),
         ({"rate": -1}, r"^--rate = -1: Input should be greater than 0\.$"),
         ({"save_every": "x"}, r"^--save-every = 'x': Input should be a valid integer"),
+        ({"train": 3}, r"^train = 3: a section holds names and values, such as train: \{seed: 1\}\.$"),
         ({"cores": [1, 2, 3]}, r"^--cores = \[1, 2, 3\]: at most two cores\.$"),
         ({"rate": 9, "save_every": 9}, r"^--rate and --save-every are too large together\.$"),
     ],

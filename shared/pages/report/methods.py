@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.findings.claims import CHANCE, FEWEST_GROUPS, LEAST_NATS, LEAST_SHARE
 from shared.findings.text import DEFINED, number, percent
@@ -118,6 +118,18 @@ def _conventions(material: Material) -> Iterator[Point]:
 
 
 def _settings(records: Mapping[str, ResultRecord]) -> Iterator[list[str]]:
+    """How the verdict is read once, as it is the same for all; digests of earlier results are nobody's to set."""
+    judge = next((record.settings["judge"] for record in records.values() if record.settings.get("judge")), None)
+    if isinstance(judge, dict):
+        yield ["all", "", _listed({key: value for key, value in judge.items() if value is not None})]
     for name, record in records.items():
-        told = ", ".join(f"{key} = {value}" for key, value in sorted(record.settings.items())) or "none"
-        yield [name, str(record.analysis_version), told]
+        own = {key: value for key, value in sorted(record.settings.items()) if key not in ("judge", "lineage")}
+        yield [name, str(record.analysis_version), _listed(own) or "none"]
+
+
+def _listed(settings: Mapping[str, Any]) -> str:
+    """ "bins = 10, nodes = 12 16 32" """
+    plain = {
+        key: " ".join(map(str, value)) if isinstance(value, list) else value for key, value in settings.items()
+    }
+    return ", ".join(f"{key} = {value}" for key, value in plain.items())

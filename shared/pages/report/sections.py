@@ -51,11 +51,12 @@ def _says_something(section: Section) -> bool:
 
 
 def story(material: Material) -> Section:
-    """What every page of the newest checkpoint says first, how it judges before what goes on inside."""
+    """What evaluation and attack found, then what every page of the newest checkpoint says first: how it
+    judges before what goes on inside."""
     records = material.newest.records
     order = sorted(records, key=lambda name: name not in FIRST)
-    lines = [line for name in order for line in _headlines(records[name])]
-    lines += tested_points(material.tested)
+    lines = tested_points(material.tested)
+    lines += [line for name in order for line in _headlines(records[name])]
     lines += [_said(panel) for panel in material.over_run if panel.stem not in TOLD]
     return Section("What was found", text=[_subject(material)], points=lines, grids=[at_a_glance(material)])
 

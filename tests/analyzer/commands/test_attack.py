@@ -45,6 +45,13 @@ def test_settings_that_are_none_are_refused(tmp_path: Path, wrong: dict) -> None
         AttackSettings(run=tmp_path, **wrong)
 
 
+@pytest.mark.parametrize("option", ["data", "fresh"])
+def test_prompts_that_are_not_there_are_said_before_anything_is_loaded(run: Path, option: str) -> None:
+    with pytest.raises(UsageError, match=r"nowhere\.jsonl does not exist"):
+        attack(AttackSettings.model_validate({"run": run, option: "nowhere.jsonl"}))
+    assert not Run.at(run).attacks.exists() and not Run.at(run).digests.exists()
+
+
 def test_a_folder_without_checkpoints_is_said(tmp_path: Path) -> None:
     with pytest.raises(RunError):
         attack(AttackSettings(run=tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,22 @@ def test_prompts_stay_text_and_words_keep_their_colour(place: EvaluationPlace) -
     assert "<script>window" not in page and "<img" not in page and "\u202e" not in page
     assert "&lt;script&gt;window.pwned=1&lt;/script&gt;" in page and "{{7*7}}" in page
     assert 'title="−1.000 nats"' in page and "background:#" in page
+
+
+def test_colours_have_one_scale_for_all_mistakes(place: EvaluationPlace) -> None:
+    """Each scaled to its own largest word, a prompt whose words do nothing would look as sure as any other."""
+    found = fake_evaluation(text="how do i bake")
+    assert found.mistakes is not None
+    (one,) = found.mistakes.missed
+    assert one.attribution is not None
+    faint = [word.model_copy(update={"value": word.value / 100}) for word in one.attribution.words]
+    other = one.model_copy(update={"attribution": one.attribution.model_copy(update={"words": faint})})
+    mistakes = found.mistakes.model_copy(update={"missed": [one, other]})
+    page = evaluation_html(place, found.model_copy(update={"mistakes": mistakes}))
+    assert "colours end at ±5 nats for all of them" in page
+    first, second = (re.findall(r"background:#(\w+)", part) for part in page.split('class="mistake"')[1:])
+    assert len(set(first)) == len(faint) == len(second)
+    assert all(min(bytes.fromhex(colour)) > 0xF0 for colour in second), "all but white"
 
 
 def test_a_mistake_without_attribution_is_shown_as_it_is(place: EvaluationPlace) -> None:

@@ -79,7 +79,7 @@ def test_what_was_left_out_with_its_reason() -> None:
 
 def test_sentences_follow_the_numbers() -> None:
     clean = markdown(card_of(PARTS))
-    assert "50% of the 2 training prompts are unsafe." in clean
+    assert "50 % of the 2 training prompts are unsafe." in clean
     assert "Nothing was left out." in clean and "No text, group or contrast pair is both" in clean
     leaky = markdown(card_of(PARTS, leaks=Leaks(texts=2, groups=1, pairs=0, near=4)))
     assert "alike: 2 texts, 1 groups, 0 contrast pairs." in leaky and "4 held-out prompts share" in leaky
