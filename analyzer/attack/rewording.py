@@ -34,6 +34,8 @@ def rewording_of(
     """
     folder = find_mutator(str(mutator.directory))
     told = {} if mutator.confirmed is None else read_verdicts(mutator.confirmed)
+    if place.to_confirm.is_file():
+        read_verdicts(place.to_confirm)  # what cannot be kept in the end is said before anything is computed
     second = None if mutator.second is None else _second(opened, mutator, mutator.second, seeds)
     key = hashlib.sha256(json.dumps([mutator.name, digest_of(folder)]).encode()).hexdigest()[:20]
 

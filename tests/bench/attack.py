@@ -2,9 +2,9 @@
 
 QD score (nats for the wrong verdict, summed over cells) at equal evaluations, from the probes of a MiniLM judge:
 against vectors drawn at random, and against a MAP-Elites of thirty lines that changes one number of an elite at a
-time; both draw exchanges of words by chance, where ours asks the gradient, which counts in its evaluations. Throughput:
-texts a second of a whole search without gradients, warm, against bare batched forward passes over the same texts. The
-cold cost is what a process pays before its first text: imports, and what numba compiles in the first batch.
+time; both draw exchanges of words by chance, where ours asks the gradient, which counts in its evaluations.
+Throughput: texts a second of a whole search without gradients, warm, against bare batched forward passes over the
+same texts. The cold cost is what a process pays before its first text: imports, and what the first batch compiles.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ def _cold(size: Size) -> Figure:
         unit="s",
         interval=Interval(low=min(each[0] for each in found), high=max(each[0] for each in found)),
         n=len(found),
-        note=f"imports {imports:.1f} s, numba and lists in the first search {compiled:.1f} s; loading the judge on top",
+        note=f"imports {imports:.1f} s, the first search's own {compiled:.1f} s; loading the judge comes on top",
     )
 
 

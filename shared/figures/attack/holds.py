@@ -48,6 +48,7 @@ def draw_holds(sheet: Sheet, across: tuple[float, float], up: tuple[float, float
                 "thickness": 1.2,
             },
             mode="lines+markers",
+            offsetgroup="both",
             name=name,
             line={"color": colour, "dash": dash, "width": 2},
             marker={"color": colour, "symbol": symbol, "size": 8},

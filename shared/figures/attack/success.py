@@ -37,6 +37,7 @@ def draw_success(
         {"type": "category", "tickangle": -40},
         {"title": f"share of seeds broken, by {by}", "range": [0, 1.03]},
     )
+    sheet.layout |= {"scattermode": "group", "scattergap": 0.7}  # side by side, where both would hide each other
     for direction in archive.directions:
         _draw_bars(sheet, pane, direction.by_technique if by == "technique" else direction.by_risk, direction)
 
@@ -55,6 +56,7 @@ def _draw_bars(sheet: Sheet, pane: Pane, found: list[Success], direction: Direct
             "thickness": 1.4,
         },
         mode="markers",
+        offsetgroup=direction.label,
         name=NAMES[direction.label],
         marker={"color": CLASS_COLOUR[direction.label], "symbol": CLASS_SYMBOL[direction.label], "size": 8},
         customdata=[[success.broken, success.tried] for success in shown],

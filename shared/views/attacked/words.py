@@ -93,9 +93,9 @@ def example_rows(direction: Direction, archive: AttackArchive) -> list[dict[str,
         {
             "prompt": clean(failure.text),
             "score (nats)": round(failure.score, 2),
+            "how": " + ".join([failure.technique, *failure.rules]),
             "from": clean(failure.seed),
             "its score": round(failure.seed_score, 2),
-            "how": " + ".join([failure.technique, *failure.rules]),
             "words that pushed most": ", ".join(
                 f"{clean(word.text).strip()} {signed(word.value)}"
                 for word in sorted(example.words, key=lambda word: -abs(word.value))[:STRONGEST]
