@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from analyzer.asking.ask import ask
 from analyzer.attack.room import attack
 from analyzer.checkpoints.digest import ContentDigest
 from analyzer.checkpoints.pins import verify
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 FEWEST_TOKENS = 128
 """Tokens of a batch that are not halved any more."""
-ROOMS: Mapping[str, Callable[[Opened, Any], None]] = {"evaluate": evaluate, "attack": attack}
+ROOMS: Mapping[str, Callable[[Opened, Any], None]] = {"evaluate": evaluate, "attack": attack, "ask": ask}
 """Kind of a task -> what carries it out."""
 
 
