@@ -1,7 +1,7 @@
 """The fewest whole-word substitutions that flip a verdict: what the judge hangs on, not what anybody writes.
 
 1. The gradient picks substitutions (`attribution/word_swaps.py`); each is really scored, in the whole text.
-2. Where none flips the verdict, the best few are kept, and a further word is replaced in each; at most `MOST` words.
+2. Where none flips the verdict, the best few are kept, and one more word is replaced in each; at most `MOST`.
 3. Beside it as many words, at the same places, are replaced at random, `DRAWS` times.
 
 So fewer may exist than are found, and a flip by one word says little where random words do the same.
@@ -83,12 +83,8 @@ def _further(texts: Texts, beam: Sequence[_Changed], known: SwapWords, up: bool)
     for each, prompt, slope in zip(beam, encoded, slopes, strict=True):
         spans = texts.words(prompt)
         standing = _standing(texts, each)
-        now = {
-            place: at
-            for at, span in enumerate(spans)
-            if (place := standing.get((span.start, span.end))) is not None
-        }
-        back = {at: place for place, at in now.items()}
+        found = [(at, standing.get((span.start, span.end))) for at, span in enumerate(spans)]
+        back = {at: place for at, place in found if place is not None}
         swaps = best_swaps(opened.judge, prompt, spans, back, slope, known, up=up, count=PICKED, per_word=PER_WORD)
         for swap in swaps:
             place = back[swap.place]

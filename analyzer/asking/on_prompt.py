@@ -46,7 +46,8 @@ class OnPrompt:
         """Of the prompt, and behind it its twin: what the analyses take for a probe set."""
         opened, prompt = self.texts.opened, self.texts.prompt
         other: Label = "safe" if self.verdict == "unsafe" else "unsafe"  # only so that the two count as twins
-        asked = [(prompt.text, self.verdict), *([(prompt.twin, other)] if prompt.twin else [])]
+        asked: list[tuple[str, Label]] = [(prompt.text, self.verdict)]
+        asked += [(prompt.twin, other)] if prompt.twin else []
         return Context(
             judge=opened.judge,
             probes=[
@@ -79,17 +80,15 @@ class OnPrompt:
     def layers(self) -> SampleLayers:
         """Norms, writes and the score read early."""
         forward, probe = self.context.forward, self.context.probes[0]
-        writes = [
-            None if each is None else each[0].tolist() for each in (forward.attention_writes, forward.mlp_writes)
-        ]
+        attention, mlp = forward.attention_writes, forward.mlp_writes
         return SampleLayers(
             probe_id=probe.id,
             text=probe.text,
             label=self.verdict,
             score=float(forward.scores[0]),
             residual_norm=forward.norms[0].tolist(),
-            attention_write=writes[0],
-            mlp_write=writes[1],
+            attention_write=None if attention is None else attention[0].tolist(),
+            mlp_write=None if mlp is None else mlp[0].tolist(),
             lens=None if forward.lens is None else forward.lens[0].tolist(),
         )
 
@@ -130,12 +129,13 @@ class OnPrompt:
 
     def attention(self, heads: HeadsResult | None) -> Attention:
         """The heads that the analysis `heads` names, token by token. Raises CannotCompute."""
-        if heads is None or not heads.top:
+        if heads is None:
             raise CannotCompute(
-                "Which heads matter is not known at this checkpoint: analyse it with --suite advanced, then ask again."
-                if heads is None
-                else "No head of this checkpoint is known to matter, so none is shown."
+                "Which heads matter is not known at this checkpoint: analyse it with --suite advanced, then ask "
+                "again."
             )
+        if not heads.top:
+            raise CannotCompute("No head of this checkpoint is known to matter, so none is shown.")
         judge, encoded = self.context.judge, self.texts.encoded
         chosen = [(row.layer, row.head) for row in heads.top]
         weights = weights_on(judge, encoded, chosen)

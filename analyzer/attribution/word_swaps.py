@@ -1,12 +1,12 @@
 """Which whole word, put in the place of which, moves the score most: picked by the gradient, to be really scored.
 
-First order, as HotFlip does it (Ebrahimi et al. 2018, arXiv 1712.06751): putting the word v in the place of the word
-w, whose tokens are t_1 .. t_k, moves the score by about
+First order, as HotFlip does it (Ebrahimi et al. 2018, arXiv 1712.06751): putting the word v in the place of the
+word w, whose tokens are t_1 .. t_k, moves the score by about
 
     (E(v) - E(t_1)) . g(t_1) + sum over i > 1 of (E0 - E(t_i)) . g(t_i)
 
-with g the gradient of the score on the word embeddings and E0 the embedding of no word. Candidates are the words that
-are one token of the judge's own vocabulary. It only picks: a changed text may be tokenised otherwise.
+with g the gradient of the score on the word embeddings and E0 the embedding of no word. Candidates are the words
+that are one token of the judge's own vocabulary. It only picks: a changed text may be tokenised otherwise.
 """
 
 from __future__ import annotations
@@ -65,9 +65,8 @@ def swap_words(judge: Judge) -> SwapWords:
     likely = [(place, word) for place, word in bare if len(word) >= SHORTEST and word.isalpha() and word.islower()]
     read = tokenizer([f" {word}" for _, word in likely], add_special_tokens=False)["input_ids"] if likely else []
     found = [(place, word) for (place, word), ids in zip(likely, read, strict=True) if ids == [place]]  # type: ignore[arg-type]
-    return SwapWords(
-        tuple(word for _, word in found), _table(judge, [place for place, _ in found]), _nothing(judge)
-    )
+    table = _table(judge, [place for place, _ in found])
+    return SwapWords(tuple(word for _, word in found), table, neutral_embedding(judge)[0])
 
 
 def gradients(judge: Judge, prompts: Sequence[Encoded], batch_tokens: int) -> list[Tensor]:
@@ -76,9 +75,8 @@ def gradients(judge: Judge, prompts: Sequence[Encoded], batch_tokens: int) -> li
     for rows in judge.batches(prompts, batch_tokens):
         batch = collate([prompts[row] for row in rows], judge.anatomy.pad_id, judge.device)
         width = batch.ids.shape[1]
-        given = [
-            torch.nn.functional.pad(each, (0, 0, 0, width - len(each))) for each in _embedded(judge, prompts, rows)
-        ]
+        own = [embed(judge, prompts[row].ids) for row in rows]
+        given = [torch.nn.functional.pad(each, (0, 0, 0, width - len(each))) for each in own]
         point = torch.stack(given).requires_grad_()
         with torch.enable_grad(), embeddings_replaced(judge, point):
             (slope,) = torch.autograd.grad(score(judge, batch).sum(), point)
@@ -125,16 +123,8 @@ def best_swaps(
     return sorted(found, key=lambda swap: (-swap.gain, swap.place, swap.word))[:count]
 
 
-def _embedded(judge: Judge, prompts: Sequence[Encoded], rows: Sequence[int]) -> list[Tensor]:
-    return [embed(judge, prompts[row].ids) for row in rows]
-
-
 @torch.no_grad()
 def _table(judge: Judge, ids: Sequence[int]) -> Tensor:
     slices = [ids[start : start + SLICE] for start in range(0, len(ids), SLICE)]
     rows = [judge.anatomy.embeddings(torch.tensor([part], device=judge.device))[0] for part in slices]
     return torch.cat(rows) if rows else torch.empty(0)
-
-
-def _nothing(judge: Judge) -> Tensor:
-    return neutral_embedding(judge)[0]
