@@ -45,9 +45,11 @@ class OnPrompt:
     def context(self) -> Context:
         """Of the prompt, and behind it its twin: what the analyses take for a probe set."""
         opened, prompt = self.texts.opened, self.texts.prompt
-        other: Label = "safe" if self.verdict == "unsafe" else "unsafe"  # only so that the two count as twins
-        asked: list[tuple[str, Label]] = [(prompt.text, self.verdict)]
-        asked += [(prompt.twin, other)] if prompt.twin else []
+        own = self.verdict
+        other: Label = "safe" if own == "unsafe" else "unsafe"  # only so that the two count as twins
+        asked: list[tuple[str, Label]] = [(prompt.text, own)]
+        if prompt.twin:
+            asked.append((prompt.twin, other))
         return Context(
             judge=opened.judge,
             probes=[
