@@ -17,7 +17,7 @@ from shared.findings.asked_sentences import (
     verdict_words,
     word_list,
 )
-from shared.findings.text import clean, percent, signed
+from shared.findings.text import clean, signed
 from shared.requests.record import RequestState
 from shared.results import ResultRecord
 from shared.run import Run
@@ -67,10 +67,7 @@ def _lines(record: ResultRecord, found: AskedResult) -> list[str]:
         heads = ", ".join(f"L{head.layer}.H{head.head}" for head in found.attention.heads)
         rows.append(("heads", f"{heads} (what they attend to: --json)"))
     rows += [
-        (
-            "near",
-            f'{percent(near.similarity)} alike: "{clean(near.text, SHOWN)}" ({near.label}, {signed(near.score)})',
-        )
+        ("near", f'alike {near.similarity:.2f}: "{clean(near.text, SHOWN)}" ({near.label}, {signed(near.score)})')
         for near in found.nearest[:NEAREST]
     ]
     rows += [("note", sentence) for sentence in [*record.warnings, *found.notes]]
