@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from analyzer.commands.ask import AskSettings
 from analyzer.commands.attack import AttackSettings
 from analyzer.commands.evaluate import EvaluateSettings
 from analyzer.commands.init import InitSettings
 from analyzer.commands.settings import (
     AnalyzeSettings,
+    CancelSettings,
     DoctorSettings,
     ExportSettings,
     RenderSettings,
@@ -51,6 +53,20 @@ def add_commands(app: typer.Typer) -> None:
         from analyzer.commands import attack
 
         attack.attack(settings)
+
+    @settings_command(app, AskSettings, "ask")
+    def ask(settings: AskSettings) -> None:
+        """Ask checkpoints about a prompt of your own: verdict, words, layers, what flips it, its nearest probes."""
+        from analyzer.commands import ask
+
+        ask.ask(settings)
+
+    @settings_command(app, CancelSettings, "cancel")
+    def cancel(settings: CancelSettings) -> None:
+        """Take back what was asked of an analyzer, whether it waits or runs."""
+        from analyzer.commands.cancel import cancel
+
+        cancel(settings)
 
     @settings_command(app, StatusSettings, "status")
     def status(settings: StatusSettings) -> None:

@@ -49,10 +49,10 @@ def select(
     return [checkpoint.name for checkpoint in chosen]
 
 
-def choose_one(known: Sequence[Point], wanted: str) -> Point:
+def choose_one(known: Sequence[Point], wanted: str, option: str = "--checkpoint") -> Point:
     """The checkpoint that is meant by its name, `last`, or a number: an epoch's last one, else a step's.
 
-    Raises UsageError that lists what there is.
+    Raises UsageError that lists what there is; `option` is what was given.
     """
     in_order = sorted(known, key=lambda point: point.step)
     if wanted == "last" and in_order:
@@ -65,7 +65,7 @@ def choose_one(known: Sequence[Point], wanted: str) -> Point:
     ]
     found = next(filter(None, meant), None)
     if found is None:
-        raise UsageError(f"--checkpoint {wanted}: there is no such checkpoint; there are {_listed(known)}.")
+        raise UsageError(f"{option} {wanted}: there is no such checkpoint; there are {_listed(known)}.")
     return found[-1]
 
 

@@ -49,6 +49,30 @@ class Reporter:
         self._progress.update(self._task, description=what or watched.run.name, completed=done, total=len(wanted))
 
 
+class RequestProgress:
+    """What is told of a request that another process answers: a line that changes, on a terminal."""
+
+    def __init__(self, enabled: bool) -> None:
+        self._progress = _bar(enabled)
+        self._task = self._progress.add_task("asked", total=None)
+        self._enabled, self._told = enabled, ""
+
+    def __enter__(self) -> RequestProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def tell(self, what: str) -> bool:
+        """Show it; whether it has to be said in the log, where no line is drawn and something new is told."""
+        new, self._told = what != self._told, what
+        self._progress.update(self._task, description=what)
+        return new and not self._enabled
+
+
 class TaskProgress:
     """An observer of one task's events that draws how far its present step is."""
 

@@ -280,6 +280,13 @@ class RetrySettings(RunSettings):
     """Checkpoints to try again, as checkpoint-120 or 120; all that failed when not given."""
 
 
+class CancelSettings(RunSettings):
+    """Settings of `midwatch cancel`."""
+
+    request: str = positional()
+    """Id of the request, as `midwatch ask` and `midwatch status` tell it."""
+
+
 class TrackSettings(Settings):
     """Settings of `midwatch track`."""
 

@@ -58,15 +58,15 @@ class Lease:
         """
         if self._renewed_at is not None and 0 <= now - self._renewed_at < HEARTBEAT_S:
             return None
-        other = self._read()
+        other = self.read()
         if other is None:
             if self._create(now):
                 return None
-            other = self._read()
+            other = self.read()
         if other is not None and other.owner != self.owner:
             self._renewed_at = None
             if _is_alive(other, now) or not self._break(other, now) or not self._create(now):
-                return self._read() or other
+                return self.read() or other
             return None
         write_record(self.path, self._record(now), durable=False)
         self._renewed_at = now
@@ -74,12 +74,12 @@ class Lease:
 
     def release(self) -> None:
         """Let go; nothing happens when the lease is somebody else's."""
-        other = self._read()
+        other = self.read()
         if other is not None and other.owner == self.owner:
             self.path.unlink(missing_ok=True)
         self._renewed_at = None
 
-    def _read(self) -> LeaseRecord | None:
+    def read(self) -> LeaseRecord | None:
         """What the file says; None when there is none."""
         try:
             return read_record(self.path, LeaseRecord)
@@ -110,7 +110,7 @@ class Lease:
         if not self._enter_guard(now):
             return False
         try:
-            if self._read() != other:  # somebody else's by now, or its owner woke up
+            if self.read() != other:  # somebody else's by now, or its owner woke up
                 return False
             self.path.unlink(missing_ok=True)
             return True
@@ -137,6 +137,12 @@ class Lease:
         return LeaseRecord(
             owner=self.owner, pid=os.getpid(), process_started_at=started, host=node(), heartbeat_at=now
         )
+
+
+def holder(path: Path, now: float) -> LeaseRecord | None:
+    """Whose live lease a file is; None where nobody has the run. Nothing is changed."""
+    other = Lease(path).read()
+    return other if other is not None and _is_alive(other, now) else None
 
 
 def _is_alive(other: LeaseRecord, now: float) -> bool:

@@ -324,7 +324,7 @@ class Supervisor:
             return False
         if any(watched.desk.open for watched in self.runs.values()):
             return False
-        return all_settled(list(self.runs.values()), self.targets[0])
+        return self.plan.asked_only or all_settled(list(self.runs.values()), self.targets[0])
 
     @property
     def due(self) -> float:

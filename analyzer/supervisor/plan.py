@@ -48,6 +48,8 @@ class Plan:
     """The user's rule for checkpoints' names; None for ours."""
     ready_marker: str = ""
     """Name of a file that the training writes last into each checkpoint; empty where nobody named one."""
+    asked_only: bool = False
+    """With `once`: end when nothing is left of what was asked, whatever else there is."""
     once: bool = False
     """End when nothing is left to do; the last checkpoint there is, is the last."""
 

@@ -205,9 +205,16 @@ class Desk:
             return
         path.unlink(missing_ok=True)
 
-    def collect(self) -> None:
-        """Forget what became of requests that were answered long ago; their answers stay."""
+    def collect(self, now: float) -> None:
+        """Forget what became of requests that were answered long ago; their answers stay.
+
+        What lost its file while no analyzer ran was taken back.
+        """
         known = [name for name in list_directory(self.run.requested) if not name.startswith(".")]
+        for name in (name.removesuffix(SUFFIX) for name in known):
+            state = None if path_of(self.run, name).is_file() else read_state(self.run, name)
+            if state is not None and not state.final:
+                self._finish(state, "cancelled", "Its file was taken away before it was answered.", now)
         for path in _oldest([self.run.requested / name for name in known], KEPT):
             if path_of(self.run, path.stem).is_file():
                 continue

@@ -93,7 +93,7 @@ class WatchedRun:
             self.pins.collect()
             self.store.sweep()
             answer_store(self.run).sweep()
-            self.desk.collect()
+            self.desk.collect(now)
             self._swept = True
         self.desk.take_in(now)
         verdicts = self._verdicts(now)

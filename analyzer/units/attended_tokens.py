@@ -69,6 +69,21 @@ def attention_of(context: Context, heads: Sequence[tuple[int, int]]) -> list[Tal
     return tallies
 
 
+@torch.inference_mode()
+def weights_on(
+    judge: Judge, prompt: Encoded, heads: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], Tensor] | None:
+    """(queries, keys) weights of each (layer, head) on one prompt, float32; None where this family gives none."""
+    batch = collate([prompt], judge.anatomy.pad_id, judge.device)
+    with eager(judge), _weights(judge, sorted({layer for layer, _ in heads})) as found:
+        score(judge, batch)
+    size = len(prompt.ids)
+    known = {layer: weights for layer, weights in found.items() if weights is not None}
+    if len(known) < len(found):
+        return None
+    return {(layer, head): known[layer][0, head, :size, :size].float().cpu() for layer, head in heads}
+
+
 @contextmanager
 def _weights(judge: Judge, layers: Sequence[int]) -> Iterator[dict[int, Tensor | None]]:
     """Layer -> (prompts, heads, tokens, tokens) attention weights of the call inside; None where there are none."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from analyzer.asking.ask import ask, prompts_of
 from analyzer.attack.room import attack, read_material
 from analyzer.checkpoints.digest import ContentDigest
 from analyzer.checkpoints.pins import verify
@@ -42,7 +43,11 @@ class Room(NamedTuple):
     """The task on what was read."""
 
 
-ROOMS: Mapping[str, Room] = {"evaluate": Room(read_prompts_of, evaluate), "attack": Room(read_material, attack)}
+ROOMS: Mapping[str, Room] = {
+    "evaluate": Room(read_prompts_of, evaluate),
+    "attack": Room(read_material, attack),
+    "ask": Room(prompts_of, ask),
+}
 """By a task's kind."""
 
 

@@ -33,7 +33,6 @@ from shared.requests.record import (
     Request,
     RequestState,
     Retry,
-    id_of,
     problem_of,
 )
 from shared.run import Run
@@ -230,9 +229,13 @@ def filed_ns(path: Path) -> int | None:
         return None
 
 
-def withdraw(run: Run, what: Ask | Analyze | Retry | Cancel) -> None:
-    """Take back a request that no analyzer has: nothing of it goes on."""
-    path_of(run, id_of(what)).unlink(missing_ok=True)
+def withdraw(run: Run, name: str, now: float) -> None:
+    """Take back a request while no analyzer has the run: nothing of it goes on."""
+    path_of(run, name).unlink(missing_ok=True)
+    state = read_state(run, name)
+    if state is not None and not state.final:
+        told = {"state": "cancelled", "sentence": "Taken back before it was answered.", "finished_at": now}
+        write_state(run, state.model_copy(update=told))
 
 
 def _when(state: RequestState) -> float:

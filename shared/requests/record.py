@@ -35,7 +35,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -47,7 +47,7 @@ from shared.requests.texts import check_text
 SCHEMA = 1
 MAX_BYTES = 512 * 2**10
 """Largest request, bytes."""
-MAX_CHECKPOINTS, MAX_PROMPTS, MAX_EDITS = 64, 8, 16
+MAX_CHECKPOINTS, MAX_PROMPTS, MAX_EDITS = 500, 8, 16
 """Of one request; edits of one prompt."""
 REQUEST_ID = re.compile(r"(?:ask|analyze|retry|cancel)-[0-9a-f]{20}")
 PROBE_FILE = re.compile(r"[0-9a-f]{64}")
@@ -202,6 +202,7 @@ class Cancel(Strict):
         return name
 
 
+Kind = TypeVar("Kind", Ask, Analyze, Retry, Cancel)
 What = Annotated[Ask | Analyze | Retry | Cancel, Field(discriminator="kind")]
 
 
@@ -279,7 +280,7 @@ def id_of(what: Ask | Analyze | Retry | Cancel) -> str:
     return f"{what.kind}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
 
-def checked(kind: type[Ask] | type[Analyze] | type[Retry] | type[Cancel], **values: Any):
+def checked(kind: type[Kind], **values: Any) -> Kind:
     """A `what` from values. Raises UsageError, one sentence, for what cannot be asked."""
     try:
         return kind.model_validate(values)

@@ -51,7 +51,7 @@ def test_too_many_or_too_large_is_said_before_it_is_filed(run: Run, monkeypatch:
     with pytest.raises(UsageError, match="2 requests wait already"):
         file_request(run, ask("c"))
     assert file_request(run, Cancel(request=ids[0])).new, "what makes room is taken"
-    withdraw(run, ask("a"))
+    withdraw(run, ids[0], 1.0)
     many = Ask(
         checkpoints=("c",),
         prompts=tuple(
@@ -103,7 +103,7 @@ def test_an_answer_counts_for_the_filing_it_was_given_to(run: Run) -> None:
     assert filed is not None
     write_state(run, RequestState(id=name, state="done", filed_ns=filed))
     assert [state.state for state in all_states(run)] == ["done"]
-    withdraw(run, ask())
+    withdraw(run, name, 1.0)
     file_request(run, ask())
     os.utime(path_of(run, name), ns=(filed + 1, filed + 1))
     assert [state.state for state in all_states(run)] == ["waiting"], "asked again: what was before does not count"
