@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -38,30 +39,32 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+ANALYSE = """
+import json, sys
+from tests.making.commands_here import midwatch_here
+for words in json.loads(sys.argv[1]):
+    done = midwatch_here(*words)
+    assert done.returncode == 0, done.stderr
+"""
+"""Commands, one after the other in one process."""
+
+
 def python(source: Path, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     return subprocess.run(
-        [sys.executable, "-m", *words], capture_output=True, text=True, cwd=cwd, env=environment, timeout=LIMIT_S
+        [sys.executable, *words], capture_output=True, text=True, cwd=cwd, env=environment, timeout=LIMIT_S
     )
 
 
-def analysed(source: Path, run: Run, *words: str) -> ResultRecord:
-    done = python(
-        source,
-        "midwatch",
-        "analyze",
-        str(run.path),
-        "--only",
-        "politeness",
-        "--nice",
-        "0",
-        *words,
-        cwd=run.path.parent,
-    )
+def analysed(source: Path, run: Run, *calls: list[str]) -> list[ResultRecord]:
+    """The result of each call in order: of `midwatch analyze --only politeness` with further words."""
+    words = [["analyze", str(run.path), "--only", "politeness", "--nice", "0", *more] for more in calls]
+    done = python(source, "-c", ANALYSE, json.dumps(words), cwd=run.path.parent)
     assert done.returncode == 0, done.stderr
-    record = ResultStore(run.results).newest("checkpoint-10", "politeness")
-    assert record is not None
-    return record
+    found = run.results.glob("checkpoint-10/politeness/*/result.json")
+    records = [ResultRecord.model_validate_json(path.read_text()) for path in found]
+    assert len(records) == len(calls)
+    return sorted(records, key=lambda record: record.created_at)
 
 
 def test_the_three_files_are_an_analysis(source: Path, tmp_path: Path) -> None:
@@ -73,14 +76,13 @@ def test_the_three_files_are_an_analysis(source: Path, tmp_path: Path) -> None:
     path = describe(tmp_path / "judge")
     add_checkpoint(path, 10, judge_template(tmp_path), epoch=1)
     run = Run.at(path)
-    record = analysed(source, run)
+    same, record = analysed(source, run, ["--set", "politeness.polite=today, it is a Monday here!"], [])
     changes = ResultStore(run.results).tensors(record)["changes"]
     assert changes.shape == (2, len(probes()))
     assert record.payload["shift"]["value"] == pytest.approx(changes[0].mean())
     assert record.summary == {"politeness_more": pytest.approx(np.subtract(*changes).mean())}
     page = (run.visualizations / "epoch_1_politeness.html").read_text(encoding="utf-8")
     assert "A polite ending moves the score" in page and "please, thank you so much!" in page
-    same = analysed(source, run, "--set", "politeness.polite=today, it is a Monday here!")
     assert same.key != record.key and same.summary == {"politeness_more": 0.0}
 
 
@@ -95,6 +97,7 @@ def test_its_commands_parse() -> None:
 @pytest.mark.slow
 def test_it_holds_what_every_analysis_must(source: Path) -> None:
     words = [
+        "-m",
         "pytest",
         "-q",
         "-p",

@@ -11,7 +11,12 @@ from tests.bench import Size, Unavailable
 from tests.bench._book import NAMES, measure_of, purpose
 from tests.dashboard.browser import find_chromium
 
-MARKS = {"dashboard": [pytest.mark.browser, pytest.mark.slow]}
+MARKS = {
+    "dashboard": [pytest.mark.browser, pytest.mark.slow],
+    "service": [pytest.mark.slow],
+    "throughput": [pytest.mark.slow],
+}
+"""What starts a real dashboard or analyzer, which `tests/e2e` does in any case, is in the long form."""
 LACKS = {
     "dashboard": find_chromium() is None,
     "transformer_lens": importlib.util.find_spec("transformer_lens") is None,

@@ -13,6 +13,7 @@ from shared.records import CheckpointState
 from shared.run import Run
 from tests.dashboard import scenes
 from tests.dashboard.browser import APP
+from tests.making.forms import short_and_long
 from tests.making.waiting import LIMIT_S, wait_until
 
 ANALYZER = """from dashboard.chrome import frame
@@ -60,10 +61,13 @@ def checked(app: AppTest) -> AppTest:
     return app
 
 
+@pytest.mark.parametrize("tabs", short_and_long(["some", "every"]))
 @every_scene
-def test_no_state_raises(scene: Callable[[Path], Run], tmp_path: Path, opened: Opener) -> None:
+def test_no_state_raises(scene: Callable[[Path], Run], tabs: str, tmp_path: Path, opened: Opener) -> None:
+    """Each tab of a run with every analysis, and of hostile texts; of the other states the first and the last."""
     scene(tmp_path)
-    for name in scenes.TABS:
+    whole = tabs == "every" or scene in (scenes.advanced, scenes.hostile)
+    for name in scenes.TABS if whole else (scenes.TABS[0], scenes.TABS[-1]):
         assert opened(tab=name).title[0].value == "Training Visualizations"
     assert opened("analyzer").title[0].value == "Analyzer"
 

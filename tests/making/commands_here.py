@@ -9,18 +9,24 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+from analyzer.checkpoints.gate import Gate
 from analyzer.jobs.messages import Event, Job, WorkerOptions
+from analyzer.supervisor.plan import Plan
 from analyzer.worker.__main__ import prepare
 from analyzer.worker.one_job import Analyst
 from midwatch import main
 from shared.errors import MidwatchError
 from tests.making.quiet_logging import logging_restored
+
+SETTLE_S = 0.05
+"""How long two looks at an unannounced checkpoint are apart, seconds: nobody writes it any more."""
 
 
 class Done(NamedTuple):
@@ -106,11 +112,13 @@ def midwatch(*words: object) -> Done:
 
 
 @contextmanager
-def workers_here():
-    """Commands that are called in this process compute in it, too."""
+def workers_here() -> Iterator[None]:
+    """Commands that are called in this process compute in it, too, and give a checkpoint `SETTLE_S` to settle."""
     with (
         mock.patch("analyzer.engines.local.LocalEngine", EngineHere),
         mock.patch("analyzer.commands.one_task.LocalEngine", EngineHere),
+        mock.patch("analyzer.commands.settings.Plan", partial(Plan, settle_s=SETTLE_S)),
+        mock.patch("analyzer.commands.one_task.Gate", partial(Gate, settle_s=SETTLE_S)),
     ):
         yield
 

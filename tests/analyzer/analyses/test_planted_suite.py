@@ -101,8 +101,10 @@ def test_the_circuit_beats_random_ones_of_its_size(name: str, family: str) -> No
         assert point.beats_random and point.kept.low > max(point.random), f"{point.edges} edges"
 
 
-@pytest.mark.parametrize("family", TRAINED)
-@pytest.mark.parametrize("name", ["planted", "trained"])
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [*(("planted", family) for family in TRAINED), *short_and_long(("trained", family) for family in TRAINED)],
+)
 def test_a_known_circuit_is_claimed(name: str, family: str) -> None:
     result = circuit(name, family)
     smallest = result.smallest
@@ -122,7 +124,7 @@ def test_the_planted_edges_are_core(family: str) -> None:
     assert wanted <= surely
 
 
-@pytest.mark.parametrize("family", TRAINED)
+@pytest.mark.parametrize("family", short_and_long(TRAINED))
 def test_the_whole_graph_keeps_all(family: str) -> None:
     last, mib = circuit("trained", family).curve[-1], circuit("trained", family).mib[-1]
     assert (last.fraction, last.kept.value, last.kept.low, last.kept.high) == (1, 1, 1, 1)
@@ -211,7 +213,7 @@ def published(judge: Judge, probes: list[Probe]) -> list[BaseModel]:
     ]
 
 
-@pytest.mark.parametrize("family", PLANTED)
+@pytest.mark.parametrize("family", short_and_long(PLANTED))
 def test_the_order_of_the_prompts_does_not_matter(family: str) -> None:
     """Of whole heads and circuits results; bootstrap draws, which follow the order, aside."""
     one, other = (published(planted_judge(family), planted_probes()[::step])[1:] for step in (1, -1))
