@@ -32,7 +32,7 @@ def table(found: Standing) -> list[Row]:
 def _cells(each: CheckpointFacts, found: Standing, sets: list[str]) -> dict[str, str]:
     return {
         "checkpoint": each.label,
-        "": marks(each, found),
+        "mark": marks(each, found),
         "FNR (probe set)": rate(each.fnr, each.unsafe),
         "FPR (probe set)": rate(each.fpr, each.safe),
         "AUC (probe set)": with_interval(each.auc),
