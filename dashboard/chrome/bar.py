@@ -31,7 +31,7 @@ def run_picker(names: Sequence[str], shown: str | None, chosen: Selection) -> No
     """Which run; nothing where there is none. `names` are data: a select box draws them as text."""
     if names:
         moved = lambda name: reader_choice.open_run(chosen, name)  # noqa: E731
-        st.selectbox("Run", names, label_visibility="collapsed", width=210, **steered("run", shown, moved))
+        st.selectbox("Run", names, label_visibility="collapsed", width=180, **steered("run", shown, moved))
 
 
 def run_facts(snapshot: Snapshot, view: CheckpointView, found: Standing) -> None:
@@ -40,7 +40,7 @@ def run_facts(snapshot: Snapshot, view: CheckpointView, found: Standing) -> None
     fnr = rate(facts.fnr, facts.unsafe) if facts is not None else MISSING
     status = snapshot.status
     word = "no analyzer" if status is None else chip(status, time.time())[0]
-    with st.container(width=170, key="bar-facts"):
+    with st.container(width=130, key="bar-facts"):
         plain(f"FNR {fnr}\n{word}", "bar-facts", "small")
 
 
@@ -136,7 +136,7 @@ def against_picker(
         options,
         format_func=shown,
         label_visibility="collapsed",
-        width=210,
+        width=200,
         **steered("against", now, picked),
     )
 
@@ -150,7 +150,6 @@ def follow_switch(view: CheckpointView, chosen: Selection) -> None:
 
     st.toggle(
         "Follow newest",
-        help="Go on to each newly analysed checkpoint.",
         **steered("follow", chosen.follow, followed),
     )
 

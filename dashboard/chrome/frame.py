@@ -83,7 +83,7 @@ def _bar(runs: Sequence[Run], run: Run | None, chosen: Selection, frame: Frame |
     names = [run_name(each, runs) for each in runs]
     if chosen.run is not None and run is None:
         names.insert(0, chosen.run)  # a deleted run stays chosen, so that nothing else is shown in its name
-    with st.container(key="bar", horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key="bar", horizontal=True, vertical_alignment="center", gap="xsmall"):
         bar.run_picker(names, run_name(run, runs) if run is not None else chosen.run, chosen)
         if frame is None or frame.view is None:
             return

@@ -68,8 +68,8 @@ def _picture(plot: Plot, small: SmallPlots) -> Picture:
         alt=in_words(plot, small),
         missing="" if lines else plot.missing,
         curves=tuple(_drawn(line, across(small.x), ends) for line in lines),
-        top=number(ends[1]),
-        bottom=number(ends[0]),
+        top=_end(ends[1]),
+        bottom=_end(ends[0]),
         first=f"{first:g}",
         last=f"{last:g}",
         x_title=small.x_title,
@@ -83,10 +83,9 @@ def _ends(lines: list[Line], plot: Plot) -> tuple[float, float]:
     parts = [part for line in lines for part in (line.curve.y, line.curve.low, line.curve.high) if part is not None]
     values = np.concatenate([part[np.isfinite(part)] for part in parts])
     low, high = float(values.min()), float(values.max())
-    low, high = (
-        min([low, *(v for v in plot.limits[:1] if v is not None)]),
-        max([high, *(v for v in plot.limits[1:] if v is not None)]),
-    )
+    floor, roof = plot.limits
+    low = low if floor is None else min(low, floor)
+    high = high if roof is None else max(high, roof)
     return (low - 1, high + 1) if low == high else (low, high)
 
 
@@ -125,6 +124,10 @@ def _stretches(known: np.ndarray) -> list[np.ndarray]:
 
 def _points(x: np.ndarray, y: np.ndarray) -> str:
     return " ".join(f"{_text(a)},{_text(b)}" for a, b in zip(x, y, strict=True))
+
+
+def _end(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) else number(value)
 
 
 def _text(value: float) -> str:

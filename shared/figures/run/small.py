@@ -81,7 +81,7 @@ def _layout(plot: Plot, x_title: str) -> dict[str, Any]:
     )
     return {
         "height": HEIGHT,
-        "margin": {"l": 8, "r": 8, "t": 34, "b": 8},
+        "margin": {"l": 8, "r": 8, "t": 40, "b": 8},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": "#7a8490"},
@@ -90,9 +90,10 @@ def _layout(plot: Plot, x_title: str) -> dict[str, Any]:
         "xaxis": axis | {"title": {"text": x_title, "font": {"size": 11}, "standoff": 4}},
         "yaxis": axis | {"nticks": 4} | ends | dict(plot.axis),
         "showlegend": len(plot.lines) > 1,
-        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom",
-                   "font": {"size": 11}},
+        "legend": {"orientation": "h", "traceorder": "normal", "x": 1, "xanchor": "right", "y": 1, "yanchor": "top",
+                   "yref": "container", "font": {"size": 11}},
         "hovermode": "closest",
+        "clickmode": "event+select",
         "dragmode": False,
     }  # fmt: skip
 
