@@ -19,7 +19,7 @@ from shared.files import write_bytes_atomic
 from shared.pages.overview_part import overview_part
 from shared.pages.table import MAX_CSV_ROWS, csv_json, table_of
 from shared.pages.templates import SCRIPT, SCRIPT_SHA256, STYLE, fill, script_json
-from shared.pages.ways import PAGES_JS
+from shared.pages.ways import PAGES_JS, ensure_pages_js
 
 if TYPE_CHECKING:
     from shared.records import Notice
@@ -43,12 +43,13 @@ CONFIG = {
 def write_page(
     path: Path, panel: Panel, notices: Sequence[Notice] = (), settled: Collection[str] = frozenset()
 ) -> None:
-    """Write one panel as `path` and, beside it, plotly.min.js where this version of it is not there yet.
+    """Write one panel as `path` and, beside it, plotly.min.js and pages.js where these are not there yet.
 
     The page begins with `notices`; of its warnings those in `settled` hold no more and are left out. Raises OSError
     when the folder cannot be written. The page is replaced in one step.
     """
     write_plotly_js(path.parent)
+    ensure_pages_js(path.parent)
     write_bytes_atomic(path, page_html(panel, notices, settled).encode("utf-8"), durable=False)
 
 

@@ -26,6 +26,12 @@ def write_pages_js(folder: Path, prefixes: Sequence[str]) -> None:
     write_bytes_atomic(folder / PAGES_JS, text.encode("ascii"), durable=False)
 
 
+def ensure_pages_js(folder: Path) -> None:
+    """Put an empty one into `folder` unless there is one: a page that asks for it must find it. Raises OSError."""
+    if not (folder / PAGES_JS).is_file():
+        write_bytes_atomic(folder / PAGES_JS, b"window.midwatchPages = {};\n", durable=False)
+
+
 def ways(folder: Path, prefixes: Sequence[str]) -> dict[str, list[str]]:
     """Rest of a page's name ("heads.html") -> the pages of that name by checkpoint. Names are ours: letters, digits
     and underscores; every other file is left out."""
