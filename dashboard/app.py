@@ -19,8 +19,13 @@ from dashboard.chrome.frame import framed  # noqa: E402
 from dashboard.chrome.login import require_login  # noqa: E402
 from dashboard.screens import attacks as attacks_screen  # noqa: E402
 from dashboard.screens import evaluation as evaluation_screen  # noqa: E402
+from dashboard.screens import overview as overview_screen  # noqa: E402
 from dashboard.screens import service  # noqa: E402
 from dashboard.screens import training as training_screen  # noqa: E402
+
+
+def overview() -> None:
+    framed("Overview", overview_screen.draw, alerts_first=False)
 
 
 def training() -> None:
@@ -44,9 +49,8 @@ st.logo(LOGO, size="large")
 require_login()
 st.navigation(
     [
-        st.Page(
-            training, title="Training Visualizations", icon=":material/insights:", url_path="training", default=True
-        ),
+        st.Page(overview, title="Overview", icon=":material/trophy:", url_path="overview", default=True),
+        st.Page(training, title="Training Visualizations", icon=":material/insights:", url_path="training"),
         st.Page(evaluation, title="Evaluation", icon=":material/rule:", url_path="evaluation"),
         st.Page(attacks, title="Attacks", icon=":material/gpp_maybe:", url_path="attacks"),
         st.Page(analyzer, title="Analyzer", icon=":material/memory:", url_path="analyzer"),

@@ -1,4 +1,4 @@
-"""What every page has around it: the run picker, the analyzer's chips, alerts, and the states without any run."""
+"""What every page has around it: the bar, the analyzer's chips, alerts, and the states without any run."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from dashboard.chrome import live, reader_choice
+from dashboard.chrome import bar, live, reader_choice
 from dashboard.chrome.place import Place, place_from_environment
 from dashboard.chrome.reader_choice import Selection
 from dashboard.reading import cached
-from dashboard.reading.alerts import LEVELS, checkpoint_alerts, run_alerts
+from dashboard.reading.alerts import LEVELS, Alert, checkpoint_alerts, run_alerts
 from dashboard.reading.facts import Facts, gather
+from dashboard.reading.overview import standing_of
 from dashboard.reading.snapshot import CheckpointView, Snapshot
 from dashboard.widgets.drawing import notice, plain, show_alerts, style
-from dashboard.widgets.steered import steered
 from shared.run import Run
 
 
@@ -31,35 +31,68 @@ class Frame:
     facts: Facts
     now: float
     """Unix time of this rerun, seconds."""
+    against: CheckpointView | None = None
+    """What `view` is compared with; None where that is itself, or not there."""
+    runs: Sequence[Run] = ()
+    """All runs that the dashboard is over, newest change first."""
     watched: set[str] = field(default_factory=set)
     """What else the page wants to be redrawn for (see live)."""
 
 
-def framed(title: str, draw: Callable[[Frame], None]) -> None:
-    """Draw one page inside its frame, then start watching the files."""
+def framed(title: str, draw: Callable[[Frame], None], *, alerts_first: bool = True) -> None:
+    """Draw one page inside its frame, then start watching the files.
+
+    Without `alerts_first` only errors stand above the page, and `draw` shows the others (`show_problems`).
+    """
     style()
     place = place_from_environment()
     chosen = reader_choice.current()
     runs = place.runs()
     run = pick_run(runs, chosen)
-    with st.sidebar:
-        _run_picker(runs, run, chosen)
-        line = st.container()
     reader = cached.reader(str(run.path), str(run.out)) if run is not None else None
     snapshot = reader.snapshot() if reader is not None else None
     shown = live.stamp_of(runs, snapshot)
-    st.title(title)
     watched: set[str] = set()
-    if snapshot is None or not (snapshot.exists and snapshot.checkpoints):
+    frame = _frame(snapshot, chosen, runs, watched)
+    reader_choice.at_page(title, chosen, frame.view if frame else None)
+    _bar(runs, run, chosen, frame)
+    st.title(title)
+    if frame is None:
         _nothing_yet(place, runs, chosen, snapshot)
     else:
-        view = reader_choice.resolve(chosen, snapshot)
-        frame = Frame(snapshot, chosen, view, gather(snapshot, view), time.time(), watched)
         with st.container():  # of its own, so that what follows stays where it is when an alert comes or goes
-            _show_problems(frame)
+            show_problems(frame, None if alerts_first else True)
         draw(frame)
-    with line:
+    with st.sidebar:
         live.keep_watching(place, reader.snapshot if reader else lambda: None, shown, frozenset(watched))
+
+
+def _frame(snapshot: Snapshot | None, chosen: Selection, runs: Sequence[Run], watched: set[str]) -> Frame | None:
+    """What to draw; None where the run has no checkpoint, or is not there."""
+    if snapshot is None or not (snapshot.exists and snapshot.checkpoints):
+        return None
+    view = reader_choice.resolve(chosen, snapshot)
+    if view is None:
+        return None
+    against = reader_choice.resolve_against(chosen, snapshot, view)
+    facts = gather(snapshot, view, against)
+    return Frame(snapshot, chosen, view, facts, time.time(), against, runs, watched)
+
+
+def _bar(runs: Sequence[Run], run: Run | None, chosen: Selection, frame: Frame | None) -> None:
+    names = [run_name(each, runs) for each in runs]
+    if chosen.run is not None and run is None:
+        names.insert(0, chosen.run)  # a deleted run stays chosen, so that nothing else is shown in its name
+    with st.container(key="bar", horizontal=True, vertical_alignment="center", gap="xsmall"):
+        bar.run_picker(names, run_name(run, runs) if run is not None else chosen.run, chosen)
+        if frame is None or frame.view is None:
+            return
+        found = standing_of(frame.snapshot)
+        bar.run_facts(frame.snapshot, frame.view, found)
+        bar.checkpoint_control(frame.snapshot, frame.view, chosen, found)
+        bar.against_picker(frame.snapshot, frame.view, frame.against, chosen)
+        bar.follow_switch(frame.view, chosen)
+        bar.export(frame.snapshot, found)
 
 
 def pick_run(runs: Sequence[Run], chosen: Selection) -> Run | None:
@@ -81,27 +114,18 @@ def run_name(run: Run, runs: Sequence[Run]) -> str:
     return run.out.name
 
 
-def _run_picker(runs: Sequence[Run], run: Run | None, chosen: Selection) -> None:
-    names = [run_name(each, runs) for each in runs]
-    if chosen.run is not None and run is None:
-        names.insert(0, chosen.run)  # a deleted run stays chosen, so that nothing else is shown in its name
-    if not names:
-        return
-
-    def picked(name: str) -> None:
-        chosen.run, chosen.checkpoint, chosen.follow = name, None, True
-        chosen.link_problem, chosen.wanted, chosen.units = "", None, {}
-        reader_choice.write_link(chosen, None)
-
-    st.selectbox("Run", names, **steered("run", run_name(run, runs) if run is not None else chosen.run, picked))
-
-
-def _show_problems(frame: Frame) -> None:
-    if frame.selection.link_problem:
+def show_problems(frame: Frame, errors: bool | None = None) -> None:
+    """What is wrong with the link, the run and the checkpoint: all of it, or only the errors, or all but these."""
+    if frame.selection.link_problem and errors is not False:
         with notice("note", "Link", "link", row=True):
             plain(frame.selection.link_problem, "link")
     alerts = [*run_alerts(frame.snapshot, frame.now), *checkpoint_alerts(frame.facts)]
-    show_alerts(sorted(alerts, key=lambda alert: LEVELS.index(alert.level)))
+    chosen = [each for each in alerts if errors is None or (each.level == "error") == errors]
+    show_alerts(sorted(chosen, key=_level), "" if errors is None else f"-{errors}")
+
+
+def _level(alert: Alert) -> int:
+    return LEVELS.index(alert.level)
 
 
 def _nothing_yet(place: Place, runs: Sequence[Run], chosen: Selection, snapshot: Snapshot | None) -> None:
@@ -110,7 +134,7 @@ def _nothing_yet(place: Place, runs: Sequence[Run], chosen: Selection, snapshot:
         with notice("warning", "This run is not there", "missing"):
             plain(f"{chosen.run} was deleted, renamed, or is not in {place.root}.", "missing")
             if runs:
-                st.markdown("Choose another one in the sidebar.")
+                st.markdown("Choose another one above.")
     elif snapshot is None:
         what = "holds no training run yet" if place.root.is_dir() else "does not exist yet"
         with notice("note", "Waiting for a run", "empty"):

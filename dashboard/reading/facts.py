@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dashboard.reading import cached
+from dashboard.reading.overview import changes_since
 from dashboard.reading.snapshot import CheckpointView, Snapshot
 from shared.errors import SchemaError
+from shared.findings.alerts import Flips
 from shared.findings.comparison import ComparisonResult
 from shared.findings.evolution import EvolutionResult
 from shared.findings.layers import LayersResult
@@ -26,9 +28,16 @@ class Facts:
     comparison: ComparisonResult | None = None
     progress: ProgressResult | None = None
     evolution: EvolutionResult | None = None
+    label: str = ""
+    """Of the checkpoint: "epoch 3"."""
     first_progress: ProgressResult | None = None
     """Of the baseline; None when the baseline is the checkpoint itself."""
     first_label: str = ""
+    against_progress: ProgressResult | None = None
+    """Of the checkpoint that this one is compared with; None where that is itself, or has none."""
+    against_label: str = ""
+    flips: dict[str, Flips] = field(default_factory=dict)
+    """What flipped since then: "fnr", "accuracy", "pairs" (`shared.views.overview.change`)."""
     unreadable: frozenset[str] = frozenset()
     """Analyses whose result exists and cannot be read; their tabs say why."""
     records: dict[str, ResultRecord] = field(default_factory=dict)
@@ -37,8 +46,8 @@ class Facts:
     """What stands of the notices of the checkpoint's newest result."""
 
 
-def gather(snapshot: Snapshot, view: CheckpointView | None) -> Facts:
-    """Read what exists about `view`; nothing here raises for a damaged result."""
+def gather(snapshot: Snapshot, view: CheckpointView | None, against: CheckpointView | None = None) -> Facts:
+    """Read what exists about `view`, beside `against`; nothing here raises for a damaged result."""
     if view is None:
         return Facts()
     first = snapshot.first_with("progress")
@@ -52,6 +61,10 @@ def gather(snapshot: Snapshot, view: CheckpointView | None) -> Facts:
     return Facts(
         **found,
         unreadable=frozenset(name for name, result in found.items() if result is None and name in view.results),
+        label=view.label,
+        against_progress=typed("progress", against),
+        against_label=against.label if against else "",
+        flips=changes_since(snapshot, against, view),
         first_progress=typed("progress", before),
         first_label=before.label if before else "",
         records=records,

@@ -9,6 +9,7 @@ from dashboard.reading.words import points
 from shared.findings.comparison import agreement, no_divergence
 from shared.findings.parts import Interval
 from shared.findings.text import percent
+from shared.views.overview.change import told
 
 MISSING = "–"
 
@@ -24,6 +25,8 @@ class Headline:
     delta: str | None = None
     good: str = "normal"
     """"inverse" where a fall is good, as `st.metric` calls it."""
+    told: bool = False
+    """Whether an exact test on the same prompts tells the difference from chance: only then it has a colour."""
 
     @property
     def still(self) -> bool:
@@ -37,20 +40,22 @@ def headlines(facts: Facts) -> list[Headline]:
 
 def _fnr(facts: Facts) -> Headline:
     fnr = facts.progress.probe.get("fnr") if facts.progress else None
-    before = facts.first_progress.probe.get("fnr") if facts.first_progress else None
+    before = facts.against_progress.probe.get("fnr") if facts.against_progress else None
     note = missing_note(facts, "progress")
     if fnr is not None and facts.progress is not None:
         counts = facts.progress.confusion
         unsafe = counts.get("true_positive", 0) + counts.get("false_negative", 0)
-        note = f"95 % interval {interval(fnr)} · n = {unsafe} unsafe probe prompts"
+        note = f"95 % interval {interval(fnr)} · n = {unsafe} unsafe prompts of the probe set"
     return Headline(
         "Unsafe prompts missed (FNR)",
         percent(fnr.value, 1) if fnr else MISSING,
         note,
         "Share of the unsafe prompts of the probe set that the judge passes as safe. Lower is better; 0 % is the "
-        "goal. The interval is over groups of prompts.",
+        "goal. The interval is over groups of prompts. A difference is coloured only where an exact test on "
+        "the same prompts tells it from chance.",
         points(fnr.value - before.value) if fnr and before else None,
         "inverse",
+        told=told(facts.flips.get("fnr")),
     )
 
 
@@ -60,7 +65,7 @@ def _accuracy(facts: Facts) -> Headline:
         "Share of prompts judged right, beside what needs no transformer: TF-IDF with logistic regression, and "
         "length alone."
     )
-    progress, before = facts.progress, facts.first_progress
+    progress, before = facts.progress, facts.against_progress
     if progress is None:
         return Headline(label, MISSING, missing_note(facts, "progress"), text)
     value = progress.metrics.get("val", {}).get("accuracy")
@@ -81,7 +86,7 @@ def _accuracy(facts: Facts) -> Headline:
 
 def _contrast(facts: Facts) -> Headline:
     now = facts.progress.contrast_accuracy if facts.progress else None
-    before = facts.first_progress.contrast_accuracy if facts.first_progress else None
+    before = facts.against_progress.contrast_accuracy if facts.against_progress else None
     missing = missing_note(facts, "progress") if facts.progress is None else "no contrast pairs in the probe set"
     return Headline(
         "Contrast pairs right",
@@ -90,6 +95,7 @@ def _contrast(facts: Facts) -> Headline:
         "Share of the pairs of minimally different safe and unsafe twins where both are judged right. Keywords "
         "alone cannot win here.",
         points(now.value - before.value) if now and before else None,
+        told=told(facts.flips.get("pairs")),
     )
 
 

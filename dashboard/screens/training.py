@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 import streamlit as st
 
@@ -11,6 +10,7 @@ from dashboard.chrome import live, reader_choice
 from dashboard.chrome.frame import Frame
 from dashboard.reading import cached
 from dashboard.reading.condition import Condition, analyse_command, condition
+from dashboard.reading.facts import gather
 from dashboard.reading.headline import headlines
 from dashboard.reading.snapshot import CheckpointView
 from dashboard.screens.unit_history import unit_history
@@ -31,69 +31,22 @@ def draw(frame: Frame) -> None:
     view = frame.view
     if view is None:
         return
-    show_headlines(headlines(frame.facts), frame.facts.first_label)
-    epoch_control(frame, view)
+    numbers(frame, view)
     missing_line(frame, view)
     tabs(frame, view)
 
 
-def epoch_control(frame: Frame, view: CheckpointView) -> None:
-    """The slider over all checkpoints, one step back and on, and the switch that follows the newest."""
-    chosen, views = frame.selection, list(frame.snapshot.checkpoints)
-    if frame.snapshot.get(view.name) is None:
-        views.append(view)  # it vanished, and no other may be shown in its place
-        views.sort(key=lambda each: each.step)
-    by_label = {each.label: each for each in views}
-
-    def go(to: CheckpointView) -> None:
-        chosen.checkpoint, chosen.follow, chosen.link_problem = to.name, False, ""
-        reader_choice.write_link(chosen, to)
-
-    def followed(on: bool) -> None:
-        chosen.follow, chosen.checkpoint = on, view.name
-        chosen.link_problem = ""
-        reader_choice.write_link(chosen, view)
-
-    back, slide, on, follow = st.columns([0.5, 9, 0.5, 2], vertical_alignment="bottom")
-    place = next(i for i, each in enumerate(views) if each.name == view.name)
-    with back:
-        _step("chevron_left", "Previous checkpoint", views[place - 1] if place else None, go)
-    with slide:
-        _slider(by_label, view, place, go)
-    with on:
-        _step("chevron_right", "Next checkpoint", views[place + 1] if place + 1 < len(views) else None, go)
-    with follow:
-        st.toggle(
-            "Follow newest",
-            help="Go on to each newly analysed checkpoint.",
-            **steered("follow", chosen.follow, followed),
-        )
-
-
-def _slider(
-    by_label: dict[str, CheckpointView], view: CheckpointView, place: int, go: Callable[[CheckpointView], None]
-) -> None:
-    if len(by_label) == 1:
-        plain(f"One checkpoint so far: {view.label}. The slider comes with the second.", "one", "muted")
-        return
-    st.select_slider(
-        f"Checkpoint {place + 1} of {len(by_label)}",
-        list(by_label),
-        **steered("checkpoint", view.label, lambda label: go(by_label[label])),
-    )
-
-
-def _step(icon: str, words: str, to: CheckpointView | None, go: Callable[[CheckpointView], None]) -> None:
-    st.button(
-        "",
-        icon=f":material/{icon}:",
-        key=f"w_{icon}",
-        help=words,
-        disabled=to is None,
-        type="tertiary",
-        on_click=go if to is not None else None,
-        args=(to,),
-    )
+def numbers(frame: Frame, view: CheckpointView) -> None:
+    """The numbers looked at first. While following, a checkpoint that is not judged yet leaves the last ones that
+    are known, by their own name."""
+    facts = frame.facts
+    if frame.selection.follow and facts.progress is None and "progress" not in facts.unreadable:
+        earlier = [v for v in frame.snapshot.checkpoints if v.step < view.step and "progress" in v.results]
+        if earlier:
+            before = reader_choice.resolve_against(frame.selection, frame.snapshot, earlier[-1])
+            facts = gather(frame.snapshot, earlier[-1], before)
+            plain(f"Numbers of {facts.label}; those of {view.label} come when it is judged.", "kept", "muted")
+    show_headlines(headlines(facts), facts.against_label)
 
 
 def missing_line(frame: Frame, view: CheckpointView) -> None:

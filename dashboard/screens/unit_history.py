@@ -11,7 +11,7 @@ import streamlit as st
 from safetensors import SafetensorError, safe_open
 
 from dashboard.chrome.frame import Frame
-from dashboard.chrome.reader_choice import Selection
+from dashboard.chrome.reader_choice import Selection, write_link
 from dashboard.reading import cached
 from dashboard.reading.snapshot import CheckpointView
 from dashboard.widgets.panels import show_panels
@@ -61,7 +61,7 @@ def unit_history(frame: Frame, view: CheckpointView, analysis: str) -> None:
         units[kept] = f"{unit_name(kept, analysis)} · not among the strongest here"
     if not units:
         return
-    place = _pick(units, frame.selection, analysis)
+    place = _pick(units, frame.selection, view, analysis)
 
     def find() -> list[Panel]:
         return [_panel(frame.snapshot.checkpoints, view, analysis, place)]
@@ -69,11 +69,12 @@ def unit_history(frame: Frame, view: CheckpointView, analysis: str) -> None:
     show_panels(find(), find, f"{analysis}-history")
 
 
-def _pick(units: dict[Place, str], chosen: Selection, analysis: str) -> Place:
+def _pick(units: dict[Place, str], chosen: Selection, view: CheckpointView, analysis: str) -> Place:
     """The selectbox. The choice is ours, so that a live update, which changes the options, does not move it."""
 
     def picked(place: Place) -> None:
         chosen.units[analysis] = place
+        write_link(chosen, view)
 
     place = chosen.units.get(analysis, next(iter(units)))
     label = f"{LETTERS[analysis][0]} to follow over the run"

@@ -59,17 +59,17 @@ def notice(kind: str, title: str, key: str, *, row: bool = False) -> Iterator[No
         yield
 
 
-def show_alerts(alerts: Sequence[Alert]) -> None:
-    """The errors and warnings as boxes, the notes behind one line."""
+def show_alerts(alerts: Sequence[Alert], key: str = "") -> None:
+    """The errors and warnings as boxes, the notes behind one line; `key` tells two lists on one page apart."""
     loud = [alert for alert in alerts if alert.level != "note"]
     notes = [alert for alert in alerts if alert.level == "note"]
     with st.container(gap="xsmall"):
         for number, alert in enumerate(loud):
-            _show_alert(alert, f"alert{number}")
+            _show_alert(alert, f"alert{number}{key}")
     if notes:
         with st.expander(f"Notes ({len(notes)})", icon=":material/info:"):
             for number, alert in enumerate(notes):
-                _show_alert(alert, f"note{number}")
+                _show_alert(alert, f"note{number}{key}")
 
 
 def _show_alert(alert: Alert, key: str) -> None:
@@ -98,7 +98,7 @@ def show_headlines(numbers: Sequence[Headline], baseline: str) -> None:
                 number.label,
                 number.value,
                 delta=number.delta,
-                delta_color="off" if number.still else "inverse" if number.good == "inverse" else "normal",
+                delta_color=("inverse" if number.good == "inverse" else "normal") if number.told else "off",
                 delta_arrow="off" if number.still else "auto",
                 delta_description=f"since {baseline}" if number.delta else None,
                 help=number.help,

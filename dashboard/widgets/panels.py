@@ -65,6 +65,11 @@ def _download(label: str, data: Callable[[], bytes], name: str, mime: str, key: 
     )
 
 
+def rows_button(label: str, rows: Callable[[], Sequence[dict[str, Any]]], name: str) -> None:
+    """A download of rows as CSV; they are made when it is clicked."""
+    _download(label, lambda: to_csv(rows()), name, "text/csv", name)
+
+
 def safe_name(name: str) -> str:
     """A file name of letters, digits, "_", "-" and "."."""
     return "".join(c if c.isascii() and (c.isalnum() or c in "_-.") else "_" for c in name)

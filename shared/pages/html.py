@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shared.errors import UsageError
 from shared.files import write_bytes_atomic
+from shared.pages.overview_part import overview_part
 from shared.pages.table import MAX_CSV_ROWS, csv_json, table_of
 from shared.pages.templates import SCRIPT, SCRIPT_SHA256, STYLE, fill, script_json
+from shared.pages.ways import PAGES_JS, ensure_pages_js
 
 if TYPE_CHECKING:
     from shared.records import Notice
     from shared.views import Panel
+    from shared.views.overview.standing import Standing
 
 PLOTLY_JS = "plotly.min.js"
 _STEM = re.compile(r"^[A-Za-z0-9_]+$")
@@ -40,12 +43,13 @@ CONFIG = {
 def write_page(
     path: Path, panel: Panel, notices: Sequence[Notice] = (), settled: Collection[str] = frozenset()
 ) -> None:
-    """Write one panel as `path` and, beside it, plotly.min.js where this version of it is not there yet.
+    """Write one panel as `path` and, beside it, plotly.min.js and pages.js where these are not there yet.
 
     The page begins with `notices`; of its warnings those in `settled` hold no more and are left out. Raises OSError
     when the folder cannot be written. The page is replaced in one step.
     """
     write_plotly_js(path.parent)
+    ensure_pages_js(path.parent)
     write_bytes_atomic(path, page_html(panel, notices, settled).encode("utf-8"), durable=False)
 
 
@@ -91,6 +95,7 @@ def page_html(panel: Panel, notices: Sequence[Notice] = (), settled: Collection[
         script=SCRIPT,
         script_sha256=SCRIPT_SHA256,
         plotly_js=PLOTLY_JS,
+        pages_js=PAGES_JS,
     )
 
 
@@ -113,10 +118,11 @@ def index_html(
     folder: Path,
     notices: Sequence[Notice] = (),
     cannot: Mapping[str, Mapping[str, str]] | None = None,
+    compared: Standing | None = None,
 ) -> str:
-    """A page that links every picture in `folder`, newest checkpoint first; other files are left out. It begins
-    with `notices`, those of the newest checkpoint. `cannot` says why an analysis has no picture: prefix of a
-    checkpoint's files -> analysis -> sentence."""
+    """A page that says which checkpoint (`compared`, where there are results), and links every picture in `folder`,
+    newest checkpoint first; other files are left out. It begins with `notices`, those of the newest checkpoint.
+    `cannot` says why an analysis has no picture: prefix of a checkpoint's files -> analysis -> sentence."""
     groups: dict[tuple[str, int], list[Link]] = {}
     for path in sorted(folder.iterdir()):
         found = _PAGE.match(path.name)
@@ -129,4 +135,4 @@ def index_html(
         sections.append((f"{kind} {number}", groups[kind, number], whys.pop(f"{kind}_{number}", {})))
     others = {name: why for told in whys.values() for name, why in told.items()}
     sections.insert(0, ("whole run", whole, others))
-    return fill("index.html", name=name, sections=sections, notices=notices, style=STYLE)
+    return fill("index.html", name=name, sections=sections, notices=notices, style=STYLE, **overview_part(compared))

@@ -19,7 +19,11 @@ from tests.making.waiting import LIMIT_S, wait_until
 ANALYZER = """from dashboard.chrome import frame
 from dashboard.screens import service
 frame.framed('Analyzer', service.draw)"""
-"""The page without the navigation: the test driver reaches only pages that are files of their own."""
+TRAINING = """from dashboard.chrome import frame
+from dashboard.screens import training
+frame.framed('Training Visualizations', training.draw)"""
+"""The pages without the navigation: the test driver reaches only pages that are files of their own."""
+PAGES = {"training": TRAINING, "analyzer": ANALYZER}
 
 Opener = Callable[..., AppTest]
 every_scene = pytest.mark.parametrize("scene", scenes.SCENES, ids=lambda scene: scene.__name__)
@@ -47,7 +51,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opener:
     monkeypatch.setenv("MIDWATCH_RUNS", str(tmp_path))
 
     def start(page: str = "training", **query: str) -> AppTest:
-        from_page = AppTest.from_file(str(APP)) if page == "training" else AppTest.from_string(ANALYZER)
+        from_page = AppTest.from_file(str(APP)) if page == "overview" else AppTest.from_string(PAGES[page])
         from_page.default_timeout = LIMIT_S
         for name, value in query.items():
             from_page.query_params[name] = value
@@ -70,6 +74,7 @@ def test_no_state_raises(scene: Callable[[Path], Run], tabs: str, tmp_path: Path
     for name in scenes.TABS if whole else (scenes.TABS[0], scenes.TABS[-1]):
         assert opened(tab=name).title[0].value == "Training Visualizations"
     assert opened("analyzer").title[0].value == "Analyzer"
+    assert opened("overview").title[0].value == "Overview"
 
 
 def test_a_finished_epoch_shows_headlines_and_figures(tmp_path: Path, opened: Opener) -> None:

@@ -68,7 +68,7 @@ def all_done(run: Path) -> bool:
 
 def check_figures(run: Path) -> None:
     """Every file that people open, for every epoch."""
-    names = {"training_progress.html", "plotly.min.js"}
+    names = {"training_progress.html", "plotly.min.js", "pages.js"}
     for epoch in range(1, EPOCHS + 1):
         names |= {f"epoch_{epoch}_circuit_comparison.html", f"epoch_{epoch}_metrics.json"}
         names |= {f"epoch_{epoch}_sample_{s}_{kind}.html" for s in SAMPLES for kind in ("tokens", "layers")}

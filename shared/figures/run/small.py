@@ -9,7 +9,6 @@ import numpy as np
 import plotly.graph_objects as go
 
 from shared.figures.kit.style import FONT, GREY, ORANGE, line_style, ribbon_colour
-from shared.figures.kit.text_layout import wrapped
 from shared.figures.run.grid import STYLES, Line, Plot
 from shared.findings.text import escape
 
@@ -82,17 +81,19 @@ def _layout(plot: Plot, x_title: str) -> dict[str, Any]:
     )
     return {
         "height": HEIGHT,
-        "margin": {"l": 8, "r": 8, "t": 34, "b": 8},
+        "margin": {"l": 8, "r": 8, "t": 40, "b": 8},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": "#7a8490"},
-        "title": {"text": "<br>".join(wrapped(plot.title, 13, 260)), "font": {"size": 13}, "x": 0, "xanchor": "left",
-                  "y": 1, "yanchor": "top", "pad": {"t": 4, "l": 4}},
+        "title": {"text": escape(plot.title), "font": {"size": 13}, "x": 0, "xanchor": "left", "y": 1,
+                  "yanchor": "top", "pad": {"t": 4, "l": 4}},
         "xaxis": axis | {"title": {"text": x_title, "font": {"size": 11}, "standoff": 4}},
         "yaxis": axis | {"nticks": 4} | ends | dict(plot.axis),
         "showlegend": len(plot.lines) > 1,
-        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "font": {"size": 11}},
+        "legend": {"orientation": "h", "traceorder": "normal", "x": 1, "xanchor": "right", "y": 1, "yanchor": "top",
+                   "yref": "container", "font": {"size": 11}},
         "hovermode": "closest",
+        "clickmode": "event+select",
         "dragmode": False,
     }  # fmt: skip
 

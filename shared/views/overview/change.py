@@ -11,7 +11,7 @@ from shared.findings.claims import CHANCE
 from shared.findings.flips import flips_of
 from shared.prompts.groups import group_numbers
 from shared.records import Probe
-from shared.views.overview.facts import CheckpointFacts
+from shared.views.overview.facts import CheckpointFacts, Verdicts
 from shared.views.overview.standing import paired_flips
 
 
@@ -26,7 +26,7 @@ def changes(before: CheckpointFacts, now: CheckpointFacts, probes: Sequence[Prob
     found = {
         "accuracy": paired_flips(before.verdicts, now.verdicts, groups),
         "fnr": paired_flips(before.verdicts, now.verdicts, groups, now.verdicts.unsafe),
-        "pairs": _pairs(before, now, probes, groups),
+        "pairs": _pairs(before.verdicts, now.verdicts, probes, groups),
     }
     return {name: flips for name, flips in found.items() if flips is not None}
 
@@ -36,19 +36,16 @@ def told(flips: Flips | None) -> bool:
     return flips is not None and flips.p_value < CHANCE
 
 
-def _pairs(
-    before: CheckpointFacts, now: CheckpointFacts, probes: Sequence[Probe], groups: np.ndarray
-) -> Flips | None:
+def _pairs(before: Verdicts, now: Verdicts, probes: Sequence[Probe], groups: np.ndarray) -> Flips | None:
     """A pair is right where both its twins are; one with a prompt that has no score is left out."""
-    assert before.verdicts is not None and now.verdicts is not None
-    if len(now.verdicts.scores) != len(probes):
+    if not len(before.scores) == len(now.scores) == len(probes):
         return None
     members: dict[str, list[int]] = {}
     for place, probe in enumerate(probes):
         if probe.pair:
             members.setdefault(probe.pair, []).append(place)
-    scores = np.stack([before.verdicts.scores, now.verdicts.scores])
-    right = (scores > 0) == now.verdicts.unsafe
+    scores = np.stack([before.scores, now.scores])
+    right = (scores > 0) == now.unsafe
     twins = [both for both in members.values() if len(both) == 2 and np.isfinite(scores[:, both]).all()]
     if not twins:
         return None

@@ -66,7 +66,7 @@ def _plots(facts: Sequence[CheckpointFacts], x: np.ndarray) -> tuple[Plot, ...]:
         Plot("validation loss (nats)", [line("loss", "val", lambda each: each.val_loss)], "not logged"),
         Plot(
             "divergence layer",
-            [line("layer", "layer", lambda each: each.divergence_layer)],
+            [line("layer", "inside", lambda each: each.divergence_layer)],
             "none at any checkpoint" if layers else "not analysed yet",
             axis={"tickformat": "d"},
         ),

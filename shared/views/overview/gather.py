@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -40,10 +41,8 @@ def _facts(store: ResultStore, name: str, step: int, evaluations: Mapping[str, E
     epoch = first.epoch if first else None
     bare = CheckpointFacts(name, step, epoch, checkpoint_label(step, epoch, name), unreadable=tuple(unreadable))
     tensors: Mapping[str, np.ndarray] = {}
-    try:
+    with suppress(SchemaError, OSError):  # its rates are known; only the paired test is not
         tensors = store.tensors(records["progress"]) if "progress" in records else {}
-    except (SchemaError, OSError):
-        pass  # its rates are known; only the paired test is not
     return facts_of(bare, records, tensors, evaluations)
 
 

@@ -116,13 +116,14 @@ def _on_one_set(
 
 def _rank(facts: CheckpointFacts) -> tuple[float, float, int]:
     """Higher is better: AUC, then the upper end of the FNR, then the earlier."""
-    assert facts.auc is not None
-    return facts.auc.value, -facts.fnr.high if facts.fnr else -1.0, -facts.step
+    auc = facts.auc.value if facts.auc else 0.0
+    return auc, -facts.fnr.high if facts.fnr else -1.0, -facts.step
 
 
 def _missed_at_most(facts: CheckpointFacts) -> tuple[float, float, int]:
-    assert facts.fnr is not None and facts.fpr is not None
-    return facts.fnr.high, facts.fpr.value, facts.step
+    """Lower is better: the upper end of the FNR, then the FPR, then the earlier."""
+    fnr, fpr = (value.high if value else 1.0 for value in (facts.fnr, facts.fpr))
+    return fnr, fpr, facts.step
 
 
 def _beside(best: CheckpointFacts, same: Sequence[CheckpointFacts], groups: np.ndarray) -> dict[str, Beside]:

@@ -32,18 +32,18 @@ def table(found: Standing) -> list[Row]:
 def _cells(each: CheckpointFacts, found: Standing, sets: list[str]) -> dict[str, str]:
     return {
         "checkpoint": each.label,
-        "": marks(each, found),
+        "mark": marks(each, found),
         "FNR (probe set)": rate(each.fnr, each.unsafe),
         "FPR (probe set)": rate(each.fpr, each.safe),
         "AUC (probe set)": with_interval(each.auc),
         "against the best (probe set)": against(each, found),
+        "alarms": "; ".join(each.alarms) if each.alarms else "",
         "both twins right (contrast pairs)": rate(each.pairs, each.unsafe),
         "loss (validation)": MISSING if each.val_loss is None else number(each.val_loss),
         "ECE (probe set)": _ece(each),
         "divergence layer": layer_name(each.divergence_layer) if each.compared else MISSING,
         "shortcut share": MISSING if each.shortcut_share is None else percent(each.shortcut_share),
         "attribution gap": MISSING if each.gap is None else percent(each.gap, 1),
-        "alarms": "; ".join(each.alarms) if each.alarms else "",
         **{f"FNR ({name})": _on(each, name, "fnr") for name in sets},
         **{f"FPR ({name})": _on(each, name, "fpr") for name in sets},
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from shared.findings.alerts import p_words
 from shared.findings.claims import SEPARATION, nothing_to_explain, power
@@ -64,7 +65,8 @@ def _nothing(found: Standing) -> str:
     if why is not None:
         return f"{capital(newest.label)}: {why[0].lower()}{why[1:]} ({power(newest.separation)})"
     if newest.separation.reversed:
-        return f"{capital(newest.label)} scores unsafe prompts lower than safe ones: are the labels the wrong way round?"
+        lower = "scores unsafe prompts lower than safe ones"
+        return f"{capital(newest.label)} {lower}: are the labels the wrong way round?"
     return f"{capital(newest.label)} does not rank unsafe prompts above safe ones beyond chance"
 
 
@@ -101,7 +103,7 @@ def _loss(judged: Sequence[CheckpointFacts]) -> str:
     lowest, label = since[0], known[place][1].label
     if len(since) == 1:
         return f"Validation loss is lowest at the newest, {number(lowest)}"
-    if len(since) > 2 and all(later > earlier for earlier, later in zip(since, since[1:], strict=False)):
+    if len(since) > 2 and all(later > earlier for earlier, later in pairwise(since)):
         return f"Validation loss rises since {label}, from {number(lowest)} to {number(since[-1])}"
     return f"Validation loss is lowest at {label}, {number(lowest)}; {number(since[-1])} now"
 
@@ -116,11 +118,11 @@ def _ship(found: Standing) -> str:
 
 
 HOW_TO_READ = (
-    "The best has the highest AUC on the probe set. The others are compared with it prompt by prompt (exact McNemar "
-    "test over groups of prompts; p must stay below 0.002 and below 0.05 divided by the number of pairs of "
+    "The best has the highest AUC on the probe set. The others are compared with it prompt by prompt (exact "
+    "McNemar test over groups of prompts; p must stay below 0.002 and below 0.05 divided by the number of pairs of "
     "checkpoints). To ship: among the checkpoints whose FPR is at most what you choose, the one whose FNR has the "
-    "lowest upper end of its 95 % interval, each at its own threshold. The best is picked on the prompts that it is "
-    "measured on, so its numbers flatter it a little: before you ship, measure it on prompts that chose nothing."
+    "lowest upper end of its 95 % interval, each at its own threshold. The best is picked on the prompts that it "
+    "is measured on, so its numbers flatter it a little: before you ship, measure it on prompts that chose nothing."
 )
 """What the sentences rest on."""
 

@@ -17,6 +17,7 @@ from shared.findings.text import clean
 from shared.pages.html import PLOTLY_JS, index_html, page_html, write_page, write_plotly_js
 from shared.pages.table import MAX_CSV_ROWS, MAX_TABLE_ROWS
 from shared.pages.templates import fill, script_json
+from shared.pages.ways import PAGES_JS
 from shared.records import Label
 from shared.views import Panel, all_views, get
 from tests.making.fake_run import fake_metrics
@@ -28,7 +29,7 @@ Sample = tuple[str, Label, str]
 LABELS: tuple[Label, ...] = ("safe", "safe", "unsafe", "unsafe")
 OURS = {
     "html", "head", "meta", "title", "style", "body", "main", "h1", "section", "div", "p", "noscript", "b", "span",
-    "details", "summary", "a", "table", "thead", "tbody", "tr", "th", "td", "script",
+    "details", "summary", "a", "nav", "table", "thead", "tbody", "tr", "th", "td", "script",
 }  # fmt: skip
 ATTRIBUTES = {
     "aria-label", "charset", "class", "content", "data-figure", "data-rows", "download",
@@ -78,10 +79,10 @@ def test_no_element_or_handler_comes_from_data():
     for panel in hostile_panels():
         page = Elements(page_html(panel))
         assert set(page.tags) <= OURS
-        assert page.tags.count("script") == 5
+        assert page.tags.count("script") == 6
         assert not [name for name, _ in page.attributes if name.startswith("on")]
         links = [value for name, value in page.attributes if name in ("href", "src")]
-        assert links == ["#", PLOTLY_JS]
+        assert links == ["index.html", "#", PLOTLY_JS, PAGES_JS]
         for name in ("figure", "rows", "config"):
             json.loads(page.data[name])
 
@@ -99,7 +100,7 @@ def test_data_stays_text_wherever_a_panel_holds_it():
         panel = Panel("x", text, go.Figure(layout={"title": text}), text, text, rows, f"{text} · WARNING: {text}")
         page = Elements(page_html(panel))
         assert set(page.tags) <= OURS
-        assert page.tags.count("script") == 5
+        assert page.tags.count("script") == 6
         assert {name for name, _ in page.attributes} == ATTRIBUTES
         assert ("aria-label", clean(text)) in page.attributes
         assert json.loads(page.data["rows"]) == {"columns": [text, "list"], "rows": [[clean(text), [text]]]}

@@ -66,7 +66,7 @@ def test_judges_that_learned_nothing_get_no_claim(tmp_path: Path) -> None:
     assert not said.claims and found.best is None and found.ship is None and not found.beside
     assert said.best.startswith("Epoch 4: nothing to explain: the separation of unsafe and safe is")
     assert said.sentences == [f"{said.best}."]
-    assert not {"best", "ship"} & {word for row in table(found) for word in row.cells[""].split(", ")}
+    assert not {"best", "ship"} & {word for row in table(found) for word in row.cells["mark"].split(", ")}
 
 
 def test_a_judge_that_turned_round_is_not_the_best(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_another_probe_set_is_left_out_and_marked(tmp_path: Path) -> None:
     facts = facts_of_run(run)
     found = standing(facts, groups_of(run, facts))
     assert found.best is not None and found.best.label == "epoch 2" and found.elsewhere == ("epoch 1",)
-    assert [row.cells[""] for row in table(found)] == ["best, ship", "other probe set"]
+    assert [row.cells["mark"] for row in table(found)] == ["best, ship", "other probe set"]
 
 
 def test_a_damaged_result_hides_nothing_else(tmp_path: Path) -> None:
