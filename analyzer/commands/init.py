@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field
 
 from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.base_model import is_model
+from analyzer.checkpoints.config_fields import check_fields
 from analyzer.checkpoints.file_names import CONFIG
 from analyzer.checkpoints.head_config import head_config
 from analyzer.checkpoints.not_found import nothing_in
@@ -36,7 +37,7 @@ from analyzer.commands.judge_kind import kind_of, unsafe_classes
 from analyzer.commands.prompted.settings import PromptedSettings, check_none_given
 from analyzer.commands.run_names import checked_pattern, pattern_of
 from shared.cli import positional
-from shared.errors import RunError, SchemaError, UsageError
+from shared.errors import CheckpointRejected, RunError, SchemaError, UsageError
 from shared.files import read_json, read_record, write_record
 from shared.judge_labels import sides_sentence
 from shared.prompts.choice import SHIPPED, probe_set_from
@@ -226,6 +227,10 @@ def _config(checkpoint: Path, base: Path | None) -> dict[str, Any]:
         ) from error
     if not isinstance(config, dict):
         raise UsageError(f"{checkpoint / CONFIG} is not a model's config; save the checkpoint again.")
+    try:
+        check_fields(config, checkpoint.name)
+    except CheckpointRejected as error:
+        raise UsageError(str(error)) from error
     return config
 
 
