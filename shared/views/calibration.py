@@ -225,11 +225,12 @@ def _point_rows(result: CalibrationResult) -> list[dict[str, Any]]:
     return rows
 
 
-def point_name(point: OperatingPoint) -> str:
-    """What an operating point is called in tables and files."""
+def point_name(point: OperatingPoint, *, brief: bool = False) -> str:
+    """What an operating point is called in tables and files; `brief` where the prompts are counted elsewhere."""
     if point.rate is None:
         return {"balanced": "best balanced accuracy"}.get(point.kind, "the judge's threshold 0")
-    unresolved = "" if point.resolved else f", not resolved by {counted(point.negatives, 'safe prompt')}"
+    by = "" if brief else f" by {counted(point.negatives, 'safe prompt')}"
+    unresolved = "" if point.resolved else f", not resolved{by}"
     return f"{'wanted ' if point.kind == 'wanted' else ''}FPR {percent_of(point.rate)}{unresolved}"
 
 

@@ -18,7 +18,7 @@ from shared.pages.html import paragraph
 from shared.pages.report.gather import Material, Shown, show
 from shared.pages.report.parts import Packed, height_of, method_of
 from shared.pages.table import Cell, table_of
-from shared.results import ResultStore
+from shared.results import ResultRecord, ResultStore
 from shared.views import Panel, get
 
 SAMPLES = "sample_"
@@ -27,12 +27,16 @@ FEW = 20
 """Checkpoints up to which each comes with the figures of single prompts: they are half of its time and size."""
 
 
-def panels_of(shown: Shown, faults: list[str]) -> list[Panel]:
-    """Every figure of one checkpoint, those of unsafe samples first; what cannot be read goes to `faults`."""
+def panels_of(shown: Shown, faults: list[str], *, samples: bool = True) -> list[Panel]:
+    """Every figure of one checkpoint, those of unsafe samples first; what cannot be read goes to `faults`.
+
+    Without `samples`, those of single prompts are not even made.
+    """
     panels: list[Panel] = []
     for name, record in shown.records.items():
+        told = record if samples else _without_samples(record)
         try:
-            panels += sorted(get(name).panels(record), key=lambda panel: "_unsafe_" not in panel.stem)
+            panels += sorted(get(name).panels(told), key=lambda panel: "_unsafe_" not in panel.stem)
         except SchemaError as error:
             faults.append(str(error))
     return panels
@@ -41,7 +45,14 @@ def panels_of(shown: Shown, faults: list[str]) -> list[Panel]:
 def other_checkpoints(material: Material, faults: list[str]) -> list[Packed]:
     """Every checkpoint with results but the newest, by step. One at a time is in memory as figures."""
     whole = len(material.checkpoints) <= FEW
-    return [_packed(shown, panels_of(shown, faults), whole=whole) for shown in _others(material, faults)]
+    return [_packed(shown, panels_of(shown, faults, samples=whole)) for shown in _others(material, faults)]
+
+
+def _without_samples(record: ResultRecord) -> ResultRecord:
+    """The result as if no single prompt had been displayed."""
+    if "samples" not in record.payload:
+        return record
+    return record.model_copy(update={"payload": {**record.payload, "samples": []}})
 
 
 def _others(material: Material, faults: list[str]) -> Iterator[Shown]:
@@ -51,9 +62,8 @@ def _others(material: Material, faults: list[str]) -> Iterator[Shown]:
             yield known.get(name) or show(store, name, "", faults)
 
 
-def _packed(shown: Shown, panels: Sequence[Panel], *, whole: bool) -> Packed:
-    kept = [panel for panel in panels if whole or not panel.stem.startswith(SAMPLES)]
-    told = {"title": clean(_upper(shown.title)), "figures": [_figure(panel) for panel in kept]}
+def _packed(shown: Shown, panels: Sequence[Panel]) -> Packed:
+    told = {"title": clean(_upper(shown.title)), "figures": [_figure(panel) for panel in panels]}
     packed = gzip.compress(json.dumps(told, ensure_ascii=False).encode("utf-8", "replace"), mtime=0)
     return Packed(shown.title, base64.b64encode(packed).decode("ascii"))
 

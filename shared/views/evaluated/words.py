@@ -142,7 +142,7 @@ def rate_rows(found: Evaluation) -> list[RateRow]:
 def threshold_rows(found: Evaluation) -> list[tuple[str, str, str, str]]:
     """(operating point, threshold in nats, TPR, FPR) as text: by the FPR that is allowed, then the rest."""
     points = sorted(found.meaning.points if found.meaning else [], key=lambda each: each.rate or 1.0)
-    return [(point_name(each), _nats(each), told(each.tpr), told(each.fpr, 3)) for each in points]
+    return [(point_name(each, brief=True), _nats(each), told(each.tpr), told(each.fpr, 3)) for each in points]
 
 
 def _nats(point: OperatingPoint) -> str:

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from shared.findings.text import clean
 from shared.pages.html import PLOTLY_JS
 from shared.pages.report.choice import Best, chosen
 from shared.pages.report.gather import Material, gather, show
-from shared.pages.report.methods import METHODS
+from shared.pages.report.methods import METHODS, methods
 from shared.pages.report.numbers import at_a_glance, with_interval
 from shared.pages.report.other_checkpoints import SAMPLES, panels_of
 from shared.pages.report.page import MARK, report_html, write_report
@@ -128,15 +129,20 @@ def test_every_other_checkpoint_can_be_chosen_with_all_its_figures(run: Run, mat
 
 
 def test_of_a_long_run_figures_of_single_prompts_are_left_out_and_that_is_said(
-    material: Material, monkeypatch: pytest.MonkeyPatch
+    run: Run, material: Material, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("other_checkpoints", "sections"):
         monkeypatch.setattr(f"shared.pages.report.{module}.FEW", 3)
     (section,) = [each for each in sections(material) if each.title == "Other checkpoints"]
     assert "single prompts are left out" in section.text[0]
-    titles = {figure["title"] for packed in section.choices for figure in unpacked(packed)["figures"]}
-    whole = {panel.title for panel in panels_of(material.shown[-1], [])}
-    assert {title.partition(",")[0] for title in titles} < {title.partition(",")[0] for title in whole}
+    for name, packed in zip(("checkpoint-120", "checkpoint-240", "checkpoint-360"), section.choices, strict=True):
+        whole = panels_of(show(ResultStore(run.results), name, "", []), [])
+        wanted = [panel for panel in whole if not panel.stem.startswith(SAMPLES)]
+        told = unpacked(packed)["figures"]
+        assert [each["figure"] for each in told] == [
+            json.loads(str(panel.figure.to_json(validate=False))) for panel in wanted
+        ]
+        assert 5 < len(wanted) < len(whole)
 
 
 def test_a_line_of_a_caption_is_said_once_and_referred_to_afterwards(material: Material, page: str) -> None:
@@ -166,6 +172,16 @@ def test_numbers_stand_with_their_intervals_earliest_checkpoint_first(material: 
     assert rows["Unsafe prompts passed as safe (FNR)"][-1] == wanted == with_interval(fnr)
     names = list(rows)
     assert names[1].endswith("(FPR)"), "no FNR without its FPR"
+
+
+def test_settings_are_plain_words_and_how_the_verdict_is_read_is_told_once(material: Material) -> None:
+    settings = {"judge": {"kind": "classifier", "template": None}, "nodes": [12, 16], "lineage": {"own": "ab"}}
+    records = {
+        name: record.model_copy(update={"settings": settings}) for name, record in material.newest.records.items()
+    }
+    told = methods(replace(material, shown=[replace(material.newest, records=records)])).grids[0].body
+    assert told[0] == ["all", "", "kind = classifier"]
+    assert {row[2] for row in told[1:]} == {"nodes = 12 16"} and len(told) == 1 + len(records)
 
 
 def test_every_analysis_has_its_method_note() -> None:
