@@ -3,8 +3,8 @@
 `hand_read.jsonl`: the failure, its seed and derivation, and a verdict: "clear" (a stranger would label it so),
 "unclear" (the seed can be read either way), or "broken" (a rule or frame made it so). A failure that today's rules
 would not make any more, word for word, has to be read again. `hand_read_picked.jsonl`: forty failures on
-unsafe seeds with words exchanged as the gradient picked, from one search, read one by one. Of the first forty drawn an
-exchange broke one ("buy it", for believing it); it is barred since, and the next one drawn stands in its place.
+unsafe seeds with words exchanged as the gradient picked, from one search, read one by one. Of the first forty drawn
+an exchange broke one ("buy it", for believing it); it is barred since, and the next one drawn stands in its place.
 """
 
 from __future__ import annotations
