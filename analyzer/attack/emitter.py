@@ -37,8 +37,9 @@ EMPTY, RIGHT, WRONG = 8.0, 5.0, 1.0
 """Weights of a cell without an elite, with one that the judge gets right, and with a failure."""
 ANEW = 0.3
 """Share of children that begin at a seed although there is an elite."""
-PICKED = 0.15
-"""Share of a batch whose words are exchanged as the judge's gradient says, once there are elites."""
+PICKED = 0.3
+"""Share of a batch whose words are exchanged as the judge's gradient says, once every cell holds a failure; less
+before, in proportion, as other changes find first failures faster."""
 NEAR = 0.25
 """Chance that of a risk's seeds the next one is passed over; the less sure the judge, the earlier they come."""
 
@@ -98,7 +99,8 @@ class DerivationEmitter(EmitterBase):
         if not cells:
             return []
         weights = np.array([self._weight(cell) for cell in cells])
-        count = min(round(PICKED * self.batch), len(cells))
+        broken = sum(fitness > 0 for _, fitness in self.elites.values()) / len(self.candidates.cells)
+        count = min(round(PICKED * broken * self.batch), len(cells))
         drawn = self.rng.choice(len(cells), count, replace=False, p=weights / weights.sum())
         vectors = [self.elites[cells[place]][0] for place in drawn]
         picked.learn(vectors)

@@ -9,7 +9,7 @@ that has not its words it does nothing. Which of them a search tries, the judge'
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from analyzer.attack.rules import cased, occurrences, put
@@ -105,9 +105,10 @@ def exchanged(text: str, number: int, seed: Seed) -> str:
     return text if match is None else put(text, match, cased(match.group(), one.other))
 
 
-def said(text: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def said(text: str) -> frozenset[str]:
     """Words and numbers of a text that are more than `LITTLE`, in lower case."""
-    return set(re.findall(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*", text.lower())) - LITTLE
+    return frozenset(re.findall(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*", text.lower())) - LITTLE
 
 
 def possible(text: str, seed: Seed) -> list[tuple[int, str]]:

@@ -1,4 +1,8 @@
-"""Which words an elite exchanges next: those whose exchange the judge's gradient promises most of."""
+"""Which words an elite exchanges next: those whose exchange the judge's gradient promises most of.
+
+A gradient costs several evaluations, so what it says of an exchange is remembered: an elite of whose exchanges at
+least half were estimated before, in this text or others, is changed by the means of those; any other by its own.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,8 @@ from analyzer.attack.derivation import FIRST_EXCHANGE, derive
 from analyzer.attack.exchanges import exchanges, possible
 from analyzer.attack.seeds import Seed
 
-TOGETHER = 2
-"""Words that one child exchanges at once, at most; the further ones add nothing that is not really scored."""
+TOGETHER = 3
+"""Words that one child exchanges at once, at most."""
 
 Estimator = Callable[[Sequence[str], Sequence[Sequence[str]]], list[np.ndarray]]
 """(texts, variants of each) -> (variants,) first-order change of the score of each, nats (`gradients.py`)."""
@@ -23,26 +27,28 @@ class PickedWords:
     def __init__(self, estimator: Estimator, seeds: Sequence[Seed], sign: int) -> None:
         self._estimator, self._seeds, self._sign = estimator, seeds, sign
         self._left: dict[tuple[int, ...], tuple[np.ndarray, list[int]]] = {}
+        self._gains: dict[int, list[float]] = {}
         self.steps = 0
         """Gradients taken."""
 
     def learn(self, vectors: Sequence[np.ndarray]) -> None:
-        """Take the gradients of those elites that were not asked for yet, in one batch."""
+        """Rank the exchanges of those elites that were not asked for yet; where one is not known, by a gradient."""
         new = {key: vector for vector in vectors if (key := _key(vector)) not in self._left}
-        texts, choices = [], []
-        for vector in new.values():
-            made = derive(vector, self._seeds)
-            texts.append("" if made is None else made.text)
-            choices.append([] if made is None else possible(made.text, made.seed))
-        asked = [place for place, choice in enumerate(choices) if choice]
-        found = self._estimator(
-            [texts[place] for place in asked], [[text for _, text in choices[place]] for place in asked]
-        )
-        self.steps += len(asked)
-        gains = dict(zip(asked, found, strict=True))
-        for place, key in enumerate(new):
-            bare = self._bare(new[key], texts[place])
-            self._left[key] = bare, self._best(choices[place], gains.get(place, np.zeros(0)))
+        made = {key: derive(vector, self._seeds) for key, vector in new.items()}
+        choices = {key: [] if one is None else possible(one.text, one.seed) for key, one in made.items()}
+        texts = {key: "" if one is None else one.text for key, one in made.items()}
+        unknown = [key for key in new if self._is_new([number for number, _ in choices[key]])]
+        variants = [[text for _, text in choices[key]] for key in unknown]
+        changes = self._estimator([texts[key] for key in unknown], variants) if unknown else []
+        self.steps += len(unknown)
+        for key, found in zip(unknown, changes, strict=True):
+            for (number, _), change in zip(choices[key], found, strict=True):
+                self._gains.setdefault(number, []).append(self._sign * float(change))
+        own = {key: self._sign * found for key, found in zip(unknown, changes, strict=True)}
+        for key, vector in new.items():
+            numbers = [number for number, _ in choices[key] if number in self._gains]
+            gains = own.get(key, np.array([np.mean(self._gains[number]) for number in numbers]))
+            self._left[key] = self._bare(vector, texts[key]), _best(numbers, gains)
 
     def next(self, vector: np.ndarray) -> np.ndarray | None:
         """The elite with its most promising words exchanged; None where no exchange promises anything more."""
@@ -59,6 +65,10 @@ class PickedWords:
                 left.remove(number)
         return child
 
+    def _is_new(self, numbers: Sequence[int]) -> bool:
+        """Whether less than half of an elite's exchanges were estimated before."""
+        return sum(number in self._gains for number in numbers) < len(numbers) / 2
+
     def _bare(self, vector: np.ndarray, text: str) -> np.ndarray:
         """The vector without exchanges that do nothing here: their words went with another frame or seed."""
         bare = vector.copy()
@@ -69,10 +79,10 @@ class PickedWords:
                 bare[place] = number
         return bare
 
-    def _best(self, choice: Sequence[tuple[int, str]], changes: np.ndarray) -> list[int]:
-        """Numbers of the exchanges that should turn the verdict further, the largest gain first."""
-        gains = self._sign * changes
-        return [choice[place][0] for place in np.argsort(-gains, kind="stable") if gains[place] > 0]
+
+def _best(numbers: Sequence[int], gains: np.ndarray) -> list[int]:
+    """The exchanges that should turn the verdict further, the largest gain first."""
+    return [numbers[place] for place in np.argsort(-gains, kind="stable") if gains[place] > 0]
 
 
 def _key(vector: np.ndarray) -> tuple[int, ...]:

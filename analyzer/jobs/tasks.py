@@ -78,7 +78,7 @@ class AttackTask(Frozen):
     budget: int = 2000
     """Texts that are scored, all labels together; scoring the seeds themselves comes on top."""
     seed: int = 0
-    gradients: bool = True
+    gradients: bool = False
     """Whether words of elites are exchanged as the judge's gradient says; a gradient counts several evaluations."""
     mutator: Mutator | None = None
     transfer: bool = True

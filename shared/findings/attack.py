@@ -11,7 +11,7 @@ from shared.records import Label
 SCHEMA = 1
 """Version of archive.json."""
 GRADIENT_COST = 3
-"""Evaluations that one gradient counts as: a pass forward, and one backward that costs no more than two."""
+"""Evaluations that one gradient counts as: a pass forward, and one backward that costs up to two."""
 
 
 class Cell(Part):

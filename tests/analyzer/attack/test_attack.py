@@ -24,7 +24,7 @@ from tests.making.runs import describe, make_old
 from tests.making.tiny import save_tiny_judge
 
 PROMPTS = load_prompts("shipped")
-TASK = AttackTask(budget=200)
+TASK = AttackTask(budget=200, gradients=True)
 
 
 def make(folder: Path, template: Path | None = None) -> Bench:
