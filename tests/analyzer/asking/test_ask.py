@@ -26,7 +26,7 @@ from shared.results import ResultRecord
 from shared.run import Run
 from tests.making.fake_heads import fake_heads
 from tests.making.job_bench import FAST, Bench
-from tests.making.runs import SAFE, UNSAFE, describe, judge_template
+from tests.making.runs import SAFE, UNSAFE, describe, judge_template, snapshot
 from tests.making.tiny import save_tiny_judge
 
 TEXT = SAFE[0]
