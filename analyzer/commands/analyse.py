@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,11 +82,24 @@ def analyze(settings: AnalyzeSettings) -> None:
     places = run.places()
     known = [Point(name, step_at(name, places), peek_epoch(run, name)) for name in names]
     chosen = select(known, settings.epochs, settings.steps, settings.last, settings.every)
+    if not settings.null and is_held(run):
+        from analyzer.commands.asked_analyses import ask_for
+
+        return ask_for(settings, run, chosen)
     plan = settings.plan(policy="all", selected=frozenset(chosen), force=settings.force, once=True)
     if settings.null:
         return _analyze_null(settings, run, next(point for point in known if point.name == chosen[-1]), plan)
     _serve(settings, [_directory(settings.run)], plan, NOT_DONE, settings.out)
     return None
+
+
+def is_held(run: Run) -> bool:
+    """Whether a live analyzer has the run. Without psutil nobody can tell, and none can have it."""
+    if find_spec("psutil") is None:
+        return False
+    from analyzer.supervisor.lease import holder
+
+    return holder(run.lease, time.time()) is not None
 
 
 def _analyze_null(settings: AnalyzeSettings, run: Run, point: Point, plan: Plan) -> None:

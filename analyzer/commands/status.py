@@ -65,12 +65,16 @@ def notice_line(notice: Notice) -> Text:
 
 
 def _notes(status: Status) -> list[str]:
-    """What to do, what is lost, and what was assumed: a line each."""
+    """What to do, what is lost, what was asked, and what was assumed: a line each."""
     lines = [f"  what to do: {status.remedy}"] if status.remedy else []
     gone = sum(row.state == CheckpointState.GONE for row in status.checkpoints)
     if gone:
         are = "1 checkpoint was" if gone == 1 else f"{gone} checkpoints were"
         lines.append(f"  lost: {are} deleted before being analysed. {KEEPS_THE_NEXT}")
+    for each in status.requests:
+        where = f"place {each.place}" if each.place else "runs"
+        cause = f" ({each.cause})" if each.cause else ""
+        lines.append(f"  asked: {each.id}, {where}, {each.done} of {each.total} checkpoints{cause}")
     return [*lines, *(f"  assumed: {sentence}" for sentence in status.assumed)]
 
 

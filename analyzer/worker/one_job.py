@@ -18,6 +18,7 @@ from analyzer.jobs.messages import Computation, Event, Failure, Job
 from analyzer.jobs.result_index import StoreIndex
 from analyzer.worker.computing import JobComputer
 from analyzer.worker.one_task import OneTask
+from analyzer.worker.overridden import overridden
 from analyzer.worker.recomparison import compared_again, superseded
 from analyzer.worker.warm_judge import WarmJudge
 from analyzer.worker.work import Emit, Work, kind_of, sentence_of
@@ -72,8 +73,9 @@ class OneJob(Work):
 
     @cached_property
     def computations(self) -> Mapping[str, Computation]:
-        """All there are, as they are under this job's model family."""
-        return under(told_family(self.job.family), self.analyst.computations)
+        """All there are, as they are under this job's settings and model family."""
+        wanted = overridden(self.analyst.computations, self.job.overrides)
+        return under(told_family(self.job.family), wanted)
 
     @property
     def store(self) -> ResultStore:

@@ -63,7 +63,8 @@ def flips_words(flips: Flips) -> str:
             f"no change of up to {counted(flips.most, 'word')} that was tried flips the verdict; the nearest is "
             f"{signed(flips.found.score)} nats ({changes})"
         )
-    return f"{many} replaced flips the verdict: {changes}, {signed(flips.found.score)} nats; {beside}"
+    flip = "flips" if len(flips.found.words) == 1 else "flip"
+    return f"{many} replaced {flip} the verdict: {changes}, {signed(flips.found.score)} nats; {beside}"
 
 
 def deleted_words(found: AskedResult) -> str:

@@ -106,7 +106,7 @@ def test_signals_at_any_moment_and_a_second_analyzer(tmp_path: Path) -> None:
             wait_until(moment, name)
             worker = worker_of(supervisor.pid)
             if name == "the start":
-                second = midwatch_here("analyze", str(run))
+                second = midwatch_here("watch", str(run), "--once")
                 assert second.returncode == 1
                 assert "another analyzer" in second.stderr.splitlines()[-1]
             supervisor.send_signal(number)
