@@ -142,7 +142,8 @@ class Clusters:
         if found is None:
             half = float(stdtrit(self.count - 1, 0.975))
             return -half, half
-        return _quantiles_of(np.sort(found), 0.025, 0.975)
+        ordered = np.sort(found)
+        return quantile_in_order(ordered, 0.025), quantile_in_order(ordered, 0.975)
 
 
 class _Moments:
@@ -161,24 +162,21 @@ class _Moments:
         squares = pp - 2 * share * pw + share**2 * ww - 2 * moved * (pn - share * wn) + moved**2 * nn
         error = np.sqrt(np.maximum(self.scale * squares, 0)) / size
         ordered = np.sort(error)
-        if _quantiles_of(ordered, RARE)[0] < LITTLE_SPREAD * _quantiles_of(ordered, 0.5)[0]:
+        if quantile_in_order(ordered, RARE) < LITTLE_SPREAD * quantile_in_order(ordered, 0.5):
             return None
         defined = error > 1e-9 * error.max()
         return moved[defined] / error[defined]
 
 
-def _quantiles_of(ordered: np.ndarray, *shares: float) -> tuple[float, ...]:
+def quantile_in_order(ordered: np.ndarray, share: float) -> float:
     """What numpy.quantile gives of (n,) values in order, n above 0, in a fraction of its time: an end of a ratio's
     interval takes some hundred of them.
     """
-    found = []
-    for share in shares:
-        place = share * (len(ordered) - 1)
-        first = int(place)
-        low, high = float(ordered[first]), float(ordered[min(first + 1, len(ordered) - 1)])
-        part = place - first
-        found.append(low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part))
-    return tuple(found)
+    place = share * (len(ordered) - 1)
+    first = int(place)
+    low, high = float(ordered[first]), float(ordered[min(first + 1, len(ordered) - 1)])
+    part = place - first
+    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
 
 
 def _end(holds: Callable[[float], bool], inside: float, step: float) -> float | None:
