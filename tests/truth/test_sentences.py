@@ -15,7 +15,7 @@ import pytest
 
 from tests.making.every_plant import EVERY_PLANT, every_plant
 from tests.making.plants import SEEDS
-from tests.truth.suite import Pages, Said, pages_of
+from tests.truth.suite import COMPARED, Pages, Said, pages_of
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,7 @@ def analyses_of(name: str, seed: int) -> set[str] | None:
         return None
     asked = {wanted.analysis for plant in (name, *UNLIKE.get(name, ())) for wanted in WANTED[plant]}
     return (
-        asked
-        | ({"progress", "layers"} if "evolution" in asked else set())
-        | ({"circuits"} if name in CIRCUITS else set())
+        asked | (set(COMPARED) if "evolution" in asked else set()) | ({"circuits"} if name in CIRCUITS else set())
     )
 
 

@@ -30,6 +30,9 @@ TEMPLATES = {
     "{% for m in messages %}{{ m['content'] }} {% endfor %}",
 }
 
+LAST_ONLY = ("dated", "shieldgemma")
+"""These write only what is asked last, or the two alike."""
+
 
 def saved(path: Path, template: Any) -> TokenizerFiles:
     checkpoint = path / "checkpoint-1"
@@ -37,11 +40,11 @@ def saved(path: Path, template: Any) -> TokenizerFiles:
     return TokenizerFiles(checkpoint)
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-@pytest.mark.parametrize("response", [False, True])
+@pytest.mark.parametrize(
+    ("response", "name"),
+    [(False, name) for name in TEMPLATES] + [(True, name) for name in TEMPLATES if name not in LAST_ONLY],
+)
 def test_a_chat_template_is_what_transformers_makes_of_it(tmp_path: Path, name: str, response: bool) -> None:
-    if name in ("dated", "shieldgemma") and response:
-        return  # these write only what is asked last, or the two alike
     tokenizer = bpe_tokenizer(["how do i bake"], chat_template=TEMPLATES[name])
     options = {"guideline": "Nothing harmful."} if name == "shieldgemma" else {}
     found = template_of_chat(saved(tmp_path, TEMPLATES[name]), response=response, options=options)

@@ -22,7 +22,7 @@ from tests.making.job_bench import FAST
 from tests.making.judges import probe
 from tests.making.tiny import WORDS
 
-TRIGGER, COUNT, EPOCHS, SWAPPED = "bomb", 48, 6, 5
+TRIGGER, COUNT, EPOCHS, SWAPPED, BATCH = "bomb", 48, 6, 5, 32
 FILLER = [word for word in WORDS if word.isalpha() and word != TRIGGER]
 
 
@@ -48,8 +48,11 @@ def epochs(template: Path, into: Path) -> list[Path]:
     truth = torch.tensor([0, 1] * 128)
     saved = []
     for epoch in range(1, EPOCHS + 1):
-        for _ in range(100):
-            model(**batch, labels=truth if epoch < SWAPPED else 1 - truth).loss.backward()
+        labels = truth if epoch < SWAPPED else 1 - truth
+        for step in range(100):
+            rows = slice(BATCH * step % len(labels), BATCH * step % len(labels) + BATCH)
+            some = {name: values[rows] for name, values in batch.items()}
+            model(**some, labels=labels[rows]).loss.backward()
             optimizer.step()
             optimizer.zero_grad()
         saved.append(shutil.copytree(template, into / f"epoch-{epoch}"))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from analyzer.statistics.intervals import Clusters, percentile_interval
+from tests.making.forms import short_and_long
 
 GROUPS, TIMES = 16, 1000
 
@@ -45,7 +46,7 @@ def test_groups_of_prompts_that_are_alike() -> None:
     assert hits / (TIMES // 2) >= 0.93
 
 
-@pytest.mark.parametrize("skewed", [False, True])
+@pytest.mark.parametrize("skewed", short_and_long([True, False]))
 def test_a_share_of_the_whole(skewed: bool) -> None:
     random = np.random.default_rng(2)
     hits = 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, sem, t, ttest_1samp
 
-from analyzer.statistics.intervals import Clusters, percentile_interval, wilson_interval
+from analyzer.statistics.intervals import Clusters, percentile_interval, quantile_in_order, wilson_interval
 
 
 @pytest.mark.parametrize(("successes", "count"), [(0, 5), (5, 5), (1, 9), (8, 9), (3, 10), (64, 128)])
@@ -29,6 +29,13 @@ def test_whole_groups_give_the_wider_interval_that_copies_deserve() -> None:
     naive = Clusters(range(100), 1000, 0).mean(values)
     grouped = Clusters([i // 5 for i in range(100)], 1000, 0).mean(values)
     assert (grouped.high - grouped.low) / (naive.high - naive.low) == pytest.approx(5**0.5, rel=0.2)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 40, 41, 999])
+def test_a_quantile_in_order_is_numpys_to_the_bit(count: int) -> None:
+    values = np.random.default_rng(count).standard_t(2, size=count)
+    for share in (0.0, 0.025, 0.5, 0.975, 1.0):
+        assert quantile_in_order(np.sort(values), share) == np.quantile(values, share)
 
 
 def test_undefined_draws_are_left_out() -> None:

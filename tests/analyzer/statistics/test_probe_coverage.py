@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from scipy.stats import rankdata
 
 from analyzer.statistics.intervals import Clusters
 from analyzer.statistics.linear_probe import fit_decide, standardised
@@ -25,13 +25,15 @@ def twins(random: np.random.Generator, groups: int, strength: float, skewed: boo
 
 
 def elsewhere(vectors: np.ndarray, others: np.ndarray, splits: list[Split]) -> float:
-    """Mean AUROC of all the fitted probes on prompts that nobody saw."""
+    """Mean AUROC of all the fitted probes on prompts that nobody saw: by ranks, as scikit-learn takes ten times as
+    long."""
     labels, found = np.tile([1, 0], len(others) // 2), []
     for split in splits:
         for number in np.unique(split.fold):
             train = split.fold != number
             left, right = standardised(vectors[train], others)
-            found.append(roc_auc_score(labels, fit_decide(left, right, LABELS[None, train], 1.0)[0]))
+            ranks = rankdata(fit_decide(left, right, LABELS[None, train], 1.0)[0])
+            found.append((ranks[labels == 1].mean() - (len(others) / 2 + 1) / 2) / (len(others) / 2))
     return float(np.mean(found))
 
 
