@@ -21,7 +21,7 @@ RECORD, PROBES, TRAIN_DIGESTS = "run.json", "probes.jsonl", "train_digests.txt"
 TEST, BASELINES = "test.jsonl", "baselines.json"
 """Names of what only the trainer writes."""
 MOST_FOLDERS = 2000
-"""Directories that are looked at in search of runs, the shallow ones first: a folder may hold far more than runs."""
+"""Directories looked at in search of runs, the shallow ones first: a folder may hold far more than runs."""
 
 
 @dataclass(frozen=True)
