@@ -13,6 +13,7 @@ from rich.text import Text
 from analyzer.commands.settings import StatusSettings
 from shared.errors import RunError
 from shared.files import read_record
+from shared.findings.text import counted
 from shared.notices import newest_notices
 from shared.records import KEEPS_THE_NEXT, CheckpointState, CheckpointStatus, Notice, Status
 from shared.results import checkpoint_label

@@ -125,7 +125,7 @@ def test_errors_stand_above_the_verdict_and_warnings_below(tmp_path: Path, opene
     run = judged(tmp_path)
     scenes.noticed(run, 3)
     app = opened()
-    order = [str(part.value) for part in app.main if part.type in ("text", "markdown")]
+    order = [str(getattr(part, "value", "")) for part in app.main if part.type in ("text", "markdown")]
     place = {name: next(i for i, text in enumerate(order) if name in text) for name in (
         "Labels the wrong way round?", "has the best AUC", "Only assumed",
     )}  # fmt: skip
@@ -149,8 +149,9 @@ def test_runs_are_listed_found_by_words_and_opened(tmp_path: Path, opened: Opene
     app = opened(run="deep")
     table = app.dataframe[1].value
     assert dict(zip(table["run"], table["state"], strict=True)) == {"deep": "idle", "gone": "gone"}
-    deep = table[table["run"] == "deep"].iloc[0]
-    assert deep["newest judged"] == "epoch 3" and deep["FNR (probe set)"].startswith("0 % [0")
+    deep = list(table["run"]).index("deep")
+    assert list(table["newest judged"])[deep] == "epoch 3"
+    assert list(table["FNR (probe set)"])[deep].startswith("0 % [0")
     checked(app.text_input[0].set_value("GONE").run())
     assert list(app.dataframe[1].value["run"]) == ["gone"] and app.query_params["find"] == "GONE"
     checked(app.text_input[0].set_value("nothing like it").run())
