@@ -97,6 +97,13 @@ def test_every_state_says_what_is_and_what_to_do(
     assert title in titles(app) and detail in words(app)
 
 
+def test_what_has_no_number_is_counted_and_takes_no_row(tmp_path: Path, opened: Opener) -> None:
+    scenes.busy(tmp_path)
+    app = opened()
+    assert list(app.dataframe[0].value["checkpoint"]) == ["epoch 3", "epoch 2", "epoch 1"]
+    assert "6 checkpoints without a result left out" in words(app)
+
+
 def test_an_empty_folder_says_what_to_run(opened: Opener) -> None:
     app = opened()
     assert "Waiting for a run" in titles(app) and not app.dataframe
