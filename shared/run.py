@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +22,8 @@ TEST, BASELINES = "test.jsonl", "baselines.json"
 """Names of what only the trainer writes."""
 REQUESTS = "requests"
 """Name of the folder in which CLI and dashboard file what they ask."""
-DEPTH = 3
-"""Levels of directories below a folder of runs in which runs are found."""
+MOST_FOLDERS = 2000
+"""Directories looked at in search of runs, the shallow ones first: a folder may hold far more than runs."""
 
 
 @dataclass(frozen=True)
@@ -261,31 +262,40 @@ def looks_like_run(path: Path, pattern: NamePattern | None = None, *, given: boo
 def find_runs(root: Path, pattern: NamePattern | None = None) -> list[Path]:
     """`root` itself when it is a run, else the runs in it, newest change first.
 
-    They are found down to DEPTH levels, and none inside another; no symbolic link to a directory is followed.
+    They are found at any depth, but for what lies behind the first `MOST_FOLDERS` directories, and none inside
+    another; no symbolic link to a directory is followed.
     """
     if looks_like_run(root, pattern):
         return [root]
-    found = _runs_below(root, pattern, DEPTH)
+    found = _runs_below(root, pattern)
     try:
         return sorted(found, key=lambda child: (-child.stat().st_mtime, child.as_posix()))
     except OSError:  # gone just now: the next rescan sees
         return []
 
 
-def _runs_below(folder: Path, pattern: NamePattern | None, depth: int) -> list[Path]:
+def _runs_below(root: Path, pattern: NamePattern | None) -> list[Path]:
+    found: list[Path] = []
+    waiting = deque(_folders_in(root))
+    for _ in range(MOST_FOLDERS):
+        if not waiting:
+            break
+        child = waiting.popleft()
+        if looks_like_run(child, pattern, given=False):
+            found.append(child)
+        else:
+            waiting.extend(_folders_in(child))
+    return found
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    """The directories in which a run may lie, by name."""
     try:
         with os.scandir(folder) as entries:
-            children = [
+            return sorted(
                 Path(entry.path)
                 for entry in entries
                 if entry.is_dir(follow_symlinks=False) and not entry.name.startswith((".", MIDWATCH))
-            ]
+            )
     except OSError:  # gone or unreadable just now
         return []
-    found = []
-    for child in children:
-        if looks_like_run(child, pattern, given=False):
-            found.append(child)
-        elif depth > 1:
-            found += _runs_below(child, pattern, depth - 1)
-    return found

@@ -13,6 +13,7 @@ from rich.text import Text
 from analyzer.commands.settings import StatusSettings
 from shared.errors import RunError
 from shared.files import read_record
+from shared.findings.text import counted
 from shared.notices import newest_notices
 from shared.records import KEEPS_THE_NEXT, CheckpointState, CheckpointStatus, Notice, Status
 from shared.results import checkpoint_label
@@ -91,9 +92,18 @@ def _headline(status: Status, now: float) -> str:
     if running is not None and status.state == "running":
         share = f" {running.done}/{running.total}" if running.total else ""
         first += f" {running.checkpoint}: {running.analysis}{share}, {now - running.started_at:.0f} s."
-    lag = f"{status.lag_checkpoints} checkpoints behind ({status.lag_s:.0f} s)." if status.lag_checkpoints else ""
+    late = counted(status.lag_checkpoints, "checkpoint")
+    lag = f"{late} behind, the oldest for {_duration(status.lag_s)}." if status.lag_checkpoints else ""
     parts = (status.message, first, lag) if status.remedy else (first, status.message, lag)
     return " ".join(part for part in parts if part)
+
+
+def _duration(seconds: float) -> str:
+    """ "95 s", "37 min", "5 h" """
+    for most, unit, size in ((120, "s", 1), (7200, "min", 60), (172_800, "h", 3600)):
+        if seconds < most:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} days"
 
 
 def _table(rows: list[CheckpointStatus]) -> Table:

@@ -11,6 +11,7 @@ from dashboard.chrome.frame import Frame, show_problems
 from dashboard.reading import cached
 from dashboard.reading.condition import command, condition
 from dashboard.reading.overview import standing_of
+from dashboard.reading.words import plural
 from dashboard.screens.runs import runs_table
 from dashboard.widgets.drawing import ONE_LINE, notice, plain, show_condition
 from dashboard.widgets.panels import CONFIG
@@ -125,8 +126,7 @@ def say_unfinished(frame: Frame) -> None:
 def checkpoints(frame: Frame, found: Standing) -> None:
     """The table; a click on a row opens its checkpoint."""
     rows = table(found)
-    judged = any(each.judged for each in found.facts)
-    if not judged:
+    if not rows:
         return
 
     def picked() -> None:
@@ -144,6 +144,8 @@ def checkpoints(frame: Frame, found: Standing) -> None:
         column_config={"checkpoint": st.column_config.Column(pinned=True)},
         alt="Checkpoints, newest first, with their rates, 95 % intervals, and the exact test against the best",
     )
+    if left := len(found.facts) - len(rows):
+        st.caption(f"{plural(left, 'checkpoint')} without a result left out; the page Analyzer has them all.")
 
 
 def _height(rows: int) -> Any:

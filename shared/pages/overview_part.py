@@ -25,7 +25,7 @@ def overview_part(found: Standing | None) -> dict[str, Any]:
         "how_to_read": HOW_TO_READ,
         "judged": any(each.judged for each in found.facts),
         "pictures": pictures(small_plots(found)),
-        "columns": list(rows[0].cells),
+        "columns": list(rows[0].cells) if rows else [],
         "rows": rows[:MOST_ROWS],
         "left_out": max(0, len(rows) - MOST_ROWS),
     }

@@ -134,7 +134,7 @@ def slider(browser: Any, server: Server, epochs: int, amount: Amount) -> Iterato
 
 def moved(browser: Any, server: Server, name: str, epochs: int, amount: Amount) -> tuple[list[float], list[float]]:
     """Of each move of one tab's slider: milliseconds to the new figure, and kB that the page received."""
-    watched = open_page(browser, server.at(tab=name, epoch=epochs // 2))
+    watched = open_page(browser, server.at("training", tab=name, epoch=epochs // 2))
     watched.wait_for_figure(LIMIT_S)
     times, sizes = [], []
     with frames(watched) as received:
@@ -186,7 +186,7 @@ class frames:
 
 def memory(browser: Any, server: Server, amount: Amount) -> Figure:
     """Growth of the server over many moves to epochs not seen before, after the caches are warm."""
-    watched = open_page(browser, server.at(tab="tokens", epoch=1))
+    watched = open_page(browser, server.at("training", tab="tokens", epoch=1))
     watched.wait_for_figure(LIMIT_S)
     process = psutil.Process(server.process.pid)
     keys = ["ArrowRight"] * 45 + ["ArrowLeft"] * 45

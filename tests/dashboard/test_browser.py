@@ -81,7 +81,7 @@ def harmless(watched: Watched) -> None:
 
 def test_with_follow_off_new_results_move_nothing(browser: Any, server: Server, folder: Path) -> None:
     scenes.done(folder, 4, "still")
-    watched = opened(browser, server.at(run="still", epoch=2, tab="comparison"))
+    watched = opened(browser, server.at("training", run="still", epoch=2, tab="comparison"))
     assert (watched.epoch(), watched.tab()) == ("epoch 2", "Circuit comparison")
     zoom = "() => { const g = document.querySelector('.js-plotly-plot'); return g._fullLayout.xaxis.range }"
     before = watched.page.evaluate(zoom)
@@ -105,7 +105,7 @@ def test_a_burst_of_results_is_followed_to_the_end_and_none_is_missed(
     browser: Any, server: Server, folder: Path
 ) -> None:
     scenes.done(folder, 2, "burst")
-    watched = opened(browser, server.at(run="burst"))
+    watched = opened(browser, server.at("training", run="burst"))
     assert watched.epoch() == "epoch 2"
     for epoch in range(3, 28):
         commit_epoch(folder, "burst", epoch)
@@ -119,7 +119,7 @@ def test_a_page_that_is_behind_keeps_following(browser: Any, server: Server, fol
     """With every poll a page sends what it still shows: an echo of the last checkpoint, not a reader's move."""
     scenes.done(folder, 2, "behind")
     lines: list[Lagging] = []
-    watched = opened(browser, server.at(run="behind"), lambda page: lines.append(Lagging(page)))
+    watched = opened(browser, server.at("training", run="behind"), lambda page: lines.append(Lagging(page)))
     lines[0].hold()
     commit_epoch(folder, "behind", 3)
     wait_until(lambda: (lines[0].sent >= 4, watched.epoch())[0], LIMIT_S)
@@ -135,7 +135,7 @@ def test_a_click_on_a_tab_and_a_move_are_in_the_link_and_a_reload_restores_them(
     browser: Any, server: Server, folder: Path
 ) -> None:
     scenes.done(folder, 5, "link")
-    watched = opened(browser, server.at(run="link"))
+    watched = opened(browser, server.at("training", run="link"))
     watched.page.get_by_role("tab", name="Layers").click()
     wait_until(lambda: "tab=layers" in watched.address(), LIMIT_S)
     watched.slider().press("ArrowLeft")
@@ -148,12 +148,48 @@ def test_a_click_on_a_tab_and_a_move_are_in_the_link_and_a_reload_restores_them(
     watched.page.context.close()
 
 
+def test_a_point_opens_its_checkpoint_and_the_choice_goes_along_to_other_pages(
+    browser: Any, server: Server, folder: Path
+) -> None:
+    scenes.done(folder, 3, "chosen")
+    watched = opened(browser, server.at(run="chosen", fpr=50))
+    point = watched.page.locator(".js-plotly-plot").nth(1).locator(".points path").first
+    point.click(force=True)
+    wait_until(lambda: "epoch=1" in watched.address(), LIMIT_S)
+    wait_until(lambda: watched.epoch() == "epoch 1", LIMIT_S)
+    watched.page.get_by_role("link", name="Analyzer").click()
+    watched.page.get_by_role("heading", name="Analyzer").wait_for()
+    wait_until(
+        lambda: {"run=chosen", "epoch=1", "fpr=50"} <= set(watched.address().partition("?")[2].split("&")), LIMIT_S
+    )
+    watched.page.keyboard.press("j")
+    wait_until(lambda: "epoch=2" in watched.address(), LIMIT_S)
+    harmless(watched)
+    watched.page.context.close()
+
+
+def test_every_button_and_field_of_the_overview_has_a_name(browser: Any, server: Server, folder: Path) -> None:
+    scenes.done(folder, 3, "names")
+    watched = opened(browser, server.at(run="names"))
+    assert watched.page.evaluate(NAMELESS) == []
+    assert watched.page.get_by_role("button", name="Previous checkpoint").count() > 0
+    watched.page.context.close()
+
+
+NAMELESS = """() => Array.from(document.querySelectorAll('[data-testid=stMain] button, [data-testid=stMain] input'))
+  .filter(each => each.offsetParent !== null)
+  .filter(each => !(each.innerText.trim() || each.getAttribute('aria-label') || each.title || each.placeholder
+    || each.getAttribute('aria-labelledby') || (each.labels && each.labels.length)))
+  .map(each => each.outerHTML.slice(0, 200))"""
+"""Buttons and fields that a reader of the screen would hear nothing of."""
+
+
 @pytest.mark.parametrize("tab", short_and_long(scenes.TABS, 2))
 def test_every_figure_has_a_name_for_those_who_cannot_see_it(
     tab: str, browser: Any, server: Server, folder: Path
 ) -> None:
     scenes.advanced(folder, 2, f"named-{tab}")
-    watched = opened(browser, server.at(run=f"named-{tab}", tab=tab))
+    watched = opened(browser, server.at("training", run=f"named-{tab}", tab=tab))
     charts = watched.page.locator("[data-testid=stPlotlyChart]")
     for number in range(charts.count()):
         assert charts.nth(number).locator("xpath=descendant-or-self::*[@aria-label]").count() > 0
@@ -162,7 +198,7 @@ def test_every_figure_has_a_name_for_those_who_cannot_see_it(
 
 def test_a_download_holds_the_rows(browser: Any, server: Server, folder: Path) -> None:
     scenes.done(folder, 2, "rows")
-    watched = opened(browser, server.at(run="rows", tab="comparison"))
+    watched = opened(browser, server.at("training", run="rows", tab="comparison"))
     watched.page.get_by_text("Description and numbers").first.click()
     with watched.page.expect_download() as saved:
         watched.page.get_by_role("button", name="CSV").first.click()
@@ -174,7 +210,7 @@ def test_a_download_holds_the_rows(browser: Any, server: Server, folder: Path) -
 @pytest.mark.parametrize("tab", short_and_long(scenes.TABS, 2))
 def test_hostile_data_stays_text_on_the_first_page(tab: str, browser: Any, server: Server, folder: Path) -> None:
     run = hostile_run(folder)
-    watched = open_page(browser, server.at(run=run, tab=tab))
+    watched = open_page(browser, server.at("training", run=run, tab=tab))
     watched.wait_for_figure()
     for more in watched.page.get_by_text("Description and numbers").all():
         more.click()
@@ -197,9 +233,9 @@ def hostile_run(folder: Path) -> str:
     return known[0] if known else scenes.hostile(folder).name
 
 
-def test_both_pages_ask_for_nothing_outside(browser: Any, server: Server, folder: Path) -> None:
+def test_the_pages_ask_for_nothing_outside(browser: Any, server: Server, folder: Path) -> None:
     scenes.busy(folder)
-    for page in ("", "analyzer"):
+    for page in ("", "training", "analyzer"):
         watched = open_page(browser, server.at(page, run="busy"))
         watched.page.get_by_text("2 checkpoints without results").wait_for()
         harmless(watched)
@@ -208,7 +244,7 @@ def test_both_pages_ask_for_nothing_outside(browser: Any, server: Server, folder
 
 def test_a_run_deleted_while_open(browser: Any, server: Server, folder: Path) -> None:
     run = scenes.done(folder, 2, "shortlived")
-    watched = opened(browser, server.at(run="shortlived"))
+    watched = opened(browser, server.at("training", run="shortlived"))
     shutil.rmtree(run.path)
     watched.page.get_by_text("This run is not there").wait_for()
     harmless(watched)
@@ -221,10 +257,12 @@ def test_a_narrow_window_neither_covers_nor_cuts_titles(
 ) -> None:
     if not (folder / "narrow").exists():
         scenes.done(folder, 3, "narrow")
-    address = server.at(run="narrow")
-    watched = opened(browser, address, lambda page: page.set_viewport_size({"width": width, "height": 900}))
-    wait_until(lambda: watched.page.evaluate(UNCOVERED), LIMIT_S)
-    assert watched.page.evaluate(CUT) == []
+    for page in ("", "training"):
+        address = server.at(page, run="narrow")
+        watched = opened(browser, address, lambda page: page.set_viewport_size({"width": width, "height": 900}))
+        wait_until(lambda shown=watched: shown.page.evaluate(UNCOVERED), LIMIT_S)
+        assert watched.page.evaluate(CUT) == []
+        watched.page.context.close()
 
 
 UNCOVERED = """() => {

@@ -121,13 +121,15 @@ def test_a_directory_that_may_not_be_read_is_found_and_its_neighbours_too(tmp_pa
     assert checkpoints(tmp_path / "run") == ["epoch_1", "epoch_2"]
 
 
-def test_runs_are_found_down_to_three_levels(tmp_path: Path) -> None:
-    for place in ("a", "group/b", "group/more/c", "group/more/deep/d"):
+def test_runs_are_found_at_any_depth_the_shallow_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in ("a", "group/b", "group/more/c", "group/more/deep/down/d"):
         model(tmp_path / place / "checkpoint-10")
     model(tmp_path / "models" / "one")
     (tmp_path / "empty").mkdir()
     found = {path.relative_to(tmp_path).as_posix() for path in find_runs(tmp_path)}
-    assert found == {"a", "group/b", "group/more/c", "models/one"}
+    assert found == {"a", "group/b", "group/more/c", "group/more/deep/down/d", "models/one"}
+    monkeypatch.setattr("shared.run.MOST_FOLDERS", 7)
+    assert {path.name for path in find_runs(tmp_path)} == {"a", "b", "one"}, "a, empty, group, models, b, more, one"
 
 
 def test_no_run_is_found_inside_another(tmp_path: Path) -> None:

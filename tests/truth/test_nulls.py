@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.run import Run
+from shared.views.overview.gather import facts_of_run, groups_of
+from shared.views.overview.standing import standing
+from shared.views.overview.verdict import verdict
 from tests.making.nulls import LARGE, NULL_SEEDS, SMALL, identical, shuffled, untrained
 from tests.making.plants import Plant
 from tests.truth.by_mean import ByMean
@@ -41,6 +45,10 @@ def test_nothing_is_claimed_of_a_judge_that_learned_nothing(name: str, seed: int
     assert {said.analysis for said in found.all} >= {"tokens", "neurons", "heads", "circuits", "evolution"}
     wrong = [each for each in found.all if each.claims or ranks(each)]
     assert not wrong, "\n".join(f"{each.analysis} {each.stem}: {each.above!r}" for each in wrong)
+    run = Run.at(tmp_path)
+    facts = facts_of_run(run)
+    said_first = verdict(standing(facts, groups_of(run, facts)))
+    assert len(facts) == len(found.checkpoints) and not said_first.claims, said_first.sentences
     if len(found.checkpoints) > 1:
         (changed,) = found.of("evolution")[:1]
         assert "the same weights" in changed.headline.lower()

@@ -34,8 +34,8 @@ class SmallPlots:
 
 
 def small_plots(found: Standing) -> SmallPlots:
-    """The plots; empty ones say what is missing."""
-    facts = found.facts
+    """The plots, over the checkpoints of which anything is known; empty ones say what is missing."""
+    facts = [each for each in found.facts if each.known]
     by_epoch = bool(facts) and all(each.epoch is not None for each in facts)
     x = np.array([each.epoch if by_epoch else each.step for each in facts], dtype=float)
     names = tuple(each.name for each in facts)

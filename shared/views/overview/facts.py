@@ -86,6 +86,11 @@ class CheckpointFacts:
     """Analyses whose result is there and cannot be read."""
 
     @property
+    def known(self) -> bool:
+        """Whether there is any number of it."""
+        return self.judged or self.compared or self.ece is not None or self.gap is not None or bool(self.sets)
+
+    @property
     def judged(self) -> bool:
         """Whether its verdicts on the probe set are known."""
         return bool(self.probe_digest)

@@ -24,9 +24,9 @@ class Row(NamedTuple):
 
 
 def table(found: Standing) -> list[Row]:
-    """The rows, newest first."""
+    """The rows of the checkpoints of which anything is known, newest first."""
     sets = sorted({name for each in found.facts for name in each.sets})
-    return [Row(each.name, _cells(each, found, sets)) for each in reversed(found.facts)]
+    return [Row(each.name, _cells(each, found, sets)) for each in reversed(found.facts) if each.known]
 
 
 def _cells(each: CheckpointFacts, found: Standing, sets: list[str]) -> dict[str, str]:

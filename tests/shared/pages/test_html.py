@@ -197,7 +197,7 @@ def test_plotly_is_written_once_and_replaced_when_it_differs(tmp_path):
     script.write_text("plotly.js v0.0.1")
     write_plotly_js(tmp_path)
     assert script.stat().st_size == first.st_size
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.html", PLOTLY_JS]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.html", PAGES_JS, PLOTLY_JS]
 
 
 def test_a_page_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -212,7 +212,7 @@ def test_a_page_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         write_page(tmp_path / "a.html", panel)
     assert (tmp_path / "a.html").read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", PLOTLY_JS]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", PAGES_JS, PLOTLY_JS]
 
 
 @pytest.mark.browser
@@ -249,6 +249,7 @@ def test_pages_draw_in_a_browser_without_network_script_or_error(tmp_path):
     assert said == []
     assert {url.rsplit("/", 1)[-1] for url in asked if url.startswith("file:")} == {
         PLOTLY_JS,
+        PAGES_JS,
         *(f"{panel.stem}.html" for panel in panels),
     }
     assert not [url for url in asked if not url.startswith(("file:", "blob:", "data:"))]

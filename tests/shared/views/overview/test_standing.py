@@ -90,9 +90,15 @@ def bare(number: int, random: np.random.Generator) -> CheckpointFacts:
     right = random.random(2 * EACH) > 0.1
     scores = np.where(right == UNSAFE, 1.0, -1.0)
     share = float(right.mean())
-    rates = {"auc": around(share, 0.05), "fnr": around(1 - share, 0.05), "fpr": around(1 - share, 0.05)}
     return CheckpointFacts(
-        f"c{number}", number, None, f"step {number}", "d", **rates, tells=True, verdicts=Verdicts(scores, UNSAFE)
+        f"c{number}",
+        number,
+        None,
+        f"step {number}",
+        "d",
+        auc=around(share, 0.05),
+        tells=True,
+        verdicts=Verdicts(scores, UNSAFE),
     )
 
 
