@@ -180,3 +180,11 @@ def test_a_rate_that_n_cannot_resolve_is_not_called_so_over_the_run(
     names = {trace.get("name") for trace in panel.figure.to_dict()["data"]}
     assert wanted in names and other not in names
     assert panel.rows[0]["tpr_at_fpr_1_resolved"] is (negatives >= 100)
+
+
+def test_over_the_run_too_no_probability_is_missing_where_none_is_stated() -> None:
+    records = [each for each in fake_records(3) if each.analysis in ("progress", "calibration")]
+    silent = [changed(each, reliability=None) if each.analysis == "calibration" else each for each in records]
+    for given, said in ((records, False), (silent, True)):
+        (panel, *_) = get("progress").run_panels(given, [])  # type: ignore[misc]
+        assert ("its head states no probability" in str(panel.figure.to_json())) is said
