@@ -36,8 +36,9 @@ def mistakes_of(opened: Opened, prompts: Sequence[Prompt], scores: np.ndarray, c
     """`count` of each kind at most; `scores` (prompts,) in nats, all finite."""
     missed, refused = hardest(prompts, scores, count)
     words, note = _words(opened, [prompts[place] for place in missed + refused])
+    shift = opened.judge.log_odds_shift
     told = [
-        _mistake(prompts[place], float(scores[place]), attributed)
+        _mistake(prompts[place], float(scores[place]), shift, attributed)
         for place, attributed in zip(missed + refused, words, strict=True)
     ]
     return Mistakes(missed=told[: len(missed)], refused=told[len(missed) :], note=note)
@@ -70,12 +71,12 @@ def _probe(prompt: Prompt) -> Probe:
     return Probe(**prompt.model_copy(update={"pair": None}).model_dump(), id=digest_of(prompt))
 
 
-def _mistake(prompt: Prompt, score: float, attributed: SampleAttribution | None) -> Mistake:
+def _mistake(prompt: Prompt, score: float, shift: float | None, attributed: SampleAttribution | None) -> Mistake:
     return Mistake(
         text=prompt.text,
         label=prompt.label,
         category=prompt.category,
         score=score,
-        probability=float(expit(score)),
+        probability=None if shift is None else float(expit(score + shift)),
         attribution=attributed,
     )

@@ -164,6 +164,7 @@ def judge_facts(judge: Judge) -> dict[str, Any]:
         "labels": side_names(judge.record, _names(judge)),
         "parameters": sum(parameter.numel() for parameter in judge.model.parameters()),
         "max_length": judge.max_length,
+        "log_odds_shift": judge.log_odds_shift,
     }
 
 

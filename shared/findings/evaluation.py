@@ -116,8 +116,8 @@ class Mistake(Part):
     category: str
     score: float
     """Nats."""
-    probability: float
-    """sigmoid(score): of unsafe."""
+    probability: float | None
+    """Of unsafe, as the judge states it; None of one that states none (a reward)."""
     attribution: SampleAttribution | None
     """Which words pushed the verdict; None where that was not asked for or cannot be had."""
 

@@ -152,7 +152,8 @@ def _told(mistake: Mistake, limit: float) -> Told:
     words = [_marked(word, limit) for word in _words(mistake)]
     category = f" · {mistake.category}" if mistake.category else ""
     gap = "" if mistake.attribution is None or mistake.attribution.converged else " · attribution not converged"
-    said = f"{signed(mistake.score)} nats, {percent(mistake.probability)} unsafe; is {mistake.label}{category}{gap}"
+    stated = "" if mistake.probability is None else f", {percent(mistake.probability)} unsafe"
+    said = f"{signed(mistake.score)} nats{stated}; is {mistake.label}{category}{gap}"
     return Told(said, clean(mistake.text, MAX_PROMPT), words[:MAX_WORDS], max(0, len(words) - MAX_WORDS))
 
 

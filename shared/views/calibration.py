@@ -146,8 +146,9 @@ def _unresolved(result: CalibrationResult) -> str:
 
 
 def _caption(result: CalibrationResult, of: str) -> str:
-    answers, curve, chance, worry = "", "", "", ""
+    answers, curve, chance, worry, little_said = "", "", "", "", ""
     if result.answers is not None:
+        little_said = "; answers that hold little probability"
         answers = " Below: the judge's own answers where its verdict is read, and the side each counts for."
     if result.reliability is not None:
         curve = (
@@ -166,7 +167,7 @@ def _caption(result: CalibrationResult, of: str) -> str:
         "How to read: the classes should lie apart with the threshold between them; the ROC should reach the top "
         f"far left; {chance}the best threshold is chosen on the very prompts it is measured on.\n"
         f"Worrying: little caught at 1 % FPR while the AUC is high; {worry}one length, language or category with a "
-        f"far higher error rate; answers that hold little probability.{_unresolved(result)}"
+        f"far higher error rate{little_said}.{_unresolved(result)}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import tanh
 from typing import TYPE_CHECKING, Any
 
 from shared.figures.tokens import MAX_WORDS, RANGE, Scale, words_figure
@@ -41,7 +42,7 @@ def panels(record: ResultRecord) -> list[Panel]:
             figure=words_figure(
                 cells_of(sample),
                 escape(_title(index, sample, result)),
-                escape(_trust(index, sample, result), None),
+                escape(_trust(index, sample, result, _stated(record, sample.score)), None),
                 _flags(sample, result),
                 _SCALE,
                 doubtful=not sample.converged or not result.claimable,
@@ -134,10 +135,16 @@ def _outcome(sample: SampleAttribution) -> str:
     return f"{sample.verdict} ({signed(sample.score)} nats)"
 
 
-def _trust(index: int, sample: SampleAttribution, result: TokensResult) -> str:
+def _stated(record: ResultRecord, score: float) -> str:
+    """The probability of unsafe that the judge states; nothing of one that states none (a reward)."""
+    shift = record.judge.get("log_odds_shift", 0.0)
+    return "" if shift is None else f", p(unsafe) {0.5 + 0.5 * tanh((score + shift) / 2):.3f}"
+
+
+def _trust(index: int, sample: SampleAttribution, result: TokensResult, stated: str) -> str:
     verdict = "" if nothing_of_words(result) is None else f"{_verdict(index, sample)} · "
     return (
-        f"{verdict}score {signed(sample.score)} nats, p(unsafe) {sample.probability:.3f} · baseline: "
+        f"{verdict}score {signed(sample.score)} nats{stated} · baseline: "
         f"{compared_with(sample)}, score {signed(sample.baseline_score)} nats · gap {percent(sample.gap, 1)} at "
         f"{counted(sample.nodes, 'node')}{'' if verdict else f' · {checked_of(sample)}'}"
     )

@@ -176,7 +176,9 @@ def _gap(run: RunResults) -> Plot:
 
 def _calibration_plots(run: RunResults) -> list[Plot]:
     """How far probabilities are off; the sign of it where the left column has one plot more, too."""
-    missing = "no calibration result yet"
+    results = run.typed.get("calibration", {}).values()
+    stated = any(result.reliability is not None for result in results) or not results
+    missing = "no calibration result yet" if stated else "its head states no probability"
     error = Plot(
         "calibration error (ECE)",
         [

@@ -86,6 +86,33 @@ def test_of_a_head_that_states_no_probability_none_is_told() -> None:
     assert "states no probability" in silent.figure.to_json()
 
 
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (
+            {"safe": ["normal"], "unsafe": ["hate", "offensive"]},
+            " · unsafe: hate, offensive · safe: normal · d",
+        ),
+        ({"safe": [], "unsafe": ["toxic"]}, " · unsafe: toxic · dtype"),
+        ({"safe": ["LABEL_0"], "unsafe": ["LABEL_1"]}, " · unsafe: LABEL_1 · safe: LABEL_0 · dtype"),
+        ({"safe": ["Safe"], "unsafe": ["UNSAFE"]}, ""),
+    ],
+)
+def test_every_page_tells_which_classes_count_as_unsafe(labels: dict[str, list[str]], told: str) -> None:
+    record = record_of()
+    judged = {**record.judge, "kind": "classifier", "labels": labels}
+    found = page(record.model_copy(update={"judge": judged})).badge
+    assert told in found and ("unsafe: " in found) is bool(told)
+
+
+@pytest.mark.parametrize(("shift", "said"), [(0.0, ", p(unsafe) "), (None, "")])
+def test_a_prompt_s_probability_is_told_where_the_head_states_one(shift: float | None, said: str) -> None:
+    (record, *_) = [each for each in fake_records(3) if each.analysis == "tokens"]
+    judged = record.model_copy(update={"judge": {**record.judge, "log_odds_shift": shift}})
+    (drawn, *_) = [each for each in get("tokens").panels(judged) if each.stem.startswith("sample_0")]
+    assert (", p(unsafe) " in str(drawn.figure.to_json())) is bool(said)
+
+
 def test_what_n_cannot_resolve_is_said() -> None:
     few = page(record_of())
     assert "64 safe prompts cannot resolve an FPR of 0.1 % (1,000 safe prompts) and 1 % (100 safe" in few.caption
@@ -153,3 +180,11 @@ def test_a_rate_that_n_cannot_resolve_is_not_called_so_over_the_run(
     names = {trace.get("name") for trace in panel.figure.to_dict()["data"]}
     assert wanted in names and other not in names
     assert panel.rows[0]["tpr_at_fpr_1_resolved"] is (negatives >= 100)
+
+
+def test_over_the_run_too_no_probability_is_missing_where_none_is_stated() -> None:
+    records = [each for each in fake_records(3) if each.analysis in ("progress", "calibration")]
+    silent = [changed(each, reliability=None) if each.analysis == "calibration" else each for each in records]
+    for given, said in ((records, False), (silent, True)):
+        (panel, *_) = get("progress").run_panels(given, [])  # type: ignore[misc]
+        assert ("its head states no probability" in str(panel.figure.to_json())) is said
