@@ -127,7 +127,10 @@ def test_every_estimated_variant_is_one_that_the_rules_allow(judge: Judge) -> No
     own = [seed for seed in SEEDS if seed.label == "unsafe"][:8]
     found = candidates()
     found = type(found)(own, np.full(len(own), -1.0))
-    search = Search(found, "unsafe", scorer(judge, 512), 0, 32, watching)
+    scores = scorer(
+        judge, 512
+    )  # ten nats lower, so that cells hold failures: before that hardly a gradient is taken
+    search = Search(found, "unsafe", lambda texts: scores(texts) - 10, 0, 32, watching)
     search.run(160)
     allowed = {
         (trial.derivation.text, new)
