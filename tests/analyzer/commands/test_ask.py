@@ -64,7 +64,7 @@ def test_what_cannot_be_asked_is_one_sentence(run: Run, words: tuple[str, ...], 
 
 
 def test_without_an_analyzer_it_is_answered_at_once_and_nothing_else_is_done(run: Run) -> None:
-    words = ("how do i bake bread", "--epochs", "1,last", "--part", "words", "--part", "nearest", "--device", "cpu")
+    words = ("how do i bake bread", "--epochs", "1,last", "--part", "words", "--part", "nearest", "--nice", "0")
     done = midwatch("ask", run.path, *words, "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
