@@ -19,7 +19,7 @@ PROMPTS = 64
 """Of each class."""
 UNSAFE = np.repeat([True, False], PROMPTS)
 SIGNALS = ("divergence_layer", "drift", "cka_last", "neurons_with_effect", "transfer")
-SHORT, LONG = 500, 5000
+SHORT, LONG = 250, 5000
 Kind = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 KINDS: dict[str, Kind] = {
@@ -80,7 +80,7 @@ def test_false_alarms(kind: str) -> None:
     found = runs(kind, SHORT, 1)
     assert share(found, "alarm") <= 0.05
     if kind != "t3":
-        assert share(found, "alarm", "note") <= 0.065, "0.05 in the long form: 500 runs tell no more"
+        assert share(found, "alarm", "note") <= 0.065, "0.05 in the long form: 250 runs tell no more"
 
 
 @pytest.mark.slow
