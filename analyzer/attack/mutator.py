@@ -96,9 +96,10 @@ def load_mutator(path: Path, device: str) -> Mutator:
     precision = torch.float32 if device == "cpu" else "auto"
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, **options)
-        model, info = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             path, dtype=precision, output_loading_info=True, **options
         )
+        model, info = loaded
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         raise UsageError(
             f"The mutator at {path} cannot be loaded as a causal language model: {reason_of(error)}"
