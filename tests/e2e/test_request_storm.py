@@ -1,4 +1,4 @@
-"""A storm of requests from two writers at a real analyzer that is killed twice: each is answered or refused once."""
+"""A storm of requests from two writers at a real analyzer that is killed twice: each answered once or refused."""
 
 from __future__ import annotations
 
