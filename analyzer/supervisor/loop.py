@@ -26,7 +26,7 @@ from analyzer.supervisor.file_events import Watcher
 from analyzer.supervisor.once import all_settled, say_what_settles
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.request_jobs import begin, finish, note_failure
-from analyzer.supervisor.request_turns import next_turn
+from analyzer.supervisor.request_turns import next_turn, settle
 from analyzer.supervisor.run_finder import RunFinder
 from analyzer.supervisor.running_job import Running, job_of
 from analyzer.supervisor.said import Said
@@ -132,6 +132,8 @@ class Supervisor:
             others = watched.other
             try:
                 watched.scan(self.computations, now)
+                if self.computations and watched.other is None:
+                    settle(watched, now)
                 self.drop_cancelled(watched)
                 if watched.other is not None and others is None:
                     self.yield_to(watched)

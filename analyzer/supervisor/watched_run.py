@@ -18,7 +18,6 @@ from analyzer.supervisor.keeper import Keeper
 from analyzer.supervisor.lease import Lease, LeaseRecord
 from analyzer.supervisor.own_place import open_own_place
 from analyzer.supervisor.plan import Plan
-from analyzer.supervisor.request_turns import settle
 from analyzer.supervisor.requests import Desk
 from analyzer.supervisor.run_description import Description, training_over
 from analyzer.supervisor.schedule import Point, left_out
@@ -123,7 +122,6 @@ class WatchedRun:
         ]
         self.rows = [row for row in rows if row is not None]
         self.keeper.collect(self.rows)
-        settle(self, now)
 
     def watched_places(self) -> list[Path]:
         """Directories whose events matter: the run, its commit files, and its newest unfinished checkpoints."""

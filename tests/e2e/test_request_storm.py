@@ -1,4 +1,4 @@
-"""A storm of requests from two writers at a real analyzer that is killed twice: each is answered or refused once."""
+"""A storm of requests from two writers at a real analyzer that is killed twice: each answered once or refused."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_storm_of_requests_and_an_analyzer_killed_twice(tmp_path: Path) -> Non
     writers = [
         threading.Thread(target=file_all, args=(run, who, REQUESTS // 2, filed, refused)) for who in ("one", "two")
     ]
-    watch = ("midwatch", "watch", str(path), "--only", "progress", "--device", "cpu")
+    watch = ("midwatch", "watch", str(path), "--only", "progress", "--nice", "0")
 
     def answers() -> list[Path]:
         return [each for each in run.asked.glob(f"*/{ASK}/*/result.json") if not each.parent.name.startswith(".")]

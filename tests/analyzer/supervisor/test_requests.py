@@ -229,7 +229,7 @@ def test_analyses_by_suite_settings_and_probe_file(stage: Stage, run: Run, tmp_p
     none = file_request(run, Analyze(checkpoints=("checkpoint-10",), only=("magic",))).id
     nothing = file_request(run, Analyze(checkpoints=("checkpoint-10",), settings={"magic": {}})).id
     stage.steps(6)
-    job = stage.engine.jobs[-1]
+    (job,) = [job for job in stage.engine.jobs if job.overrides]
     assert (job.analyses, job.overrides, job.probes.name) == (["tokens"], {"tokens": {"a": 2}}, f"{digest}.jsonl")
     assert ended(run, name).state == "done"
     assert "There is no analysis 'magic'" in ended(run, none).sentence
