@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -168,7 +169,7 @@ def _told_of(home: Path, base: Path | None) -> AbstractContextManager[None]:
 
 
 def _config(home: Path, labels: dict[str, Any]) -> Any:
-    transformers_logging.set_verbosity(transformers_logging.CRITICAL)  # what it calls errors, it raises as well
+    transformers_logging.set_verbosity(logging.CRITICAL)  # what it calls errors, it raises as well
     transformers_logging.disable_progress_bar()
     return AutoConfig.from_pretrained(home, **LOCAL, **labels)
 
