@@ -153,16 +153,16 @@ class EdgeRun:
             if block.branch_norm is not None:
                 branch = torch.addmm(common.flatten(1).expand(len(kept), -1), kept, differences.flatten(1))
                 left += block.scale * block.branch_norm(branch.view_as(left))
-            else:
-                left += block.scale * common
-                # in place: the streams are large
-                left.flatten(1).addmm_(kept, differences.flatten(1), alpha=block.scale)
+            else:  # in place and at once, as the streams are large: what all get is one more writer that all keep
+                every, writes = nn.functional.pad(kept, (1, 0), value=1.0), torch.cat([common, differences])
+                left.flatten(1).addmm_(every, writes.flatten(1), alpha=block.scale)
         self.streams = left if block.trunk_norm is None else block.trunk_norm(left)
 
     def _left(self, step: Step) -> Tensor:
         """The streams that somebody still reads, parted from now on; the run's own, to be written to."""
-        if step.parents.tolist() == list(range(len(self.streams))):
-            return self.streams
+        rows = _span(step.parents.tolist())
+        if isinstance(rows, slice):
+            return self.streams[rows]
         return self.streams[torch.as_tensor(step.parents, device=self.streams.device)]
 
     @contextmanager

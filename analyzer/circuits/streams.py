@@ -103,6 +103,7 @@ class _Readers:
         for part in (kept[start : start + WORD] for start in range(0, len(kept), WORD)):
             code = np.unique((1 << np.arange(len(part))) @ part, return_inverse=True)[1]
             numbers = np.unique(numbers * (int(code.max()) + 1) + code, return_inverse=True)[1]
-        first = np.unique(numbers, return_index=True)[1]
-        self.streams = numbers
-        return Step(before[first], kept[:, first].T)
+        last = len(numbers) - 1 - np.unique(numbers[::-1], return_index=True)[1]  # reader of each stream
+        order = np.argsort(last)
+        self.streams = np.argsort(order)[numbers]
+        return Step(before[last[order]], kept[:, last[order]].T)
