@@ -21,7 +21,8 @@ from analyzer.attribution.integrated_gradients import embed
 from analyzer.model.batches import Encoded, collate
 from analyzer.model.hooked_pass import Progress, unwatched
 from analyzer.model.partial_pass import embeddings_replaced
-from analyzer.model.scoring import finite_scores, score
+from analyzer.model.scoring import finite_scores
+from analyzer.model.verdict_token import score_alone
 from analyzer.statistics.ties import largest_first
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def perturbed_scores(
             gone[place, sorted(removed)] = True
         words[gone.to(judge.device)] = neutral
         with embeddings_replaced(judge, words):
-            scores[rows] = score(judge, batch).cpu().numpy()
+            scores[rows] = score_alone(judge, batch).cpu().numpy()
         done += len(rows)
         progress(done, len(removals))
     return finite_scores(scores, "prompts without some or all of their words")

@@ -25,7 +25,8 @@ from analyzer.attribution.quadrature import Rule, concentrated, refined
 from analyzer.model.batches import Encoded, collate, fits
 from analyzer.model.hooked_pass import Progress, unwatched
 from analyzer.model.partial_pass import embeddings_replaced
-from analyzer.model.scoring import finite_scores, score
+from analyzer.model.scoring import finite_scores
+from analyzer.model.verdict_token import score_alone
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
@@ -242,7 +243,7 @@ def _products(judge: Judge, paths: Sequence[BaselinePath], rows: Sequence[_Row])
     step = step[place]  # (rows, tokens, d_model)
     point = torch.addcmul(start[place], alpha[:, None, None], step).requires_grad_()
     with torch.enable_grad(), embeddings_replaced(judge, point):
-        scores = score(judge, batch)
+        scores = score_alone(judge, batch)
         (gradient,) = torch.autograd.grad(scores.sum(), point)
     whole = [i for i, row in enumerate(rows) if row.node is None]
     step[whole] = point.detach()[whole]

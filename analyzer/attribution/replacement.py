@@ -22,7 +22,8 @@ from analyzer.attribution.word_kinds import NeutralWords
 from analyzer.attribution.words import WordSpan
 from analyzer.model.batches import collate
 from analyzer.model.hooked_pass import Progress, unwatched
-from analyzer.model.scoring import finite_scores, score
+from analyzer.model.scoring import finite_scores
+from analyzer.model.verdict_token import score_alone
 from shared.findings.parts import Interval
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def scores_of(judge: Judge, texts: Sequence[str], batch_tokens: int, progress: P
     found, done = np.zeros(len(texts)), 0
     for rows in judge.batches(prompts, batch_tokens):
         batch = collate([prompts[row] for row in rows], judge.anatomy.pad_id, judge.device)
-        found[rows] = score(judge, batch).cpu().numpy()
+        found[rows] = score_alone(judge, batch).cpu().numpy()
         done += len(rows)
         progress(done, len(prompts))
     return finite_scores(found, "prompts with words replaced")

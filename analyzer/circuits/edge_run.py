@@ -28,6 +28,7 @@ from analyzer.model.linear_maps import bias_of, weight_of
 from analyzer.model.partial_pass import forward_replaced, module_input, returned, starting_at
 from analyzer.model.projections import places
 from analyzer.model.scoring import score
+from analyzer.model.verdict_token import VerdictToken, verdict_token
 from analyzer.patching.source_values import SourceValues
 from analyzer.patching.tape import keys_unshared
 
@@ -70,6 +71,8 @@ class EdgeRun:
         """(streams, prompts, tokens, d_model), as they are before whichever block comes next."""
         self._beside = self.streams[:0]
         """(prompts, tokens, d_model) what the MLP reads where it reads side by side with the heads."""
+        self._read: VerdictToken | None = None
+        """Set once the heads of the last layer have read: from there on the token of the verdict goes on alone."""
 
     def scores(self) -> Tensor:
         """(prompts,)"""
@@ -89,6 +92,7 @@ class EdgeRun:
         """A layer that nobody in the circuit has to do with: it writes what it writes in the corrupted run."""
 
         def forward(hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Any:
+            self._narrow(layer)
             self._write(layer.attention, plan.attention)
             self._write(layer.mlp, plan.mlp_writes)
             return returned(self.judge, hidden_states)
@@ -107,8 +111,9 @@ class EdgeRun:
             common = self.written[layer.attention.out]
             if self.wiring.parallel and plan.mlp is not None:  # the MLP reads what was there before
                 self._beside = self.streams[plan.mlp].clone()
+            self._narrow(layer)
             if heads:
-                difference = mixed - self.reference.heads[number]
+                difference = self._at(mixed) - self._at(self.reference.heads[number])
                 self._write(layer.attention, plan.attention, _head_writes(layer, difference, self.wiring, heads))
             else:
                 self._write(layer.attention, plan.attention)
@@ -131,11 +136,11 @@ class EdgeRun:
         stream = plan.mlp
 
         def read(_given: Tensor) -> Tensor:
-            own = self._beside if self.wiring.parallel else self.streams[stream]
+            own = self._at(self._beside) if self.wiring.parallel else self.streams[stream]
             return own if block.read_norm is None else block.read_norm(own)
 
         def written(_module: nn.Module, _args: Any, output: Tensor) -> None:
-            self._write(block, plan.mlp_writes, (output - self.written[block.out][0])[None])
+            self._write(block, plan.mlp_writes, (output - self._at(self.written[block.out])[0])[None])
 
         stack.enter_context(module_input(block.inlet, read))
         stack.callback(block.out.register_forward_hook(written).remove)
@@ -145,7 +150,7 @@ class EdgeRun:
 
         `differences` (writers, prompts, tokens, d_model) of what is written from its corrupted value.
         """
-        left, common = self._left(step), self.written[block.out]
+        left, common = self._left(step), self._at(self.written[block.out])
         if differences is None:
             left += block.scale * (common if block.branch_norm is None else block.branch_norm(common))
         else:
@@ -165,9 +170,24 @@ class EdgeRun:
             return self.streams[rows]
         return self.streams[torch.as_tensor(step.parents, device=self.streams.device)]
 
+    def _narrow(self, layer: Layer) -> None:
+        """Let go of what nobody reads any more once the last layer's heads have read."""
+        if layer is self.wiring.layers[-1]:
+            self._read = verdict_token(self.judge, self.batch)
+            self.streams = self._at(self.streams)
+
+    def _at(self, values: Tensor) -> Tensor:
+        """(..., prompts, tokens, width), or of the verdict's token alone."""
+        return values if self._read is None else self._read.of(values)
+
     @contextmanager
     def _verdict_read(self) -> Iterator[None]:
-        hook = lambda *_: returned(self.judge, self.streams[-1])  # noqa: E731
+        def hook(*_: Any) -> Any:
+            last = self.streams[-1]
+            if self._read is not None:
+                last = self._read.alone(last, self.reference.input.shape[-2])
+            return returned(self.judge, last)
+
         handle = self.wiring.layers[-1].module.register_forward_hook(hook)
         try:
             yield

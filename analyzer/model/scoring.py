@@ -43,10 +43,30 @@ def answers_in(judge: Judge, logits: Tensor, batch: Batch) -> Tensor:
     return _last_real(logits, batch.mask)[:, list(judge.answers)]
 
 
+def place_read(anatomy: Anatomy, batch: Batch) -> Tensor | None:
+    """(prompts,) the token that the verdict is read from; None where it is a mean, or not known."""
+    if anatomy.prompted:
+        return _last_place(batch.mask)
+    if anatomy.pooling == "cls":
+        return torch.zeros(len(batch.ids), dtype=torch.long, device=batch.ids.device)
+    if anatomy.pooling == "last_token":  # as transformers does: the rightmost id that is not the padding id
+        return _last_place(batch.ids != anatomy.pad_id)
+    return None
+
+
+def _last_place(chosen: Tensor) -> Tensor:
+    """(prompts, tokens) 0 or 1 -> (prompts,) the last place of a 1."""
+    return (torch.arange(chosen.shape[1], device=chosen.device) * chosen).argmax(1)
+
+
+def _at(values: Tensor, places: Tensor) -> Tensor:
+    """(prompts, tokens, width) -> (prompts, width) at one place each."""
+    return values[torch.arange(len(values), device=values.device), places]
+
+
 def _last_real(values: Tensor, mask: Tensor) -> Tensor:
     """(prompts, tokens, width) -> (prompts, width) at the last token that is no padding."""
-    places = torch.arange(mask.shape[1], device=mask.device)
-    return values[torch.arange(len(values), device=mask.device), (places * mask).argmax(1)]
+    return _at(values, _last_place(mask))
 
 
 def score_of(judge: Judge, logits: Tensor) -> Tensor:
@@ -86,15 +106,8 @@ def finite_scores(scores: np.ndarray, of: str) -> np.ndarray:
 
 def pool(anatomy: Anatomy, hidden: Tensor, batch: Batch) -> Tensor:
     """(prompts, tokens, d_model) -> (prompts, d_model) float32: the token, or the mean, that the head reads."""
-    if anatomy.pooling == "cls":
-        return hidden[:, 0].float()
-    if anatomy.prompted:
-        return _last_real(hidden, batch.mask).float()
-    if anatomy.pooling == "last_token":  # as transformers does: the rightmost id that is not the padding id
-        columns = torch.arange(batch.ids.shape[1], device=batch.ids.device)
-        last = (columns * (batch.ids != anatomy.pad_id)).argmax(1)
-        return hidden[torch.arange(len(hidden), device=hidden.device), last].float()
-    return _masked_mean(hidden.float(), batch.mask)
+    place = place_read(anatomy, batch)
+    return _masked_mean(hidden.float(), batch.mask) if place is None else _at(hidden, place).float()
 
 
 def read_early(judge: Judge, hidden: Tensor, batch: Batch) -> Tensor:

@@ -1,16 +1,18 @@
 """What a judge says with some heads or neurons set to their mean: everything downstream is computed again.
 
 1. A batch runs clean as far as the last layer at which somebody begins; the residual stream before every such layer
-   is kept for this batch.
-2. Interventions whose first ablated layer is the same run together, as more rows of one batch, from that layer on.
+   is kept for this batch (`stream_change.py`). Where only neurons change in the first layer, what the changed ones
+   write is added to the stream behind it.
+2. Interventions that begin at the same place run together, as more rows of one batch, from there on.
+3. The last layer is computed where the verdict is read alone (`verdict_token.py`).
 
 Only scores come back. With twins, what is set takes the twin's value instead of a mean (`patched_scores`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +23,11 @@ from torch import Tensor, nn
 from analyzer.model.batches import Batch, Encoded, collate
 from analyzer.model.hooked_pass import Progress, unwatched
 from analyzer.model.judge import known_wiring
-from analyzer.model.partial_pass import module_input, starting_at, without_layers
-from analyzer.model.scoring import finite_scores, score
+from analyzer.model.partial_pass import starting_at
+from analyzer.model.scoring import finite_scores
 from analyzer.model.unit_recording import UnitMeans, token_roles
+from analyzer.model.verdict_token import VerdictToken, score_alone, verdict_token
+from analyzer.patching.stream_change import CleanStream, Start, clean_streams
 
 if TYPE_CHECKING:
     from analyzer.model.judge import Judge
@@ -42,6 +46,11 @@ class Ablation:
     def first_layer(self) -> int:
         """The first layer that is not as it was. Raises ValueError where nothing is ablated."""
         return min([*self.neurons, *self.heads])
+
+    @property
+    def start(self) -> Start:
+        """Where it begins."""
+        return Start(self.first_layer, behind=self.first_layer not in self.heads)
 
 
 @torch.inference_mode()
@@ -88,86 +97,83 @@ def _scores(
     progress: Progress,
 ) -> np.ndarray:
     found = np.zeros((len(ablations), len(encoded)))
-    by_layer: dict[int, list[int]] = {}
+    by_start: dict[Start, list[int]] = {}
     for number, ablation in enumerate(ablations):
-        by_layer.setdefault(ablation.first_layer, []).append(number)
+        by_start.setdefault(ablation.start, []).append(number)
     done = 0
     for rows in batches:
         batch = collate([encoded[row] for row in rows], judge.anatomy.pad_id, judge.device)
-        streams = _clean_streams(judge, batch, list(by_layer))
+        streams = clean_streams(judge, batch, list(by_start))
         together = max(1, batch_tokens // batch.ids.numel())
-        for layer, numbers in by_layer.items():
-            for start in range(0, len(numbers), together):
-                chosen = numbers[start : start + together]
-                scores = _run(judge, batch, streams[layer], layer, means, [ablations[i] for i in chosen])
+        for start, numbers in by_start.items():
+            for first in range(0, len(numbers), together):
+                chosen = numbers[first : first + together]
+                scores = _run(judge, batch, streams[start], start, means, [ablations[i] for i in chosen])
                 found[np.ix_(chosen, rows)] = scores.double().cpu().numpy()
         done += len(rows)
         progress(done, len(encoded))
     return finite_scores(found, "prompts with units changed")
 
 
-def _clean_streams(judge: Judge, batch: Batch, layers: Sequence[int]) -> dict[int, Tensor]:
-    """Layer -> (prompts, tokens, d_model) the residual stream that it reads; no layer above these runs."""
-    kept: dict[int, Tensor] = {}
-    with ExitStack() as stack:
-        stack.enter_context(without_layers(judge, range(max(layers), judge.anatomy.depth)))
-        for layer in layers:
-            keep: Any = lambda hidden, layer=layer: kept.__setitem__(layer, hidden)  # noqa: E731
-            stack.enter_context(module_input(judge.anatomy.layers[layer], keep))
-        score(judge, batch)
-    return kept
-
-
 def _run(
-    judge: Judge, batch: Batch, stream: Tensor, layer: int, means: UnitMeans | None, ablations: Sequence[Ablation]
+    judge: Judge,
+    batch: Batch,
+    clean: CleanStream,
+    start: Start,
+    means: UnitMeans | None,
+    ablations: Sequence[Ablation],
 ) -> Tensor:
-    """(ablations, prompts) scores, all in one batch from `layer` on."""
-    count = len(ablations)
+    """(ablations, prompts) scores, all in one batch from where they begin."""
+    count, layers = len(ablations), known_wiring(judge).layers
+    others = _Others(means, token_roles(batch.mask).clamp(max=2), verdict_token(judge, batch))
+    if start.behind:
+        chosen = [ablation.neurons[start.layer] for ablation in ablations]
+        values = others.of("neurons", start.layer, clean.found["values"])
+        stream = clean.changed(layers[start.layer], values, chosen)
+    else:
+        stream = clean.repeated(count)
     rows = Batch(batch.ids.repeat(count, 1), batch.mask.repeat(count, 1), None)
-    with starting_at(judge, layer, stream.repeat(count, 1, 1)), _ablated(judge, rows.mask, means, ablations):
-        return score(judge, rows).unflatten(0, (count, -1))
-
-
-@contextmanager
-def _ablated(judge: Judge, mask: Tensor, means: UnitMeans | None, ablations: Sequence[Ablation]) -> Iterator[None]:
-    """Hooks that set each ablation's units to their means (or their twin's values), in that ablation's rows."""
-    wiring = known_wiring(judge)
-    roles = token_roles(mask).clamp(max=2)
-    prompts = len(mask) // len(ablations)
     with ExitStack() as stack:
-        for number, layer in enumerate(wiring.layers):
-            for module, kind, size in (
-                (layer.attention.out, "heads", wiring.head_size),
-                (layer.mlp.out, "neurons", 1),
-            ):
+        stack.enter_context(starting_at(judge, start.first_run, stream))
+        for number in range(start.first_run, len(layers)):
+            for module, kind in ((layers[number].attention.out, "heads"), (layers[number].mlp.out, "neurons")):
                 wanted = [getattr(ablation, kind).get(number, ()) for ablation in ablations]
                 if any(len(units) for units in wanted):
-                    table = None if means is None else getattr(means, kind)[number]
-                    hook = _setting(wanted, size, table, roles, prompts)
+                    hook = _setting(wanted, kind, number, others, known_wiring(judge).head_size)
                     stack.callback(module.register_forward_pre_hook(hook).remove)
-        yield
+        return score_alone(judge, rows).unflatten(0, (count, -1))
 
 
-def _setting(
-    wanted: Sequence[Sequence[int]], size: int, table: np.ndarray | None, roles: Tensor, prompts: int
-) -> Any:
-    """A hook on a block's last linear map; `table` (3, width) holds the means by role, None stands for twins."""
-    columns = [
-        torch.tensor([unit * size + place for unit in units for place in range(size)], device=roles.device)
-        for units in wanted
-    ]
+@dataclass(frozen=True)
+class _Others:
+    """What units of one batch are set to: their means, or where there are none their twins' values."""
+
+    means: UnitMeans | None
+    roles: Tensor
+    """(prompts, tokens)"""
+    read: VerdictToken | None
+    """Where the last layer is computed alone."""
+
+    def of(self, kind: str, layer: int, values: Tensor) -> Tensor:
+        """(..., prompts, tokens, width) for what the units are: (prompts, tokens, width), or at the read token."""
+        if self.means is None:
+            return values.unflatten(-3, (-1, 2)).flip(-3).flatten(-4, -3)
+        mean = torch.as_tensor(getattr(self.means, kind)[layer], device=values.device, dtype=values.dtype)
+        found = mean[self.roles]
+        return found if self.read is None or values.shape[-2] == found.shape[-2] else self.read.of(found)
+
+
+def _setting(wanted: Sequence[Sequence[int]], kind: str, layer: int, others: _Others, head_size: int) -> Any:
+    """A hook on a block's last linear map, whose rows are the prompts once for each set of `wanted` units."""
+    size = head_size if kind == "heads" else 1
 
     def hook(_module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        values = args[0].clone()
-        for number, chosen in enumerate(columns):
-            if len(chosen):
-                rows = slice(number * prompts, (number + 1) * prompts)
-                if table is None:
-                    twins = args[0][rows, :, chosen].unflatten(0, (-1, 2)).flip(1)
-                    values[rows, :, chosen] = twins.flatten(0, 1)
-                    continue
-                mean = torch.as_tensor(table[:, chosen.cpu().numpy()], device=values.device, dtype=values.dtype)
-                values[rows, :, chosen] = mean[roles[rows]]
-        return (values, *args[1:])
+        values = args[0].unflatten(0, (len(wanted), -1))  # (sets, prompts, tokens, width)
+        chosen = torch.zeros(len(wanted), values.shape[-1] // size, dtype=torch.bool)
+        for row, units in zip(chosen, wanted, strict=True):
+            row[list(units)] = True
+        chosen = chosen.repeat_interleave(size, 1)[:, None, None].to(values.device)
+        changed = torch.where(chosen, others.of(kind, layer, values), values)
+        return (changed.flatten(0, 1), *args[1:])
 
     return hook
