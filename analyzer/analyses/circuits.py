@@ -188,16 +188,19 @@ def _smallest(
     if enough is None or enough.edges == total:
         return None, None
     low = max((point.edges for point in curve if point.edges < enough.edges), default=0)
+    edges, scores = enough.edges, None
     for _ in range(HALVINGS):
-        middle = round(np.sqrt(max(low, 1) * enough.edges))
-        if not low < middle < enough.edges:
+        middle = round(np.sqrt(max(low, 1) * edges))
+        if not low < middle < edges:
             break
-        (kept,), (random,) = fit.of_sizes([middle])
-        point = _point(fit, middle, total, kept, random)
-        if point is not None and point.kept.value >= settings.keep:
-            enough = point
+        tried = fit.of_size(middle)
+        kept = fit.evaluator.kept(tried)
+        if kept is not None and kept.value >= settings.keep:
+            edges, scores = middle, tried
         else:
             low = middle
+    if scores is not None:  # random ones of the size that is left alone
+        enough = _point(fit, edges, total, scores, fit.random_of_size(edges)) or enough
     if enough.above_random is None or not enough.beats_random or enough.kept.low <= 0:
         return None, None
     evaluator = fit.evaluator

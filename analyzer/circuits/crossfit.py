@@ -87,12 +87,22 @@ class CrossFit:
         """(sizes, n) scores of the best so many edges, and of as many random ones: other ones in each fold."""
 
         def masks(choice: Choice, number: int) -> Masks:
-            random = np.random.default_rng([self.seed, number])
-            own = [choice.circuit(count) for count in counts]
-            return own + [random_masks(choice.mean, count, 1, random)[0] for count in counts]
+            return [choice.circuit(count) for count in counts] + self._random(counts, choice, number)
 
         scores, _ = self.pooled(masks)
         return scores[: len(counts)], scores[len(counts) :]
+
+    def of_size(self, count: int) -> np.ndarray:
+        """(n,) scores of the best so many edges."""
+        return self.pooled(lambda choice, _: [choice.circuit(count)])[0][0]
+
+    def random_of_size(self, count: int) -> np.ndarray:
+        """(n,) scores of so many random edges, other ones in each fold."""
+        return self.pooled(lambda choice, number: self._random([count], choice, number))[0][0]
+
+    def _random(self, counts: Sequence[int], choice: Choice, number: int) -> Masks:
+        random = np.random.default_rng([self.seed, number])
+        return [random_masks(choice.mean, count, 1, random)[0] for count in counts]
 
     def by_fold(self, scores: np.ndarray) -> list[float]:
         """Share of the separation that (n,) scores keep, fold by fold."""

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from shared.findings.claims import ToExplain, Unit
     from shared.findings.parts import Interval
 
-STREAM_BYTES = 256 * 2**20
-"""Of all streams of one batch, on the CPU."""
+STREAM_BYTES = 32 * 2**20
+"""Of all streams of one batch, on the CPU: what is larger is given back to the system and asked for again each time."""
 BOOTSTRAPS = 1000
 
 
