@@ -183,7 +183,8 @@ class CircuitEvaluator:
             budget = min(budget, self._stream_tokens(max(circuit.most for circuit in circuits)))
         found = np.zeros((len(masks), references.n))
         done = 0
-        for chosen in references.batches(self.encoded, budget, alike=self.judge.alike(self.encoded)):
+        alike, call = self.judge.alike(self.encoded), self.judge.call
+        for chosen in references.batches(self.encoded, budget, alike=alike, call=call):
             prompts = [self.encoded[index] for index in references.indices[chosen]]
             batch = collate(prompts, self.judge.anatomy.pad_id, self.judge.device)
             clean = source_values(self.judge, batch)

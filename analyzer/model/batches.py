@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,10 +24,8 @@ if TYPE_CHECKING:
 
 Side = Literal["right", "left"]
 
-SHORTEST = 0.75
-"""Share of a batch's longest row below which a row goes into the next batch."""
-WORTH_A_CALL = 512
-"""Tokens that a batch may have whatever their padding: smaller ones keep no device busy."""
+CALL, CALL_OF_A_GPU = 64, 2048
+"""Tokens that could be computed in the time that a call of the model takes by itself, on the CPU and on a GPU."""
 SLOTS = re.compile(r"(\{prompt\}|\{response\})")
 
 
@@ -206,31 +205,40 @@ def _surplus(owner: Sequence[_Slot | None], count: int) -> set[int]:
 
 
 def packed(
-    lengths: Sequence[int], batch_tokens: int, alike: Sequence[Hashable] | None = None
+    lengths: Sequence[int], batch_tokens: int, alike: Sequence[Hashable] | None = None, call: int = CALL
 ) -> Iterator[list[int]]:
     """Indices in batches of similar length: the longest first, so that memory runs out early or never.
 
-    A batch holds as many as fit `batch_tokens` (rows x longest row), at least one; and once it is worth a call of
-    the model, none that is much shorter than its longest, so that padding stays a small part of the work. With
-    `alike` only rows for which it is equal come into one batch.
+    A batch holds as many as fit `batch_tokens` (rows x longest row), at least one; rows are dealt into batches as
+    `split` does. With `alike` only rows for which it is equal come into one batch.
     """
     groups: dict[Hashable, list[int]] = {}
     for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
         groups.setdefault(None if alike is None else alike[index], []).append(index)
     for order in groups.values():
-        yield from _in_batches(order, lengths, batch_tokens)
+        for part in split([1] * len(order), [lengths[index] for index in order], batch_tokens, call):
+            yield order[part]
 
 
-def _in_batches(order: list[int], lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    start = 0
-    while start < len(order):
-        longest = max(1, lengths[order[start]])
-        rows = max(1, batch_tokens // longest)
-        batch = order[start : start + rows]
-        worth = -(-WORTH_A_CALL // longest)  # rows
-        batch = batch[:worth] + [row for row in batch[worth:] if lengths[row] >= SHORTEST * longest]
-        yield batch
-        start += len(batch)
+def split(rows: Sequence[int], lengths: Sequence[int], batch_tokens: int, call: int) -> list[slice]:
+    """The cheapest batches of items in a row, the longest first: each costs a call, and its tokens with padding.
+
+    An item has `rows` rows of at most `lengths` tokens; a batch has one item at least, and more while all its rows
+    at the length of its first fit `batch_tokens`. `call` is in tokens.
+    """
+    until, longest = np.cumsum([0, *rows]), np.maximum(1, np.array(lengths, dtype=int))
+    cost, ends = np.zeros(len(until)), np.zeros(len(until), dtype=int)
+    for first in reversed(range(len(rows))):  # cost of the items from here on
+        last = np.searchsorted(until, until[first] + batch_tokens // longest[first], side="right")
+        until_here = slice(first + 1, max(int(last), first + 2))
+        found = cost[until_here] + call + (until[until_here] - until[first]) * longest[first]
+        ends[first] = first + len(found) - int(found[::-1].argmin())  # of equal ones the fullest
+        cost[first] = found.min()
+    parts, first = [], 0
+    while first < len(rows):
+        parts.append(slice(first, int(ends[first])))
+        first = int(ends[first])
+    return parts
 
 
 def collate(prompts: Sequence[Encoded], pad_id: int, device: str, side: Side = "right") -> Batch:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from analyzer.jobs.family import Family
 from analyzer.model.adapter import place_of
 from analyzer.model.anatomy import Anatomy
-from analyzer.model.batches import Encoded, encode, packed
+from analyzer.model.batches import CALL, CALL_OF_A_GPU, Encoded, encode, packed
 from shared.errors import CannotCompute
 from shared.judge_labels import side_names
 from shared.records import JudgeRecord
@@ -79,7 +79,12 @@ class Judge:
 
     def batches(self, prompts: Sequence[Encoded], batch_tokens: int) -> Iterator[list[int]]:
         """Indices of the prompts in batches under a token budget, the longest first (`batches.packed`)."""
-        return packed([len(prompt.ids) for prompt in prompts], batch_tokens, self.alike(prompts))
+        return packed([len(prompt.ids) for prompt in prompts], batch_tokens, self.alike(prompts), self.call)
+
+    @property
+    def call(self) -> int:
+        """What a call of this judge costs by itself, in tokens (`batches.split`)."""
+        return CALL if self.device == "cpu" else CALL_OF_A_GPU
 
     def alike(self, prompts: Sequence[Encoded]) -> list[tuple[int, int]] | None:
         """What must be equal of prompts that run in one batch; None where nothing must.

@@ -110,8 +110,8 @@ def gradient_pass(context: Context, steps: int, prompts: int, *, edges: bool = F
     )
     done = 0
     at_once = min(context.batch_tokens, CPU_TOKENS) if context.judge.device == "cpu" else context.batch_tokens
-    alike = context.judge.alike(context.encoded)
-    for chosen in references.batches(context.encoded, at_once, steps + 1, alike):
+    alike, call = context.judge.alike(context.encoded), context.judge.call
+    for chosen in references.batches(context.encoded, at_once, steps + 1, alike, call):
         shared.add(chosen)
         done += len(chosen)
         context.progress(done, references.n)

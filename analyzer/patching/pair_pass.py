@@ -46,7 +46,7 @@ def pair_pass(
     at_once = min(context.batch_tokens, CPU_TOKENS) if judge.device == "cpu" else context.batch_tokens
     done = 0
     # rows of a pair: its two prompts, and every step of the way between them
-    for chosen in references.batches(encoded, at_once, -(-(steps + 2) // 2), judge.alike(encoded)):
+    for chosen in references.batches(encoded, at_once, -(-(steps + 2) // 2), judge.alike(encoded), judge.call):
         batch = collate([encoded[i] for i in references.indices[chosen]], judge.anatomy.pad_id, judge.device)
         unsafe = [row for row, position in enumerate(chosen) if references.sign[position] > 0]
         partners = references.partners(chosen)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analyzer.model.batches import SHORTEST, WORTH_A_CALL, Encoded, fits
+from analyzer.model.batches import CALL, Encoded, fits, split
 from analyzer.model.unit_recording import token_roles
 from analyzer.patching.source_values import SourceValues
 from analyzer.session.probe_choice import spread, twin_of
@@ -75,12 +75,13 @@ class References:
         batch_tokens: int,
         rows_each: int = 1,
         alike: Sequence[Hashable] | None = None,
+        call: int = CALL,
     ) -> Iterator[list[int]]:
         """Positions in `indices`, in batches of similar length: the longest first, groups kept whole.
 
         Each prompt takes `rows_each` rows of a batch; at least one group is in a batch, whatever the budget.
         `encoded` is the whole probe set. With `alike`, of each of it, only prompts for which it is equal come into
-        one batch (`Judge.alike`); raises CannotCompute where the prompts of a group are not.
+        one batch (`Judge.alike`), `call` is `Judge.call`; raises CannotCompute where the prompts of a group are not.
         """
         lengths = [len(encoded[index].ids) for index in self.indices]
         members: dict[int, list[int]] = {}
@@ -92,21 +93,14 @@ class References:
                 "Padding changes this judge's scores, and the two prompts of a contrast pair are not equally long; "
                 "give pairs that align token by token."
             )
-        batch: list[int] = []
-        width = 0
-        order = sorted(members.values(), key=lambda group: -max(lengths[i] for i in group))
-        for group in sorted(order, key=lambda group: str(kinds[group[0]])):
-            longest = max(lengths[i] for i in group)
-            full = (len(batch) + len(group)) * rows_each * width > batch_tokens
-            much_shorter = longest < SHORTEST * width and len(batch) * rows_each * width >= WORTH_A_CALL
-            if batch and (full or much_shorter or kinds[group[0]] != kinds[batch[0]]):
-                yield batch
-                batch = []
-            if not batch:
-                width = longest
-            batch = [*batch, *group]
-        if batch:
-            yield batch
+        longest = {number: max(lengths[i] for i in group) for number, group in members.items()}
+        order: dict[Hashable, list[int]] = {}
+        for number in sorted(members, key=lambda number: -longest[number]):
+            order.setdefault(kinds[members[number][0]], []).append(number)
+        for numbers in order.values():
+            rows = [len(members[number]) * rows_each for number in numbers]
+            for part in split(rows, [longest[number] for number in numbers], batch_tokens, call):
+                yield [i for number in numbers[part] for i in members[number]]
 
     def partners(self, chosen: Sequence[int]) -> list[int] | None:
         """Place of each chosen position's twin among the chosen; None where the reference is the mean."""

@@ -67,13 +67,12 @@ def test_batches_hold_what_fits_and_the_longest_come_first() -> None:
     assert list(references.batches(encoded, 1)) == [[2, 3], [4, 5], [6, 7], [0, 1]], "a pair is never parted"
 
 
-def test_a_batch_that_is_worth_a_call_takes_none_that_is_much_shorter() -> None:
-    """Two rows of 256 tokens are 512: then only rows of at least 192 join them."""
-    references, encoded = by_hand(256, 192, 191)
-    assert list(references.batches(encoded, 10_000)) == [[0, 1, 2, 3], [4, 5]]
-    references, encoded = by_hand(255, 100)
-    assert list(references.batches(encoded, 10_000)) == [[0, 1, 2, 3]]
-    assert list(references.batches(encoded, 10_000, rows_each=2)) == [[0, 1], [2, 3]]
+def test_a_pair_joins_longer_ones_where_its_padding_costs_less_than_a_call() -> None:
+    """A call is 64 tokens: two rows may be 31 shorter than the longest, four rows 15."""
+    together, apart = [[0, 1, 2, 3]], [[0, 1], [2, 3]]
+    for short, rows, wanted in ((225, 1, together), (223, 1, apart), (241, 2, together), (239, 2, apart)):
+        references, encoded = by_hand(256, short)
+        assert list(references.batches(encoded, 10_000, rows_each=rows, call=64)) == wanted
 
 
 def test_the_place_of_each_twin_in_its_batch() -> None:
