@@ -213,7 +213,7 @@ def _smallest(
         fraction=int(mask.sum()) / total,
         kept=enough.kept,
         faithfulness=(enough.kept.value * evaluator.full - evaluator.empty) / way,
-        in_sample=evaluator.evaluate(mask).kept,
+        in_sample=evaluator.told(fit.everywhere(mask)).kept,
         nodes=nodes_on(mask) if evaluator.by_edges else int(mask[1:].sum()),
         random=enough.random,
         above_random=enough.above_random,

@@ -100,6 +100,10 @@ class CrossFit:
         """(n,) scores of so many random edges, other ones in each fold."""
         return self.pooled(lambda choice, number: self._random([count], choice, number))[0][0]
 
+    def everywhere(self, mask: np.ndarray) -> np.ndarray:
+        """(n,) scores of one and the same circuit, whichever prompts chose it."""
+        return self.pooled(lambda *_: [mask])[0][0]
+
     def _random(self, counts: Sequence[int], choice: Choice, number: int) -> Masks:
         random = np.random.default_rng([self.seed, number])
         return [random_masks(choice.mean, count, 1, random)[0] for count in counts]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,19 @@ class Setting:
         self.judge, self.graph, self.batch = judge, graph, batch
         self.clean, self.reference = clean, reference
         self.wiring = known_wiring(judge)
+
+    def settled(self) -> Setting:
+        """With all that circuits of edges need and nothing else, to be kept: no circuit reads a neuron."""
+        self.written  # noqa: B018 (made once, and kept)
+        self.clean = replace(self.clean, heads=[], neurons=[])
+        self.reference = replace(self.reference, neurons=[])
+        return self
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tensors."""
+        both = [self.clean.input, self.reference.input, *self.reference.heads, *self.written.values()]
+        return sum(tensor.nbytes for tensor in both)
 
     @cached_property
     def written(self) -> dict[nn.Module, Tensor]:

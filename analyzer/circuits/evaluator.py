@@ -28,7 +28,7 @@ from analyzer.model.linear_maps import weight_of
 from analyzer.model.partial_pass import module_input, starting_at
 from analyzer.model.scoring import finite_scores, score
 from analyzer.patching.graph import Graph
-from analyzer.patching.references import choose_references, choose_wider, reference_values
+from analyzer.patching.references import References, choose_references, choose_wider, reference_values
 from analyzer.patching.source_values import source_values
 from analyzer.session.left_out import aligned_scores
 from analyzer.statistics.folds import independent_groups
@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from shared.findings.claims import ToExplain, Unit
     from shared.findings.parts import Interval
 
-STREAM_BYTES = 32 * 2**20
+KEPT_BYTES = 256 * 2**20
+"""Of what all circuits meet in the same batches, on the CPU: kept from one call to the next as far as it fits."""
+STREAM_BYTES = 64 * 2**20
 """Of all streams of one batch, on the CPU: what is larger is given back to the system and asked for again each time."""
 BOOTSTRAPS = 1000
 
@@ -78,6 +80,7 @@ class CircuitEvaluator:
         self.encoded = [*context.encoded, *(context.encoded_pairs if context.pairs else [])]
         groups = independent_groups([self.probes[index] for index in self.references.indices])
         self.clusters = Clusters(groups.tolist(), BOOTSTRAPS, context.seed)
+        self._kept: dict[tuple[int, ...], Setting] = {}
 
     @property
     def unit(self) -> Unit:
@@ -178,18 +181,13 @@ class CircuitEvaluator:
         """(masks, n) scores of circuits that are neither whole nor empty; of some prompts, or of all."""
         references = self.references if positions is None else self.references.part(positions)
         circuits: Sequence[Any] = [stream_plan(mask, self.graph) for mask in masks] if self.by_edges else masks
-        budget = self.context.batch_tokens
-        if self.by_edges:
-            budget = min(budget, self._stream_tokens(max(circuit.most for circuit in circuits)))
+        budget = self.context.batch_tokens  # the same for all circuits, so that they meet the same batches
+        budget = min(budget, self._stream_tokens()) if self.by_edges else budget
         found = np.zeros((len(masks), references.n))
         done = 0
         alike, call = self.judge.alike(self.encoded), self.judge.call
         for chosen in references.batches(self.encoded, budget, alike=alike, call=call):
-            prompts = [self.encoded[index] for index in references.indices[chosen]]
-            batch = collate(prompts, self.judge.anatomy.pad_id, self.judge.device)
-            clean = source_values(self.judge, batch)
-            reference = reference_values(clean, batch.mask, references.partners(chosen), self.means)
-            setting = Setting(self.judge, self.graph, batch, clean, reference)
+            setting = self._setting(references, chosen)
             for number, circuit in enumerate(circuits):
                 scores = (EdgeRun if self.by_edges else _NodeRun)(setting, circuit).scores()
                 found[number][chosen] = scores.double().cpu().numpy()
@@ -197,10 +195,26 @@ class CircuitEvaluator:
                 self.context.progress(done, len(masks) * references.n)
         return finite_scores(found, "prompts run through circuits")
 
-    def _stream_tokens(self, streams: int) -> int:
-        """Tokens of a batch under which so many streams, and the heads' writes beside them, fit `STREAM_BYTES`."""
+    def _setting(self, references: References, chosen: Sequence[int]) -> Setting:
+        """One batch as every circuit meets it."""
+        indices = tuple(references.indices[chosen].tolist())
+        if indices in self._kept:
+            return self._kept[indices]
+        prompts = [self.encoded[index] for index in indices]
+        batch = collate(prompts, self.judge.anatomy.pad_id, self.judge.device)
+        clean = source_values(self.judge, batch)
+        reference = reference_values(clean, batch.mask, references.partners(chosen), self.means)
+        setting = Setting(self.judge, self.graph, batch, clean, reference)
+        if self.by_edges:
+            kept = sum(each.nbytes for each in self._kept.values()) + setting.settled().nbytes
+            if kept <= working_bytes(self.judge.device, KEPT_BYTES):
+                self._kept[indices] = setting
+        return setting
+
+    def _stream_tokens(self) -> int:
+        """Tokens of a batch under which a stream for every reader, and what heads write, fit `STREAM_BYTES`."""
         width = weight_of(known_wiring(self.judge).layers[0].attention.out).shape[0]  # d_model
-        each = 4 * width * (streams + 2 * self.graph.heads)
+        each = 4 * width * (self.graph.targets + 2 * self.graph.heads)
         return max(1, working_bytes(self.judge.device, STREAM_BYTES) // each)
 
 
