@@ -18,13 +18,15 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from analyzer.circuits.evaluator import CircuitEvaluator
-from analyzer.model.batches import Batch
+from analyzer.model.batches import Batch, collate
 from analyzer.model.families import FAMILIES
 from analyzer.model.hooked_pass import forward_pass
 from analyzer.model.judge import Judge
 from analyzer.model.loading import load_judge
+from analyzer.model.scoring import score
 from analyzer.model.selfcheck import checked_anatomy
 from analyzer.model.trunk import trunk_of
+from analyzer.model.verdict_token import score_alone
 from analyzer.patching.ablation import Ablation, ablated_scores
 from analyzer.patching.gradient_pass import gradient_pass
 from analyzer.patching.source_values import head_writes, mlp_write, source_values
@@ -81,6 +83,9 @@ def test_scores_are_those_of_plain_transformers_alone_and_in_batches(form: Form)
     for name in NAMES:
         np.testing.assert_allclose(getattr(found, name), getattr(alone, name), atol=1e-4, rtol=1e-5, err_msg=name)
     np.testing.assert_allclose(found.lens[:, -1], found.scores, atol=1e-4)
+    batch = collate(found.encoded, anatomy.pad_id, judge.device)
+    with torch.inference_mode():
+        torch.testing.assert_close(score_alone(judge, batch), score(judge, batch), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("form", short_and_long(FURTHER_FORMS), ids=str)
@@ -92,6 +97,10 @@ def test_an_ablated_head_is_columns_of_the_output_projection_at_zero(form: Form)
     means: Any = made.with_units().unit_means
     zero = type(means)(*(np.zeros_like(part) for part in (means.input, means.heads, means.neurons)))
     found = ablated_scores(judge, made.encoded, zero, [Ablation(heads={1: [2]})], 4096)[0]
+    if wiring.has_neurons:  # set behind the layer, or inside it, as it runs again for the sake of no head
+        ways = [Ablation(neurons={1: [3, 5]}), Ablation(neurons={1: [3, 5]}, heads={1: []})]
+        behind, inside = ablated_scores(judge, made.encoded, zero, ways, 4096)
+        np.testing.assert_allclose(behind, inside, atol=2e-5, rtol=1e-5)
     model = plain_model(form, LAYERS)
     columns = slice(2 * wiring.head_size, 3 * wiring.head_size)
     with_zeros(model, form.family, 1, columns)
