@@ -51,21 +51,27 @@ def verdict_token(judge: Judge, batch: Batch) -> VerdictToken | None:
     return None if place is None else VerdictToken(place)
 
 
-def score_alone(judge: Judge, batch: Batch) -> Tensor:
-    """`scoring.score`, for whom nothing else of the pass is of use."""
+def score_alone(judge: Judge, batch: Batch, *, all_neurons: bool = False) -> Tensor:
+    """`scoring.score`, for whom nothing else of the pass is of use.
+
+    With `all_neurons` hooks on what reads the neurons still meet every token: the MLP stays whole where that is
+    called inside it, and elsewhere neurons of other tokens are zero, as are their gradients.
+    """
     token = verdict_token(judge, batch)
     if token is None:
         return score(judge, batch)
-    with _last_layer_at(judge, token):
+    with _last_layer_at(judge, token, all_neurons):
         return score(judge, batch)
 
 
 @contextmanager
-def _last_layer_at(judge: Judge, token: VerdictToken) -> Iterator[None]:
+def _last_layer_at(judge: Judge, token: VerdictToken, all_neurons: bool) -> Iterator[None]:
     """Inside, what ends each block of the last layer is computed at this token, and zero at the others."""
     assert judge.anatomy.wiring is not None  # noqa: S101 (verdict_token looked)
     last = judge.anatomy.wiring.layers[-1]
-    modules = [last.attention.out, last.mlp.inlet, *([] if last.mlp.out_inside else [last.mlp.out])]
+    inside = last.mlp.out_inside
+    modules = [last.attention.out, *([last.mlp.inlet] if not inside or not all_neurons else [])]
+    modules += [] if inside else [last.mlp.out]
     with ExitStack() as stack:
         for module in modules:
             stack.enter_context(forward_replaced(module, _at(token, module)))

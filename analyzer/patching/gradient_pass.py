@@ -25,7 +25,7 @@ from torch import Tensor
 
 from analyzer.model.batches import Batch, collate
 from analyzer.model.judge import known_wiring
-from analyzer.model.scoring import score
+from analyzer.model.verdict_token import score_alone
 from analyzer.patching.edge_scores import EdgeSums, Gradients
 from analyzer.patching.graph import Graph
 from analyzer.patching.node_sums import NodeSums
@@ -255,7 +255,7 @@ def _differentiate(
     entry = points.flatten(0, 1).to(start.dtype).requires_grad_()
     rows = Batch(batch.ids.repeat(steps + 1, 1), batch.mask.repeat(steps + 1, 1), None)
     with torch.enable_grad(), taped(judge, entry, edges=edges) as tape:
-        scores = score(judge, rows)
+        scores = score_alone(judge, rows, all_neurons=True)
         found = torch.autograd.grad(scores.sum(), tape.gradient_points(), materialize_grads=True)
     return tape, Gradients(tape, iter(found), steps, len(batch.ids))
 

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from analyzer.model.batches import Batch, collate
 from analyzer.model.judge import known_wiring
-from analyzer.model.scoring import score
 from analyzer.model.unit_recording import PADDING, token_roles
+from analyzer.model.verdict_token import score_alone
 from analyzer.patching.gradient_pass import CPU_TOKENS
 from analyzer.patching.references import by_role
 from analyzer.patching.source_values import entry_stream
@@ -81,7 +81,7 @@ def _add(
     """One batch, reduced on the device layer by layer."""
     entry = entry_stream(judge, batch).clone().requires_grad_()
     with torch.enable_grad(), taped(judge, entry, edges=False) as tape:
-        scores = score(judge, batch)
+        scores = score_alone(judge, batch, all_neurons=True)
         points = [*tape.heads, *tape.neurons]
         gradients = torch.autograd.grad(scores.sum(), points, materialize_grads=True)
     roles, depth = token_roles(batch.mask), len(tape.heads)

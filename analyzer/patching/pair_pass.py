@@ -14,7 +14,7 @@ import torch
 
 from analyzer.model.batches import Batch, collate
 from analyzer.model.judge import known_wiring
-from analyzer.model.scoring import score
+from analyzer.model.verdict_token import score_alone
 from analyzer.patching.edge_scores import EdgeSums, Gradients
 from analyzer.patching.gradient_pass import CPU_TOKENS, contributions, differences, require_finite
 from analyzer.patching.graph import Graph
@@ -111,5 +111,5 @@ def _along(
     entry = points.flatten(0, 1).to(judge.model.dtype).requires_grad_()
     rows = Batch(own.ids.repeat(steps, 1), own.mask.repeat(steps, 1), None)
     with torch.enable_grad(), taped(judge, entry, edges=edges) as tape:
-        found = torch.autograd.grad(score(judge, rows).sum(), tape.gradient_points(), materialize_grads=True)
+        found = torch.autograd.grad(score_alone(judge, rows, all_neurons=True).sum(), tape.gradient_points(), materialize_grads=True)
     return tape, Gradients(tape, iter(found), steps, len(own.ids), plain=False)
