@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 KEPT_BYTES = 256 * 2**20
 """Of what all circuits meet in the same batches, on the CPU: kept from one call to the next as far as it fits."""
 STREAM_BYTES = 64 * 2**20
-"""Of all streams of one batch, on the CPU: what is larger is given back to the system and asked for again each time."""
+"""Of all streams of one batch, on the CPU: larger ones take longer, as they come from the system each time."""
 BOOTSTRAPS = 1000
 
 

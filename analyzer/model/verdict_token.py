@@ -1,8 +1,8 @@
 """The last layer where nothing but the score is wanted: computed at the token that the verdict is read from alone.
 
-What the last layer writes at other tokens is read by nobody. Its keys and values are computed at all of them as ever;
-its output projection and its MLP, three quarters of the layer, at the one token. The sums are the same, so scores
-differ by rounding at most.
+What the last layer writes at other tokens is read by nobody. Its queries, keys and values are computed at all of
+them as ever; its output projection and its MLP, three quarters of the layer, at the one token. The sums are the
+same, so scores differ by rounding at most.
 """
 
 from __future__ import annotations

@@ -111,5 +111,7 @@ def _along(
     entry = points.flatten(0, 1).to(judge.model.dtype).requires_grad_()
     rows = Batch(own.ids.repeat(steps, 1), own.mask.repeat(steps, 1), None)
     with torch.enable_grad(), taped(judge, entry, edges=edges) as tape:
-        found = torch.autograd.grad(score_alone(judge, rows, all_neurons=True).sum(), tape.gradient_points(), materialize_grads=True)
+        found = torch.autograd.grad(
+            score_alone(judge, rows, all_neurons=True).sum(), tape.gradient_points(), materialize_grads=True
+        )
     return tape, Gradients(tape, iter(found), steps, len(own.ids), plain=False)

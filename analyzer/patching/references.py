@@ -81,7 +81,8 @@ class References:
 
         Each prompt takes `rows_each` rows of a batch; at least one group is in a batch, whatever the budget.
         `encoded` is the whole probe set. With `alike`, of each of it, only prompts for which it is equal come into
-        one batch (`Judge.alike`), `call` is `Judge.call`; raises CannotCompute where the prompts of a group are not.
+        one batch (`Judge.alike`); `call` is `Judge.call`. Raises CannotCompute where the prompts of a group are not
+        alike.
         """
         lengths = [len(encoded[index].ids) for index in self.indices]
         members: dict[int, list[int]] = {}

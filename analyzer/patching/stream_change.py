@@ -44,8 +44,8 @@ class CleanStream:
     """Of one batch at one start; all (prompts, tokens, width)."""
 
     found: dict[str, Tensor] = field(default_factory=dict)
-    """ "stream": what the layer reads, or behind it, what it gives (before its last norm of the whole stream, where it
-    has one); behind it also "values", its neurons, and "written", what its MLP writes of them."""
+    """ "stream": what the layer reads, or behind it, what it gives (before its last norm of the whole stream, where
+    it has one); behind it also "values", its neurons, and "written", what its MLP writes of them."""
 
     def repeated(self, count: int) -> Tensor:
         """(count * prompts, tokens, d_model): what the layer reads."""
