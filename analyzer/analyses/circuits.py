@@ -188,6 +188,27 @@ def _smallest(
     if enough is None or enough.edges == total:
         return None, None
     low = max((point.edges for point in curve if point.edges < enough.edges), default=0)
+    enough = _between(fit, settings, low, enough, total)
+    if enough.above_random is None or not enough.beats_random or enough.kept.low <= 0:
+        return None, None
+    evaluator = fit.evaluator
+    mask = fit.chosen.circuit(enough.edges)
+    mask = on_paths(mask, evaluator.graph) if evaluator.by_edges else mask
+    smallest = SmallestCircuit(
+        edges=int(mask.sum()),
+        fraction=int(mask.sum()) / total,
+        kept=enough.kept,
+        faithfulness=(enough.kept.value * evaluator.full - evaluator.empty) / (evaluator.full - evaluator.empty),
+        in_sample=evaluator.told(fit.everywhere(mask)).kept,
+        nodes=nodes_on(mask) if evaluator.by_edges else int(mask[1:].sum()),
+        random=enough.random,
+        above_random=enough.above_random,
+    )
+    return smallest, mask
+
+
+def _between(fit: CrossFit, settings: CircuitsSettings, low: int, enough: CurvePoint, total: int) -> CurvePoint:
+    """The smallest of the sizes tried that keeps enough; beside random circuits of that size alone."""
     edges, scores = enough.edges, None
     for _ in range(HALVINGS):
         middle = round(np.sqrt(max(low, 1) * edges))
@@ -199,26 +220,8 @@ def _smallest(
             edges, scores = middle, tried
         else:
             low = middle
-    if scores is not None:  # random ones of the size that is left alone
-        enough = _point(fit, edges, total, scores, fit.random_of_size(edges)) or enough
-    if enough.above_random is None or not enough.beats_random or enough.kept.low <= 0:
-        return None, None
-    evaluator = fit.evaluator
-    mask = fit.chosen.circuit(enough.edges)
-    if evaluator.by_edges:
-        mask = on_paths(mask, evaluator.graph)
-    way = evaluator.full - evaluator.empty
-    smallest = SmallestCircuit(
-        edges=int(mask.sum()),
-        fraction=int(mask.sum()) / total,
-        kept=enough.kept,
-        faithfulness=(enough.kept.value * evaluator.full - evaluator.empty) / way,
-        in_sample=evaluator.told(fit.everywhere(mask)).kept,
-        nodes=nodes_on(mask) if evaluator.by_edges else int(mask[1:].sum()),
-        random=enough.random,
-        above_random=enough.above_random,
-    )
-    return smallest, mask
+    beside = None if scores is None else _point(fit, edges, total, scores, fit.random_of_size(edges))
+    return beside or enough
 
 
 def _nodes(context: Context, found: Scored, graph: Graph) -> list[CircuitNode]:
@@ -287,7 +290,7 @@ def _summary(result: CircuitsResult) -> dict[str, float]:
     if result.smallest is not None:
         circuit = result.smallest
         summary |= {"circuit_edges": float(circuit.edges), "circuit_fraction": circuit.fraction}
-        summary["circuit_kept"] = circuit.kept.value
+        summary |= {"circuit_kept": circuit.kept.value}
     for name, value in (("cpr", result.cpr), ("cmd", result.cmd), ("random_cpr", result.random_cpr)):
         if value is not None and np.isfinite(value):
             summary[f"circuit_{name}"] = value
