@@ -180,10 +180,7 @@ def _point(fit: CrossFit, count: int, total: int, kept: np.ndarray, random: np.n
 def _smallest(
     fit: CrossFit, settings: CircuitsSettings, curve: list[CurvePoint], total: int
 ) -> tuple[SmallestCircuit | None, np.ndarray | None]:
-    """Between the last size that keeps too little and the first that keeps enough, by halving on a log scale.
-
-    None where it cannot be claimed.
-    """
+    """Between the last size that keeps too little and the first that keeps enough; None: nothing to claim."""
     enough = next((point for point in curve if point.kept.value >= settings.keep), None)
     if enough is None or enough.edges == total:
         return None, None
@@ -208,7 +205,7 @@ def _smallest(
 
 
 def _between(fit: CrossFit, settings: CircuitsSettings, low: int, enough: CurvePoint, total: int) -> CurvePoint:
-    """The smallest of the sizes tried that keeps enough; beside random circuits of that size alone."""
+    """By halving on a log scale; random circuits are run of the size that is left alone."""
     edges, scores = enough.edges, None
     for _ in range(HALVINGS):
         middle = round(np.sqrt(max(low, 1) * edges))
@@ -290,7 +287,7 @@ def _summary(result: CircuitsResult) -> dict[str, float]:
     if result.smallest is not None:
         circuit = result.smallest
         summary |= {"circuit_edges": float(circuit.edges), "circuit_fraction": circuit.fraction}
-        summary |= {"circuit_kept": circuit.kept.value}
+        summary["circuit_kept"] = circuit.kept.value
     for name, value in (("cpr", result.cpr), ("cmd", result.cmd), ("random_cpr", result.random_cpr)):
         if value is not None and np.isfinite(value):
             summary[f"circuit_{name}"] = value
