@@ -58,6 +58,11 @@ class Setting:
         return self
 
     @property
+    def tokens(self) -> int:
+        """With padding."""
+        return self.batch.ids.numel()
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all tensors."""
         both = [self.clean.input, self.reference.input, *self.reference.heads, *self.written.values()]

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from shared.findings.parts import Interval
 
 KEPT_BYTES = 256 * 2**20
-"""Of what all circuits meet in the same batches, on the CPU: kept from one call to the next as far as it fits."""
+"""Of what all circuits meet in the same batches, on the CPU. So much is kept from one call to the next, of no more
+tokens than a batch may have: memory does not grow with the prompts."""
 STREAM_BYTES = 64 * 2**20
 """Of all streams of one batch, on the CPU: larger ones take longer, as they come from the system each time."""
 BOOTSTRAPS = 1000
@@ -206,8 +207,9 @@ class CircuitEvaluator:
         reference = reference_values(clean, batch.mask, references.partners(chosen), self.means)
         setting = Setting(self.judge, self.graph, batch, clean, reference)
         if self.by_edges:
-            kept = sum(each.nbytes for each in self._kept.values()) + setting.settled().nbytes
-            if kept <= working_bytes(self.judge.device, KEPT_BYTES):
+            together = [*self._kept.values(), setting.settled()]
+            tokens, size = (sum(each) for each in zip(*((one.tokens, one.nbytes) for one in together), strict=True))
+            if tokens <= self.context.batch_tokens and size <= working_bytes(self.judge.device, KEPT_BYTES):
                 self._kept[indices] = setting
         return setting
 
