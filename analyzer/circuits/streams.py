@@ -52,8 +52,6 @@ class StreamPlan:
     entry: np.ndarray
     """(streams,) bool: whether each begins at the prompt's own input, or at the corrupted one."""
     layers: tuple[LayerStreamPlan, ...]
-    most: int
-    """Streams there are at once, at most."""
 
 
 def stream_plan(mask: np.ndarray, graph: Graph) -> StreamPlan:
@@ -62,7 +60,6 @@ def stream_plan(mask: np.ndarray, graph: Graph) -> StreamPlan:
     active[graph.verdict] = True
     readers = _Readers(mask, np.flatnonzero(active))
     entry = readers.split([0]).kept[:, 0]
-    most = len(entry)
     layers = []
     for number in range(graph.layers):
         targets, sources = graph.head_targets(number), graph.head_sources(number)
@@ -76,9 +73,8 @@ def stream_plan(mask: np.ndarray, graph: Graph) -> StreamPlan:
         }
         mlp = mlp if graph.parallel else readers.leave(place, place + 1)
         written = readers.split([graph.mlp_source(number)] if mlp else [])
-        most = max(most, len(attention.parents), len(written.parents))
         layers.append(LayerStreamPlan(tuple(heads.items()), attention, next(iter(mlp.values()), None), written))
-    return StreamPlan(entry, tuple(layers), most)
+    return StreamPlan(entry, tuple(layers))
 
 
 class _Readers:
