@@ -144,7 +144,8 @@ def _progress(result: ProgressResult) -> dict[str, object]:
 
 
 def _calibration(result: CalibrationResult) -> dict[str, object]:
-    return {"ece": result.reliability.error, "ece_off": result.reliability.off}
+    told = result.reliability  # none where the head states no probability
+    return {} if told is None else {"ece": told.error, "ece_off": told.off}
 
 
 def _comparison(result: ComparisonResult) -> dict[str, object]:
