@@ -153,16 +153,23 @@ class EdgeRun:
                 stack.enter_context(forward_replaced(block.out, lambda hidden_states: hidden_states))
             return
         stream = plan.mlp
+        asked: list[Tensor] = []
 
-        def read(_given: Tensor) -> Tensor:
+        def read(given: Tensor) -> Tensor:
+            asked[:] = [given]
             own = self._at(self._beside) if self.wiring.parallel else self.streams[stream]
             return own if block.read_norm is None else block.read_norm(own)
 
         def written(_module: nn.Module, _args: Any, output: Tensor) -> None:
             self._write(block, plan.mlp_writes, (output - self._at(self.written[block.out])[0])[None])
 
+        def of_every_token(*_: Any) -> Any:
+            return None if self._read is None else block.returned(asked[0])  # some layers insist; nobody reads it
+
         stack.enter_context(module_input(block.inlet, read))
         stack.callback(block.out.register_forward_hook(written).remove)
+        if block.out_inside:
+            stack.callback(block.inlet.register_forward_hook(of_every_token).remove)
 
     def _write(self, block: Block, step: Step, differences: Tensor | None = None) -> None:
         """Add the block's corrupted write to every stream, and where an edge is kept, the difference.

@@ -156,7 +156,9 @@ def curves(frame: Frame, small: SmallPlots) -> None:
     """Four small plots; a click on a point opens its checkpoint."""
     if not any(line.curve for plot in small.plots for line in plot.lines):
         return
-    for number, (column, plot) in enumerate(zip(st.columns(len(small.plots)), small.plots, strict=True)):
+    with st.container(key="small-plots"):
+        columns = st.columns(len(small.plots))
+    for number, (column, plot) in enumerate(zip(columns, small.plots, strict=True)):
         key = f"small-{number}"
 
         def picked(key: str = key) -> None:

@@ -82,8 +82,9 @@ def test_one_that_cannot_be_read_says_why_and_another_can_be_chosen(run: Run) ->
     broken.folder.mkdir(parents=True, exist_ok=True)
     broken.archive.write_text('{"schema_version": 99}')
     page = opened()
-    chosen = page.main.selectbox[0]
+    (chosen,) = (box for box in page.selectbox if box.label == "Attack on")
     chosen.select_index(chosen.options.index("checkpoint-99")).run()
     assert "version 99" in words(page) and figures(page) == 0
-    page.main.selectbox[0].select_index(page.main.selectbox[0].options.index("checkpoint-10")).run()
+    (chosen,) = (box for box in page.selectbox if box.label == "Attack on")
+    chosen.select_index(chosen.options.index("checkpoint-10")).run()
     assert figures(page) == 3

@@ -118,7 +118,7 @@ def test_the_report_lies_among_the_pages_and_is_linked(run: Run) -> None:
     done = midwatch("report", run.path, "--model-card")
     assert done.returncode == 0, done.stderr
     made = sorted(path.name for path in run.visualizations.iterdir())
-    assert made == ["index.html", "report.html", "report_model_card.md"]
+    assert made == ["index.html", "pages.js", "report.html", "report_model_card.md"]
     assert 'href="report.html"' in index_html(run.name, run.visualizations)
     assert midwatch("report", run.path, "--model-card").returncode == 0, "a second time replaces it"
 
