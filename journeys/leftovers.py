@@ -1,6 +1,7 @@
 """Processes that a pipeline left behind when it was killed outright: they are ended before anything goes on.
 
-A process is known by its number and by its command line, so that nobody else's process of the same number is.
+A process is known by its number and by its command line, so that nobody else's process of the same number is. One
+whose number was not written down yet when the pipeline was killed is found by its command line.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ from journeys.children import GRACE_S
 
 LOOK_S = 0.1
 """Time between two looks whether it has ended, seconds."""
+
+
+def with_command(words: Sequence[str]) -> list[int]:
+    """Processes that run `midwatch` with just these words first; never this one."""
+    wanted = f" {' '.join(['midwatch', *words])} "
+    return [pid for pid in _processes() if pid != os.getpid() and wanted in f" {_command_line(pid)} "]
 
 
 def stop_leftover(pid: int, words: Sequence[str], grace_s: float = GRACE_S) -> bool:
@@ -41,6 +48,21 @@ def stop_leftover(pid: int, words: Sequence[str], grace_s: float = GRACE_S) -> b
 def _is(pid: int, words: Sequence[str]) -> bool:
     found = _command_line(pid)
     return bool(words) and all(word in found for word in words)
+
+
+def _processes() -> list[int]:
+    """The numbers of all processes that can be seen."""
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        pass
+    try:
+        asked = ["ps", "-ax", "-o", "pid="]
+        return [
+            int(pid) for pid in subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
+        ]
+    except OSError:
+        return []
 
 
 def _command_line(pid: int) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from journeys.children import Child, last_lines, log_lines, stop
-from journeys.leftovers import stop_leftover
+from journeys.leftovers import stop_leftover, with_command
 from journeys.stage import Stage, State
 from journeys.stage_record import RecordFile, StageRecord
 from shared.errors import UsageError
@@ -76,8 +76,9 @@ class StageRunner:
 
     def _stop_leftovers(self) -> None:
         for name, before in self.record.record.stages.items():
-            if before.state is State.RUNNING and before.pid is not None:
-                stop_leftover(before.pid, before.words)
+            if before.state is State.RUNNING and before.words:
+                for pid in with_command(before.words) if before.pid is None else [before.pid]:
+                    stop_leftover(pid, before.words)
                 self.record.set(name, before.model_copy(update={"pid": None}))
 
     def _settle(self, row: Shown) -> None:
@@ -123,21 +124,15 @@ class StageRunner:
         joining = [other for other in self.rows if other.stage.beside == stage.name and self._may_join(other.stage)]
         cores = stage.cores if joining or beside else ()
         more = () if beside else stage.alone
-        earlier = stage.made()
+        begun = StageRecord(state=State.RUNNING, words=words, inputs=inputs, over_earlier=stage.made())
+        self.record.set(
+            stage.name, begun
+        )  # before it starts: killed right after, its process is found by these words
         child = self.start([*words, *stage.resume(), *more], self.logs / f"{_file(stage.name)}.log", cores)
         self.children.append(child)
         self.running[stage.name] = child
         row.state, row.started, row.share_at_start = State.RUNNING, time.monotonic(), stage.share() or 0.0
-        self.record.set(
-            stage.name,
-            StageRecord(
-                state=State.RUNNING,
-                words=words,
-                inputs=inputs,
-                pid=child.process.pid,
-                over_earlier=earlier,
-            ),
-        )
+        self.record.set(stage.name, begun.model_copy(update={"pid": child.process.pid}))
         for other in joining:
             self._begin(other, beside=True)
 

@@ -12,11 +12,13 @@ from tests.bench._book import NAMES, measure_of, purpose
 from tests.dashboard.browser import find_chromium
 
 MARKS = {
+    "attack": [pytest.mark.slow],
     "dashboard": [pytest.mark.browser, pytest.mark.slow],
+    "report": [pytest.mark.slow],
     "service": [pytest.mark.slow],
     "throughput": [pytest.mark.slow],
 }
-"""What starts a real dashboard or analyzer, which `tests/e2e` does in any case, is in the long form."""
+"""What tests of its own do in any case, such as a real dashboard or analyzer in `tests/e2e`, is in the long form."""
 LACKS = {
     "dashboard": find_chromium() is None,
     "transformer_lens": importlib.util.find_spec("transformer_lens") is None,

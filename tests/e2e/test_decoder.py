@@ -111,7 +111,7 @@ def cut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     scope="module",
     params=[
         ("classifier", CUT),
-        ("prompted", CUT),
+        pytest.param(("prompted", CUT), marks=pytest.mark.slow),
         pytest.param(("classifier", WHOLE), marks=pytest.mark.slow),
         pytest.param(("prompted", WHOLE), marks=pytest.mark.slow),
     ],

@@ -20,7 +20,7 @@ from journeys.children import Child, stopping_children
 from journeys.leftovers import stop_leftover
 from journeys.pipeline import refuse_failures, show_tails
 from journeys.stage import Stage, State
-from journeys.stage_record import RecordFile
+from journeys.stage_record import RecordFile, StageRecord
 from journeys.stage_runner import Shown, StageRunner
 from shared.errors import MidwatchError, UsageError
 from tests.making.waiting import wait_until
@@ -284,6 +284,24 @@ def test_nobody_elses_process_is_ended(tmp_path: Path) -> None:
     finally:
         other.kill()
         other.wait()
+
+
+def test_killed_before_a_number_was_written_down_the_process_is_found_by_its_words(kitchen: Kitchen) -> None:
+    stage = kitchen.stage("dough")
+    words = [str(kitchen.folder), "dough", "works"]
+    sleeps = "import time; time.sleep(600)"
+    left = subprocess.Popen([sys.executable, "-c", sleeps, "midwatch", *words, "--resume"])
+    other = subprocess.Popen([sys.executable, "-c", sleeps, "midwatch", *words[:2]])
+    try:
+        for process in (left, other):
+            wait_until(lambda one=process: b"dough" in Path(f"/proc/{one.pid}/cmdline").read_bytes(), "its words")
+        RecordFile(kitchen.folder / "pipeline.json").set("dough", StageRecord(state=State.RUNNING, words=words))
+        assert kitchen.run(stage)["dough"].state is State.DONE
+        assert left.wait() == -signal.SIGTERM and other.poll() is None
+    finally:
+        for process in (left, other):
+            process.kill()
+            process.wait()
 
 
 def test_a_record_that_is_none(tmp_path: Path) -> None:

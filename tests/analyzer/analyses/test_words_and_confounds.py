@@ -15,6 +15,7 @@ from shared.findings.word_sentences import words_headline
 from shared.results import ResultRecord, payload_of
 from shared.views import get
 from tests.making.fakes import fake_records
+from tests.making.forms import short_and_long
 from tests.making.judges import context
 from tests.making.word_judges import Rule, either, length, long_trigger, place, probes_of, trigger, word_judge, xor
 
@@ -58,7 +59,7 @@ def test_exclusive_or_is_named_as_a_combination(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("rule", [either, trigger])
+@pytest.mark.parametrize("rule", short_and_long([trigger, either]))
 def test_words_that_each_decide_are_no_combination(rule: Rule, seed: int) -> None:
     """Where either is enough, a third of what they do is beyond their sum: saturation, as everywhere."""
     found = words_of(rule, rule, seed)

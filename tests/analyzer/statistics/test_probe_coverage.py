@@ -38,7 +38,7 @@ def elsewhere(vectors: np.ndarray, others: np.ndarray, splits: list[Split]) -> f
 
 
 @pytest.mark.parametrize(
-    ("strength", "skewed"), short_and_long([(0.0, False), (1.5, True), (1.5, False), (0.0, True)], 2)
+    ("strength", "skewed"), short_and_long([(0.0, False), (1.5, True), (1.5, False), (0.0, True)])
 )
 def test_a_probe_of_16_pairs(strength: float, skewed: bool) -> None:
     random = np.random.default_rng(0)
