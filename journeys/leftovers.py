@@ -53,7 +53,7 @@ def _is(pid: int, words: Sequence[str]) -> bool:
 def _processes() -> list[int]:
     """The numbers of all processes that can be seen."""
     try:
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
     except OSError:
         pass
     try:

@@ -18,7 +18,7 @@ MARKS = {
     "service": [pytest.mark.slow],
     "throughput": [pytest.mark.slow],
 }
-"""What tests of its own do in any case, such as a real dashboard or analyzer in `tests/e2e`, is in the long form."""
+"""What has tests of its own, such as a real dashboard or analyzer in `tests/e2e`, is in the long form."""
 LACKS = {
     "dashboard": find_chromium() is None,
     "transformer_lens": importlib.util.find_spec("transformer_lens") is None,
