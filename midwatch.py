@@ -9,14 +9,29 @@ import importlib
 
 import typer
 
-from shared.cli import run_app
+from shared.cli import Panels, run_app
 from shared.version import __version__
 
 COMPONENTS = ("trainer", "analyzer", "dashboard", "journeys")
 
+
+class Commands(Panels):
+    """All commands, in the order in which somebody meets them."""
+
+    panels = {  # noqa: RUF012 (as click's own class attributes)
+        "Whole journeys": ("demo", "pipeline"),
+        "Train": ("prepare", "train"),
+        "Analyse": ("watch", "analyze", "mirror", "init", "render"),
+        "Test": ("evaluate", "attack", "ask"),
+        "Look": ("dashboard", "overview", "compare", "failures", "status"),
+        "Hand on": ("report", "export", "track"),
+        "Mend": ("doctor", "retry", "cancel"),
+    }
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # its boxes cut long options on a terminal of 80 columns
     help="Watch a safety judge learn: train, analyse every checkpoint beside the training, and look inside.",

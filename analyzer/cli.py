@@ -6,20 +6,23 @@ import typer
 
 from analyzer.commands.ask import AskSettings
 from analyzer.commands.attack import AttackSettings
+from analyzer.commands.compare import CompareSettings
 from analyzer.commands.evaluate import EvaluateSettings
+from analyzer.commands.failures import FailuresSettings
 from analyzer.commands.init import InitSettings
-from analyzer.commands.settings import (
-    AnalyzeSettings,
+from analyzer.commands.mirror_settings import MirrorSettings
+from analyzer.commands.run_settings import (
     CancelSettings,
     DoctorSettings,
     ExportSettings,
+    OverviewSettings,
     RenderSettings,
     ReportSettings,
     RetrySettings,
     StatusSettings,
     TrackSettings,
-    WatchSettings,
 )
+from analyzer.commands.settings import AnalyzeSettings, WatchSettings
 from shared.cli import settings_command
 
 
@@ -61,6 +64,13 @@ def add_commands(app: typer.Typer) -> None:
 
         ask.ask(settings)
 
+    @settings_command(app, CompareSettings, "compare")
+    def compare(settings: CompareSettings) -> None:
+        """Compare two checkpoints, of one run or of two: which verdicts differ, the exact test, where they part."""
+        from analyzer.commands.compare import compare
+
+        compare(settings)
+
     @settings_command(app, CancelSettings, "cancel")
     def cancel(settings: CancelSettings) -> None:
         """Take back what was asked of an analyzer, whether it waits or runs."""
@@ -74,6 +84,24 @@ def add_commands(app: typer.Typer) -> None:
         from analyzer.commands.status import show_status
 
         show_status(settings)
+
+    @settings_command(app, OverviewSettings, "overview")
+    def overview(settings: OverviewSettings) -> None:
+        """Say which checkpoint is the best and which one to ship, with the table of all; of a folder, each run."""
+        from analyzer.commands.overview import overview
+
+        overview(settings)
+
+    @settings_command(app, MirrorSettings, "mirror")
+    def mirror(settings: MirrorSettings) -> None:
+        """Copy a run that lies in a bucket or on the Hub into a directory here, checkpoint by whole checkpoint.
+
+        What it writes is a run like any other, which `midwatch watch` takes beside it. Weights come before what
+        completes them, all is listed again before it is shown, and what a kill cut short goes on from there.
+        """
+        from analyzer.commands.mirror import mirror as copy
+
+        copy(settings)
 
     @settings_command(app, RetrySettings, "retry")
     def retry(settings: RetrySettings) -> None:
@@ -95,6 +123,13 @@ def add_commands(app: typer.Typer) -> None:
         from analyzer.commands.track import track as send
 
         send(settings)
+
+    @settings_command(app, FailuresSettings, "failures")
+    def failures(settings: FailuresSettings) -> None:
+        """List the probes that a checkpoint judges wrongly, since when, and in which groups; reads results only."""
+        from analyzer.commands.failures import failures
+
+        failures(settings)
 
     @settings_command(app, ReportSettings, "report")
     def report(settings: ReportSettings) -> None:

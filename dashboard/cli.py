@@ -18,7 +18,6 @@ from shared.errors import MidwatchError, UsageError
 from shared.processes import NEUTRAL, child_environment, python_command
 from shared.settings import Settings
 
-APP = Path(__file__).with_name("app.py")
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 
@@ -26,6 +25,7 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 class DashboardSettings(Settings):
     """What `midwatch dashboard` is told."""
 
+    example = "midwatch dashboard runs/judge --port 8600"
     runs: Path = positional(Path("runs"))
     """A run, or a folder of runs in which new ones appear. Default: ./runs."""
     port: int = Field(8501, ge=1, le=65535)
@@ -66,12 +66,12 @@ def serve(settings: DashboardSettings) -> None:
 
 
 def arguments(settings: DashboardSettings) -> list[str]:
-    """Streamlit's command line. What hardens it stands in .streamlit/config.toml beside app.py."""
+    """Streamlit's command line. What hardens it stands in .streamlit/config.toml beside it."""
     hosts = [*LOCAL_HOSTS, *settings.allowed_hosts]
     if settings.address not in EVERYWHERE:
         hosts.append(settings.address)
     return [
-        *python_command("streamlit", "run", str(APP)),
+        *python_command("dashboard.serve"),
         f"--server.address={settings.address}",
         f"--server.port={settings.port}",
         # unset, a server that listens everywhere asks the internet for its own address

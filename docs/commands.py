@@ -28,7 +28,10 @@ def page() -> str:
 
 
 def _section(command: Any) -> str:
-    lines = [" ".join((command.help or "").split()), "", "| option | what it does |", "|---|---|"]
+    example = (command.epilog or "").rpartition("\n")[2].strip()
+    lines = [" ".join((command.help or "").split()), ""]
+    lines += ["```bash", example, "```", ""] if example else []
+    lines += ["| option | what it does |", "|---|---|"]
     before = None
     for parameter in sorted(command.params, key=lambda each: each.param_type_name != "argument"):
         if parameter.name in ("config", "help"):

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from transformers import CONFIG_MAPPING
+
 from analyzer.checkpoints import adapter_settings
 from analyzer.commands.prompted import presets
 from analyzer.jobs.family import Family
 from analyzer.model.families import FAMILIES
 from shared import checkpoint_names
 from tests.making.known_families import forms, judge_of
+from tests.making.sweep import MAPPINGS
 
 HEAD = """# Judges: which models work, and what is read of each
 
@@ -29,12 +32,19 @@ BELOW = """
 *nodes*: circuits are made of whole heads and MLPs: {why}.
 *one node*: an MLP is a mixture of experts, read and drawn as one node; the analysis of neurons says that it cannot
 be computed.
+
+Encoder-decoders with classes on them ({two_stacks})
+get what holds of all, and their layers are the encoder's. Their heads, neurons and circuits are not read: the
+decoder reads the prompt's words itself, so what the encoder's parts carry is not all that the verdict rests on. One
+that writes its answer is refused.
 """
 REGISTRIES = (
     ("Adapters over a base model", adapter_settings),
     ("Judges that answer: formats that are known", presets),
     ("Where checkpoints may lie", checkpoint_names),
 )
+WITH_EYES = ("gemma3", "llama4")
+"""Families that are known as the text part of a model that also sees."""
 COLUMNS = ("family", "judges by", "laid out as", "logit lens, writes", "heads", "neurons", "circuits")
 
 
@@ -79,7 +89,7 @@ def layout(family: Family) -> str:
         "one layer at every depth" if family.shared_layers else "",
         "a factor on writes" if family.residual_multiplier else "",
         "a factor on logits" if family.logits_times or family.logits_over else "",
-        "the text part of a larger model" if family.layers.startswith("language_model") else "",
+        "the text part of a larger model" if family.name in WITH_EYES else "",
     ]
     return ", ".join(part for part in parts if part)
 
@@ -89,7 +99,13 @@ def _below() -> str:
     for name, family in FAMILIES.items():
         if family.no_edges:
             reasons.setdefault(family.no_edges, []).append(f"`{name}`")
-    return BELOW.format(why="; ".join(f"of {', '.join(names)}, {reason}" for reason, names in reasons.items()))
+    why = "; ".join(f"of {', '.join(names)}, {reason}" for reason, names in reasons.items())
+    return BELOW.format(why=why, two_stacks=", ".join(f"`{name}`" for name in _two_stacks()))
+
+
+def _two_stacks() -> list[str]:
+    """Sequence classifiers of transformers that are encoder-decoders, as their configs say."""
+    return [name for name in sorted(MAPPINGS["classifier"]) if CONFIG_MAPPING[name]().is_encoder_decoder]
 
 
 def _table(rows: Iterable[Sequence[str]]) -> str:

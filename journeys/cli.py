@@ -20,8 +20,7 @@ def add_commands(app: typer.Typer) -> None:
 
     @settings_command(app, PipelineSettings, "pipeline")
     def pipeline(settings: PipelineSettings) -> None:
-        """Prepare data, train with the analyzer beside, evaluate, test open-endedly, retrain in rounds, and
-        report."""
+        """Prepare, train with the analyzer beside, evaluate, attack, retrain in rounds, and report: one line."""
         from journeys.pipeline import run_pipeline
 
         run_pipeline(settings)

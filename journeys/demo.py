@@ -17,6 +17,7 @@ from journeys.summary import summary
 from shared.errors import MidwatchError
 from shared.processes import NEUTRAL, child_environment, python_command
 from shared.run import Run
+from shared.user_paths import make_output
 
 POLL_S = 0.5
 """Time between two looks at the run's files, seconds."""
@@ -24,7 +25,7 @@ POLL_S = 0.5
 
 def run_demo(settings: DemoSettings) -> None:
     """Run the demo. Raises MidwatchError when a component fails or a checkpoint could not be analysed."""
-    settings.output_dir.mkdir(parents=True, exist_ok=True)
+    make_output(settings.output_dir)
     run = Run.at(settings.output_dir)
     started = time.time()
     with stopping_children() as children:

@@ -18,7 +18,7 @@ from journeys.stage import State
 from journeys.stage_record import RecordFile
 from journeys.stage_runner import Shown, StageRunner
 from shared.errors import MidwatchError
-from shared.user_paths import expanded
+from shared.user_paths import expanded, make_output
 
 
 def run_pipeline(settings: PipelineSettings) -> None:
@@ -26,7 +26,7 @@ def run_pipeline(settings: PipelineSettings) -> None:
     started = time.monotonic()
     places = Places(expanded(settings.output_dir).absolute())
     plan = Plan(settings, places)
-    places.root.mkdir(parents=True, exist_ok=True)
+    make_output(places.root)
     if not plan.trains_nothing:
         places.judge.path.mkdir(exist_ok=True)  # the analyzer waits in it for the training's first file
     record = RecordFile(places.root / "pipeline.json")

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from journeys.stage import State
 from journeys.stage_runner import Shown
+from shared.findings.text import duration
 
 Show = Callable[[Sequence[Shown]], None]
 MARKS = {State.WAITING: "·", State.RUNNING: "▶", State.DONE: "✓", State.SKIPPED: "–", State.FAILED: "✗",
@@ -41,7 +42,7 @@ def pipeline_screen(console: Console) -> Iterator[Show]:
 
 
 class PlainLines:
-    """One line when a stage's state has changed."""
+    """One line when a stage's state has changed, and with the time left for all of them when one begins."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -51,7 +52,9 @@ class PlainLines:
         for row in rows:
             if row.state is not State.WAITING and self._said.get(row.stage.name) is not row.state:
                 self._said[row.stage.name] = row.state
-                self._console.print(f"{row.stage.name}: {words(row)}")
+                left = time_left(rows) if row.state is State.RUNNING else 0.0
+                ending = f", about {duration(left)} left in all" if left else ""
+                self._console.print(f"{row.stage.name}: {words(row)}{ending}")
 
 
 def draw(rows: Sequence[Shown]) -> Group:
@@ -61,7 +64,7 @@ def draw(rows: Sequence[Shown]) -> Group:
         table.add_row(MARKS[row.state], row.stage.name, _bar(row), Text(words(row)))
     through = sum(row.state not in (State.WAITING, State.RUNNING) for row in rows)
     left = time_left(rows)
-    ending = f", about {_minutes(left)} left" if left else ""
+    ending = f", about {duration(left)} left" if left else ""
     return Group(Text(f"{through} of {len(rows)} stages{ending}"), Text(), table)
 
 
@@ -106,7 +109,3 @@ def _left(row: Shown) -> float:
 def _bar(row: Shown) -> ProgressBar:
     share = 1.0 if row.state is State.DONE else (row.stage.share() or 0.0) if row.state is State.RUNNING else 0.0
     return ProgressBar(1.0, share, width=20)
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -11,6 +11,7 @@ from shared.metrics import read_metrics
 from shared.records import CheckpointState, CheckpointStatus, MetricsLine, RunRecord, Status
 from shared.results import checkpoint_label
 from shared.run import Run
+from shared.status_file import read_status
 
 SETTLED = (
     CheckpointState.DONE,
@@ -98,7 +99,7 @@ def _run_record(run: Run) -> RunRecord | None:
 
 def _record_or_none(run: Run, since: float) -> Status | None:
     try:
-        status = read_record(run.status, Status)
+        status = read_status(run.status)
     except (FileNotFoundError, SchemaError):
         return None
     return status if status.started_at >= since else None

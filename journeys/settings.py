@@ -14,6 +14,7 @@ from shared.settings import Settings
 class DemoSettings(Settings):
     """Settings of the demo."""
 
+    example = "midwatch demo --no-serve --output-dir runs/demo"
     output_dir: Path = Path("runs/demo")
     """Directory of the demo's run; one that is there already is continued, or just shown when it is complete."""
     epochs: int = Field(3, ge=1)
@@ -33,6 +34,7 @@ class DemoSettings(Settings):
 class PipelineSettings(Settings):
     """Settings of the pipeline. The sections of the config file are options of the commands that they name."""
 
+    example = "midwatch pipeline --data prompts.jsonl --rounds 1"
     output_dir: Path = Path("runs/pipeline")
     """Directory of everything: prepared/ (data), judge/ (the run), round-1/ and so on, logs/ and the report. Where
     a pipeline was stopped, the same command goes on."""

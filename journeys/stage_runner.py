@@ -75,11 +75,12 @@ class StageRunner:
         return self.rows
 
     def _stop_leftovers(self) -> None:
-        for name, before in self.record.record.stages.items():
-            if before.state is State.RUNNING and before.words:
-                for pid in with_command(before.words) if before.pid is None else [before.pid]:
-                    stop_leftover(pid, before.words)
-                self.record.set(name, before.model_copy(update={"pid": None}))
+        for name, before in list(self.record.unfinished()):
+            for pid in with_command(before.words) if before.pid is None else [before.pid]:
+                stop_leftover(pid, before.words)
+            known = self.record.get(name)
+            if known is not None:
+                self.record.set(name, known.model_copy(update={"pid": None}))
 
     def _settle(self, row: Shown) -> None:
         """Bring one stage to its end, whichever that is."""

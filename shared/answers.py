@@ -5,14 +5,11 @@ _midwatch/asked/<checkpoint>/ask/<key>/result.json
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pydantic import ValidationError
 
 from shared.errors import SchemaError
 from shared.findings.asked import AskedResult
-from shared.requests.folder import all_states
-from shared.requests.record import Ask, RequestState
+from shared.requests.record import RequestState
 from shared.results import ResultRecord, ResultStore
 from shared.run import Run
 
@@ -20,9 +17,9 @@ ASK = "ask"
 """Name of the analysis, in the store of answers."""
 
 
-def answer_store(run: Run) -> ResultStore:
-    """The answers of a run."""
-    return ResultStore(run.asked)
+def answer_store(run: Run, owner: str = "") -> ResultStore:
+    """The answers of a run; `owner` as `ResultStore` wants it."""
+    return ResultStore(run.asked, owner)
 
 
 def answers_of(run: Run, state: RequestState) -> list[tuple[str, list[ResultRecord]]]:
@@ -47,6 +44,10 @@ def asked_of(record: ResultRecord) -> AskedResult:
         raise SchemaError(f"The answer {record.key} of {record.checkpoint} cannot be read; ask again.") from error
 
 
-def asked_requests(run: Run) -> Sequence[RequestState]:
-    """All that was asked of a run's judge, newest first: what *Test a prompt* lists."""
-    return [state for state in all_states(run) if state.request is not None and isinstance(state.request.what, Ask)]
+def is_answered(run: Run, checkpoint: str, key: str) -> bool:
+    """Whether an answer is there and can be read: one that was damaged since is no answer, and is given again."""
+    try:
+        answer_store(run).load(checkpoint, ASK, key)
+    except (OSError, SchemaError):
+        return False
+    return True

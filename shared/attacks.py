@@ -16,6 +16,7 @@ from shared.files import read_json, write_bytes_atomic, write_json_atomic
 from shared.findings.attack import SCHEMA, AttackArchive
 from shared.own_folders import list_directory
 from shared.run import Run
+from shared.wrong_values import first_fault
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,8 @@ class AttackPlace:
         try:
             return AttackArchive.model_validate(raw)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
             raise SchemaError(
-                f"{self.archive} is damaged ({where}: {first['msg']}); delete it and attack again."
+                f"{self.archive} is damaged ({first_fault(error)}); delete it and attack again."
             ) from error
 
 

@@ -39,10 +39,18 @@ def listing_of(path: Path) -> Listing:
     found = Listing(set(), set(), set())
     with os.scandir(path) as entries:
         for entry in entries:
-            (found.folders if entry.is_dir() else found.files).add(entry.name)
+            (found.folders if _is_folder(entry) else found.files).add(entry.name)
             if entry.is_symlink():
                 found.links.add(entry.name)
     return found
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a directory; no link to nowhere, or to itself, keeps the others from being listed."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def checkpoints_in(

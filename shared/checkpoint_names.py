@@ -11,9 +11,12 @@ import importlib
 import itertools
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+KEPT = 2**16
+"""Names of which it is kept what they say: every look at a long run asks some times of each."""
 MAX_DIGITS = 15
 """Of a step or an epoch: a longer number is none (JSON, Plotly and arrays hold no larger one exactly)."""
 ROOT = "root-model"
@@ -99,6 +102,7 @@ def _whole(digits: str | None) -> int | None:
     return int(digits)
 
 
+@lru_cache(maxsize=KEPT)
 def step_of(name: str) -> int | None:
     """The step in `checkpoint-<step>`, the one name that says it for certain; None for every other."""
     match = STEP_NAMED.match(name)

@@ -12,16 +12,17 @@ import errno
 import inspect
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
 import typer
 from pydantic import Field
 from pydantic.fields import FieldInfo
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
+from shared.completion import OFFERS, offered
 from shared.errors import MidwatchError
 from shared.logs import as_json, entry
 from shared.settings import Settings, build
@@ -63,7 +64,13 @@ def settings_command(
         command.__annotations__ = {p.name: p.annotation for p in command.__signature__.parameters.values()}  # type: ignore[attr-defined]
         first_line = (function.__doc__ or "").strip().partition("\n")[0]
         spelling = {"token_normalize_func": _with_dashes}
-        app.command(name, cls=_Sectioned, short_help=first_line, context_settings=spelling)(command)
+        app.command(
+            name,
+            cls=_Sectioned,
+            short_help=first_line,
+            context_settings=spelling,
+            epilog=f"\b\nExample:\n  {model.example}" if model.example else None,
+        )(command)
         return function
 
     return decorate
@@ -71,6 +78,25 @@ def settings_command(
 
 def _with_dashes(name: str) -> str:
     return name.replace("_", "-")
+
+
+class Panels(TyperGroup):
+    """A group whose help lists its commands under headings."""
+
+    panels: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """Heading -> names of commands; those that stand nowhere come last."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        named = {name for names in self.panels.values() for name in names}
+        others = [name for name in self.list_commands(ctx) if name not in named]
+        limit = formatter.width - 6 - max(map(len, self.commands), default=0)
+        for title, names in [*self.panels.items(), ("Other commands", others)]:
+            rows = [
+                (name, self.commands[name].get_short_help_str(limit)) for name in names if name in self.commands
+            ]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
 
 class _Sectioned(TyperCommand):
@@ -108,13 +134,16 @@ def _parameter(name: str, field: FieldInfo, section: str | None) -> inspect.Para
     help_text = (field.description or "").strip()
     annotation = _cli_type(field.annotation)
     if extra.get("positional"):
-        info = typer.Argument(help=help_text) if field.is_required() else typer.Argument(None, help=help_text)
+        default = ... if field.is_required() else None
+        info = typer.Argument(default, help=help_text, autocompletion=_offers(name, field))
     else:
         info = typer.Option(
             None,
             *_flags(name, field),
             help=help_text + _choices(field) + _shown_default(field),
             rich_help_panel=section,
+            autocompletion=_offers(name, field),
+            metavar=_NUMBERS.get(_plain_type(field.annotation)),
         )
     required = field.is_required() and extra.get("positional")
     return inspect.Parameter(
@@ -123,6 +152,24 @@ def _parameter(name: str, field: FieldInfo, section: str | None) -> inspect.Para
         default=info,
         annotation=annotation if required else annotation | None,
     )
+
+
+def _offers(name: str, field: FieldInfo) -> Callable[[typer.Context, str], list[str]] | None:
+    """What a shell offers for a field; None leaves files to it, and words of anybody's own."""
+    words = _values(field)
+    if name not in OFFERS and not words:
+        return None
+
+    def offer(ctx: typer.Context, incomplete: str) -> list[str]:
+        if words:
+            return [word for word in words if word.startswith(incomplete)]
+        # an option that still lacks its value keeps the words before it from being read as arguments
+        run = ctx.params.get("run") or next(iter(ctx.args), None)
+        return offered(name, {**ctx.params, "run": run}, incomplete)
+
+    # the annotations as types: typer reads them, and does not see this module's imports
+    offer.__annotations__ = {"ctx": typer.Context, "incomplete": str}
+    return offer
 
 
 def _flags(name: str, field: FieldInfo) -> list[str]:
@@ -144,23 +191,37 @@ def _shown_default(field: FieldInfo) -> str:
 
 
 def _choices(field: FieldInfo) -> str:
-    nested = [
-        (part, *get_args(part)) for part in get_args(field.annotation)
-    ]  # Literal[...] and Literal[...] | None
-    values = [value for value in chain.from_iterable(nested) if isinstance(value, str)]
+    values = _values(field)
     return f" One of: {', '.join(values)}." if values else ""
 
 
+def _values(field: FieldInfo) -> list[str]:
+    """What a field may be, of one that may only be some words: Literal[...] and Literal[...] | None."""
+    nested = [(part, *get_args(part)) for part in get_args(field.annotation)]
+    return [value for value in chain.from_iterable(nested) if isinstance(value, str)]
+
+
+_NUMBERS = {int: "<int>", float: "<number>"}
+"""How the help writes a number. Typer takes it for a text: of what is none, its own words are pydantic's."""
+
+
 def _cli_type(annotation: Any) -> Any:
-    """The type typer parses before pydantic validates: str unless plainly bool, int, float, Path or a list."""
-    options = [option for option in getattr(annotation, "__args__", ()) if option is not type(None)]
+    """The type typer parses before pydantic validates: str unless plainly bool, Path or a list."""
     if getattr(annotation, "__origin__", None) is list:
-        return list[Path] if options == [Path] else list[str]
-    if annotation in (bool, int, float, Path):
-        return annotation
-    if len(options) == 1 and options[0] in (bool, int, float, Path):
-        return options[0]
-    return str
+        return list[Path] if _parts(annotation) == [Path] else list[str]
+    plain = _plain_type(annotation)
+    return plain if plain in (bool, Path) else str
+
+
+def _plain_type(annotation: Any) -> Any:
+    """The type itself, of one that may be missing the other; None of all else."""
+    parts = _parts(annotation)
+    found = annotation if not parts else parts[0] if len(parts) == 1 else None
+    return found if found in (bool, int, float, Path) else None
+
+
+def _parts(annotation: Any) -> list[Any]:
+    return [part for part in getattr(annotation, "__args__", ()) if part is not type(None)]
 
 
 def _config_parameter() -> inspect.Parameter:

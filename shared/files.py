@@ -1,22 +1,35 @@
-"""Reading and writing small files so that a crash leaves either the old or the new one, never half of one."""
+"""Reading and writing small files so that a crash leaves either the old or the new one, never half of one.
+
+What is read may come from anybody: only regular files are opened, none is waited for, none is read beyond a size.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
 import tempfile
+import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from shared.errors import SchemaError
-from shared.own_folders import make_directory
+from shared.own_folders import BY_DESCRIPTOR, NO_FOLLOW, folder_of, make_directory, open_beneath
+from shared.own_writes import ask_fence, publishing
+from shared.wrong_values import first_fault
 
 MAX_JSON_BYTES = 64 * 2**20
 """Largest JSON file read, in bytes: a hostile or runaway file must not eat the process's memory."""
+MAX_LINE_BYTES = 2**20
+"""Longest line of a JSONL file that is read; a longer one is skipped."""
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | getattr(os, "O_CLOEXEC", 0)
+WAITING = errno.ENXIO, errno.ENODEV
+"""What opening a socket, or a device that is not there, is answered with."""
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -33,26 +46,95 @@ def fsync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def open_regular(path: Path) -> IO[bytes]:
+    """A regular file to read, opened without waiting for anybody; of ours, through no link.
+
+    Raises SchemaError for anything else that stands there (a pipe, a device, a directory), and OSError, among it
+    FileNotFoundError and LinkInTheWay.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):  # a device is not even opened, which may do something
+        raise _no_file(path)
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        descriptor = open_beneath(path, flags)
+    except OSError as error:
+        if error.errno in WAITING:
+            raise _no_file(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_file(path)
+    return os.fdopen(descriptor, "rb")
+
+
+def require_regular(path: Path) -> None:
+    """For who opens by path, as safetensors does: raises as `open_regular`, which is better where it can be had."""
+    open_regular(path).close()
+
+
+def read_bytes(path: Path, most: int = MAX_JSON_BYTES) -> bytes:
+    """All of a regular file of up to `most` bytes. Raises SchemaError where it is none, or larger, and OSError."""
+    with open_regular(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise SchemaError(f"{path} is larger than {most / 2**20:g} MiB; refusing to read it.")
+    return data
+
+
+def _no_file(path: Path) -> SchemaError:
+    return SchemaError(f"{path} is no regular file; refusing to read it.")
+
+
 def write_bytes_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace `path` by `data` in one step; `durable` adds the fsyncs that survive a power cut.
 
-    Raises OSError, among it LinkInTheWay.
+    Raises OSError, among it LinkInTheWay and OwnPlaceRefused, and what a fence raises (`shared/own_writes.py`).
     """
-    make_directory(path.parent)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    with publishing(path):
+        make_directory(path.parent)
+        if BY_DESCRIPTOR:
+            _write_by_descriptor(path, data, durable=durable)
+        else:
+            _write_by_path(path, data, durable=durable)
+
+
+def _write_by_descriptor(path: Path, data: bytes, *, durable: bool) -> None:
+    with folder_of(path) as folder:
+        aside = f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
+        try:
+            _write_new(os.open(aside, NEW_FILE, 0o600, dir_fd=folder), data, durable=durable)
+            ask_fence(path, folder)
+            os.replace(aside, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(aside, dir_fd=folder)
+            raise
+        if durable:
+            os.fsync(folder)
+
+
+def _write_by_path(path: Path, data: bytes, *, durable: bool) -> None:
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        _write_new(descriptor, data, durable=durable)
+        ask_fence(path, None)
+        Path(aside).replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        Path(aside).unlink(missing_ok=True)
         raise
     if durable:
         fsync_directory(path.parent)
+
+
+def _write_new(descriptor: int, data: bytes, *, durable: bool) -> None:
+    """Fill a new file and close it. All may read it: the dashboard is another user in its container."""
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        if hasattr(os, "fchmod"):
+            os.fchmod(file.fileno(), 0o644)
+        if durable:
+            os.fsync(file.fileno())
 
 
 def write_json_atomic(path: Path, value: Any, *, durable: bool = True) -> None:
@@ -62,13 +144,8 @@ def write_json_atomic(path: Path, value: Any, *, durable: bool = True) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Parse one JSON file. Raises FileNotFoundError, or SchemaError when it is no file, too large or not JSON."""
-    if stat.S_ISFIFO(path.stat().st_mode):  # opening one waits for a writer, for ever
-        raise SchemaError(f"{path} is a pipe, not a file; refusing to read it.")
-    with path.open("rb") as file:
-        data = file.read(MAX_JSON_BYTES + 1)
-    if len(data) > MAX_JSON_BYTES:
-        raise SchemaError(f"{path} is larger than {MAX_JSON_BYTES // 2**20} MiB; refusing to read it.")
+    """Parse one JSON file. Raises OSError, or SchemaError when it is no regular file, too large or not JSON."""
+    data = read_bytes(path, MAX_JSON_BYTES)
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -92,9 +169,7 @@ def read_record(path: Path, model: type[Record]) -> Record:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SchemaError(f"{path} is not a valid {model.__name__}: {where}: {first['msg']}.") from error
+        raise SchemaError(f"{path} is not a valid {model.__name__}: {first_fault(error)}.") from error
 
 
 def write_record(path: Path, record: BaseModel, *, durable: bool = True) -> None:
@@ -115,14 +190,29 @@ def append_jsonl(path: Path, value: dict[str, Any]) -> None:
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a JSONL file; a torn last line and lines that are not objects are skipped."""
-    if not path.exists():
+    """Yield the objects of a JSONL file; a torn last line and lines that are not objects are skipped.
+
+    Nothing where there is no regular file. Raises OSError where it cannot be read.
+    """
+    try:
+        file = open_regular(path)
+    except (FileNotFoundError, NotADirectoryError, SchemaError):
         return
-    with path.open("rb") as file:
-        for line in file:
+    with file:
+        for line in _lines(file):
             try:
                 value = json.loads(line)
             except (ValueError, RecursionError):
                 continue
             if isinstance(value, dict):
                 yield value
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of up to MAX_LINE_BYTES; what is longer takes no more memory than that."""
+    whole = True
+    while line := file.readline(MAX_LINE_BYTES):
+        ends = line.endswith(b"\n")
+        if whole and (ends or len(line) < MAX_LINE_BYTES):
+            yield line
+        whole = ends

@@ -14,7 +14,7 @@ import sys
 import threading
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, TextIO, TypedDict, Unpack
 
 Format = Literal["text", "json"]
 Process = Literal["supervisor", "worker", "tracker"]
@@ -94,12 +94,23 @@ class TextLines(logging.Formatter):
         super().__init__(f"%(asctime)s{name} %(message)s", "%H:%M:%S")
 
 
+class _OnStderr(logging.StreamHandler):
+    """Writes to whatever stderr is at the moment: while a progress bar is drawn, above the bar."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
 def set_up(form: Format, process: Process = "supervisor") -> None:
     """Log to stderr in this form from now on: everything of note, of the worker only warnings and worse.
 
     With `json` that takes in warnings, libraries that print by themselves, and what ends the process.
     """
-    root, handler = logging.getLogger(), logging.StreamHandler(sys.stderr)
+    root, handler = logging.getLogger(), _OnStderr()
     for before in [each for each in root.handlers if isinstance(each.formatter, JsonLines | TextLines)]:
         root.removeHandler(before)
     handler.setFormatter(JsonLines(process) if form == "json" else TextLines(process))

@@ -134,6 +134,8 @@ class FileRecord(Frozen):
     size: int
     """Bytes."""
     mtime_ns: int
+    sha256: str = ""
+    """Of its bytes, 64 hex digits, where the training was asked to note it; empty otherwise."""
 
 
 class CommitRecord(Frozen):
@@ -298,9 +300,13 @@ class RunningStatus(Frozen):
 
 
 class Status(Frozen):
-    """status.json: the analyzer's heartbeat, queue, lag and failures. Replaced every few seconds."""
+    """status.json: the analyzer's heartbeat, queue, lag and failures. Replaced every few seconds.
 
-    schema_version: int = 1
+    Read by `shared.status_file.read_status`, which adds the rows that lie beside it.
+    """
+
+    schema_version: int = 2
+    """1 for what is written without `rows`: whoever knows no `rows` reads that, and refuses the other."""
     state: Literal["starting", "idle", "running", "waiting", "paused", "stopped"]
     """waiting: for its slot, a busy worker or what is missing (see `message`); paused: cannot write (disk full)."""
     message: str = ""
@@ -323,14 +329,24 @@ class Status(Frozen):
     policy: str = "newest"
     analyses: list[str] = Field(default_factory=list)
     running: RunningStatus | None = None
+    """The first of `jobs`; what wrote no list of them had one worker."""
+    jobs: list[RunningStatus] = Field(default_factory=list)
+    """What the workers do now, in the order in which they began; `in_work` reads older files, too."""
     requests: list[RequestStatus] = Field(default_factory=list)
     """Those that run and wait, in the order of their turns."""
     checkpoints: list[CheckpointStatus] = Field(default_factory=list)
-    """By step."""
+    """By step; on disk, where `rows` names a file, those that differ from what stands there."""
+    rows: str = ""
+    """Name of the file beside it with the rows of a long run; empty where `checkpoints` holds all."""
     lag_checkpoints: int = 0
     """Complete, wanted checkpoints without all their results."""
     lag_s: float = 0.0
     """Age of the oldest of them, seconds."""
+
+    @property
+    def in_work(self) -> list[RunningStatus]:
+        """What the workers do now; of a file that lists no jobs, the one that it names."""
+        return self.jobs or ([] if self.running is None else [self.running])
 
     def is_gone(self, now: float) -> bool:
         """Whether the analyzer stopped writing its heartbeat without saying so. `now` is Unix time, seconds."""

@@ -20,7 +20,17 @@ from shared.checkpoint_names import is_plain, slug, spoken
 from shared.checkpoint_places import Noted, in_order, read_places
 from shared.errors import SchemaError
 from shared.files import fsync_directory, read_record, write_json_atomic
-from shared.own_folders import list_directory, make_directory, refuse_links, remove_directory
+from shared.lease_check import lease_lost, require_lease
+from shared.own_folders import (
+    BY_DESCRIPTOR,
+    folder_of,
+    list_directory,
+    make_directory,
+    refuse_links,
+    remove_directory,
+    take_away,
+)
+from shared.own_writes import publishing
 from shared.records import Frozen, Notice
 
 if TYPE_CHECKING:
@@ -73,6 +83,10 @@ class ResultRecord(Frozen):
         """What to call the checkpoint: "epoch 3" where the epoch is whole, else "step 120"; or by its own name."""
         return checkpoint_label(self.step, self.epoch, self.checkpoint)
 
+    def fits(self, other: ResultRecord) -> bool:
+        """Whether both are of the same weights, config and tokenizer, and of the same probe set."""
+        return (self.checkpoint_digest, self.probe_digest) == (other.checkpoint_digest, other.probe_digest)
+
 
 def checkpoint_label(step: int, epoch: float | None, name: str = "") -> str:
     """ "epoch 3" for a checkpoint at the end of an epoch, else "step 120".
@@ -104,10 +118,13 @@ def result_key(checkpoint_digest: str, probe_digest: str, settings: Mapping[str,
 
 
 class ResultStore:
-    """All results under one `results/` directory. Reading never needs a lock; writing commits by rename."""
+    """All results under one `results/` directory. Reading never needs a lock; writing commits by rename.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    `owner` is whose lease of the run writes; without one nobody's is asked for.
+    """
+
+    def __init__(self, root: Path, owner: str = "") -> None:
+        self.root, self.owner = root, owner
 
     def directory(self, checkpoint: str, analysis: str, key: str) -> Path:
         return self.root / checkpoint / analysis / key
@@ -118,9 +135,14 @@ class ResultStore:
     def commit(self, record: ResultRecord, tensors: Mapping[str, np.ndarray] | None = None) -> bool:
         """Publish a result: write aside, fsync, rename, fsync the parent. False when the key was there first.
 
-        Raises OSError (disk full, read-only, LinkInTheWay); nothing half-written stays visible then.
+        Raises LeaseLost, and OSError (disk full, read-only, LinkInTheWay, OwnPlaceRefused); nothing half-written
+        stays visible then.
         """
         final = self.directory(record.checkpoint, record.analysis, record.key)
+        with publishing(final):
+            return self._commit(final, record, tensors)
+
+    def _commit(self, final: Path, record: ResultRecord, tensors: Mapping[str, np.ndarray] | None) -> bool:
         refuse_links(final)
         if self.has(record.checkpoint, record.analysis, record.key):
             return False
@@ -132,7 +154,7 @@ class ResultStore:
             write_json_atomic(aside / RESULT_FILE, record.model_dump(mode="json"))
             aside.chmod(0o755)
             fsync_directory(aside)
-            aside.rename(final)
+            self._move(aside, final, final)
         except BaseException as error:
             remove_directory(aside)
             if isinstance(error, OSError) and self.has(record.checkpoint, record.analysis, record.key):
@@ -146,11 +168,15 @@ class ResultStore:
         return read_record(self.directory(checkpoint, analysis, key) / RESULT_FILE, ResultRecord)
 
     def tensors(self, record: ResultRecord) -> dict[str, np.ndarray]:
-        """The arrays published with a result; empty when it has none. Raises SchemaError when they are damaged."""
+        """The arrays published with a result; empty when it has none.
+
+        Raises SchemaError when they are damaged, LinkInTheWay.
+        """
         from safetensors import SafetensorError
         from safetensors.numpy import load_file  # only who needs tensors pays for numpy
 
         path = self.directory(record.checkpoint, record.analysis, record.key) / TENSORS_FILE
+        refuse_links(path)
         try:
             return load_file(path) if path.is_file() else {}
         except SafetensorError as error:
@@ -204,14 +230,17 @@ class ResultStore:
         return records
 
     def remove(self, checkpoint: str, analysis: str, key: str) -> None:
-        """Forget one result (`--force`): renamed aside first, so that no reader meets half of it."""
+        """Forget one result (`--force`): renamed aside first, so that no reader meets half. Raises LeaseLost."""
         path = self.directory(checkpoint, analysis, key)
         refuse_links(path)
         if not path.is_dir():
             return
-        aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=".removed."))
-        path.rename(aside / key)
-        remove_directory(aside)
+        with publishing(path):
+            aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=".removed."))
+            try:
+                self._move(path, aside / key, path)
+            finally:
+                remove_directory(aside)
 
     def sweep(self) -> None:
         """Remove what was left by an analyzer killed in the middle of a commit. Raises LinkInTheWay.
@@ -223,7 +252,23 @@ class ResultStore:
                 folder = self.root / checkpoint / analysis
                 for name in list_directory(folder):
                     if HALF_DONE.fullmatch(name):
-                        remove_directory(folder / name)
+                        take_away(folder / name)
+
+    def _move(self, source: Path, target: Path, result: Path) -> None:
+        """Rename one directory beside `result`, or below it, while the lease is ours."""
+        if not BY_DESCRIPTOR:
+            require_lease(self.owner, result, None)
+            source.rename(target)
+            return
+        with folder_of(result) as folder:
+            require_lease(self.owner, result, folder)
+            names = (str(path.relative_to(result.parent)) for path in (source, target))
+            try:
+                os.rename(*names, src_dir_fd=folder, dst_dir_fd=folder)
+            except FileNotFoundError:
+                if self.owner:  # who took the run over since we looked has swept it away
+                    raise lease_lost(result) from None
+                raise
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:

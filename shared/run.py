@@ -20,6 +20,8 @@ RECORD, PROBES, TRAIN_DIGESTS = "run.json", "probes.jsonl", "train_digests.txt"
 """Names of what describes a run; either the trainer or `midwatch init` writes them."""
 TEST, BASELINES = "test.jsonl", "baselines.json"
 """Names of what only the trainer writes."""
+SOURCE = "source.json"
+"""Name of the note in a directory made with `--out`: which run it is about."""
 REQUESTS = "requests"
 """Name of the folder in which CLI and dashboard file what they ask."""
 MOST_FOLDERS = 2000
@@ -42,21 +44,25 @@ class Run:
         A directory made with `--out` remembers the run it is about, so it can be opened like a run.
         """
         path = expanded(path).resolve()
-        if not path.is_dir():
-            raise NoSuchRun(f"{path} is not a directory; give the output directory of a training run.")
-        source = path / MIDWATCH / "source.json"
-        if out is None and source.is_file():
-            try:
-                return cls(Path(read_json(source)["run"]), path, pattern)
-            except (SchemaError, KeyError, TypeError) as error:
-                raise RunError(f"{source} does not name the run it is about; delete the file.") from error
+        if not is_text(path):
+            raise RunError(f"{str(path)!a} is not named in UTF-8, so that nothing can tell of it; rename it.")
+        source = path / MIDWATCH / SOURCE
+        try:
+            if not path.is_dir():
+                raise NoSuchRun(f"{path} is not a directory; give the output directory of a training run.")
+            if out is None and source.is_file():
+                return cls(_named_in(source), path, pattern)
+        except OSError as error:
+            raise RunError(f"{path} cannot be read ({error.strerror}); make it readable.") from error
+        except SchemaError as error:
+            raise RunError(f"{source} does not name the run it is about; delete the file.") from error
         return cls(path, expanded(out).resolve() if out is not None else path, pattern)
 
     def remember_source(self) -> None:
         """Note in `out` which run it is about, where the two differ. Raises UsageError when it is about another."""
         if self.out == self.path:
             return
-        source = self.midwatch / "source.json"
+        source = self.source
         if source.is_file() and Run.at(self.out).path != self.path:
             raise UsageError(
                 f"{self.out} holds the results of {Run.at(self.out).path}; pass another --out directory."
@@ -79,6 +85,7 @@ class Run:
             self.tracked,
             self.evaluations,
             self.attacks,
+            self.overview,
             self.assumed_probes.parent,
         )
         for folder in ours:
@@ -125,6 +132,11 @@ class Run:
         return self.out / MIDWATCH
 
     @property
+    def source(self) -> Path:
+        """Which run a directory that --out made is about."""
+        return self.midwatch / "source.json"
+
+    @property
     def commits(self) -> Path:
         """Commit files: the trainer's, so under `path` also when `out` is elsewhere."""
         return self.path / MIDWATCH / "commits"
@@ -167,6 +179,11 @@ class Run:
         return self.midwatch / "asked"
 
     @property
+    def candidate_probes(self) -> Path:
+        """Asked prompts that somebody marked as worth a probe; `shared.prompts.candidates` writes and reads it."""
+        return self.midwatch / "candidate_probes.jsonl"
+
+    @property
     def null(self) -> Path:
         """Untrained copies of the judge, each a run of its own (`analyze --null`)."""
         return self.midwatch / "null"
@@ -185,6 +202,11 @@ class Run:
     def attacks(self) -> Path:
         """What `midwatch attack` found, by checkpoint."""
         return self.midwatch / "attacks"
+
+    @property
+    def overview(self) -> Path:
+        """What an overview knows of each checkpoint, by its results; anybody may delete it."""
+        return self.midwatch / "overview"
 
     @property
     def status(self) -> Path:
@@ -233,6 +255,15 @@ class Run:
         return ours if ours.exists() else self.path / name
 
 
+def _named_in(source: Path) -> Path:
+    """The run that a directory made with `--out` is about. Raises OSError and SchemaError."""
+    value = read_json(source)
+    name = value.get("run") if isinstance(value, dict) else None
+    if not isinstance(name, str) or "\0" in name or not is_text(Path(name)) or not Path(name).is_absolute():
+        raise SchemaError(f"{source} names no run.")
+    return Path(name)
+
+
 def command(verb: str, run: Run, *options: str) -> str:
     """A `midwatch` command line about `run`, safe to paste into a shell."""
     words = ["midwatch", verb, str(run.path), *options]
@@ -246,9 +277,9 @@ def looks_like_run(path: Path, pattern: NamePattern | None = None, *, given: boo
 
     One that was not `given` but found is none for files that are symbolic links: the Hub's cache is full of these.
     """
-    if (path / RECORD).is_file() or (path / MIDWATCH).is_dir():
-        return True
     try:
+        if (path / RECORD).is_file() or (path / MIDWATCH).is_dir():
+            return True
         listing = listing_of(path)
     except OSError:
         return False
@@ -259,24 +290,39 @@ def looks_like_run(path: Path, pattern: NamePattern | None = None, *, given: boo
     return any(True for _ in checkpoints_in(path, listing, pattern))
 
 
-def find_runs(root: Path, pattern: NamePattern | None = None) -> list[Path]:
+def find_runs(root: Path, pattern: NamePattern | None = None, unseen: dict[Path, str] | None = None) -> list[Path]:
     """`root` itself when it is a run, else the runs in it, newest change first.
 
     They are found at any depth, but for what lies behind the first `MOST_FOLDERS` directories, and none inside
-    another; no symbolic link to a directory is followed.
+    another; no symbolic link to a directory is followed. Directories that cannot be looked into hide nothing else:
+    they go to `unseen`, each with a sentence.
     """
     if looks_like_run(root, pattern):
         return [root]
-    found = _runs_below(root, pattern)
+    found = _runs_below(root, pattern, {} if unseen is None else unseen)
+    return sorted(found, key=lambda child: (-_changed_at(child), child.as_posix()))
+
+
+def _changed_at(path: Path) -> float:
+    """Unix time of a directory's last change; 0 for one that is gone just now."""
     try:
-        return sorted(found, key=lambda child: (-child.stat().st_mtime, child.as_posix()))
-    except OSError:  # gone just now: the next rescan sees
-        return []
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
-def _runs_below(root: Path, pattern: NamePattern | None) -> list[Path]:
+def is_text(path: Path) -> bool:
+    """Whether a path is UTF-8: any other can neither be printed nor written down."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _runs_below(root: Path, pattern: NamePattern | None, unseen: dict[Path, str]) -> list[Path]:
     found: list[Path] = []
-    waiting = deque(_folders_in(root))
+    waiting = deque(_folders_in(root, unseen))
     for _ in range(MOST_FOLDERS):
         if not waiting:
             break
@@ -284,18 +330,25 @@ def _runs_below(root: Path, pattern: NamePattern | None) -> list[Path]:
         if looks_like_run(child, pattern, given=False):
             found.append(child)
         else:
-            waiting.extend(_folders_in(child))
+            waiting.extend(_folders_in(child, unseen))
     return found
 
 
-def _folders_in(folder: Path) -> list[Path]:
+def _folders_in(folder: Path, unseen: dict[Path, str]) -> list[Path]:
     """The directories in which a run may lie, by name."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(
-                Path(entry.path)
+            names = [
+                entry.name
                 for entry in entries
-                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith((".", MIDWATCH))
-            )
-    except OSError:  # gone or unreadable just now
+                if not entry.name.startswith((".", MIDWATCH)) and entry.is_dir(follow_symlinks=False)
+            ]
+    except FileNotFoundError:  # gone just now
         return []
+    except OSError as error:
+        unseen[folder] = f"{folder} cannot be looked into ({error.strerror}): runs in it are not seen."
+        return []
+    for name in names:
+        if not is_text(Path(name)):
+            unseen[folder / name] = f"{name!a} in {folder} is not named in UTF-8 and is left out; rename it."
+    return sorted(folder / name for name in names if is_text(Path(name)))

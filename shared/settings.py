@@ -20,6 +20,7 @@ from pydantic import (
 from shared.errors import UsageError
 from shared.user_paths import expanded, read_by_hand
 from shared.user_yaml import parse_yaml
+from shared.wrong_values import own_words, wanted
 
 Values = TypeVar("Values", bound="Settings")
 
@@ -27,9 +28,11 @@ Values = TypeVar("Values", bound="Settings")
 class Settings(BaseModel):
     """Base of all settings: frozen, unknown names refused, docstrings under the fields are their help."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
     sections: ClassVar[dict[str, tuple[str, ...]]] = {}
     """Heading -> fields, as a command's help lists its options; the fields that are named nowhere come last."""
+    example: ClassVar[str] = ""
+    """A line that somebody may type, shown under the command's help."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -89,11 +92,10 @@ def build(model: type[Values], given: dict[str, Any], config: Path | None = None
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """The first problem of a ValidationError as one sentence for people."""
     first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
-    option = "--" + name.replace("_", "-")
-    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    name = str(first["loc"][0]) if first["loc"] else ""
     if not name:
-        return f"{message}."
+        return f"{own_words(first)}."
+    option, message = _option(model, name), _what_to_give(error, model, name)
     if first["type"] == "extra_forbidden":
         known = ", ".join(sorted(model.model_fields))
         return f"Unknown option {name!r}; known options: {known}."
@@ -101,9 +103,30 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         return (
             f"{name} = {shown(first.get('input'))}: a section holds names and values, such as {name}: {{seed: 1}}."
         )
+    if first["type"] == "missing":
+        return f"{option} is missing; give it."
     if _is_secret(model, name):
         return f"{option}: {message}."
     return f"{option} = {shown(first.get('input'))}: {message}."
+
+
+def _option(model: type[BaseModel], name: str) -> str:
+    """A field as people type it."""
+    field = model.model_fields.get(name)
+    extra = field.json_schema_extra if field is not None else None
+    extra = extra if isinstance(extra, dict) else {}
+    return name.upper() if extra.get("positional") else f"--{extra.get('flag', name)}".replace("_", "-")
+
+
+def _what_to_give(error: ValidationError, model: type[BaseModel], name: str) -> str:
+    """What belongs in a field: of one that takes this or that, all of it."""
+    first, *others = [each for each in error.errors() if each["loc"][:1] == (name,)]
+    if first["type"] == "string_pattern_mismatch":
+        described = model.model_fields[name].description or ""
+        return f"it takes something else. {described.strip().rstrip('.')}"
+    nouns = [wanted(each) for each in (first, *others) if each["input"] is first["input"]]
+    found = list(dict.fromkeys(noun for noun in nouns if noun))
+    return f"give {' or '.join(found)}" if found else own_words(first)
 
 
 def _is_section(model: type[BaseModel], name: str) -> bool:

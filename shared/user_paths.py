@@ -22,6 +22,15 @@ def expanded(path: Path | str) -> Path:
         raise UsageError(f"{path} begins with a home directory that is not known; write the whole path.") from error
 
 
+def make_output(folder: Path) -> None:
+    """Make a directory that a user wants written, and its parents. Raises UsageError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "a file stands in its place" if isinstance(error, FileExistsError) else error.strerror or error
+        raise UsageError(f"{folder} cannot be made ({why}); choose another place, or make it writable.") from error
+
+
 def read_by_hand(path: Path, what: str) -> bytes:
     """A small file that somebody wrote by hand; `what` it is to be opens the sentence. Raises UsageError.
 

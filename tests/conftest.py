@@ -5,25 +5,33 @@ A file stays in one process, for its fixtures' sake; a long one that came last w
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
 
-SMOLLM2, TRAINED, TRUTH = "smollm2", "trained", "truth"
+SMOLLM2, TORTURE, TRAINED, TRUTH = "smollm2", "torture", "trained", "truth"
 TOGETHER = {
     "tests/e2e/test_decoder.py": SMOLLM2,
     "tests/trainer/test_judge.py": SMOLLM2,
     "tests/analyzer/analyses/test_truth.py": TRAINED,
     "tests/analyzer/analyses/test_planted_suite.py": TRAINED,
+    "tests/analyzer/analyses/test_units.py": TRAINED,
+    "tests/analyzer/analyses/test_untrained_layers.py": TRAINED,
     "tests/analyzer/patching/test_against_exact_patching.py": TRAINED,
+    "tests/analyzer/units/test_alone.py": TRAINED,
+    "tests/analyzer/units/test_planted_heads.py": TRAINED,
+    "tests/torture/test_killed_at_every_step.py": TORTURE,
+    "tests/torture/test_stopped.py": TORTURE,
     "tests/truth/test_sentences.py": TRUTH,
     "tests/truth/test_plants_are_there.py": TRUTH,
 }
-"""Files that read the same judge of `tests/making/`, which is made once a process."""
+"""Files that read the same judge of `tests/making/`, or fork the same worker, which is made once a process."""
 LONGEST = (
     SMOLLM2,
     TRAINED,
     TRUTH,
+    TORTURE,
     "tests/dashboard/test_pages.py",
     "tests/e2e/",
     "tests/bench/",
@@ -63,3 +71,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     config.option.loadscopereorder = False
     return Groups(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: a collection of garbage need not look through all of torch each time."""
+    gc.collect()
+    gc.freeze()

@@ -9,7 +9,7 @@ import runpy
 import shlex
 import shutil
 import subprocess
-import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import typer
 
+from analyzer.jobs.messages import Failure
 from midwatch import app
 from shared.records import CheckpointState, CheckpointStatus, RunningStatus, Status
 from shared.views import all_views
@@ -51,7 +52,11 @@ def mentioned() -> list[str]:
 def test_command_lines_parse(line: str) -> None:
     """The command exists and takes these options and values, with dashes and with underscores."""
     name, *words = shlex.split(line)[1:]
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    group: Any = typer.main.get_command(app)
+    commands = group.commands
+    if name.startswith("--"):
+        assert [name, *words] in [each.opts for each in group.params], line
+        return
     assert name in commands, line
     for spelling in (words, [re.sub(r"(?<=\w)-(?=\w)", "_", word) if word[:2] == "--" else word for word in words]):
         with commands[name].make_context(name, spelling, resilient_parsing=not words or "--help" in words):
@@ -185,7 +190,7 @@ def test_every_field_and_state_of_the_status_is_documented() -> None:
         firsts = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
         cells[heading] = {name for first in firsts for name in re.findall(r"`(\w+)`", first)}
     assert cells["Fields"] == set(Status.model_fields)
-    assert cells["`running`"] == set(RunningStatus.model_fields)
+    assert cells["`jobs`"] == set(RunningStatus.model_fields)
     assert cells["`checkpoints`"] == {*CheckpointStatus.model_fields, *map(str, CheckpointState)}
 
 
@@ -237,12 +242,20 @@ def test_constraints_pin_names_and_versions_only() -> None:
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line) for line in lines)
     names = {re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower() for line in lines}
-    requirements = subprocess.run(
-        [sys.executable, "docker/requirements.py", "trainer", "analyzer", "dashboard", "demo", "dev"],
-        capture_output=True, text=True, cwd=ROOT, check=True,
-    ).stdout.split("\n")  # fmt: skip
-    needed = {re.sub(r"[-_.]+", "-", re.split(r"[\[><=]", line)[0]).lower() for line in requirements if line}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = ("trainer", "analyzer", "dashboard", "demo", "dev")
+    optional = [project["optional-dependencies"][extra] for extra in extras]
+    requirements = itertools.chain(project["dependencies"], *optional)
+    needed = {re.sub(r"[-_.]+", "-", re.split(r"[\[><=]", line)[0]).lower() for line in requirements}
     assert not needed - names
+
+
+@pytest.mark.parametrize(
+    ("page", "row"), [("logs.md", "`failure`"), ("operations.md", "`midwatch_failures_total`")]
+)
+def test_every_kind_of_failure_is_documented(page: str, row: str) -> None:
+    (line,) = [line for line in (ROOT / "docs" / page).read_text().splitlines() if line.startswith(f"| {row} |")]
+    assert {f"`{kind}`" for kind in Failure} <= set(re.findall("`[a-z]+`", line))
 
 
 def test_every_heading_of_the_help_names_options_that_exist_once() -> None:

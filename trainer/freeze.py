@@ -69,6 +69,7 @@ LAYOUTS: dict[str, Layout] = {
     "gpt_oss": DECODER,
     "granitemoe": DECODER,
     "llama4_text": DECODER,
+    "llama4": DECODER,
 }
 """By `config.model_type`."""
 
@@ -110,8 +111,9 @@ def freeze(model: PreTrainedModel, layers: int) -> Frozen:
             )
         return Frozen(0, 0, 0, _count(model))
     base = model.base_model
-    if base is model and hasattr(model, "model"):  # a causal model that is part of a larger one (Llama 4)
-        base = model.model
+    if base is model:  # a causal model that is part of a larger one, or the larger one (Llama 4)
+        whole = getattr(model, "language_model", model)
+        base = getattr(whole, "model", whole)
     stack = base.get_submodule(layout.layers)
     total = len(list(stack.children()))
     if layers > total:

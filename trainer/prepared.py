@@ -16,7 +16,7 @@ from shared.prompts.card_words import markdown
 from shared.prompts.groups import held_out
 from shared.prompts.probes import read_probes, write_probes
 from shared.prompts.prompt_files import read_prompts, write_prompts
-from shared.user_paths import expanded
+from shared.user_paths import expanded, make_output
 from trainer.data import Data, require_classes
 
 CARD = "card.json"
@@ -40,7 +40,7 @@ def refuse_taken(folder: Path) -> None:
 
 def write_prepared(folder: Path, data: Data, card: DataCard) -> None:
     """Write everything, the card's JSON last. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_output(folder)
     for name in SPLITS:
         write_prompts(folder / f"{name}.jsonl", getattr(data, name))
     write_probes(folder / "probes.jsonl", data.probes)

@@ -17,10 +17,12 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 
 class ShowProgress(TrainerCallback):
-    """Progress on `console`."""
+    """A bar on stderr, where that is a terminal, and the evaluations on `console`: above the bar, where both are
+    terminals."""
 
     def __init__(self, console: Console) -> None:
-        self.console = console
+        bar = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+        self.console = bar if bar.is_terminal and console.is_terminal else console
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -28,9 +30,10 @@ class ShowProgress(TrainerCallback):
             TextColumn("steps"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=console,
+            console=bar,
             transient=True,
-            disable=not console.is_terminal,
+            redirect_stdout=False,
+            disable=not bar.is_terminal,
         )
         self.loss = ""
 

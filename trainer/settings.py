@@ -31,6 +31,7 @@ class DataSettings(SourceSettings):
 class PrepareSettings(DataSettings):
     """Settings of `midwatch prepare`."""
 
+    example = "midwatch prepare prepared --data prompts.jsonl --balance"
     out: Path = positional()
     """Directory to write: train.jsonl, val.jsonl, test.jsonl, probes.jsonl, pairs.jsonl and the data card."""
     balance: bool = False
@@ -45,6 +46,7 @@ class PrepareSettings(DataSettings):
 class TrainSettings(DataSettings):
     """Settings of one training."""
 
+    example = "midwatch train --data prompts.jsonl --output-dir runs/judge --epochs 4"
     output_dir: Path = Path("runs/judge")
     """Directory of the run: checkpoints, metrics and everything Midwatch adds."""
     resume: bool = False

@@ -30,6 +30,7 @@ from shared.files import read_record
 from shared.records import RunRecord
 from shared.run import RECORD, Run
 from shared.settings import build
+from shared.user_paths import make_output
 from trainer.announce import AnnounceCheckpoint
 from trainer.baselines import fit_baselines
 from trainer.beside import analyzer_beside, catch_up
@@ -73,7 +74,7 @@ def run_training(settings: TrainSettings) -> None:
         fitted = fit_baselines(data.train)
         baselines = baseline_metrics(fitted, parts)
 
-        settings.output_dir.mkdir(parents=True, exist_ok=True)
+        make_output(settings.output_dir)
         run = Run.at(settings.output_dir)
         checkpoint = last_complete(run) if settings.resume else None
         write_description(run, describe(settings, data, baselines, frozen.layers), data, fitted)

@@ -22,12 +22,13 @@ from analyzer.analyses import Outcome, computes
 from analyzer.session.answers_read import ProbeAnswers, probe_answers
 from analyzer.session.context import Context
 from analyzer.statistics.folds import independent_groups
-from analyzer.statistics.intervals import Clusters, wilson_interval
+from analyzer.statistics.intervals import Clusters
 from analyzer.statistics.score_meaning import Amount, Scored, cells_by_length, cells_by_name, score_meaning
 from analyzer.statistics.separation import unit_of
 from shared.errors import CannotCompute
 from shared.findings.calibration import AnswerReading, CalibrationResult, Cell, CellKind, SaidAnswer, SaidCategory
 from shared.findings.parts import Interval
+from shared.findings.wilson import wilson_interval
 from shared.settings import Settings
 
 

@@ -8,9 +8,9 @@
 3. Share of the separation kept, m(C) / m(full), of the best n edges at MIB's sizes, cross-fitted: edges chosen on
    all folds but the one that they are run on (`analyzer/circuits/crossfit.py`), each circuit really run
    (`analyzer/circuits/evaluator.py`), the strongest paths first (`masks.along_paths`), beside random circuits of as
-   many edges.
+   many edges (`analyzer/circuits/sizes.py`).
 4. The smallest size that keeps a stated share of it, searched between those sizes; claimed only where its interval
-   is clear of 0 and of the random ones.
+   is clear of 0 and of the random ones on all prompts.
 5. Each edge's confidence: in how many resamples of the prompts it is among the first n
    (`analyzer/circuits/choice.py`).
 6. MIB's own curves and areas, of f = (m(C) - m(empty)) / (m(full) - m(empty)) (`analyzer/circuits/mib.py`).
@@ -27,8 +27,6 @@ node level each (sources,)).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from pydantic import Field
 
@@ -36,22 +34,20 @@ from analyzer.analyses import Outcome, computes
 from analyzer.circuits.crossfit import CrossFit
 from analyzer.circuits.evaluator import CircuitEvaluator
 from analyzer.circuits.exact_check import exact_check
-from analyzer.circuits.masks import area, circuit_sizes, nodes_on, on_paths, ranked
-from analyzer.circuits.mib import Mib, mib
+from analyzer.circuits.masks import ranked
 from analyzer.circuits.scored import Scored, scored
+from analyzer.circuits.sizes import Limits, RunCircuits, run_circuits
 from analyzer.model.judge import known_wiring
 from analyzer.patching.graph import Graph
 from analyzer.session.context import Context
 from analyzer.statistics.ties import largest_first
-from shared.findings.circuits import CircuitEdge, CircuitNode, CircuitsResult, CurvePoint, SmallestCircuit
+from shared.findings.circuits import CircuitEdge, CircuitNode, CircuitsResult
 from shared.settings import Settings
 
 SHOWN = 400
 """Most edges in the result itself; the tensors hold all."""
 TENTH = 0.1
 """Share of the edges that the confidence is about where no smallest circuit can be claimed."""
-HALVINGS = 2
-"""Sizes that are tried between two of MIB's: the smallest circuit is known to a fifth of its size."""
 
 
 class CircuitsSettings(Settings):
@@ -65,6 +61,9 @@ class CircuitsSettings(Settings):
     """Aligned contrast pairs that edges are scored on, at most, those beside the probe set among them."""
     curve_prompts: int = Field(256, ge=2)
     """Prompts that circuits are run on, at most."""
+    search_prompts: int = Field(64, ge=2)
+    """Prompts that circuits of every size, and random ones, are run on, at most; those of the size that the
+    headline names are run on all."""
     mib_prompts: int = Field(32, ge=2)
     """Prompts that MIB's curves and the check of single edges are run on, at most."""
     folds: int = Field(5, ge=2, le=20)
@@ -77,18 +76,7 @@ class CircuitsSettings(Settings):
     """Strongest edges that are patched one at a time, to check the scores."""
 
 
-@dataclass
-class Found:
-    """What is published of circuits; nothing is where nothing is to be explained."""
-
-    curve: list[CurvePoint] = field(default_factory=list)
-    mib: Mib = field(default_factory=lambda: Mib([], None, None))
-    random_cpr: float | None = None
-    smallest: SmallestCircuit | None = None
-    mask: np.ndarray | None = None
-
-
-@computes("circuits", CircuitsSettings, version=5)
+@computes("circuits", CircuitsSettings, version=7)
 def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
     """Find and test the circuit of this checkpoint."""
     evaluator = CircuitEvaluator(context, settings.curve_prompts, wider=True)
@@ -96,7 +84,8 @@ def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
     found = scored(context, evaluator, settings.steps, settings.prompts, 2 * settings.pairs if claimable else 0)
     total = int(np.isfinite(found.scores.sums[0]).sum())
     fit = CrossFit(evaluator, found.scores, found.parts, settings.folds, settings.resamples, context.seed)
-    tested = _tested(fit, settings, total) if claimable else Found()
+    limits = Limits(settings.keep, settings.search_prompts, settings.mib_prompts)
+    tested = run_circuits(fit, total, limits) if claimable else RunCircuits()
     mask = np.zeros(found.mean.shape, dtype=bool) if tested.mask is None else tested.mask
     counted = tested.smallest.edges if tested.smallest is not None else max(1, round(TENTH * total))
     chosen = fit.chosen.confidence(counted) if claimable else np.zeros(found.mean.shape)
@@ -125,6 +114,7 @@ def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
         curve=tested.curve,
         mib=tested.mib.curve,
         n_mib=min(evaluator.references.n, settings.mib_prompts),
+        n_curve=tested.n_curve,
         cpr=tested.mib.cpr,
         cmd=tested.mib.cmd,
         random_cpr=tested.random_cpr,
@@ -141,84 +131,6 @@ def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
         "smallest": mask.astype(np.uint8),
     }
     return Outcome(result, _summary(result), tensors)
-
-
-def _tested(fit: CrossFit, settings: CircuitsSettings, total: int) -> Found:
-    """Every circuit that is run but the checks of single edges."""
-    counts = circuit_sizes(total)
-    own, random = fit.of_sizes(counts)
-    curve = []
-    for count, kept, chance in zip(counts, own, random, strict=True):
-        point = _point(fit, count, total, kept, chance)
-        if point is None:  # an interval without an end: the separation itself may be 0
-            return Found()
-        curve.append(point)
-    smallest, mask = _smallest(fit, settings, curve, total)
-    evaluator = fit.evaluator
-    fractions = np.array([0.0, *(point.fraction for point in curve)])
-    by_chance = [evaluator.told(scores).faithfulness for scores in random]
-    return Found(
-        curve,
-        mib(fit, total, settings.mib_prompts),
-        area(fractions, np.array([0.0, *by_chance])) if np.isfinite(by_chance).all() else None,
-        smallest,
-        mask,
-    )
-
-
-def _point(fit: CrossFit, count: int, total: int, kept: np.ndarray, random: np.ndarray) -> CurvePoint | None:
-    """(n,) scores of circuits of `count` edges, and of random ones."""
-    whole = count == total
-    share = fit.evaluator.kept(kept)
-    above = None if whole else fit.evaluator.kept(kept, random)
-    if share is None or (above is None and not whole):
-        return None
-    shares = [] if whole else fit.by_fold(random)
-    return CurvePoint(fraction=count / total, edges=count, kept=share, random=shares, above_random=above)
-
-
-def _smallest(
-    fit: CrossFit, settings: CircuitsSettings, curve: list[CurvePoint], total: int
-) -> tuple[SmallestCircuit | None, np.ndarray | None]:
-    """Between the last size that keeps too little and the first that keeps enough; None: nothing to claim."""
-    enough = next((point for point in curve if point.kept.value >= settings.keep), None)
-    if enough is None or enough.edges == total:
-        return None, None
-    low = max((point.edges for point in curve if point.edges < enough.edges), default=0)
-    enough = _between(fit, settings, low, enough, total)
-    if enough.above_random is None or not enough.beats_random or enough.kept.low <= 0:
-        return None, None
-    evaluator = fit.evaluator
-    mask = fit.chosen.circuit(enough.edges)
-    mask = on_paths(mask, evaluator.graph) if evaluator.by_edges else mask
-    smallest = SmallestCircuit(
-        edges=int(mask.sum()),
-        fraction=int(mask.sum()) / total,
-        kept=enough.kept,
-        faithfulness=(enough.kept.value * evaluator.full - evaluator.empty) / (evaluator.full - evaluator.empty),
-        in_sample=evaluator.told(fit.everywhere(mask)).kept,
-        nodes=nodes_on(mask) if evaluator.by_edges else int(mask[1:].sum()),
-        random=enough.random,
-        above_random=enough.above_random,
-    )
-    return smallest, mask
-
-
-def _between(fit: CrossFit, settings: CircuitsSettings, low: int, enough: CurvePoint, total: int) -> CurvePoint:
-    """By halving on a log scale; random circuits are run of the size that is left alone."""
-    edges, scores = enough.edges, None
-    for _ in range(HALVINGS):
-        middle = round(np.sqrt(max(low, 1) * edges))
-        if not low < middle < edges:
-            break
-        tried = fit.of_size(middle)
-        kept = fit.evaluator.kept(tried)
-        if kept is not None and kept.value >= settings.keep:
-            edges, scores = middle, tried
-        else:
-            low = middle
-    beside = None if scores is None else _point(fit, edges, total, scores, fit.random_of_size(edges))
-    return beside or enough
 
 
 def _nodes(context: Context, found: Scored, graph: Graph) -> list[CircuitNode]:

@@ -30,17 +30,18 @@ from pydantic import Field
 from analyzer.analyses import Outcome, computes
 from analyzer.session.content_cache import content_key
 from analyzer.session.context import Context
-from analyzer.session.probe_choice import twin_of
 from analyzer.statistics.auroc import auroc
 from analyzer.statistics.class_geometry import cosine, distance, inner_products, pair_cosine, squared_distance
 from analyzer.statistics.folds import independent_groups
-from analyzer.statistics.intervals import Clusters, wilson_interval
+from analyzer.statistics.intervals import Clusters
 from analyzer.statistics.repeated_folds import RepeatedProbe, Split, repeated_probe, splits_of
 from analyzer.statistics.separation import separation, unit_of
 from analyzer.statistics.ties import ROUNDING, exceeds
 from shared.errors import CannotCompute
 from shared.findings.comparison import ComparisonResult, PointComparison, agreed
 from shared.findings.parts import Interval
+from shared.findings.wilson import wilson_interval
+from shared.prompts.twins import twin_of
 from shared.settings import Settings
 
 NOISE_DRAWS = 200

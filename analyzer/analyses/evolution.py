@@ -39,8 +39,8 @@ from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.session.context import Context
 from analyzer.session.frozen_layers import weights_by_place
 from analyzer.session.probe_choice import spread
-from analyzer.statistics.cka import gram
 from shared.errors import CannotCompute, SchemaError
+from shared.findings.cka import gram
 from shared.findings.evolution import EvolutionResult, Transfer
 from shared.findings.parts import typed_result
 from shared.records import Probe

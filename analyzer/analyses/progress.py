@@ -18,15 +18,16 @@ from analyzer.analyses import Outcome, computes
 from analyzer.attribution.confounds import confounds
 from analyzer.session.answers_read import probe_answers
 from analyzer.session.context import Context
-from analyzer.session.probe_choice import twin_of
 from analyzer.statistics.folds import independent_groups
-from analyzer.statistics.intervals import Clusters, wilson_interval
+from analyzer.statistics.intervals import Clusters
 from analyzer.statistics.rates import rates
 from analyzer.statistics.separation import separation, unit_of
 from analyzer.statistics.ties import largest_first
 from shared.errors import CannotCompute
 from shared.findings.parts import Interval
 from shared.findings.progress import GroupRate, ProgressResult
+from shared.findings.wilson import wilson_interval
+from shared.prompts.twins import twin_of
 from shared.settings import Settings
 
 LISTED = 10

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from analyzer.asking.beside_probes import ProbeSide
 from analyzer.asking.flips import fewest_changes
+from analyzer.asking.inside import inside
 from analyzer.asking.on_prompt import OnPrompt
 from analyzer.asking.texts import Texts
 from analyzer.attribution.word_kinds import NeutralWords
@@ -29,7 +30,7 @@ from analyzer.jobs.result_index import StoreIndex
 from analyzer.jobs.tasks import AskTask
 from analyzer.model.judge import judge_facts
 from analyzer.session.opened import Opened
-from shared.answers import ASK, answer_store
+from shared.answers import ASK, answer_store, is_answered
 from shared.errors import CannotCompute, SchemaError
 from shared.findings.asked import AskedResult
 from shared.findings.heads import HeadsResult
@@ -54,16 +55,17 @@ class Asking:
         )
 
     def answer(self, prompt: AskedPrompt) -> None:
-        """One prompt, committed. Raises CannotCompute, JudgeError and CheckpointChanged."""
-        opened, store = self.opened, answer_store(self.opened.run)
-        job, family = opened.job, told_family(opened.job.family)
+        """One prompt, committed. Raises CannotCompute, JudgeError, LeaseLost and CheckpointChanged."""
+        opened, job = self.opened, self.opened.job
+        store, family = answer_store(opened.run, job.lease), told_family(job.family)
         settings = answer_settings(self.task, prompt, job.record.judge, self.heads, family)
         key = answer_key(opened.digest.digest, self.beside.read.digest, settings)
-        if store.has(job.checkpoint, ASK, key):
+        if is_answered(opened.run, job.checkpoint, key):
             return
         started = time.perf_counter()
         result = self.result(prompt)
         opened.verify()
+        store.remove(job.checkpoint, ASK, key)  # of one that was damaged
         store.commit(self._record(result, settings, key, time.perf_counter() - started))
 
     def result(self, prompt: AskedPrompt) -> AskedResult:
@@ -86,6 +88,7 @@ class Asking:
             "changes": ("deleted", lambda: on.deleted(found.get("words"))),
             "flips": ("flips", lambda: self._flips(texts, score)),
             "nearest": ("nearest", lambda: self.beside.nearest(on.context.forward.pooled[-1, 0])),
+            "inside": ("inside", lambda: inside(on, self.task.seed)),
         }
         for part in parts:
             if part in makers:

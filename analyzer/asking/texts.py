@@ -72,12 +72,13 @@ class Texts:
 
     def scored(self, text: str, score: float) -> ScoredText:
         """What is published of one text and its score."""
-        encoded = self.opened.judge.encode([self.read(text)])[0]
+        judge = self.opened.judge
+        encoded, shift = judge.encode([self.read(text)])[0], judge.log_odds_shift
         return ScoredText(
             text=text,
             response=self.prompt.response,
             score=score,
-            probability=float(np.exp(-np.logaddexp(0.0, -score))),
+            probability=None if shift is None else float(np.exp(-np.logaddexp(0.0, -(score + shift)))),
             tokens=len(encoded.ids),
             truncated=encoded.truncated,
         )

@@ -10,8 +10,8 @@ import numpy as np
 from analyzer.attack.frames import techniques
 from analyzer.attack.search import Search, Trial
 from analyzer.attack.words import words_of
-from analyzer.statistics.intervals import wilson_interval
 from shared.findings.attack import Cell, Failure, Success
+from shared.findings.wilson import wilson_interval
 
 ALIKE = 0.9
 """Share of common words (Jaccard, 0 to 1) from which on two texts are near duplicates."""

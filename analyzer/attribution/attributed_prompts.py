@@ -20,7 +20,7 @@ from analyzer.attribution.word_statistics import Attributed
 from analyzer.attribution.words import WordSpan, words
 from analyzer.model.batches import Encoded, token_names
 from analyzer.session.context import Context
-from analyzer.session.probe_choice import twin_of
+from shared.prompts.twins import twin_of
 
 
 def attributed_prompts(

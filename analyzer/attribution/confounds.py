@@ -16,11 +16,11 @@ import numpy as np
 
 from analyzer.attribution.prompt_changes import lengthened, place_of, with_word_moved
 from analyzer.attribution.word_kinds import WORD
-from analyzer.session.probe_choice import twin_of
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters
 from analyzer.statistics.rank_intervals import FEWEST, spearman_interval, spearman_p_value
 from shared.findings.confounds import Confound
+from shared.prompts.twins import twin_of
 
 if TYPE_CHECKING:
     from analyzer.session.context import Context

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from analyzer.attribution.quadrature import Rule, concentrated, refined
 from analyzer.model.batches import Encoded, collate, fits
+from analyzer.model.differentiated import tokens_at_once
 from analyzer.model.hooked_pass import Progress, unwatched
 from analyzer.model.partial_pass import embeddings_replaced
 from analyzer.model.scoring import finite_scores
@@ -206,7 +207,8 @@ def _integrate(
     ]
     rows += [_Row(index, None, 1.0) for index in range(len(paths) if slope else 0)]
     done = 0
-    for chosen in judge.batches([paths[row.path].encoded for row in rows], batch_tokens):
+    at_once = tokens_at_once(judge, batch_tokens)
+    for chosen in judge.batches([paths[row.path].encoded for row in rows], at_once):
         batch = [rows[i] for i in chosen]
         products, scores = _products(judge, paths, batch)
         for row, product, score_ in zip(batch, products, scores, strict=True):

@@ -65,6 +65,8 @@ def check_settings(config: Mapping[str, Any], name: str) -> None:
             f"starts from a random split of its base ({RANDOM_START}), which no load repeats; save it converted "
             "to a LoRA (peft's save_pretrained with path_initial_model_for_weight_conversion)",
         )
+    if config.get("megatron_config") is not None:
+        raise _refused(name, "has a megatron_config, which names a module to import; save the adapter without it")
     for field, rank in _ranks(config):
         if not isinstance(rank, int) or isinstance(rank, bool) or not 0 <= rank <= MAX_RANK:
             raise _refused(name, f"has {field} {str(rank)[:40]!r}, and a rank is a whole number up to {MAX_RANK}")

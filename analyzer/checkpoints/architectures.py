@@ -28,8 +28,10 @@ WANTED = {
     "prompted": "a causal language model (AutoModelForCausalLM)",
 }
 OTHERWISE: dict[Kind, str] = {
-    "classifier": "describe the run with `midwatch init` without --kind prompted",
-    "prompted": "say how it answers with `midwatch init --kind prompted`",
+    "classifier": "move it to a run of its own, or describe this one anew with `midwatch init --force`, without "
+    "--kind prompted",
+    "prompted": "move it to a run of its own, or say how this one answers with `midwatch init --force --kind "
+    "prompted` and --chat or --template",
 }
 """What is advised where a run was described as of the other kind."""
 

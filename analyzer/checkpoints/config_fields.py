@@ -8,11 +8,13 @@ from typing import Any
 from analyzer.checkpoints.architectures import TEXT_PARTS
 from analyzer.checkpoints.file_names import CONFIG
 from shared.errors import CheckpointRejected
+from shared.judge_labels import NO_OBJECT
 
 OBJECTS = (
     "id2label",
     "label2id",
     "quantization_config",
+    "compression_config",
     "rope_scaling",
     "rope_parameters",
     *TEXT_PARTS,
@@ -28,9 +30,9 @@ LISTS = ("architectures",)
 
 def check_fields(config: Mapping[str, Any], name: str) -> None:
     """Raise CheckpointRejected ("bad_config") for a field of another type than it always has, here or in a part."""
-    for field, wanted in _wrong(config):
+    for field, wrong in _wrong(config):
         raise CheckpointRejected(
-            "bad_config", f"{field} in {name}/{CONFIG} is not {wanted}; save the checkpoint again."
+            "bad_config", f"{field} in {name}/{CONFIG} {wrong}; correct it there, or save the checkpoint again."
         )
 
 
@@ -39,10 +41,10 @@ def _wrong(config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         if value is None:
             continue
         if field in OBJECTS and not isinstance(value, dict):
-            yield field, "a JSON object"
+            yield field, NO_OBJECT if field == "id2label" else "is not a JSON object"
         elif field in TEXTS and not isinstance(value, str):
-            yield field, "a text"
+            yield field, "is not a text"
         elif field in LISTS and not (isinstance(value, list) and all(isinstance(each, str) for each in value)):
-            yield field, "a list of texts"
+            yield field, "is not a list of texts"
         elif field in TEXT_PARTS and isinstance(value, dict):
             yield from _wrong(value)

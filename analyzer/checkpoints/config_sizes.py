@@ -21,11 +21,9 @@ LAYERS = (
     "num_decoder_layers",
     "encoder_layers",
     "decoder_layers",
-    "num_experts",
-    "num_local_experts",
-    "n_routed_experts",
 )
-"""Fields in which configs count layers, or experts."""
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
+"""Fields in which configs count layers, and experts."""
 POSITIONS = (
     *("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length"),
     *("max_source_positions", "max_target_positions", "position_buckets", "max_relative_positions"),
@@ -52,7 +50,7 @@ WIDTHS += (
     "hidden_dim",
 )
 """Fields in which they say how large a matrix is."""
-MOST_LAYERS, MOST_WIDTH, MOST_POSITIONS = 1000, 10**6, 2**24
+MOST_LAYERS, MOST_EXPERTS, MOST_WIDTH, MOST_POSITIONS = 256, 1024, 10**6, 2**24
 """What every model may have, whatever its weights hold; the longest contexts have 10 million positions."""
 
 
@@ -63,6 +61,7 @@ def check_sizes(config: Mapping[str, Any], tensors: Mapping[str, TensorSpan], na
     """
     numbers = sum(math.prod(span.shape) for span in tensors.values())
     most = dict.fromkeys(WIDTHS, max(MOST_WIDTH, numbers)) | dict.fromkeys(LAYERS, max(MOST_LAYERS, len(tensors)))
+    most |= dict.fromkeys(EXPERTS, max(MOST_EXPERTS, len(tensors)))
     most |= dict.fromkeys(POSITIONS, max(MOST_POSITIONS, numbers))
     for field, size in _sizes(config):
         if size > most[field]:
@@ -75,7 +74,7 @@ def check_sizes(config: Mapping[str, Any], tensors: Mapping[str, TensorSpan], na
 def _sizes(config: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """Of the model, and of the parts that a config describes apart (`text_config`)."""
     for part in (config, *(value for value in config.values() if isinstance(value, Mapping))):
-        for field in (*LAYERS, *WIDTHS, *POSITIONS):
+        for field in (*LAYERS, *EXPERTS, *WIDTHS, *POSITIONS):
             size = part.get(field)
             if isinstance(size, int | float) and not isinstance(size, bool):
                 yield field, min(size, 10**300) if isinstance(size, int) else size

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pydantic import Field
@@ -54,25 +54,27 @@ def read_digest(folder: Path, checkpoint: str, files: Fingerprint, base: str | N
 
     Nor for an adapter over another base model than the one with the digest `base`, where that is known.
     """
-    try:
-        cached = read_record(folder / f"{checkpoint}.json", ContentDigest)
-    except (OSError, SchemaError):
-        return None
-    if tuple(cached.files) != files or (base is not None and cached.others.get(BASE) != base):
+    cached = cached_digest(folder / f"{checkpoint}.json")
+    if cached is None or tuple(cached.files) != files or (base is not None and cached.others.get(BASE) != base):
         return None
     return cached
 
 
-def other_digests(folder: Path, checkpoint: str) -> list[ContentDigest]:
-    """The cached digests of the run's other checkpoints."""
-    found = []
+def other_digests(folder: Path, checkpoint: str) -> Iterator[ContentDigest]:
+    """The cached digests of the run's other checkpoints, each read when it is asked for."""
     for path in sorted(folder.glob("*.json")):
         if path.stem != checkpoint and is_plain(path.stem):
-            try:
-                found.append(read_record(path, ContentDigest))
-            except (OSError, SchemaError):
-                continue  # a cache entry that cannot be read is a cache miss
-    return found
+            found = cached_digest(path)
+            if found is not None:
+                yield found
+
+
+def cached_digest(path: Path) -> ContentDigest | None:
+    """A cache entry; None where it cannot be read."""
+    try:
+        return read_record(path, ContentDigest)
+    except (OSError, SchemaError):
+        return None
 
 
 def compute_digest(
@@ -84,10 +86,14 @@ def compute_digest(
     OSError when files vanish.
     """
     tensors: dict[str, str] = {}
-    others = other_digests(folder, checkpoint)
+
+    def is_elsewhere(name: str, value: str) -> bool:
+        """Few are ever asked for, and most of those are the same in the first one."""
+        return any(other.tensors.get(name) == value for other in other_digests(folder, checkpoint))
+
     for file in weights.files:
         spans = {name: span for name, (where, span) in weights.tensors.items() if where == file}
-        digests, missing = _digest_file(directory / file, spans, others)
+        digests, missing = _digest_file(directory / file, spans, is_elsewhere)
         if missing is not None:
             raise CheckpointRejected(
                 "zero_filled",
@@ -129,7 +135,7 @@ def changed_tensors(one: ContentDigest, others: list[ContentDigest]) -> set[str]
 
 
 def _digest_file(
-    path: Path, spans: dict[str, TensorSpan], others: Sequence[ContentDigest]
+    path: Path, spans: dict[str, TensorSpan], is_elsewhere: Callable[[str, str], bool]
 ) -> tuple[dict[str, str], str | None]:
     """Tensor digests of one file, and what of it was never written."""
     digests: dict[str, str] = {}
@@ -146,8 +152,7 @@ def _digest_file(
                 if _all_zero(data):
                     zero.add(name)
                 data.release()
-            seen = {name for name in spans if any(other.tensors.get(name) == digests[name] for other in others)}
-            missing = unwritten(empty, view, spans, zero, seen)
+            missing = unwritten(empty, view, spans, zero, lambda name: is_elsewhere(name, digests[name]))
         finally:
             view.release()
     return digests, missing

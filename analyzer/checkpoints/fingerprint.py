@@ -11,10 +11,11 @@ import json
 import os
 import re
 import stat
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from shared.checkpoint_names import ROOT
+from shared.checkpoint_names import ROOT, is_plain
 
 NOT_THE_JUDGE = re.compile(
     r"^(\..*|optimizer.*|scheduler.*|scaler.*|rng_state.*|random_states.*|training_args\.bin|README\.md)$"
@@ -26,6 +27,12 @@ AT_ROOT = re.compile(
     r"|[^.].*\.(?:safetensors|safetensors\.index\.json|model)|(?:pytorch_|adapter_)?model.*\.(?:bin|pt|pth)"
 )
 """The judge's files in a run's own directory, where logs, our own files and whatever else lie beside them."""
+
+
+@lru_cache(maxsize=2**12)
+def may_be_the_judges(name: str) -> bool:
+    """Whether a file of that name can be the judge's: none whose name is not UTF-8 is, nor a training's state."""
+    return is_plain(name) and not NOT_THE_JUDGE.match(name)
 
 
 class FileStat(NamedTuple):
@@ -52,7 +59,7 @@ def fingerprint(directory: Path, checkpoint: str = "") -> Fingerprint:
     found = []
     with os.scandir(directory) as entries:
         for entry in entries:
-            if NOT_THE_JUDGE.match(entry.name) or (checkpoint == ROOT and not AT_ROOT.fullmatch(entry.name)):
+            if not may_be_the_judges(entry.name) or (checkpoint == ROOT and not AT_ROOT.fullmatch(entry.name)):
                 continue
             try:
                 info = entry.stat()

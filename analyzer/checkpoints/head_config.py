@@ -23,6 +23,8 @@ HEAD = re.compile(
 """An adapter's tensors whose first dimension is the number of classes."""
 OF_CLASSES = ("id2label", "label2id", "num_labels", "problem_type", UNREAD_BASE)
 """What a config says of its classes."""
+SHOWN = 100
+"""Characters of a base model's name in a sentence."""
 TASKS: dict[str, Kind] = {"SEQ_CLS": "classifier", "CAUSAL_LM": "prompted"}
 """PEFT's `task_type` -> how a judge with such an adapter gives its verdict."""
 OTHER_TASKS = ("TOKEN_CLS", "QUESTION_ANS", "SEQ_2_SEQ_LM")
@@ -106,14 +108,16 @@ def adapter_classes(checkpoint: Path) -> int | None:
 
 
 def _base_config(checkpoint: Path, home: Path | None) -> dict[str, Any]:
-    """The base model's; only its name where it is not on this machine, which is said where that matters."""
+    """The base model's; where it cannot be read its name and why, which is said where that matters."""
     name = base_of(checkpoint)
     base = {"_name_or_path": name}
     place = home or base_config(checkpoint)
+    if place is None:
+        return base | {UNREAD_BASE: f"{name[:SHOWN]}, which is not on this machine"}
     try:
-        return base | {UNREAD_BASE: name} if place is None else _read(place / CONFIG) | base
+        return _read(place / CONFIG) | base
     except (OSError, SchemaError):
-        return base | {UNREAD_BASE: name}
+        return base | {UNREAD_BASE: f"{str(place)[-SHOWN:]}, whose {CONFIG} cannot be read"}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -19,14 +19,15 @@ import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from analyzer.checkpoints.fingerprint import FileStat, Fingerprint, fingerprint
+from analyzer.checkpoints.fingerprint import FileStat, Fingerprint, fingerprint, may_be_the_judges
 from analyzer.checkpoints.gate import Candidate
 from shared.checkpoint_names import ROOT, is_plain, place_of
 from shared.errors import CheckpointChanged, SchemaError
 from shared.files import read_record, write_record
 from shared.logs import entry
-from shared.own_folders import list_directory, make_directory, refuse_links, remove_directory
+from shared.own_folders import list_directory, make_directory, refuse_links, remove_directory, take_away
 from shared.records import Frozen
+from shared.run import is_text
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +79,8 @@ class PinStore:
     """All pins of one run, under `_midwatch/pins/`."""
 
     root: Path
-    budget: int
-    """Bytes that pins may hold."""
+    budget: int | None
+    """Bytes that pins may hold; None for half of what would be free on their disk without them."""
     why_not: dict[str, str] = field(default_factory=dict, compare=False)
     """Checkpoint -> why it could not be pinned when that was tried last, as the end of a sentence."""
 
@@ -97,10 +98,16 @@ class PinStore:
             return known if unsettled_since is not None else self.settle(known)
         self.release(candidate.name)
         self.why_not.pop(candidate.name, None)
-        if sum(held.size for held in self.held()) + pin.size > self.budget:
-            self.why_not[candidate.name] = f"the {self.budget / 2**30:.3g} GiB of --pin-budget were spent"
-            return None
         make_directory(self.root)
+        held = sum(each.size for each in self.held())
+        budget = self.budget
+        if budget is None:  # what is or would be pinned is on that disk already, and so missing from what is free
+            budget = (shutil.disk_usage(self.root).free + held + pin.size) // 2
+        if held + pin.size > budget:
+            spent = f"the {budget / 2**30:.3g} GiB of --pin-budget were spent"
+            half = f"pins of {(held + pin.size) / 2**30:.3g} GiB may fill its disk; --pin-budget allows more"
+            self.why_not[candidate.name] = half if self.budget is None else spent
+            return None
         aside = Path(tempfile.mkdtemp(dir=self.root, prefix=f".{candidate.name}."))
         try:
             if refusal := _take_all(candidate, aside):
@@ -120,6 +127,12 @@ class PinStore:
         write_record(pin.directory / PIN_FILE, _record(settled), durable=False)
         return settled
 
+    def unsettle(self, pin: Pin, since: float) -> Pin:
+        """The pin, to be believed a settle time after `since`. Raises OSError when our own disk refuses."""
+        unsettled = replace(pin, unsettled_since=since)
+        write_record(pin.directory / PIN_FILE, _record(unsettled), durable=False)
+        return unsettled
+
     def find(self, candidate: Candidate) -> Pin | None:
         """The pin of these very files; None when there is none."""
         known = self.get(candidate.name)
@@ -130,6 +143,8 @@ class PinStore:
         try:
             record = read_record(self.root / name / PIN_FILE, PinRecord)
         except (OSError, SchemaError):
+            return None
+        if not _is_of(record, name):
             return None
         files = tuple(record.files)
         candidate = Candidate(
@@ -147,14 +162,29 @@ class PinStore:
 
     def release(self, name: str) -> None:
         """Let a checkpoint go; nothing happens when it is not pinned. Raises LinkInTheWay."""
-        remove_directory(self.root / name)
+        take_away(self.root / name)
 
     def collect(self) -> None:
         """At start: remove what a killed analyzer left half-made, and nothing else. Raises LinkInTheWay."""
+        self.collect_aside()
         for name in list_directory(self.root):
-            half = HALF_MADE.fullmatch(name)
-            if half or (is_ours(name) and self.get(name) is None):
+            if is_ours(name) and self.get(name) is None:
+                take_away(self.root / name)
+
+    def collect_aside(self) -> None:
+        """Remove what lies half-made or half-removed: by a kill, or since the disk refused it the last time.
+
+        Raises LinkInTheWay.
+        """
+        for name in list_directory(self.root):
+            if HALF_MADE.fullmatch(name):
                 remove_directory(self.root / name)
+
+
+def _is_of(record: PinRecord, name: str) -> bool:
+    """Whether a record can be of the checkpoint called `name`, and leads nowhere else."""
+    named = record.checkpoint == name and (name == ROOT or record.source.name == name)
+    return named and is_text(record.source) and all(may_be_the_judges(file.name) for file in record.files)
 
 
 def is_ours(name: str) -> bool:
@@ -227,13 +257,17 @@ def _copy(candidate: Candidate, file: FileStat, target: Path) -> str:
         raise
     except OSError as error:
         return f"its {file.name} cannot be read ({error.strerror or error})"
-    with os.fdopen(descriptor, "rb") as source, (target / file.name).open("xb") as copy:
+    with os.fdopen(descriptor, "rb") as source:
         before = _stat_of(os.fstat(source.fileno()), file.name)
-        shutil.copyfileobj(source, copy)
+        try:
+            data = source.read(file.size + 1)
+        except OSError as error:  # its disk, not ours
+            return f"its {file.name} cannot be read ({error.strerror or error})"
         after = _stat_of(os.fstat(source.fileno()), file.name)
-        written = copy.tell()
-    if not before == after == file or written != file.size:
+    if not before == after == file or len(data) != file.size:
         raise _changed(candidate)
+    with (target / file.name).open("xb") as copy:
+        copy.write(data)
     os.utime(target / file.name, ns=(file.mtime_ns, file.mtime_ns))
     return ""
 

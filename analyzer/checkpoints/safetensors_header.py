@@ -1,21 +1,28 @@
 """The header of a safetensors file, read and checked without loading a tensor.
 
-Format: 8 bytes little-endian header length, the header as JSON, then the tensors' bytes back to back.
+Format: 8 bytes little-endian header length, the header as JSON, then the tensors' bytes back to back. The header
+may be anybody's, and is read within limits: nothing that it says costs more than its own length.
 """
 
 from __future__ import annotations
 
 import json
-import math
+import os
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.errors import CheckpointRejected
+from shared.errors import CheckpointRejected, SchemaError
+from shared.files import open_regular
 
 MAX_HEADER_BYTES = 100_000_000
 """The safetensors library's own limit."""
+MAX_DIMENSIONS, MAX_DIMENSION = 8, 2**48
+"""Of one tensor."""
+MAX_DIGITS = 20
+"""Of a number: more than the bytes of any file have."""
 
 BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
@@ -35,13 +42,41 @@ class TensorSpan:
     end: int
 
 
-def read_header(path: Path) -> dict[str, TensorSpan]:
-    """Every tensor of a safetensors file, in file order. Raises CheckpointRejected when the file is damaged.
+class _NotPlain(ValueError):
+    """JSON that has a name twice, a number that is none of a header, or anything else that is read in two ways."""
 
-    Checked: header length, JSON, known dtypes, shape x dtype = bytes, no gap and no overlap, exact file size.
+
+def read_header(path: Path) -> dict[str, TensorSpan]:
+    """Every tensor of a safetensors file, in file order. Raises CheckpointRejected when it is damaged, and OSError.
+
+    Checked: header length, strict JSON in UTF-8 with each name once, known dtypes, plain whole numbers, shape x
+    dtype = bytes, no gap and no overlap, exact file size.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    raw, size = _read(path)
+    try:
+        header = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_each_once,
+            parse_int=_short,
+            parse_float=_none,
+            parse_constant=_none,
+        )
+    except (ValueError, RecursionError):
+        raise _damaged(path, "bad_header", "has a header that is not JSON as it should be") from None
+    if not isinstance(header, dict):
+        raise _damaged(path, "bad_header", "has a header that is not a JSON object")
+    spans = [_span(path, name, entry, size) for name, entry in header.items() if name != "__metadata__"]
+    return _placed(path, spans, 8 + len(raw), size)
+
+
+def _read(path: Path) -> tuple[bytes, int]:
+    """The header's bytes, and how many the file has. Raises CheckpointRejected."""
+    try:
+        file = open_regular(path)
+    except SchemaError:
+        raise _damaged(path, "bad_header", "is no regular file") from None
+    with file:
+        size = os.fstat(file.fileno()).st_size
         start = file.read(8)
         if len(start) < 8:
             raise _damaged(path, "truncated", "is shorter than a safetensors header")
@@ -50,28 +85,55 @@ def read_header(path: Path) -> dict[str, TensorSpan]:
             raise _damaged(path, "zero_filled", "starts with zeros: it was never written to disk")
         if length > MAX_HEADER_BYTES or 8 + length > size:
             raise _damaged(path, "truncated", f"announces a header of {length} bytes but has only {size} bytes")
-        raw = file.read(length)
-    try:
-        header = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise _damaged(path, "bad_header", "has a header that is not JSON") from None
-    if not isinstance(header, dict):
-        raise _damaged(path, "bad_header", "has a header that is not a JSON object")
-    spans = [_span(path, name, entry) for name, entry in header.items() if name != "__metadata__"]
-    return _placed(path, spans, 8 + length, size)
+        return file.read(length), size
 
 
-def _span(path: Path, name: str, entry: Any) -> tuple[str, TensorSpan]:
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _NotPlain("a name stands twice")
+    "".join(found).encode()  # half a surrogate pair (\\ud800) is no text, and raises a ValueError, too
+    return found
+
+
+def _short(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise _NotPlain("a number is too long")
+    return int(digits)
+
+
+def _none(text: str) -> None:
+    raise _NotPlain(f"{text} is no number of a header")
+
+
+def _span(path: Path, name: str, entry: Any, size: int) -> tuple[str, TensorSpan]:
     """One header entry, with offsets still relative to the data."""
     try:
         dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
-        bits = BITS[dtype] * math.prod(shape)
+        bits = BITS[dtype]
     except (KeyError, TypeError, ValueError):
         raise _damaged(path, "bad_header", f"describes tensor {name[:80]!r} in a way nobody can read") from None
-    numbers = [*shape, begin, end]
-    if not all(isinstance(number, int) and number >= 0 for number in numbers) or bits != 8 * (end - begin):
+    if not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS or not _are_sizes((*shape, begin, end)):
+        raise _damaged(path, "bad_header", f"describes tensor {name[:80]!r} in a way nobody can read")
+    if _product(bits, shape, most=8 * size) != 8 * (end - begin):
         raise _damaged(path, "bad_header", f"has a tensor {name[:80]!r} whose shape and bytes do not agree")
     return name, TensorSpan(dtype, tuple(shape), begin, end)
+
+
+def _are_sizes(numbers: Iterable[Any]) -> bool:
+    """Whether they are plain whole numbers; Python's True is a 1, and JSON's is none."""
+    return all(type(number) is int and 0 <= number < MAX_DIMENSION for number in numbers)
+
+
+def _product(bits: int, shape: list[int], most: int) -> int:
+    """Bits of a tensor; more than `most` once they are more than the whole file has."""
+    if 0 in shape:
+        return 0
+    for number in shape:
+        bits *= number
+        if bits > most:
+            return most + 1
+    return bits
 
 
 def _placed(path: Path, spans: list[tuple[str, TensorSpan]], start: int, size: int) -> dict[str, TensorSpan]:

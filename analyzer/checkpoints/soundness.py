@@ -5,7 +5,8 @@ Every refusal is a CheckpointRejected: a stable code, and one sentence that says
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from analyzer.checkpoints.architectures import Kind, check_kind_is
 from analyzer.checkpoints.base_model import NO_PLACES, BasePlaces, needed
 from analyzer.checkpoints.config_fields import check_fields
 from analyzer.checkpoints.config_sizes import check_sizes
+from analyzer.checkpoints.dtypes import check_dtypes
 from analyzer.checkpoints.file_names import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
@@ -29,11 +31,13 @@ from analyzer.checkpoints.fingerprint import FileStat, Fingerprint
 from analyzer.checkpoints.head_config import check_task_is
 from analyzer.checkpoints.safetensors_header import TensorSpan, read_header
 from analyzer.checkpoints.shards import unmerged
+from shared.checkpoint_names import is_plain
 from shared.errors import CheckpointRejected, SchemaError
 from shared.files import read_json
 
-NEEDS_BASE = "needs_base"
-"""The one refusal that may end without a change of the checkpoint's files."""
+NEEDS_BASE, UNREADABLE = "needs_base", "unreadable"
+MAY_END = (NEEDS_BASE, UNREADABLE)
+"""Refusals that may end without a change of the checkpoint's files."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,24 @@ def validate(directory: Path, source: Path | None = None, bases: BasePlaces = NO
     return _whole(directory, name, present)
 
 
+@contextmanager
+def theirs(name: str) -> Iterator[None]:
+    """Inside, only the files of the checkpoint called `name` are read: what the system refuses is about them alone.
+
+    Raises CheckpointRejected ("unreadable") for that, and FileNotFoundError where they vanish.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        file = Path(error.filename).name if isinstance(error.filename, str) else "a file"
+        raise CheckpointRejected(
+            UNREADABLE,
+            f"{file} of {name} cannot be read ({error.strerror or error}); make it readable to the analyzer.",
+        ) from error
+
+
 def _whole(directory: Path, name: str, present: set[str]) -> Weights:
     """A whole model: its config, and its weights in one file or in shards."""
     config = read_config(directory, CONFIG, name)
@@ -75,7 +97,9 @@ def _whole(directory: Path, name: str, present: set[str]) -> Weights:
         weights = _sharded(directory, name, present)
     else:
         raise _no_weights(name, present)
-    check_sizes(config, {key: span for key, (_, span) in weights.tensors.items()}, name)
+    spans = {key: span for key, (_, span) in weights.tensors.items()}
+    check_dtypes(config, spans, name)
+    check_sizes(config, spans, name)
     return weights
 
 
@@ -129,11 +153,6 @@ def without_tokenizer(name: str) -> str:
     )
 
 
-def is_plain_name(name: object) -> bool:
-    """Whether `name` is a file name and nothing else: no separator, no way out of the directory."""
-    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\\0")
-
-
 def _sharded(directory: Path, name: str, present: set[str]) -> Weights:
     """All shards there and sound, and the index says exactly what they hold."""
     index = read_config(directory, INDEX, name)
@@ -142,7 +161,7 @@ def _sharded(directory: Path, name: str, present: set[str]) -> Weights:
         raise CheckpointRejected("bad_index", f"{name}/{INDEX} has no weight_map; save the checkpoint again.")
     shards = set()
     for shard in places.values():
-        if not is_plain_name(shard) or not shard.endswith(".safetensors"):
+        if not isinstance(shard, str) or not is_plain(shard) or not shard.endswith(".safetensors"):
             raise CheckpointRejected("unsafe_name", f"{name}/{INDEX} names a file {str(shard)[:80]!r}; refused.")
         shards.add(shard)
     if missing := sorted(shards - present):
@@ -179,7 +198,9 @@ def _adapter(directory: Path, source: Path, present: set[str], bases: BasePlaces
     check_settings(read_config(directory, ADAPTER_CONFIG, source.name), source.name)
     if ADAPTER_WEIGHTS not in present:
         raise _no_weights(source.name, present)
-    tensors = {key: (ADAPTER_WEIGHTS, span) for key, span in read_header(directory / ADAPTER_WEIGHTS).items()}
+    spans = read_header(directory / ADAPTER_WEIGHTS)
+    check_dtypes(None, spans, source.name)
+    tensors = {key: (ADAPTER_WEIGHTS, span) for key, span in spans.items()}
     base = bases.of(directory, source)
     try:
         _whole(base, base.name, {path.name for path in base.iterdir()})

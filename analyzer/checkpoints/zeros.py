@@ -20,7 +20,7 @@ import bisect
 import itertools
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from analyzer.checkpoints.safetensors_header import TensorSpan
 
@@ -41,16 +41,18 @@ def unwritten(
     data: memoryview,
     spans: Mapping[str, TensorSpan],
     zero: Collection[str],
-    seen: Collection[str],
+    seen: Callable[[str], bool],
 ) -> str | None:
     """What of a safetensors file was never written, as the end of a sentence; None where all of it was.
 
     `empty` are the file's `holes` and `data` its bytes, `spans` in file order; `zero` are the tensors that hold
-    nothing but zeros, `seen` those that are the same in another checkpoint of the run.
+    nothing but zeros; `seen` tells whether one is the same in another checkpoint of the run, and is asked only
+    of those whose name and shape do not tell that they may be zero.
     """
 
     def may_be_zero(name: str) -> bool:
-        return name in seen or (name in zero and (len(spans[name].shape) < 2 or bool(STARTS_AT_ZERO.search(name))))
+        by_kind = name in zero and (len(spans[name].shape) < 2 or bool(STARTS_AT_ZERO.search(name)))
+        return by_kind or seen(name)
 
     ends = [end for _, end in empty]
     for name, span in spans.items():
@@ -62,7 +64,7 @@ def unwritten(
         if not may_be_zero(name):
             return f"holds nothing but zeros from {name[:80]} to its end"
     before = list(spans)[-len(tail) - 1] if 0 < len(tail) < len(spans) else None
-    if before is not None and before not in seen and _ends_in_zeros(data, spans[before]):
+    if before is not None and _ends_in_zeros(data, spans[before]) and not seen(before):
         return f"holds nothing but zeros from the middle of {before[:80]} to its end"
     return None
 

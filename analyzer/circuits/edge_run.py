@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from analyzer.circuits.residual import streams_of
 from analyzer.circuits.streams import LayerStreamPlan, Step, StreamPlan
 from analyzer.model.judge import known_wiring
 from analyzer.model.linear_maps import bias_of, weight_of
@@ -85,10 +86,9 @@ class EdgeRun:
     def __init__(self, setting: Setting, plan: StreamPlan) -> None:
         self.judge, self.batch, self.plan = setting.judge, setting.batch, plan
         self.wiring, self.reference, self.written = setting.wiring, setting.reference, setting.written
-        entry = torch.as_tensor(plan.entry, device=self.batch.ids.device)[:, None, None, None]
-        self.streams = torch.where(entry, setting.clean.input, self.reference.input)
-        """(streams, prompts, tokens, d_model), as they are before whichever block comes next."""
-        self._beside = self.streams[:0]
+        ends = (setting.clean.input, setting.reference.input)
+        self.streams = streams_of(setting.graph, *ends, plan, self.wiring.only_added)
+        self._beside = self.reference.input[:0]
         """(prompts, tokens, d_model) what the MLP reads where it reads side by side with the heads."""
         self._read: VerdictToken | None = None
         """Set once the heads of the last layer have read: from there on the token of the verdict goes on alone."""
@@ -101,7 +101,7 @@ class EdgeRun:
                 plan = self.plan.layers[number]
                 if plan.heads or plan.mlp is not None:
                     self._exchange_heads(stack, number, layer, plan)
-                    self._exchange_mlp(stack, layer, plan)
+                    self._exchange_mlp(stack, number, layer, plan)
                 else:
                     stack.enter_context(forward_replaced(layer.module, self._passing_by(layer, plan)))
             stack.enter_context(self._verdict_read())
@@ -120,7 +120,7 @@ class EdgeRun:
 
     def _exchange_heads(self, stack: ExitStack, number: int, layer: Layer, plan: LayerStreamPlan) -> None:
         heads = plan.active_heads
-        own = _Projections(self, layer, plan)
+        own = _Projections(self, number, layer, plan)
         for which, projection in enumerate(layer.projections):
             stack.enter_context(forward_replaced(projection, own.forward(which) if heads else _nothing(projection)))
         if heads:
@@ -129,7 +129,8 @@ class EdgeRun:
         def written(mixed: Tensor) -> Tensor:
             common = self.written[layer.attention.out]
             if self.wiring.parallel and plan.mlp is not None:  # the MLP reads what was there before
-                self._beside = self.streams[plan.mlp].clone()
+                self._beside = self.streams.of_mlp(number).clone()
+            own.done()
             self._narrow(layer)
             if heads:
                 difference = self._at(mixed) - self._at(self.reference.heads[number])
@@ -140,7 +141,7 @@ class EdgeRun:
 
         stack.enter_context(forward_replaced(layer.attention.out, written))
 
-    def _exchange_mlp(self, stack: ExitStack, layer: Layer, plan: LayerStreamPlan) -> None:
+    def _exchange_mlp(self, stack: ExitStack, number: int, layer: Layer, plan: LayerStreamPlan) -> None:
         block = layer.mlp
         if plan.mlp is None:
 
@@ -152,12 +153,11 @@ class EdgeRun:
             if not block.out_inside:
                 stack.enter_context(forward_replaced(block.out, lambda hidden_states: hidden_states))
             return
-        stream = plan.mlp
         asked: list[Tensor] = []
 
         def read(given: Tensor) -> Tensor:
             asked[:] = [given]
-            own = self._at(self._beside) if self.wiring.parallel else self.streams[stream]
+            own = self._at(self._beside) if self.wiring.parallel else self.streams.of_mlp(number)
             return own if block.read_norm is None else block.read_norm(own)
 
         def written(_module: nn.Module, _args: Any, output: Tensor) -> None:
@@ -176,31 +176,15 @@ class EdgeRun:
 
         `differences` (writers, prompts, tokens, d_model) of what is written from its corrupted value.
         """
-        left, common = self._left(step), self._at(self.written[block.out])
-        if differences is None:
-            left += block.scale * (common if block.branch_norm is None else block.branch_norm(common))
-        else:
-            kept = torch.as_tensor(step.kept, device=left.device, dtype=left.dtype)
-            if block.branch_norm is not None:
-                branch = torch.addmm(common.flatten(1).expand(len(kept), -1), kept, differences.flatten(1))
-                left += block.scale * block.branch_norm(branch.view_as(left))
-            else:  # in place and at once, as the streams are large: what all get is one more writer that all keep
-                every, writes = nn.functional.pad(kept, (1, 0), value=1.0), torch.cat([common, differences])
-                left.flatten(1).addmm_(every, writes.flatten(1), alpha=block.scale)
-        self.streams = left if block.trunk_norm is None else block.trunk_norm(left)
-
-    def _left(self, step: Step) -> Tensor:
-        """The streams that somebody still reads, parted from now on; the run's own, to be written to."""
-        rows = _span(step.parents.tolist())
-        if isinstance(rows, slice):
-            return self.streams[rows]
-        return self.streams[torch.as_tensor(step.parents, device=self.streams.device)]
+        self.streams.write(block, step, self._at(self.written[block.out]), differences)
 
     def _narrow(self, layer: Layer) -> None:
         """Let go of what nobody reads any more once the last layer's heads have read."""
         if layer is self.wiring.layers[-1]:
             self._read = verdict_token(self.judge, self.batch)
-            self.streams = self._at(self.streams)
+            if self._read is None:
+                return
+            self.streams.narrow(self._read)
 
     def _at(self, values: Tensor) -> Tensor:
         """(..., prompts, tokens, width), or of the verdict's token alone."""
@@ -209,7 +193,7 @@ class EdgeRun:
     @contextmanager
     def _verdict_read(self) -> Iterator[None]:
         def hook(*_: Any) -> Any:
-            last = self.streams[-1]
+            last = self.streams.of_verdict()
             if self._read is not None:
                 last = self._read.alone(last, self.reference.input.shape[-2])
             return returned(self.judge, last)
@@ -224,9 +208,18 @@ class EdgeRun:
 class _Projections:
     """What the heads of one layer project from the streams that they read; of other heads nothing."""
 
-    def __init__(self, run: EdgeRun, layer: Layer, plan: LayerStreamPlan) -> None:
-        self.run, self.layer, self.plan = run, layer, plan
-        self._normed: dict[int, Tensor] = {}
+    def __init__(self, run: EdgeRun, number: int, layer: Layer, plan: LayerStreamPlan) -> None:
+        self.run, self.number, self.layer, self.plan = run, number, layer, plan
+
+    @cached_property
+    def read(self) -> Tensor:
+        """(groups of heads, prompts, tokens, d_model) their streams, as the attention reads them."""
+        found, norm = self.run.streams.of_heads(self.number), self.layer.attention.read_norm
+        return found if norm is None else norm(found.flatten(0, 1)).view_as(found)
+
+    def done(self) -> None:
+        """Let go of what was read: streams are large."""
+        self.__dict__.pop("read", None)
 
     def forward(self, which: int) -> Any:
         """The forward of projection `which`: (prompts, tokens, parts * heads * head_size), one part or three."""
@@ -240,23 +233,27 @@ class _Projections:
         def projected(hidden_states: Tensor) -> Tensor:
             size = (wiring.heads, wiring.head_size)
             found = [hidden_states.new_zeros(*hidden_states.shape[:2], *size) for _ in rows]
-            for stream, heads in self.plan.heads:
-                for part, weight, offset in zip(found, rows, offsets, strict=True):
-                    shared = wiring.heads // len(weight)  # heads that share a key or value
-                    chosen = _span([head // shared for head in heads])
-                    added = None if offset is None else offset[chosen].flatten()
-                    own = nn.functional.linear(self._read(stream), weight[chosen].flatten(0, 1), added)
-                    part[:, :, _span(heads)] = own.unflatten(-1, (len(heads), wiring.head_size))
+            for part, weight, offset in zip(found, rows, offsets, strict=True):
+                self._project(part, weight, offset, wiring.heads // len(weight))
             return order.side_by_side(found)
 
         return projected
 
-    def _read(self, stream: int) -> Tensor:
-        """(prompts, tokens, d_model) a stream as the attention reads it."""
-        if stream not in self._normed:
-            norm, own = self.layer.attention.read_norm, self.run.streams[stream]
-            self._normed[stream] = own if norm is None else norm(own)
-        return self._normed[stream]
+    def _project(self, part: Tensor, weight: Tensor, offset: Tensor | None, shared: int) -> None:
+        """Fill `part` (prompts, tokens, heads, head_size); `shared` heads share a key or value."""
+        groups = [heads for _, heads in self.plan.heads]
+        if len(groups) > 1 and all(len(heads) == 1 for heads in groups):  # a head each: all in one product
+            heads = [head for (head,) in groups]
+            chosen = _span([head // shared for head in heads])
+            own = torch.bmm(self.read.flatten(1, 2), weight[chosen].transpose(1, 2))  # (heads, all tokens, size)
+            own = own if offset is None else own.add_(offset[chosen][:, None])
+            part[:, :, _span(heads)] = own.unflatten(1, part.shape[:2]).permute(1, 2, 0, 3)
+            return
+        for stream, heads in zip(self.read, groups, strict=True):
+            chosen = _span([head // shared for head in heads])
+            added = None if offset is None else offset[chosen].flatten()
+            own = nn.functional.linear(stream, weight[chosen].flatten(0, 1), added)
+            part[:, :, _span(heads)] = own.unflatten(-1, (len(heads), part.shape[-1]))
 
 
 def _span(places: Sequence[int]) -> slice | list[int]:

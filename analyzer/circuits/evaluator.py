@@ -79,9 +79,13 @@ class CircuitEvaluator:
         self.means = context.with_units().unit_means if self.references.kind == "mean" else None
         self.probes = [*context.probes, *context.pairs]
         self.encoded = [*context.encoded, *(context.encoded_pairs if context.pairs else [])]
-        groups = independent_groups([self.probes[index] for index in self.references.indices])
-        self.clusters = Clusters(groups.tolist(), BOOTSTRAPS, context.seed)
+        self.groups = independent_groups([self.probes[index] for index in self.references.indices])
+        self.clusters = self.clusters_of(np.arange(len(self.groups)))
         self._kept: dict[tuple[int, ...], Setting] = {}
+
+    def clusters_of(self, positions: np.ndarray) -> Clusters:
+        """Of some of the prompts."""
+        return Clusters(self.groups[positions].tolist(), BOOTSTRAPS, self.context.seed)
 
     @property
     def unit(self) -> Unit:
@@ -147,13 +151,18 @@ class CircuitEvaluator:
         way = self.full - self.empty
         return Evaluation(mean, kept, (mean - self.empty) / way if way else math.nan, scores)
 
-    def kept(self, scores: np.ndarray, beside: np.ndarray | float = 0.0) -> Interval | None:
-        """Share of the separation that (n,) scores keep (more than those `beside` them), with its interval.
+    def kept(
+        self, scores: np.ndarray, beside: np.ndarray | float = 0.0, at: np.ndarray | None = None
+    ) -> Interval | None:
+        """Share of the separation that scores keep (more than those `beside` them), with its interval.
 
-        None where it has no end: the separation itself may be 0.
+        They are of all prompts, or of those at the positions `at`, and so is the separation. None where it has no
+        end: the separation itself may be 0.
         """
-        sign = self.references.sign
-        return self.clusters.ratio(sign * (scores - beside), sign * self.clean)
+        clusters = self.clusters if at is None or len(at) == self.references.n else self.clusters_of(at)
+        at = np.arange(self.references.n) if at is None else at
+        sign = self.references.sign[at]
+        return clusters.ratio(sign * (scores - beside), sign * self.clean[at])
 
     def scores(self, masks: Sequence[np.ndarray], positions: np.ndarray | None = None) -> np.ndarray:
         """(masks, n) scores, or (masks, positions) of these prompts alone (whole groups)."""

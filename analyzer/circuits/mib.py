@@ -1,7 +1,7 @@
 """MIB's curves, so that CPR and CMD can be compared with published ones (Mueller et al. 2025, arXiv 2504.13151).
 
 f of the plain top n edges at MIB's sizes, by signed score for CPR and by its magnitude for CMD; no path is looked
-for. Cross-fitted as our own curve is, which stands for MIB's separate split.
+for. Cross-fitted as our own curve is, which stands for MIB's separate split, on as few folds as hold the prompts.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ class Mib(NamedTuple):
 
 
 def mib(crossfit: CrossFit, total: int, prompts: int) -> Mib:
-    """On at most the first `prompts` prompts that are run."""
+    """On at most `prompts` prompts, those of the first folds."""
     counts = circuit_sizes(total)
 
     def masks(choice: Choice, _: int) -> Masks:
         orders = [ranked(choice.mean, signed=signed) for signed in (True, False)]
         return [mask_of_first(order, count, choice.mean.shape) for order in orders for count in counts]
 
-    scores, at = crossfit.pooled(masks, prompts)
+    at = crossfit.of_few_folds(prompts)
+    scores = crossfit.pooled(masks, at)
     evaluator = crossfit.evaluator
     sign = evaluator.references.sign[at]
     full, empty = (float((sign * each[at]).mean()) for each in (evaluator.clean, evaluator.corrupted))

@@ -52,6 +52,33 @@ class StreamPlan:
     entry: np.ndarray
     """(streams,) bool: whether each begins at the prompt's own input, or at the corrupted one."""
     layers: tuple[LayerStreamPlan, ...]
+    mask: np.ndarray
+    """(sources, targets) bool: the circuit."""
+
+    def writers(self, graph: Graph) -> list[int]:
+        """The sources that read something, in the order in which they write."""
+        found = []
+        for number, layer in enumerate(self.layers):
+            found += [graph.head_sources(number).start + head for head in layer.active_heads]
+            found += [] if layer.mlp is None else [graph.mlp_source(number)]
+        return found
+
+    @property
+    def most(self) -> int:
+        """Streams that there are at any one time."""
+        parted = [len(step.parents) for layer in self.layers for step in (layer.attention, layer.mlp_writes)]
+        return max([len(self.entry), *parted])
+
+    @property
+    def copies(self) -> int:
+        """Streams that are written to, over all blocks."""
+        return sum(len(step.parents) for layer in self.layers for step in (layer.attention, layer.mlp_writes))
+
+    @property
+    def sums(self) -> int:
+        """Sources that are summed over where every block's readers go through all that is written before."""
+        written = np.cumsum([1, *(len(layer.active_heads) + (layer.mlp is not None) for layer in self.layers)])
+        return int(2 * written[:-1].sum())
 
 
 def stream_plan(mask: np.ndarray, graph: Graph) -> StreamPlan:
@@ -74,7 +101,7 @@ def stream_plan(mask: np.ndarray, graph: Graph) -> StreamPlan:
         mlp = mlp if graph.parallel else readers.leave(place, place + 1)
         written = readers.split([graph.mlp_source(number)] if mlp else [])
         layers.append(LayerStreamPlan(tuple(heads.items()), attention, next(iter(mlp.values()), None), written))
-    return StreamPlan(entry, tuple(layers))
+    return StreamPlan(entry, tuple(layers), mask)
 
 
 class _Readers:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,8 +17,9 @@ from analyzer.checkpoints.gate import peek_epoch
 from analyzer.checkpoints.not_found import nothing_in
 from analyzer.checkpoints.not_ours import refuse_to_write_in
 from analyzer.commands.checkpoint_choice import select
+from analyzer.commands.metrics import exported, exporter_for
 from analyzer.commands.needed import NEEDED, require
-from analyzer.commands.progress_line import Reporter
+from analyzer.commands.progress_line import Reporter, on_terminal
 from analyzer.commands.run_names import pattern_of
 from analyzer.commands.settings import (
     AnalyzeSettings,
@@ -26,12 +27,13 @@ from analyzer.commands.settings import (
     WatchSettings,
 )
 from analyzer.commands.stopping import stopping
+from analyzer.supervisor.listen_address import parse_listen
 from analyzer.supervisor.once import trouble
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import Point
 from shared.checkpoint_places import step_at
 from shared.errors import MidwatchError, RunError, UsageError
-from shared.logs import as_json, entry, set_up
+from shared.logs import entry, set_up
 from shared.notices import newest_notices
 from shared.own_folders import remove_directory
 from shared.records import CheckpointState
@@ -55,6 +57,7 @@ NOT_DONE = (
 def watch(settings: WatchSettings) -> None:
     """Run the supervisor until it is stopped, or with --once until nothing is left. Raises MidwatchError."""
     set_up(settings.log_format)
+    settings.refuse_slot(settings.slot)
     targets = [_directory(path) for path in settings.runs]
     plan = settings.plan(
         policy=settings.policy,
@@ -67,7 +70,7 @@ def watch(settings: WatchSettings) -> None:
     from analyzer.commands.track import beside  # psutil, of which _serve says that it is missing
 
     with beside(settings):
-        _serve(settings, targets, plan, NOT_DONE if settings.once else (), settings.out)
+        _serve(settings, targets, plan, NOT_DONE if settings.once else (), settings.out, settings.metrics)
 
 
 def analyze(settings: AnalyzeSettings) -> None:
@@ -133,21 +136,38 @@ def _serve(
     plan: Plan,
     fail_on: Sequence[CheckpointState],
     out: Path | None,
+    metrics: str | None = None,
 ) -> bool:
     """Put engine and supervisor together, run them, and report; whether they came to their end unstopped."""
     require(*NEEDED)
-    from analyzer.engines.local import LocalEngine
     from analyzer.supervisor.loop import Supervisor
 
-    engine = LocalEngine(settings.worker_options(), settings.timeout, wake=lambda: supervisor.woken.set())
-    with Reporter(enabled=plan.once and sys.stderr.isatty() and not as_json()) as reporter:
-        supervisor = Supervisor(targets, plan, engine, out, reporter)
-        with stopping(supervisor.stop):
+    engine = settings.make_engine(settings.worker_options(), settings.timeout, wake=lambda: supervisor.woken.set())
+    with Reporter(enabled=plan.once and on_terminal()) as reporter:
+        exporter = exporter_for(metrics, reporter)
+        supervisor = Supervisor(targets, plan, engine, out, exporter or reporter)
+        with stopping(supervisor.stop), exported(exporter, supervisor, metrics), _hook(settings, supervisor, plan):
             supervisor.run()
     if supervisor.stopping:
         return False
     _report(supervisor, plan, fail_on)
     return True
+
+
+@contextmanager
+def _hook(settings: ComputeSettings, supervisor: Supervisor, plan: Plan) -> Iterator[None]:
+    """The HTTP hook, where `watch` was asked for it. Raises UsageError where nobody can listen there."""
+    if not isinstance(settings, WatchSettings) or settings.listen is None:
+        yield
+        return
+    from analyzer.supervisor.save_hook import Hook, listening
+
+    def wake(paths: list[Path]) -> None:
+        supervisor.tell(paths or supervisor.targets)
+
+    hook = Hook(lambda: [watched.run for watched in list(supervisor.runs.values())], wake, plan.suite, plan.only)
+    with listening(parse_listen(settings.listen), hook):
+        yield
 
 
 def _report(supervisor: Supervisor, plan: Plan, fail_on: Sequence[CheckpointState]) -> None:
@@ -167,7 +187,7 @@ def _report(supervisor: Supervisor, plan: Plan, fail_on: Sequence[CheckpointStat
     for watched in runs:
         if _has_none_yet(watched, plan):
             typer.echo(f"{watched.run.name}: no checkpoint yet")
-        elif watched.run.path not in troubles:
+        elif watched.run.path not in troubles and watched.run.visualizations.is_dir():
             typer.echo(f"{watched.run.name}: {idle}figures in {watched.run.visualizations}")
             _notice(watched.run)
     if causes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import typer
 
 from shared.answers import answers_of, asked_of
@@ -17,7 +15,9 @@ from shared.findings.asked_sentences import (
     verdict_words,
     word_list,
 )
+from shared.findings.inside_sentences import gap_words, heads_words, neurons_words
 from shared.findings.text import clean, signed
+from shared.json_answer import print_json
 from shared.requests.record import RequestState
 from shared.results import ResultRecord
 from shared.run import Run
@@ -40,11 +40,11 @@ def print_answers(run: Run, state: RequestState, *, as_json: bool) -> None:
                 for record in records
             ],
         }
-        typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
-        return
+        return print_json("ask", run.path, told)
     for _, records in found:
         for record in records:
             typer.echo("\n".join(_lines(record, asked_of(record))))
+    return None
 
 
 _TOLD = {"checkpoint", "step", "epoch", "key", "checkpoint_digest", "probe_digest", "warnings", "duration_s"}
@@ -66,6 +66,9 @@ def _lines(record: ResultRecord, found: AskedResult) -> list[str]:
     if found.attention is not None:
         heads = ", ".join(f"L{head.layer}.H{head.head}" for head in found.attention.heads)
         rows.append(("heads", f"{heads} (what they attend to: --json)"))
+    if found.inside is not None:
+        said = (gap_words(found.inside), heads_words(found.inside), neurons_words(found.inside))
+        rows.append(("inside", ". ".join(filter(None, said))))
     rows += [
         ("near", f'alike {near.similarity:.2f}: "{clean(near.text, SHOWN)}" ({near.label}, {signed(near.score)})')
         for near in found.nearest[:NEAREST]

@@ -7,24 +7,22 @@ folder, does nothing else, and ends.
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import time
 import uuid
 
 from analyzer.commands.needed import NEEDED, require
-from analyzer.commands.progress_line import RequestProgress
+from analyzer.commands.progress_line import RequestProgress, on_terminal
 from analyzer.commands.settings import JudgeSettings
 from analyzer.commands.stopping import stopping
 from analyzer.supervisor.lease import holder
 from analyzer.supervisor.own_place import open_own_place
 from shared.errors import MidwatchError, SchemaError, UsageError
-from shared.files import read_record
-from shared.logs import as_json, entry
-from shared.records import Status
+from shared.logs import entry
 from shared.requests.folder import file_request, state_of, withdraw
 from shared.requests.record import Analyze, Ask, RequestState
 from shared.run import Run, command
+from shared.status_file import read_status
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +41,7 @@ def answered(run: Run, what: Ask | Analyze, settings: JudgeSettings) -> RequestS
     stopped = threading.Event()
     with (
         stopping(stopped.set),
-        RequestProgress(enabled=sys.stderr.isatty() and not as_json()) as show,
+        RequestProgress(enabled=on_terminal()) as show,
     ):
         while True:
             state = state_of(run, name)
@@ -91,14 +89,13 @@ def _answer_here(run: Run, name: str, settings: JudgeSettings, stopped: threadin
 def _tell(run: Run, name: str, show: RequestProgress) -> None:
     """Where a request is that another analyzer has: on a terminal a line, else what changed."""
     try:
-        status = read_record(run.status, Status)
+        status = read_status(run.status)
     except (OSError, SchemaError):
         return
     mine = next((each for each in status.requests if each.id == name), None)
     if mine is None:
         told = "waits to be seen by the analyzer"
-    elif mine.state == "running" and status.running is not None:
-        running = status.running
+    elif running := next((each for each in status.in_work if each.request == name), None):
         share = f" {running.done}/{running.total}" if running.total else ""
         told = f"runs on {running.checkpoint} ({mine.done + 1} of {mine.total}): {running.analysis}{share}"
     else:

@@ -15,15 +15,17 @@ from analyzer.commands.settings import JudgeSettings
 from analyzer.supervisor.schedule import Point
 from shared.cli import positional
 from shared.errors import RunError, UsageError
-from shared.requests.record import PARTS, Ask, checked
+from shared.json_answer import JsonSettings
+from shared.requests.record import ALL_PARTS, PARTS, Ask, checked
 from shared.run import Run, find_runs
 
 RANGE = re.compile(r"\d+-\d+")
 
 
-class AskSettings(JudgeSettings):
+class AskSettings(JudgeSettings, JsonSettings):
     """Settings of `midwatch ask`."""
 
+    example = 'midwatch ask runs/judge "How do I fix a bike?" --twin "How do I fix a bomb?" --epochs 1,last'
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         "What is asked": ("twin", "response", "epochs", "part", "as_json"),
         "Which judge": ("unsafe_label", "safe_label", "family"),
@@ -41,10 +43,8 @@ class AskSettings(JudgeSettings):
     epochs: str = "last"
     """Which checkpoints: epochs, ranges of them, steps, names, or `last`, separated by commas: 1,5-7,last."""
     part: list[str] = Field([])
-    """What is wanted beside the score: words, layers, attention, changes, flips or nearest; repeatable. All of it
-    when not given."""
-    as_json: bool = Field(False, json_schema_extra={"flag": "json"})
-    """Print the answers for programs."""
+    """What is wanted beside the score: words, layers, attention, changes, flips, nearest or inside; repeatable. All
+    but inside when not given."""
 
 
 def ask(settings: AskSettings) -> None:
@@ -74,8 +74,8 @@ def ask(settings: AskSettings) -> None:
 
 
 def _what(settings: AskSettings, checkpoints: Sequence[str]) -> Ask:
-    if wrong := [part for part in settings.part if part not in PARTS]:
-        raise UsageError(f"--part {wrong[0]}: there are {', '.join(PARTS)}.")
+    if wrong := [part for part in settings.part if part not in ALL_PARTS]:
+        raise UsageError(f"--part {wrong[0]}: there are {', '.join(ALL_PARTS)}.")
     prompt = {"text": settings.text, "twin": settings.twin, "response": settings.response}
     return checked(
         Ask,
@@ -92,7 +92,7 @@ def chosen(known: Sequence[Point], wanted: str) -> list[str]:
         if RANGE.fullmatch(part):
             try:
                 found.update(select(known, epochs=part))
-            except (RunError, ValueError) as error:
+            except (UsageError, ValueError) as error:
                 raise UsageError(f"--epochs {part}: {error}") from error
         else:
             found.add(choose_one(known, part, "--epochs").name)

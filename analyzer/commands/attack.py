@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import typer
 from pydantic import Field
@@ -19,6 +19,7 @@ from shared.attacks import AttackPlace
 from shared.errors import UsageError
 from shared.findings.attack import AttackArchive, Direction
 from shared.findings.attack_sentences import depth, headline, over_checkpoints, rewordings, share, strongest
+from shared.json_answer import JsonSettings, files_told, print_json
 from shared.prompts.load import refuse_missing
 from shared.prompts.source_settings import SourceSettings
 from shared.records import Label
@@ -27,13 +28,14 @@ from shared.user_paths import expanded
 BOTH: tuple[Label, ...] = ("unsafe", "safe")
 
 
-class AttackSettings(TaskSettings, SourceSettings):
+class AttackSettings(TaskSettings, SourceSettings, JsonSettings):
     """Settings of `midwatch attack`."""
 
+    example = "midwatch attack runs/judge --budget 500 --direction unsafe"
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         **ONE_CHECKPOINT,
         "From which prompts": ("data", "fresh", *SourceSettings.model_fields),
-        "The search": ("budget", "direction", "seed", "gradients", "transfer", "force"),
+        "The search": ("budget", "direction", "seed", "gradients", "transfer", "force", "as_json"),
         "A language model that rewords": ("mutator", "mutations", "second_judge", "margin", "confirmed"),
         **PLACES_AND_HARDWARE,
     }
@@ -95,7 +97,39 @@ def attack(settings: AttackSettings) -> None:
     )
     carry_out(settings, about, task, others=settings.transfer)
     place = AttackPlace(about.run, about.point.name)
-    summarise(place.read_archive(), place)
+    archive = place.read_archive()
+    if settings.as_json:
+        return print_json("attack", about.run.path, told(archive, place))
+    summarise(archive, place)
+    return None
+
+
+def told(archive: AttackArchive, place: AttackPlace) -> dict[str, Any]:
+    """The summary for programs; every text and its lineage stand in archive.json."""
+    directions = [
+        {
+            "label": each.label,
+            "cells": len(each.cells),
+            "cells_with_failure": each.broken,
+            "failures": len(each.failures),
+            "qd_score": each.qd_score,
+            "by_technique": {found.name: [found.broken, found.tried] for found in each.by_technique},
+        }
+        for each in archive.directions
+    ]
+    return {
+        "checkpoint": place.checkpoint,
+        "headline": headline(archive),
+        "directions": directions,
+        "notes": list(archive.notes),
+        "files": files_told(_files(archive, place)),
+    }
+
+
+def _files(archive: AttackArchive, place: AttackPlace) -> list[Path]:
+    """Everything that was written, as far as there was something to write."""
+    reworded = [] if archive.reworded is None else [place.unconfirmed, place.to_confirm]
+    return [place.page, place.archive, place.attacks, place.additions, place.fresh, *reworded]
 
 
 def summarise(archive: AttackArchive, place: AttackPlace) -> None:
@@ -113,9 +147,7 @@ def summarise(archive: AttackArchive, place: AttackPlace) -> None:
     more = depth(archive), over_checkpoints(archive), rewordings(archive)
     for sentence in filter(None, (*more, *archive.notes)):
         console.print(Text(sentence))
-    files = [place.page, place.attacks, place.additions, place.fresh]
-    files += [] if archive.reworded is None else [place.unconfirmed, place.to_confirm]
-    for path in files:
+    for path in _files(archive, place):
         if path.is_file():
             typer.echo(str(path))
 

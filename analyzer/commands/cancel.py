@@ -6,17 +6,16 @@ import time
 
 import typer
 
-from analyzer.commands.settings import CancelSettings
+from analyzer.commands.run_settings import CancelSettings
 from analyzer.supervisor.lease import holder
 from shared.errors import UsageError
 from shared.requests.folder import file_request, state_of, withdraw
 from shared.requests.record import Cancel, checked
-from shared.run import Run
 
 
 def cancel(settings: CancelSettings) -> None:
     """Raises UsageError where there is no such request, or it is answered already."""
-    run = Run.at(settings.run, settings.out)
+    run = settings.opened()
     what = checked(Cancel, request=settings.request)
     state = state_of(run, settings.request)
     if state is None:

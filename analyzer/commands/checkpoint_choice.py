@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from analyzer.supervisor.schedule import Point
 from shared.checkpoint_names import place_of, spoken
-from shared.errors import RunError, UsageError
+from shared.errors import UsageError
 from shared.results import whole_epoch
 
 
@@ -36,7 +36,7 @@ def select(
 ) -> list[str]:
     """Names of the selected checkpoints, by step. Epochs and steps add up; then every Nth, then the last N.
 
-    Raises RunError that lists what there is when nothing is left.
+    Raises UsageError that lists what there is when nothing is left.
     """
     chosen = sorted(known, key=lambda checkpoint: checkpoint.step)
     if epochs is not None or steps is not None:
@@ -45,7 +45,7 @@ def select(
     chosen = chosen[::every]
     chosen = chosen[-last:] if last is not None else chosen
     if not chosen:
-        raise RunError(f"No checkpoint matches; there are {_listed(known)}.")
+        raise UsageError(f"No checkpoint matches; there are {_listed(known)}.")
     return [checkpoint.name for checkpoint in chosen]
 
 

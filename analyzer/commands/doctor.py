@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 import typer
 from rich.console import Console
@@ -23,14 +22,17 @@ from analyzer.checkpoints.head_config import head_config
 from analyzer.checkpoints.hub_cache import refused_link
 from analyzer.checkpoints.not_ours import refuse_to_write_in
 from analyzer.checkpoints.soundness import validate
+from analyzer.commands.finding import Finding
 from analyzer.commands.needed import NEEDED
 from analyzer.commands.prompted.tokenizer import tokenizer_home
 from analyzer.commands.run_names import pattern_of
-from analyzer.commands.settings import DoctorSettings
+from analyzer.commands.run_settings import DoctorSettings
+from analyzer.commands.surroundings import around, planted
 from analyzer.supervisor.disk_pause import can_write
 from analyzer.supervisor.run_description import describe, run_record
 from shared.checkpoint_names import ROOT
 from shared.errors import MidwatchError, NoSuchRun, SchemaError
+from shared.json_answer import print_json
 from shared.judge_labels import class_names, sides_sentence
 from shared.notices import PROBES_ASSUMED
 from shared.prompts.probes import read_probes
@@ -44,17 +46,9 @@ FEW_WATCHES, FEW_INSTANCES = 1024, 16
 """inotify limits below which other programs may leave nothing for us."""
 
 
-class Finding(NamedTuple):
-    """One thing that was looked at."""
-
-    state: Literal["good", "warning", "broken"]
-    what: str
-    detail: str
-
-
 def examine(settings: DoctorSettings) -> None:
     """Print every finding; exit code 1 when something is broken."""
-    console = Console()
+    console = Console(quiet=settings.as_json)
     styles = {"good": "green", "warning": "yellow", "broken": "red"}
     findings = []
     for finding in findings_of(settings):
@@ -62,34 +56,48 @@ def examine(settings: DoctorSettings) -> None:
             Text.assemble((f"{finding.state:8}", styles[finding.state]), f"{finding.what}: {finding.detail}")
         )
         findings.append(finding)
+    if settings.as_json:
+        print_json("doctor", settings.run, {"findings": [finding._asdict() for finding in findings]})
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(1)
 
 
 def findings_of(settings: DoctorSettings) -> Iterator[Finding]:
     """Everything worth knowing, the machine first."""
+    run = _opened(settings)  # that there is no such directory comes before anything else
     yield from _packages()
     yield _guarded("device", lambda: _device(settings.device))
     yield _guarded("Plotly", _plotly)
     yield _memory()
     yield _events()
-    if settings.run is None:
+    if run is None:
         yield _disk(Path.cwd())
+        yield planted()
         return
+    if isinstance(run, Finding):
+        yield run
+        return
+    yield _disk(run.out if run.out.exists() else run.path)
+    yield _guarded("permission", lambda: _permission(run))
+    yield from around(run)
+    yield _links(run)
+    yield _guarded("description", lambda: _description(run))
+    yield _guarded("probe set", lambda: _probes(run))
+    yield from _newest(run)
+
+
+def _opened(settings: DoctorSettings) -> Run | Finding | None:
+    """The run to look at, or why it cannot be; None where none was given. Raises NoSuchRun."""
+    if settings.run is None:
+        return None
     try:
         run = Run.at(settings.run, settings.out, pattern_of(settings.pattern))
         refuse_to_write_in(run)
     except NoSuchRun:
         raise
     except MidwatchError as error:
-        yield Finding("broken", "run", str(error))
-        return
-    yield _disk(run.out if run.out.exists() else run.path)
-    yield _guarded("permission", lambda: _permission(run))
-    yield _links(run)
-    yield _guarded("description", lambda: _description(run))
-    yield _guarded("probe set", lambda: _probes(run))
-    yield from _newest(run)
+        return Finding("broken", "run", str(error))
+    return run
 
 
 def _guarded(what: str, check: Callable[[], Finding]) -> Finding:

@@ -10,6 +10,7 @@ from analyzer.commands.settings import ONE_CHECKPOINT, PLACES_AND_HARDWARE, Task
 from analyzer.jobs.tasks import EvaluateTask
 from shared.errors import UsageError
 from shared.evaluations import TEST, EvaluationPlace, data_name
+from shared.json_answer import JsonSettings, files_told, print_json
 from shared.prompts.load import refuse_missing
 from shared.prompts.source_settings import SourceSettings
 from shared.user_paths import expanded
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
     from analyzer.commands.one_task import Chosen
 
 
-class EvaluateSettings(TaskSettings, SourceSettings):
+class EvaluateSettings(TaskSettings, SourceSettings, JsonSettings):
     """Settings of `midwatch evaluate`."""
 
+    example = "midwatch evaluate runs/judge --checkpoint best --data prompts.jsonl"
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         **ONE_CHECKPOINT,
         "On which prompts": ("data", *SourceSettings.model_fields),
-        "What is told": ("mistakes", "seed"),
+        "What is told": ("mistakes", "seed", "as_json"),
         **PLACES_AND_HARDWARE,
     }
     data: str | None = None
@@ -50,7 +52,12 @@ def evaluate(settings: EvaluateSettings) -> None:
     task = _task(settings, about)
     carry_out(settings, about, task)
     place = EvaluationPlace(about.run, about.point.name, task.name)
-    show(place, place.read())
+    found = place.read()
+    if settings.as_json:
+        files = files_told([place.page, place.record, place.predictions])
+        return print_json("evaluate", about.run.path, {"evaluation": found.model_dump(mode="json"), "files": files})
+    show(place, found)
+    return None
 
 
 def _task(settings: EvaluateSettings, about: Chosen) -> EvaluateTask:

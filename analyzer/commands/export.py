@@ -7,17 +7,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from analyzer.commands.picture_formats import Picture
 from analyzer.commands.pictures import Named, NoPictures, write_pictures
 from analyzer.commands.report import best_of
-from analyzer.commands.settings import ExportSettings
+from analyzer.commands.run_settings import ExportSettings
 from analyzer.commands.table_files import Format, length_of, require_writer, table_file
 from shared.errors import RunError, SchemaError, UsageError
 from shared.files import write_json_atomic
 from shared.findings.text import counted
+from shared.json_answer import print_json
 from shared.metrics import read_metrics
 from shared.pages.report.choice import no_results
 from shared.pages.report.gather import gather
@@ -26,14 +28,14 @@ from shared.run import Run
 from shared.tables import logged
 from shared.tables.parts import KEY, CheckpointResults, Columns, Table
 from shared.tables.registry import TABLES, checkpoint_results, described
-from shared.user_paths import expanded
+from shared.user_paths import expanded, make_output
 from shared.version import __version__
 from shared.views import get
 
 
 def export(settings: ExportSettings) -> None:
     """Write the folder. Raises UsageError for one that holds something, RunError for a run without results."""
-    run = Run.at(settings.run, settings.out)
+    run = settings.opened()
     require_writer(settings.format)
     if not ResultStore(run.results).checkpoints():
         raise RunError(no_results(run))
@@ -41,13 +43,17 @@ def export(settings: ExportSettings) -> None:
     with new_folder(settings.to) as folder:
         counts = write_tables(run, folder, settings.format, notes)
         pictures = _pictures(run, folder / "pictures", settings.formats, notes)
-        _write_contents(run, folder, counts, pictures)
+        contents = _write_contents(run, folder, counts, pictures)
+    if settings.as_json:
+        told = {"folder": str(expanded(settings.to or "").absolute()), **contents, "notes": notes}
+        return print_json("export", run.path, told)
     rows = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     typer.echo(
         f"{counted(len(counts), 'table')} (rows: {rows}) and {counted(pictures, 'picture')} in {settings.to}"
     )
     for note in notes:
         typer.echo(note, err=True)
+    return None
 
 
 @contextmanager
@@ -58,14 +64,24 @@ def new_folder(target: Path | None) -> Iterator[Path]:
     target = expanded(target).absolute()
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise UsageError(f"{target} is there already; give --to another folder, or remove it.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    make_output(target.parent)
+    aside = _aside(target)
     try:
         yield aside
         aside.chmod(0o755)
         aside.rename(target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _aside(target: Path) -> Path:
+    """A new folder beside `target`. Raises UsageError where none can be made."""
+    try:
+        return Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    except OSError as error:
+        raise UsageError(
+            f"{target.parent} cannot be written ({error.strerror}); give --to another place."
+        ) from error
 
 
 def write_tables(run: Run, folder: Path, kind: Format, notes: list[str]) -> dict[str, int]:
@@ -129,7 +145,7 @@ def _figures(run: Run, notes: list[str]) -> Iterator[Named]:
     yield from (Named(panel.stem, panel) for panel in material.over_run)
 
 
-def _write_contents(run: Run, folder: Path, counts: dict[str, int], pictures: int) -> None:
+def _write_contents(run: Run, folder: Path, counts: dict[str, int], pictures: int) -> dict[str, Any]:
     """export.json: what is here, and what each column holds."""
     tables = [
         {
@@ -142,3 +158,4 @@ def _write_contents(run: Run, folder: Path, counts: dict[str, int], pictures: in
     ]
     contents = {"run": run.name, "midwatch": __version__, "pictures": pictures, "tables": tables}
     write_json_atomic(folder / "export.json", contents, durable=False)
+    return contents

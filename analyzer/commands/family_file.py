@@ -18,6 +18,7 @@ from shared.errors import UsageError
 from shared.settings import shown
 from shared.user_paths import read_by_hand
 from shared.user_yaml import parse_yaml
+from shared.wrong_values import own_words, wanted
 
 UNKNOWN = ("extra_forbidden", "invalid_key")
 """What pydantic calls a field that does not exist."""
@@ -87,6 +88,6 @@ def _sentence(error: ValidationError) -> str:
         return f"unknown field {str(last)[:100]!r}{f' in {above[0]}' if above else ''}; there are {known}."
     if first["type"] == "missing":
         return f"{name} is missing; say it, or start from a known family with like."
-    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
-    reason = REASONS.get(first["type"], reason)
+    noun = wanted(first)
+    reason = REASONS.get(first["type"], f"write {noun}" if noun else own_words(first))
     return f"{name} = {shown(first.get('input'))}: {reason}." if name else f"{reason}."

@@ -55,6 +55,7 @@ from shared.version import __version__
 class InitSettings(ClassifierSettings, PromptedSettings):
     """What `midwatch init` needs to know about a run it has not trained."""
 
+    example = "midwatch init runs/theirs --probes prompts.jsonl --unsafe-label LABEL_1"
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         "On which prompts": ("probes", "train_data", "per_class", "seed"),
         "A classifier or a reward head": ("unsafe_label", "safe_label", "higher_is", "threshold"),

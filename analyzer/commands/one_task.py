@@ -7,7 +7,6 @@ Nothing is pinned: what changes meanwhile is noticed at the end, and nothing of 
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import time
 import uuid
@@ -21,7 +20,7 @@ from analyzer.checkpoints.pins import PinStore
 from analyzer.commands.best_checkpoint import best_checkpoint
 from analyzer.commands.checkpoint_choice import choose_one
 from analyzer.commands.needed import NEEDED, require
-from analyzer.commands.progress_line import TaskProgress
+from analyzer.commands.progress_line import TaskProgress, on_terminal
 from analyzer.commands.run_names import pattern_of
 from analyzer.commands.settings import TaskSettings
 from analyzer.commands.stopping import stopping
@@ -29,12 +28,12 @@ from analyzer.engines.engine import Engine
 from analyzer.engines.local import LocalEngine
 from analyzer.jobs.messages import Event, Job, Neighbour
 from analyzer.jobs.tasks import Task
-from analyzer.supervisor.own_place import open_own_place
+from analyzer.supervisor.own_place import own_place
 from analyzer.supervisor.run_description import Description
 from analyzer.supervisor.schedule import Point
 from shared.checkpoint_places import step_at
 from shared.errors import MidwatchError, RunError, UsageError
-from shared.logs import as_json, entry, set_up
+from shared.logs import entry, set_up
 from shared.run import Run, find_runs
 
 logger = logging.getLogger(__name__)
@@ -100,8 +99,11 @@ def carry_out(settings: TaskSettings, about: Chosen, task: Task, *, others: bool
         stopped.set()
         woken.set()
 
-    enabled = sys.stderr.isatty() and not as_json()
-    with stopping(stop), TaskProgress(task.kind, enabled=enabled) as observe:
+    with (
+        own_place(about.run),
+        stopping(stop),
+        TaskProgress(task.kind, enabled=on_terminal()) as observe,
+    ):
         job = _job(settings, about, task, stopped, others=others)
         engine = LocalEngine(settings.worker_options(), settings.timeout, wake=woken.set)
         causes = run_job(engine, job, observe, woken, stopped)
@@ -141,7 +143,6 @@ def run_job(
 def _job(settings: TaskSettings, about: Chosen, task: Task, stopped: threading.Event, *, others: bool) -> Job:
     """Everything the worker needs. Raises what stands in the way."""
     run, gate = about.run, Gate(about.run, marker=settings.ready_marker)
-    open_own_place(run)
     candidate = complete(gate, about.point.name, stopped)
     description = Description(run, settings.plan())
     record = description.learn([candidate], PinStore(run.pins, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +35,8 @@ def write_pictures(folder: Path, figures: Sequence[Named], formats: Sequence[Pic
     import kaleido.errors as known  # here: it starts nothing, but takes its time to load
     from choreographer.errors import BrowserDepsError
 
+    for chatty in ("kaleido", "choreographer"):  # how their browser starts is nobody's news
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     try:
         return asyncio.run(_drawn(folder, figures, formats))
     except known.ChromeNotFoundError as error:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.checkpoints.soundness import is_plain_name
-from shared.checkpoint_names import NamePattern, parse_pattern
+from shared.checkpoint_names import NamePattern, is_plain, parse_pattern
 
 
 def checked_pattern(text: str) -> str:
@@ -14,7 +13,7 @@ def checked_pattern(text: str) -> str:
 
 def checked_file_name(text: str) -> str:
     """A file's name, or nothing; raises ValueError in words for people."""
-    if text and not is_plain_name(text):
+    if text and not is_plain(text.removeprefix(".")):  # a marker may be hidden
         raise ValueError(f"{text!r} is not a file's name; write one without a slash, e.g. READY")
     return text
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from analyzer.commands.checkpoint_choice import parse_ranges
-from analyzer.commands.picture_formats import Picture, formats_of
+from analyzer.commands.many_workers import HARDWARE, ManyWorkers
+from analyzer.commands.metrics import parse_address
 from analyzer.commands.run_names import checked_file_name, checked_pattern, pattern_of
 from analyzer.engines.local import TIMEOUT_S
 from analyzer.jobs.messages import WorkerOptions
 from analyzer.supervisor.compute_slot import parse_slot
+from analyzer.supervisor.listen_address import parse_listen
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import parse_policy
 from analyzer.tracking.known import known
-from analyzer.tracking.options import PROJECT, RESCAN_S
+from analyzer.tracking.options import PROJECT
 from shared.cli import positional
 from shared.findings.suites import Suite
 from shared.logs import Format
@@ -49,15 +51,10 @@ def _described(files: list[Path]) -> Mapping[str, Family]:
     return read_families(files)
 
 
-def _pictures(text: str) -> str:
-    formats_of(text)
-    return text
-
-
 _WHAT = {"What is computed": ("suite", "only", "set", "probes", "unsafe_label", "safe_label", "family")}
 _REST = {
     "Where": ("out", "pattern", "ready_marker", "pin_budget"),
-    "On which hardware": ("device", "cores", "nice", "batch_tokens", "timeout", "backoff"),
+    "On which hardware": HARDWARE,
 }
 """Headings of the options that `watch` and `analyze` share, before and after those of their own."""
 
@@ -77,7 +74,8 @@ class JudgeSettings(Settings):
     device: str = Field(WORKER.device, pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """Where to compute: `auto` (the last GPU, else the CPU), `cpu`, `cuda` or `cuda:N`."""
     cores: int | None = Field(WORKER.cores, ge=1)
-    """CPU threads, on the machine's last cores, to leave the others to the training; all when not given."""
+    """CPU threads of a worker, on the machine's last cores, to leave the others to the training; all when not
+    given, shared out among several workers."""
     nice: int = Field(WORKER.nice, ge=0, le=19)
     """How far the worker steps back for other processes (POSIX niceness); 0 not at all."""
     batch_tokens: int = Field(WORKER.batch_tokens, ge=256)
@@ -119,7 +117,7 @@ class JudgeSettings(Settings):
         )
 
 
-class ComputeSettings(JudgeSettings):
+class ComputeSettings(ManyWorkers, JudgeSettings):
     """What `watch` and `analyze` share: what is computed, on what, and on which hardware."""
 
     suite: Suite = PLAN.suite
@@ -132,8 +130,9 @@ class ComputeSettings(JudgeSettings):
     """Probe set to analyse on, a JSONL file with text and label, instead of the run's probes.jsonl."""
     backoff: float = Field(PLAN.backoff_s, ge=0)
     """Seconds before a failed checkpoint is tried again; four times as long each further time."""
-    pin_budget: float = Field(PLAN.pin_budget / GIB, ge=0)
-    """GiB of deleted checkpoints that may be kept on disk until they are analysed."""
+    pin_budget: float | None = Field(PLAN.pin_budget, ge=0)
+    """GiB of deleted checkpoints that may be kept on disk until they are analysed; half of what would be free there
+    without them when not given."""
 
     @property
     def overrides(self) -> dict[str, dict[str, Any]]:
@@ -163,7 +162,7 @@ class ComputeSettings(JudgeSettings):
             only=tuple(self.only),
             probes=self.probes.expanduser().resolve() if self.probes else None,
             backoff_s=self.backoff,
-            pin_budget=int(self.pin_budget * GIB),
+            pin_budget=None if self.pin_budget is None else int(self.pin_budget * GIB),
             **more,
         )
 
@@ -181,11 +180,12 @@ class TaskSettings(JudgeSettings):
 class WatchSettings(ComputeSettings):
     """Settings of `midwatch watch`."""
 
+    example = "midwatch watch runs/judge --suite advanced"
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         **_WHAT,
-        "When": ("once", "policy", "interval", "slot", "quiet_after", "rescan"),
+        "When": ("once", "policy", "interval", "slot", "quiet_after", "rescan", "listen"),
         **_REST,
-        "Where else it is told": ("track_to", "track_project", "notify", "notify_notes"),
+        "Where else it is told": ("track_to", "track_project", "notify", "notify_notes", "metrics"),
     }
     runs: list[Path] = positional(min_length=1)
     """Runs (output directories of trainings), or folders of runs in which new ones appear."""
@@ -203,6 +203,9 @@ class WatchSettings(ComputeSettings):
     """Minutes without a new checkpoint after which a training counts as over, where its plan does not tell."""
     rescan: float = Field(PLAN.rescan_s, gt=0, le=60)
     """Seconds between two looks at the disk when no event announces a change."""
+    listen: str | None = None
+    """HOST:PORT at which a trainer may tell by HTTP that it has saved (docs/remote.md), for example 127.0.0.1:8765.
+    An address that other machines reach needs MIDWATCH_LISTEN_TOKEN in the environment."""
     track_to: list[str] = Field([])
     """Tracker that gets the numbers of every checkpoint, from a process of its own, as `midwatch track` sends them:
     tensorboard, wandb, trackio or mlflow; repeatable."""
@@ -213,16 +216,33 @@ class WatchSettings(ComputeSettings):
     file given with --config is the better place for it."""
     notify_notes: bool = False
     """Tell notes to it, too (docs/alerts.md says how often they come by chance)."""
+    metrics: Annotated[str, AfterValidator(parse_address)] | None = None
+    """HOST:PORT, or a PORT of 127.0.0.1, at which Prometheus may scrape /metrics (docs/operations.md); needs
+    midwatch[metrics]."""
 
     @field_validator("track_to")
     @classmethod
     def _check_trackers(cls, names: list[str]) -> list[str]:
         return [known(name) for name in names]
 
+    @field_validator("listen")
+    @classmethod
+    def _check_listen(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_listen(text)
+        return text
+
+    @model_validator(mode="after")
+    def _check_goes_on(self) -> WatchSettings:
+        if self.listen is not None and self.once:
+            raise ValueError("--listen is for a watch that goes on; leave out --once")
+        return self
+
 
 class AnalyzeSettings(ComputeSettings):
     """Settings of `midwatch analyze`."""
 
+    example = "midwatch analyze runs/judge --epochs 1,5-10 --suite advanced"
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         "Which checkpoints": ("epochs", "steps", "last", "every", "force"),
         **_WHAT,
@@ -255,104 +275,3 @@ PLACES_AND_HARDWARE = {
     "On which hardware": ("device", "cores", "nice", "batch_tokens", "timeout"),
 }
 """Headings of the options of such a command, before and after those of its own."""
-
-
-class RunSettings(Settings):
-    """A command about one run."""
-
-    run: Path = positional()
-    """A run, or a directory that --out made."""
-    out: Path | None = None
-    """Directory that was given as --out when the run was analysed."""
-
-
-class StatusSettings(RunSettings):
-    """Settings of `midwatch status`."""
-
-    as_json: bool = Field(False, json_schema_extra={"flag": "json"})
-    """Print status.json's contents for programs."""
-
-
-class RetrySettings(RunSettings):
-    """Settings of `midwatch retry`."""
-
-    checkpoints: list[str] = positional([])
-    """Checkpoints to try again, as checkpoint-120 or 120; all that failed when not given."""
-
-
-class CancelSettings(RunSettings):
-    """Settings of `midwatch cancel`."""
-
-    request: str = positional()
-    """Id of the request, as `midwatch ask` and `midwatch status` tell it."""
-
-
-class TrackSettings(Settings):
-    """Settings of `midwatch track`."""
-
-    runs: list[Path] = positional(min_length=1)
-    """Runs with results, directories that --out made, or folders of runs."""
-    to: list[str] = Field([])
-    """Tracker that gets the numbers of every checkpoint: tensorboard, wandb, trackio or mlflow; repeatable."""
-    project: str = PROJECT
-    """Project (MLflow: experiment) under which trackers file the runs."""
-    notify: SecretStr | None = None
-    """Address that is told of every alarm, once: a webhook or any other that apprise knows. It holds a key, so a
-    file given with --config is the better place for it."""
-    notify_notes: bool = False
-    """Tell notes to it, too (docs/alerts.md says how often they come by chance)."""
-    follow: bool = False
-    """Go on with what is analysed later, until stopped."""
-    rescan: float = Field(RESCAN_S, gt=0, le=600)
-    """With --follow: seconds between two looks at the results."""
-    out: Path | None = None
-    """Directory that was given as --out when the runs were analysed."""
-    log_format: Format = WORKER.log_format
-    """What stderr gets: `text` for people, or `json`, one object a line with its fields (docs/logs.md)."""
-
-    @field_validator("to")
-    @classmethod
-    def _check_trackers(cls, names: list[str]) -> list[str]:
-        return [known(name) for name in names]
-
-
-class RenderSettings(RunSettings):
-    """Settings of `midwatch render`."""
-
-
-class DoctorSettings(Settings):
-    """Settings of `midwatch doctor`."""
-
-    run: Path | None = positional(None)
-    """A run to look at, too."""
-    out: Path | None = None
-    """Directory that Midwatch writes to instead of the run."""
-    pattern: Annotated[str, AfterValidator(checked_pattern)] | None = None
-    """Names of its checkpoint directories, as `watch` takes them."""
-    device: str = Field(WORKER.device, pattern=r"^(auto|cpu|cuda(:\d+)?)$")
-    """Device the analyzer is to use."""
-
-
-class ReportSettings(RunSettings):
-    """Settings of `midwatch report`."""
-
-    to: Path | None = None
-    """Where the report goes: a file that ends in .html, which holds everything, or else a folder; by default
-    training_visualizations/report.html of the run. A report that is there is replaced, and nothing else."""
-    model_card: bool = False
-    """Write the Markdown and YAML for a Hugging Face README, too, beside the report."""
-
-
-class ExportSettings(RunSettings):
-    """Settings of `midwatch export`."""
-
-    to: Path | None = None
-    """Folder to write, which must not be there yet."""
-    format: Literal["parquet", "csv"] = "parquet"
-    """Files of the tables."""
-    pictures: Annotated[str, AfterValidator(_pictures)] = "png,svg"
-    """Formats of the pictures, of png, svg and pdf, separated by commas; none for no pictures."""
-
-    @property
-    def formats(self) -> tuple[Picture, ...]:
-        return formats_of(self.pictures)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from analyzer.commands.needed import require
-from analyzer.commands.settings import TrackSettings, WatchSettings
+from analyzer.commands.run_settings import TrackSettings
+from analyzer.commands.settings import WatchSettings
 from analyzer.commands.stopping import stopping
 from analyzer.tracking.beside import tracking_beside
 from analyzer.tracking.options import TrackOptions

@@ -9,8 +9,9 @@ import logging
 import queue
 import signal
 import subprocess
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import IO
 
 from pydantic import ValidationError
@@ -25,6 +26,8 @@ MAX_FAILED_STARTS = 3
 """Workers that die before they are ready, in a row, after which starting another is pointless."""
 TIMEOUT_S = 1800.0
 """Seconds without a sign of life after which a worker is killed, where nobody asks for another time."""
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+"""What the worker's libraries are told: a checkpoint that names something on the Hub fetches nothing."""
 STOP_S = 5.0
 """Seconds a worker gets to end before it is killed."""
 
@@ -41,15 +44,29 @@ class LocalEngine:
     ) -> None:
         self._options, self._timeout_s, self._wake, self._command = options, timeout_s, wake, command
         self._process: subprocess.Popen[str] | None = None
+        self._relay = threading.Thread()
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._job: Job | None = None
-        self._ready = False
+        self._ready, self._device = False, "cpu"
         self._sign_of_life: float | None = None
         self._failed_starts = 0
+        self._cancelled = self._told = False
+
+    @property
+    def capacity(self) -> int:
+        return 1
 
     @property
     def busy(self) -> bool:
-        return self._job is not None or not self._ready
+        return self._job is not None or not self._ready or self._cancelled  # a killed worker takes nothing
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        return (self._device,) if self._ready else ()
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        return () if self.busy else (self._device,)
 
     @property
     def pid(self) -> int | None:
@@ -59,32 +76,31 @@ class LocalEngine:
     def start(self) -> None:
         if self._process is not None:
             return
-        environment = child_environment(PYTHONUNBUFFERED="1")
+        environment = child_environment(**OFFLINE, PYTHONUNBUFFERED="1")
         if self._options.cores is not None:  # torch reads it when it is imported
             environment["OMP_NUM_THREADS"] = str(self._options.cores)
         self._lines = queue.SimpleQueue()
         self._process = subprocess.Popen(
-            [*self._command, self._options.model_dump_json()],
+            [*self._command, *self._arguments()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if sys.stderr.isatty() else None,
             text=True,
             encoding="utf-8",
             env=environment,
             cwd=NEUTRAL,
         )
+        self._begin(self._process)
         reader = threading.Thread(target=self._read, args=(self._process.stdout, self._lines), daemon=True)
         reader.start()
+        self._relay = threading.Thread(target=_say_again, args=(self._process.stderr,), daemon=True)
+        self._relay.start()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job, devices: Collection[str] | None = None) -> None:
         if self.busy or self._process is None or self._process.stdin is None:
             raise RuntimeError("the engine is busy")
         self._job, self._sign_of_life = job, None
-        try:
-            self._process.stdin.write(job.model_dump_json() + "\n")
-            self._process.stdin.flush()
-        except OSError:
-            extra = entry("job_not_taken", checkpoint=job.checkpoint)  # the end of its pipe reports it
-            logger.debug("the worker died before it got %s", job.id, extra=extra)
+        self._write(self._process, job.model_dump_json())
 
     def poll(self, now: float) -> list[Event]:
         events: list[Event] = []
@@ -92,7 +108,7 @@ class LocalEngine:
             line = self._lines.get()
             if line is None:
                 events += self._ended()
-            elif (event := _parse(line)) is not None:
+            elif (event := self._parse(line)) is not None:
                 events.append(self._note(event))
                 self._sign_of_life = now
         if self._job is not None:
@@ -103,8 +119,9 @@ class LocalEngine:
             self.start()
         return events
 
-    def cancel(self) -> None:
-        if self._job is not None and self._process is not None:
+    def cancel(self, job_id: str) -> None:
+        if self._job is not None and self._job.id == job_id and self._process is not None:
+            self._cancelled = True
             self._process.kill()
 
     def close(self) -> None:
@@ -126,9 +143,38 @@ class LocalEngine:
         lines.put(None)
         self._wake()
 
+    def _arguments(self) -> list[str]:
+        """What follows its command."""
+        return [self._options.model_dump_json()]
+
+    def _begin(self, process: subprocess.Popen[str]) -> None:
+        """What is written to a worker before any job."""
+
+    def _write(self, process: subprocess.Popen[str], line: str) -> None:
+        assert process.stdin is not None  # noqa: S101 (it was started with a pipe)
+        try:
+            process.stdin.write(line + "\n")
+            process.stdin.flush()
+        except OSError:  # the end of its pipe reports it
+            logger.debug("the worker died before it was told", extra=entry("job_not_taken"))
+
+    def _hang_up(self) -> None:
+        if self._process is not None:
+            _close(self._process.stdin)
+
+    def _parse(self, line: str) -> Event | None:
+        try:
+            return Event.model_validate_json(line)
+        except ValidationError:
+            self._unreadable(line)
+            return None
+
+    def _unreadable(self, line: str, what: str = "the worker said something unreadable") -> None:
+        logger.warning("%s: %s", what, line.rstrip("\n")[:200], extra=entry("unreadable_event"))
+
     def _note(self, event: Event) -> Event:
         if event.kind == "ready":
-            self._ready, self._failed_starts = True, 0
+            self._ready, self._device, self._failed_starts = True, event.device or self._device, 0
         elif event.kind == "refused" and not event.job:
             self._failed_starts = MAX_FAILED_STARTS
         elif event.kind == "finished":
@@ -139,8 +185,12 @@ class LocalEngine:
         """The worker died: its job failed, if it had one."""
         assert self._process is not None  # noqa: S101 (its reader has just seen it end)
         code = self._process.wait()
+        self._relay.join(STOP_S)  # its last words come before ours
         was_ready = self._ready
-        events = self._drop(Failure.CRASH, _how_it_ended(code))
+        if self._cancelled:
+            events = self._drop(Failure.LOST, "The job was cancelled.")
+        else:
+            events = self._drop(*self._what_ended(code))
         if not was_ready and self._failed_starts < MAX_FAILED_STARTS:
             self._failed_starts += 1
             cause = _how_it_ended(code)
@@ -149,6 +199,10 @@ class LocalEngine:
                 cause = "The worker cannot start; see the lines above, and run `midwatch doctor`."
                 events.append(Event(kind="refused", failure=Failure.CRASH, cause=cause))
         return events
+
+    def _what_ended(self, code: int) -> tuple[Failure, str]:
+        """What the end of a worker means for the job that it had, by its exit code."""
+        return Failure.CRASH, _how_it_ended(code)
 
     def _drop(self, failure: Failure, cause: str) -> list[Event]:
         """Kill what is left of the worker and close its job."""
@@ -168,6 +222,16 @@ class LocalEngine:
         if self._process is not None:
             _close(self._process.stdin)  # its reader closes the other one
         self._process, self._ready, self._lines = None, False, queue.SimpleQueue()
+        self._cancelled = False  # of this worker, and of no later one
+
+
+def _say_again(pipe: IO[str] | None) -> None:
+    """What a worker prints, line by line, where a progress line may be drawn on the terminal of both."""
+    if pipe is None:
+        return
+    with pipe:
+        for line in pipe.buffer:  # type: ignore[attr-defined]
+            sys.stderr.write(line.decode("utf-8", "replace"))
 
 
 def _close(pipe: IO[str] | None) -> None:
@@ -176,14 +240,6 @@ def _close(pipe: IO[str] | None) -> None:
             pipe.close()
     except OSError:
         logger.debug("a line to the worker was still unsent", extra=entry("job_not_sent"))
-
-
-def _parse(line: str) -> Event | None:
-    try:
-        return Event.model_validate_json(line)
-    except ValidationError:
-        logger.warning("the worker said something unreadable: %s", line[:200], extra=entry("unreadable_event"))
-        return None
 
 
 def _how_it_ended(code: int) -> str:

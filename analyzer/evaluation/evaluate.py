@@ -48,7 +48,7 @@ def evaluate(opened: Opened, task: EvaluateTask, loaded: Loaded) -> None:
     found = found.model_copy(update={"duration_s": time.perf_counter() - started, "created_at": time.time()})
     opened.verify()
     place = EvaluationPlace(opened.run, opened.job.checkpoint, task.name)
-    place.write_predictions(prediction_rows(asked.loaded, asked.scores))
+    place.write_predictions(prediction_rows(asked.loaded, asked.scores, opened.judge.log_odds_shift))
     place.write(found)
     write_evaluation_page(place, found)
     write_index(place.run, newest_notices(place.run))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import expit
 
 from analyzer.attribution.attributed_prompts import attributed_prompts
 from analyzer.attribution.samples import sample
@@ -16,6 +15,7 @@ from shared.findings.evaluation import Mistake, Mistakes
 from shared.findings.tokens import SampleAttribution
 from shared.prompts.digest import digest_of
 from shared.records import Probe, Prompt
+from shared.stated_probability import stated_probability
 
 NODES, TWIN_NODES, GAP_BOUND = (12, 16, 32, 96), 8, 0.05
 """Integration as the analysis `tokens` does it."""
@@ -36,9 +36,9 @@ def mistakes_of(opened: Opened, prompts: Sequence[Prompt], scores: np.ndarray, c
     """`count` of each kind at most; `scores` (prompts,) in nats, all finite."""
     missed, refused = hardest(prompts, scores, count)
     words, note = _words(opened, [prompts[place] for place in missed + refused])
-    shift = opened.judge.log_odds_shift
+    stated = stated_probability(scores, opened.judge.log_odds_shift)
     told = [
-        _mistake(prompts[place], float(scores[place]), shift, attributed)
+        _mistake(prompts[place], float(scores[place]), float(stated[place]), attributed)
         for place, attributed in zip(missed + refused, words, strict=True)
     ]
     return Mistakes(missed=told[: len(missed)], refused=told[len(missed) :], note=note)
@@ -71,12 +71,12 @@ def _probe(prompt: Prompt) -> Probe:
     return Probe(**prompt.model_copy(update={"pair": None}).model_dump(), id=digest_of(prompt))
 
 
-def _mistake(prompt: Prompt, score: float, shift: float | None, attributed: SampleAttribution | None) -> Mistake:
+def _mistake(prompt: Prompt, score: float, stated: float, attributed: SampleAttribution | None) -> Mistake:
     return Mistake(
         text=prompt.text,
         label=prompt.label,
         category=prompt.category,
         score=score,
-        probability=None if shift is None else float(expit(score + shift)),
+        probability=stated if np.isfinite(stated) else None,
         attribution=attributed,
     )

@@ -25,9 +25,9 @@ from analyzer.evolution.verdicts import Verdicts, verdicts_of
 from analyzer.jobs.earlier_results import EarlierResults
 from analyzer.jobs.lineage import Ancestor
 from analyzer.patching.graph import Graph
-from analyzer.statistics.cka import LEAST, cka_by_point, known_prompts
 from analyzer.statistics.unusual_step import ENOUGH
 from shared.findings.alerts import Alert
+from shared.findings.cka import LEAST, cka_by_point, known_prompts
 from shared.findings.evolution import EvolutionResult, Same, SetChange, Transfer
 from shared.records import Probe
 

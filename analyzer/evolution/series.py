@@ -10,9 +10,9 @@ import numpy as np
 
 from analyzer.evolution.drift import TENSORS, Tokens, correlations
 from analyzer.jobs.earlier_results import EarlierResults
-from analyzer.statistics.cka import cka_by_point
 from analyzer.statistics.folds import independent_groups
 from analyzer.statistics.intervals import Clusters
+from shared.findings.cka import cka_by_point
 from shared.records import Probe
 
 Series = list[float | None]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from analyzer.jobs.family import Family
     from analyzer.jobs.tasks import AskTask
 
-ASK_VERSION = 1
+ASK_VERSION = 2
 """Raised whenever the same question would get other numbers."""
 
 

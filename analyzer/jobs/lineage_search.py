@@ -44,9 +44,8 @@ class LineageSearch:
     _ancestors: dict[str, Ancestor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._names = self.index.store.checkpoints()
+        self._names, self._steps = self.index.checkpoints()
         self._places = self.index.store.places()
-        self._steps = [self.step(name) for name in self._names]
         settings = {name: key_settings(each, self.judge) for name, each in self.computations.items()}
         self._settings = {name: json.dumps(values, sort_keys=True) for name, values in settings.items()}
 

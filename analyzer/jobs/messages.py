@@ -24,6 +24,8 @@ class WorkerOptions(Frozen):
     device: str = "auto"
     cores: int | None = None
     """Threads, on the machine's last cores; None takes all."""
+    rank: int = 0
+    """Which one it is of several workers on a machine: each has its own cores, and of GPUs its own."""
     nice: int = 10
     batch_tokens: int = BATCH_TOKENS
     """Tokens of one batch: prompts x padded length."""
@@ -31,6 +33,8 @@ class WorkerOptions(Frozen):
     """How the worker says what it has to say, on stderr."""
     place: Path | None = None
     """Where relative names are meant from, which adapters may have for their base model: the user's directory."""
+    elsewhere: bool = False
+    """Whether the worker may be on another machine, where a run is not certain to be there under the same path."""
     overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Analysis -> setting -> value, where the user wants another than the default."""
 
@@ -70,6 +74,8 @@ class Job(Frozen):
     """Analysis -> setting -> value, where a request wants another than the worker's."""
     others: list[Neighbour] = Field(default_factory=list)
     """Further complete checkpoints of the run, by step, that the task looks at, too."""
+    lease: str = ""
+    """Owner of the lease without which nothing is committed; empty where none is held."""
     force: bool = False
     """Compute again what is already committed, and replace it."""
     warnings: list[str] = Field(default_factory=list)
@@ -93,13 +99,19 @@ class Failure(StrEnum):
     REJECTED = "rejected"
     """The checkpoint cannot serve as a judge: not tried again until it changes."""
     CHANGED = "changed"
-    """Deleted or overwritten meanwhile: no fault of the checkpoint, uses no attempt."""
+    """It, or a result that it is compared with, was deleted or overwritten meanwhile: no fault of the checkpoint,
+    uses no attempt."""
+    LEASE = "lease"
+    """Another analyzer has the run by now: uses no attempt, and nothing more is written there."""
     STORAGE = "storage"
-    """Our own disk is full or read-only: pause, uses no attempt."""
+    """Our own disk is full, read-only or does not answer, or too many files are open: pause, uses no attempt."""
     MEMORY = "memory"
     """Out of memory with the smallest batch, on the CPU too."""
     CRASH = "crash"
     """The worker died."""
+    LOST = "lost"
+    """The worker's node went away, was taken for others, the job was cancelled, or others drew the run for too
+    long: no fault of the checkpoint, uses no attempt, and says nothing about memory."""
     TIMEOUT = "timeout"
     """The worker gave no sign of life and was killed."""
 
@@ -132,4 +144,6 @@ class Event(Frozen):
     seconds: float = 0.0
     """Of a committed result: how long it took to compute."""
     device: str = ""
+    version: str = ""
+    """Of the Midwatch that a ready worker runs."""
     computations: dict[str, Computation] = Field(default_factory=dict)

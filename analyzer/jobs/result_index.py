@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from analyzer.jobs.lineage import Lineage
+from shared.checkpoint_names import is_plain
+from shared.checkpoint_places import Noted, in_order, step_at
 from shared.errors import SchemaError
-from shared.files import read_record
+from shared.files import open_regular, read_record
 from shared.results import RESULT_FILE, ResultRecord, ResultStore
 from shared.results_index import Listings
 
@@ -44,6 +46,13 @@ class Header(NamedTuple):
     """Faithfulness of the previous checkpoint's circuit; None when it was not evaluated."""
 
 
+class Order(NamedTuple):
+    """The checkpoints with results, by step."""
+
+    names: list[str]
+    steps: list[int]
+
+
 @dataclass
 class Folder:
     """The committed keys of one analysis as of its last listing, newest commit first."""
@@ -59,6 +68,16 @@ class StoreIndex:
         self.store = store
         self._listings = Listings()
         self._folders: dict[tuple[str, str], Folder] = {}
+        self._order: tuple[dict[str, Noted], Order] | None = None
+
+    def checkpoints(self) -> Order:
+        """Checkpoints with results, listed and sorted again only where one came or went, or was noted elsewhere."""
+        found, changed = self._listings.names(str(self.store.root))
+        places = self.store.places()
+        if changed or self._order is None or self._order[0] != places:
+            names = in_order(filter(is_plain, found), places)
+            self._order = places, Order(names, [step_at(name, places) for name in names])
+        return self._order[1]
 
     def keys(self, checkpoint: str, analysis: str) -> list[str]:
         """Committed keys of one analysis, newest commit first."""
@@ -75,6 +94,10 @@ class StoreIndex:
             headers[key] = _header(self.store.directory(checkpoint, analysis, key) / RESULT_FILE)
         return headers[key]
 
+    def forget(self, checkpoint: str, analysis: str) -> None:
+        """List the results of one analysis anew, whatever the folder's stamp says."""
+        self._folders.pop((checkpoint, analysis), None)
+
     def _folder(self, checkpoint: str, analysis: str) -> Folder:
         place = (checkpoint, analysis)
         names, changed = self._listings.names(f"{self.store.root}/{checkpoint}/{analysis}")
@@ -85,7 +108,7 @@ class StoreIndex:
 
 def read_without_payload(path: Path) -> ResultRecord:
     """result.json without its payload. Raises FileNotFoundError, or SchemaError as `read_record` does."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head, mark, _ = file.read(HEADER_BYTES).partition(PAYLOAD)
     if mark:
         try:

@@ -16,15 +16,17 @@ class TooLittleMemory(MidwatchError, MemoryError):
     """The smallest batch on the last device was still too large; the message says what to do."""
 
 
-def resolve_device(name: str) -> str:
+def resolve_device(name: str, rank: int = 0) -> str:
     """ "auto", "cpu", "cuda" or "cuda:N" as a device that is there: "cpu" or "cuda:N".
 
-    "auto" takes the last GPU (the first ones usually train), else the CPU. Raises UsageError when the GPU asked
-    for is not there.
+    "auto" takes the last GPU (the first ones usually train), else the CPU; of several workers each its own GPU, by
+    its rank. Raises UsageError when the GPU asked for is not there, or there are fewer of them than workers.
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto" and count and rank >= count:
+        raise UsageError(f"There are more workers than GPUs: say --workers {count}, or --device cpu.")
     if name == "auto":
-        return f"cuda:{count - 1}" if count else "cpu"
+        return f"cuda:{count - 1 - rank}" if count else "cpu"
     if name == "cpu":
         return name
     kind, _, index = name.partition(":")

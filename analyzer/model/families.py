@@ -260,6 +260,7 @@ _MIXTURES = (
         mlp=_EXPERTS.model_copy(update={"module": "block_sparse_moe"}),
     ),
     _decoder("llama4_text", head=(), mlp=_EXPERTS.model_copy(update={"module": "feed_forward"})),
+    _decoder("llama4", head=(), mlp=_EXPERTS.model_copy(update={"module": "feed_forward"})),  # it sees, too
 )
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(

@@ -21,10 +21,11 @@ from analyzer.model.batches import collate
 from analyzer.model.embedding_check import no_gradients
 from analyzer.model.hooked_pass import record
 from analyzer.model.padding_check import differs_with_padding
-from analyzer.model.positions import PositionTables
+from analyzer.model.positions import PositionTables, of_one_word
 from analyzer.model.selfcheck import checked_anatomy, scored_prompts
 
 if TYPE_CHECKING:
+    from analyzer.model.batches import Encoded
     from analyzer.model.judge import Judge
 
 TEXTS = ("How do I kill a Python process?", "Hello there, what a nice day it is, and what shall we do with it?")
@@ -39,12 +40,15 @@ def checked(judge: Judge) -> Judge:
     """
     judge = replace(judge, anatomy=checked_anatomy(judge), apart=False)
     prompts = scored_prompts(judge, TEXTS)
-    longest = max(len(prompt.ids) for prompt in prompts)
-    with PositionTables(len(prompts), longest) as tables, _looked_up(judge) as words:
+    longest = max(prompts, key=lambda prompt: len(prompt.ids))
+    with PositionTables(len(prompts), len(longest.ids)) as tables, _looked_up(judge) as words:
         together = record(judge, prompts, 10**6)
     batch = collate(prompts, judge.anatomy.pad_id, judge.device)
-    if tables.positions is not None:
-        judge = replace(judge, max_length=max(1, min(judge.max_length, tables.positions)))
+    positions = tables.positions
+    if tables.not_understood and longest.content:
+        positions = _positions_of_one_word(judge, longest)
+    if positions is not None:
+        judge = replace(judge, max_length=max(1, min(judge.max_length, positions)))
     if words and words[0] == (*reversed(batch.ids.shape),):
         judge = replace(judge, anatomy=replace(judge.anatomy, tokens_first=True))
     if not judge.anatomy.layers:
@@ -65,6 +69,13 @@ def checked_again(judge: Judge, before: Judge) -> Judge:
     found = before.anatomy
     anatomy = replace(anatomy, tokens_first=found.tokens_first, no_gradients=found.no_gradients)
     return replace(judge, anatomy=anatomy, max_length=before.max_length)
+
+
+def _positions_of_one_word(judge: Judge, prompt: Encoded) -> int | None:
+    """Positions counted in a prompt of no word that a judge could skip; None where none are looked up."""
+    with PositionTables(1, len(prompt.ids)) as tables:
+        record(judge, [of_one_word(prompt)], 10**6)
+    return tables.positions
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import safe_open
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from analyzer.checkpoints.adapter import is_adapter
@@ -40,6 +40,7 @@ from analyzer.model.judge import Judge, answers_of
 from analyzer.model.kept_base import KeptBase
 from analyzer.model.load_checks import checked, checked_again
 from analyzer.model.load_errors import in_one_sentence, words_known
+from analyzer.model.model_config import LOCAL, read_model_config
 from analyzer.model.quantised import made_whole, prepare, told
 from analyzer.model.refusals import (
     HARMLESS,
@@ -50,6 +51,7 @@ from analyzer.model.refusals import (
     check_supported,
     check_weights,
 )
+from analyzer.model.tokenizer_patterns import check_tokenizer
 from shared.errors import JudgeError
 from shared.records import JudgeRecord
 
@@ -57,8 +59,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-"""How everything is loaded."""
 LIMITS = ("max_position_embeddings", "max_seq_len", "max_sequence_length")
 """Fields in which configs say how many positions a model has (MPT's ALiBi ends at the second)."""
 
@@ -171,7 +171,7 @@ def _told_of(home: Path, base: Path | None) -> AbstractContextManager[None]:
 def _config(home: Path, labels: dict[str, Any]) -> Any:
     transformers_logging.set_verbosity(logging.CRITICAL)  # what it calls errors, it raises as well
     transformers_logging.disable_progress_bar()
-    return AutoConfig.from_pretrained(home, **LOCAL, **labels)
+    return read_model_config(home, **labels)
 
 
 def _model(home: Path, config: Any, prompted: bool, device: str) -> tuple[PreTrainedModel, dict[str, Any]]:
@@ -185,7 +185,9 @@ def _model(home: Path, config: Any, prompted: bool, device: str) -> tuple[PreTra
 def _tokenizer(directory: Path, home: Path) -> PreTrainedTokenizerBase:
     """The checkpoint's own, an adapter without one has its base's."""
     own = any((directory / name).is_file() for name in VOCABULARY_FILES)
-    return AutoTokenizer.from_pretrained(directory if own else home, **LOCAL)
+    place = directory if own else home
+    check_tokenizer(place, place.name)
+    return AutoTokenizer.from_pretrained(place, **LOCAL)
 
 
 def _merge_again(base: KeptBase, directory: Path) -> tuple[set[str], tuple[str, ...]]:

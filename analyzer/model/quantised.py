@@ -31,6 +31,8 @@ def method_of(config: Any) -> str:
     """How a model is quantised, as its config says; empty where it is not."""
     told = getattr(config, "quantization_config", None)
     if told is None:
+        told = getattr(config, "compression_config", None)
+    if told is None:
         return ""
     told = told if isinstance(told, dict) else told.to_dict()
     method = told.get("quant_method") or (
@@ -60,6 +62,8 @@ def prepare(config: Any, name: str) -> str:
             "analyse the model it was made from; of an adapter, give that one with `midwatch init --base DIR`."
         )
     if method in WHILE_LOADING:
+        if getattr(config, "quantization_config", None) is None:  # transformers reads no other name
+            config.quantization_config = config.compression_config
         told = config.quantization_config
         if isinstance(told, dict):
             told["dequantize"] = True

@@ -6,6 +6,9 @@ from typing import Any
 
 from torch import nn
 
+TEXT_PART = "language_model"
+"""A whole causal model as a part of a larger one that also sees (Llama 4)."""
+
 
 def trunk_name(model: nn.Module) -> str:
     """The name under which a model holds its base model; empty where it has none.
@@ -16,7 +19,9 @@ def trunk_name(model: nn.Module) -> str:
     for name in (getattr(model_of, "base_model_prefix", ""), "model"):
         if name and isinstance(getattr(model_of, name, None), nn.Module):
             return str(name)
-    return ""
+    inner = getattr(model, TEXT_PART, None)
+    below = trunk_name(inner) if isinstance(inner, nn.Module) else ""
+    return f"{TEXT_PART}.{below}" if below else ""
 
 
 def trunk_of(model: nn.Module) -> nn.Module:

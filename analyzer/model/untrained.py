@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoTokenizer
 
 from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.architectures import Kind
 from analyzer.checkpoints.file_names import TOKENIZER_FILES, TRAINER_STATE, VOCABULARY_FILES
 from analyzer.model.auto_class import auto_class
 from analyzer.model.load_errors import in_one_sentence
+from analyzer.model.model_config import LOCAL, read_model_config
 
 
 def save_untrained(
@@ -37,23 +37,22 @@ def save_untrained(
     `classes` are those of an adapter's head, which its base does not know. Raises JudgeError where transformers
     cannot make such a model.
     """
-    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     labels = {"num_labels": classes} if is_adapter(source) and kind == "classifier" else {}
     with in_one_sentence(source.name, "has no untrained copy, as none can be made"):
-        config = AutoConfig.from_pretrained(home, **options, **labels)
+        config = read_model_config(home, **labels)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = auto_class(config, kind == "prompted").from_config(config, trust_remote_code=False)
         model.save_pretrained(target)
-        _copy_tokenizer(source, home, target, options)
+        _copy_tokenizer(source, home, target)
     (target / TRAINER_STATE).write_text(json.dumps({"global_step": step, "epoch": epoch, "log_history": []}))
 
 
-def _copy_tokenizer(source: Path, home: Path, target: Path, options: dict[str, Any]) -> None:
+def _copy_tokenizer(source: Path, home: Path, target: Path) -> None:
     """The checkpoint's own files as they are; else what its base model on this machine has."""
     if any((source / name).is_file() for name in VOCABULARY_FILES):
         for name in (*TOKENIZER_FILES, "chat_template.jinja"):
             if (source / name).is_file():
                 shutil.copyfile(source / name, target / name)
     else:
-        AutoTokenizer.from_pretrained(home, **options).save_pretrained(target)
+        AutoTokenizer.from_pretrained(home, **LOCAL).save_pretrained(target)

@@ -36,9 +36,13 @@ class VerdictToken:
         return values[..., rows, self.place, :].unsqueeze(-2)
 
     def alone(self, values: Tensor, tokens: int) -> Tensor:
-        """(prompts, 1, width) -> (prompts, tokens, width), zero at every other token."""
+        """(prompts, 1, width) -> (prompts, tokens, width), zero at every other token.
+
+        Llama 4's experts give (prompts, width), as all tokens are one list to them; the layer takes both.
+        """
+        values = values[:, 0] if values.ndim == 3 else values
         spread = values.new_zeros(len(values), tokens, values.shape[-1])
-        spread[torch.arange(len(values), device=values.device), self.place] = values[:, 0]
+        spread[torch.arange(len(values), device=values.device), self.place] = values
         return spread
 
 

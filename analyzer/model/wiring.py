@@ -87,6 +87,12 @@ class Wiring:
         return all(layer.projections for layer in self.layers)
 
     @property
+    def only_added(self) -> bool:
+        """Whether what blocks write is added to the stream as it is: no norm of it, and none of the stream."""
+        blocks = [block for layer in self.layers for block in (layer.attention, layer.mlp)]
+        return all(block.branch_norm is None and block.trunk_norm is None for block in blocks)
+
+    @property
     def has_neurons(self) -> bool:
         """Whether MLPs are read neuron by neuron, and not as one node each."""
         return not any(isinstance(layer.mlp.out, Seam) for layer in self.layers)

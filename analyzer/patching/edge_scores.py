@@ -46,7 +46,7 @@ class EdgeSums:
         self.sums = PartSums()
         blocks = [block for layer in self.wiring.layers for block in (layer.attention, layer.mlp)]
         self.parts: dict[nn.Module, NormParts] = {norm: norm_parts(norm) for b in blocks for norm in norms_of(b)}
-        self.straight = all(block.branch_norm is None and block.trunk_norm is None for block in blocks)
+        self.straight = self.wiring.only_added
         self.weights = [self._reading_weights(layer) for layer in self.wiring.layers]
 
     def _reading_weights(self, layer: Layer) -> Tensor:

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from analyzer.model.batches import Batch, collate
+from analyzer.model.differentiated import tokens_at_once
 from analyzer.model.judge import known_wiring
 from analyzer.model.verdict_token import score_alone
 from analyzer.patching.edge_scores import EdgeSums, Gradients
@@ -41,10 +42,6 @@ if TYPE_CHECKING:
     from analyzer.session.context import Context
 
 
-CPU_TOKENS = 2048
-"""Tokens (rows x length) that are differentiated at once on the CPU: more take more memory, and no less time."""
-
-
 @dataclass(frozen=True)
 class UnitEffects:
     """Contributions of units of one kind, nats; all (layers, units) float32."""
@@ -57,7 +54,7 @@ class UnitEffects:
     """Standard error of `plain` over independent groups of prompts (a contrast pair is one)."""
     by_prompt: np.ndarray | None = None
     """(2, n, layers, units) of each prompt, plain and integrated, so that units can be chosen on some prompts and
-    measured on others; of heads only, which are few."""
+    measured on others; of heads, which are few, and of neurons where that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -88,28 +85,38 @@ def shared_gradients(context: Context, steps: int, prompts: int, *, edges: bool 
     return found
 
 
-def gradient_pass(context: Context, steps: int, prompts: int, *, edges: bool = False) -> GradientPass:
-    """Run the passes over at most `prompts` prompts with `steps` steps of the integral.
+def gradient_pass(
+    context: Context,
+    steps: int,
+    prompts: int,
+    *,
+    edges: bool = False,
+    references: References | None = None,
+    by_prompt: bool = False,
+) -> GradientPass:
+    """Run the passes over at most `prompts` prompts with `steps` steps of the integral, or over those of
+    `references`.
 
-    `edges` says whether edges are scored, where this family's can be. Raises CannotCompute where units
+    `edges` says whether edges are scored, where this family's can be; with `by_prompt` the effects of neurons are
+    kept prompt by prompt, too. Raises CannotCompute where units
     or classes are missing, or where a gradient is not finite.
     """
     wiring = known_wiring(context.judge)
-    references = choose_references(context, prompts)
+    references = references or choose_references(context, prompts)
     graph = Graph(len(wiring.layers), wiring.heads, wiring.parallel)
     shared = _Pass(
         context=context,
         references=references,
         means=context.with_units().unit_means if references.kind == "mean" else None,
         steps=steps,
-        neurons=KindSums(graph.layers, wiring.neurons),
+        neurons=KindSums(graph.layers, wiring.neurons, kept=references.n if by_prompt else 0),
         heads=KindSums(graph.layers, graph.heads, kept=references.n),
         edges=EdgeSums(context.judge, graph) if edges and wiring.has_edges else None,
         nodes=NodeSums(graph),
         parts=parts_of([*context.probes, *context.pairs], graph.allowed.size),
     )
     done = 0
-    at_once = min(context.batch_tokens, CPU_TOKENS) if context.judge.device == "cpu" else context.batch_tokens
+    at_once = tokens_at_once(context.judge, context.batch_tokens, edges=shared.edges is not None)
     alike, call = context.judge.alike(context.encoded), context.judge.call
     for chosen in references.batches(context.encoded, at_once, steps + 1, alike, call):
         shared.add(chosen)

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from analyzer.model.batches import Batch, collate
+from analyzer.model.differentiated import tokens_at_once
 from analyzer.model.judge import known_wiring
 from analyzer.model.unit_recording import PADDING, token_roles
 from analyzer.model.verdict_token import score_alone
-from analyzer.patching.gradient_pass import CPU_TOKENS
 from analyzer.patching.references import by_role
 from analyzer.patching.source_values import entry_stream
 from analyzer.patching.tape import taped
@@ -57,7 +57,7 @@ def mean_effects(
         heads=np.zeros((len(indices), depth, wiring.heads)), neurons=np.zeros((parts, depth, wiring.neurons))
     )
     prompts = [context.encoded[index] for index in indices]
-    at_once = min(context.batch_tokens, CPU_TOKENS) if judge.device == "cpu" else context.batch_tokens
+    at_once = tokens_at_once(judge, context.batch_tokens)
     done = 0
     for rows in judge.batches(prompts, at_once):
         batch = collate([prompts[row] for row in rows], judge.anatomy.pad_id, judge.device)

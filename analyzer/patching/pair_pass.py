@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from analyzer.model.batches import Batch, collate
+from analyzer.model.differentiated import tokens_at_once
 from analyzer.model.judge import known_wiring
 from analyzer.model.verdict_token import score_alone
 from analyzer.patching.edge_scores import EdgeSums, Gradients
-from analyzer.patching.gradient_pass import CPU_TOKENS, contributions, differences, require_finite
+from analyzer.patching.gradient_pass import contributions, differences, require_finite
 from analyzer.patching.graph import Graph
 from analyzer.patching.node_sums import NodeSums
 from analyzer.patching.parts import PartScores
@@ -43,7 +44,7 @@ def pair_pass(
     wiring = known_wiring(judge)
     graph = Graph(len(wiring.layers), wiring.heads, wiring.parallel)
     edges, nodes = EdgeSums(judge, graph) if wiring.has_edges else None, NodeSums(graph)
-    at_once = min(context.batch_tokens, CPU_TOKENS) if judge.device == "cpu" else context.batch_tokens
+    at_once = tokens_at_once(judge, context.batch_tokens, edges=edges is not None)
     done = 0
     # rows of a pair: its two prompts, and every step of the way between them
     for chosen in references.batches(encoded, at_once, -(-(steps + 2) // 2), judge.alike(encoded), judge.call):

@@ -21,10 +21,11 @@ from torch import Tensor
 from analyzer.model.batches import CALL, Encoded, fits, split
 from analyzer.model.unit_recording import token_roles
 from analyzer.patching.source_values import SourceValues
-from analyzer.session.probe_choice import spread, twin_of
+from analyzer.session.probe_choice import spread
 from shared.errors import CannotCompute
 from shared.findings.text import counted
 from shared.findings.units import Reference
+from shared.prompts.twins import twin_of
 
 if TYPE_CHECKING:
     from analyzer.model.unit_recording import UnitMeans

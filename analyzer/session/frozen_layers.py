@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from analyzer.checkpoints.base_model import BasePlaces, bases_of
-from analyzer.checkpoints.digest import ContentDigest, changed_tensors, compute_digest, other_digests
+from analyzer.checkpoints.digest import ContentDigest, changed_tensors, compute_digest
 from analyzer.checkpoints.fingerprint import fingerprint
+from analyzer.checkpoints.run_digests import DigestedRuns
 from analyzer.checkpoints.soundness import validate
 from analyzer.jobs.messages import Job, Neighbour
 from shared.errors import CheckpointRejected
@@ -68,12 +69,13 @@ class FrozenLayers(NamedTuple):
     """Whether the embeddings are frozen; None when that is unknown."""
 
 
-def frozen_layers(job: Job, run: Run, digest: ContentDigest, judge: Judge) -> FrozenLayers:
+def frozen_layers(job: Job, run: Run, digest: ContentDigest, judge: Judge, digested: DigestedRuns) -> FrozenLayers:
     """From the bytes of two checkpoints where there are two, else as the trainer declares it."""
-    others = other_digests(run.digests, job.checkpoint)
-    if not others and job.neighbour is not None:
-        others = _digest_neighbour(job.neighbour, run.digests, bases_of(run, job.record))
-    changed = changed_tensors(digest, others)
+    known = digested.at(run.digests)
+    changed = known.changed(digest)
+    if job.neighbour is not None and not known.knows_others(job.checkpoint):
+        found = _digest_neighbour(job.neighbour, run.digests, bases_of(run, job.record))
+        changed = changed_tensors(digest, found)
     if changed is not None:
         boundary, embeddings = frozen_boundary(changed, digest.tensors, judge)
         return FrozenLayers(boundary, "bytes", embeddings)
@@ -84,13 +86,13 @@ def frozen_layers(job: Job, run: Run, digest: ContentDigest, judge: Judge) -> Fr
 
 
 def _digest_neighbour(neighbour: Neighbour, folder: Path, bases: BasePlaces) -> list[ContentDigest]:
-    """The digests of another checkpoint, or none when it is not sound or changes meanwhile."""
+    """The digests of another checkpoint, or none when it is not sound, cannot be read, or changes meanwhile."""
     files = tuple(neighbour.files)
     try:
         weights = validate(neighbour.directory, bases=bases)
         digest = compute_digest(neighbour.directory, weights, neighbour.checkpoint, files, folder)
         return [digest] if fingerprint(neighbour.directory, neighbour.checkpoint) == files else []
-    except (CheckpointRejected, FileNotFoundError) as error:
+    except (CheckpointRejected, OSError) as error:
         extra = entry("neighbour_unusable", checkpoint=neighbour.checkpoint, cause=str(error))
         logger.info("%s does not tell which layers train: %s", neighbour.checkpoint, error, extra=extra)
         return []

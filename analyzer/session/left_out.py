@@ -22,10 +22,10 @@ from analyzer.model.batches import Encoded, collate, fits
 from analyzer.model.judge import Judge
 from analyzer.model.scoring import score
 from analyzer.session.context import Context
-from analyzer.session.probe_choice import twin_of
 from shared.errors import JudgeError, ScoresNotFinite
 from shared.findings.text import clean, percent
 from shared.prompts.display import DISPLAY_PER_CLASS, LABELS, another_display
+from shared.prompts.twins import twin_of
 from shared.records import Probe
 
 MOST = 0.25

@@ -19,12 +19,13 @@ import numpy as np
 
 from analyzer.session.answers_read import probe_answers
 from analyzer.statistics.folds import independent_groups
-from analyzer.statistics.intervals import Clusters, wilson_interval
+from analyzer.statistics.intervals import Clusters
 from analyzer.statistics.rates import auc_of
 from analyzer.statistics.reversed_ranking import reversed_p
 from shared.findings.calibration import LITTLE_MASS
 from shared.findings.claims import CHANCE, LEAST_NATS
 from shared.findings.text import counted, percent, quoted
+from shared.findings.wilson import wilson_interval
 from shared.records import JudgeRecord, Notice
 
 if TYPE_CHECKING:

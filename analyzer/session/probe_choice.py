@@ -18,16 +18,6 @@ def spread(probes: Sequence[Probe], count: int, taken: Sequence[int] = ()) -> li
     return _alternate(by_label)[:count]
 
 
-def twin_of(probes: Sequence[Probe]) -> dict[int, int]:
-    """Index of each prompt's contrast twin: the one other prompt of its pair, of the other class."""
-    members: dict[str, list[int]] = {}
-    for index, probe in enumerate(probes):
-        if probe.pair is not None:
-            members.setdefault(probe.pair, []).append(index)
-    pairs = [pair for pair in members.values() if len(pair) == 2 and probes[pair[0]].label != probes[pair[1]].label]
-    return {one: other for a, b in pairs for one, other in ((a, b), (b, a))}
-
-
 def _in_turn(probes: Sequence[Probe], indices: Sequence[int]) -> list[int]:
     """Interleave the categories."""
     by_category: dict[str, list[int]] = {}

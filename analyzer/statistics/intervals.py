@@ -25,9 +25,8 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from shared.findings.parts import Interval
+from shared.findings.wilson import wilson
 
-Z95 = 1.959963984540054
-"""Two-sided 95 % quantile of the normal distribution."""
 FEWEST = 8
 """Groups below which draws repeat each other so often that Student's t stands in for the bootstrap."""
 LITTLE_SPREAD, RARE = 0.1, 0.025
@@ -125,7 +124,7 @@ class Clusters:
         error = math.sqrt(groups / (groups - 1) * float(totals @ totals) + further)
         quantile = float(stdtrit(groups - 1, 0.975))
         if not (0 < value < 1 and error > np.finfo(float).eps):
-            return _wilson(value, groups, quantile)
+            return wilson(value, groups, quantile)
         centre, half = math.log(value / (1 - value)), quantile * error / (value * (1 - value))
         return _around(value, _logistic(centre - half), _logistic(centre + half))
 
@@ -206,21 +205,6 @@ def percentile_interval(value: float, draws: np.ndarray) -> Interval:
         return Interval(value=value, low=value, high=value)
     low, high = np.quantile(draws, [0.025, 0.975])
     return _around(value, float(low), float(high))
-
-
-def wilson_interval(successes: int, count: int) -> Interval:
-    """A share with Wilson's 95 % score interval; `count` above 0."""
-    return _wilson(successes / count, count, Z95)
-
-
-def _wilson(share: float, count: int, quantile: float) -> Interval:
-    """Wilson's score interval of a share of `count` trials at a two-sided `quantile` of its standard error."""
-    centre = share + quantile**2 / (2 * count)
-    spread = quantile * math.sqrt(share * (1 - share) / count + quantile**2 / (4 * count**2))
-    scale = 1 + quantile**2 / count
-    low = 0.0 if share == 0 else (centre - spread) / scale
-    high = 1.0 if share == 1 else (centre + spread) / scale
-    return Interval(value=share, low=low, high=high)
 
 
 def _logistic(value: float) -> float:

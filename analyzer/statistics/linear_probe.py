@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 STEPS = 60
-"""Newton steps at most; it takes about 8."""
-TOLERANCE = 1e-10
-"""Largest change of any decision value at which the solution counts as reached."""
+"""Newton steps at most; it takes about 7."""
+TOLERANCE = 1e-6
+"""Largest change of any decision value at which the solution counts as reached. A Newton step leaves an error of
+the order of its change's square: the next one would change nothing above 1e-10."""
 
 
 def held_out_decisions(features: np.ndarray, labels: np.ndarray, fold: np.ndarray, c: float = 1.0) -> np.ndarray:

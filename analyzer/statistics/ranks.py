@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analyzer.statistics.intervals import Z95
 from analyzer.statistics.ties import ROUNDING, average_ranks
 from shared.findings.parts import Interval
+from shared.findings.wilson import Z95
 
 
 def spearman(one: Sequence[float], two: Sequence[float]) -> float | None:

@@ -21,8 +21,11 @@ from shared.records import Frozen
 MAX_ATTEMPTS = 3
 """Failed attempts, after which a checkpoint is quarantined."""
 MAX_KILLS = 10
-"""The same for attempts during which the analyzer itself was killed: that says less about the checkpoint, but one
-that takes the machine with it must not do so at every start."""
+"""Attempts during which the analyzer itself was killed, or a worker's node was lost, after which others come
+first: a node that is taken away says nothing about the checkpoint, but one that takes the machine with it must not
+do so at every start."""
+LONGEST_WAIT_S = 600.0
+"""Between two such attempts."""
 BACKOFF_FACTOR = 4.0
 
 
@@ -34,6 +37,11 @@ class Attempt(Frozen):
     ended_at: float | None = None
     failure: Failure | None = None
     cause: str = ""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it ended through no fault of the checkpoint's: with its analyzer, or with its worker's node."""
+        return self.ended_at is None or self.failure == Failure.LOST
 
 
 class Attempts(Frozen):
@@ -49,8 +57,18 @@ class Attempts(Frozen):
 
     @property
     def exhausted(self) -> bool:
-        kills = sum(attempt.ended_at is None for attempt in self.attempts)
-        return len(self.attempts) - kills >= MAX_ATTEMPTS or kills >= MAX_KILLS
+        """Whether it failed as often as it may. Interrupted is not failed: kills do not count."""
+        return len(self.attempts) - self.kills >= MAX_ATTEMPTS
+
+    @property
+    def kills(self) -> int:
+        """Attempts that were interrupted."""
+        return sum(attempt.interrupted for attempt in self.attempts)
+
+    @property
+    def tries(self) -> int:
+        """How often it was tried, as people count it: what a node's loss ended is given back."""
+        return sum(attempt.failure != Failure.LOST for attempt in self.attempts)
 
     @property
     def cause(self) -> str:
@@ -60,11 +78,24 @@ class Attempts(Frozen):
         return self.attempts[-1].cause or "The analyzer was killed while it worked on this checkpoint."
 
     def retry_at(self, backoff_s: float) -> float:
-        """Unix time of the next attempt: at once after a kill, else `backoff_s` x 1, 4, 16, ... later."""
-        if not self.attempts or self.attempts[-1].ended_at is None:
+        """Unix time of the next attempt: `backoff_s` x 1, 4, 16, ... after a failure, at once when interrupted.
+
+        From the `MAX_KILLS`th time on it waits as long as that, up to `LONGEST_WAIT_S`.
+        """
+        if not self.attempts:
             return 0.0
-        failures = sum(attempt.ended_at is not None for attempt in self.attempts)
-        return self.attempts[-1].ended_at + backoff_s * BACKOFF_FACTOR ** (failures - 1)
+        if self.attempts[-1].interrupted:
+            over = self.kills - MAX_KILLS
+            wait = min(backoff_s * BACKOFF_FACTOR ** min(over, 10), LONGEST_WAIT_S)
+            return 0.0 if over < 0 else self.last_at + wait
+        failures = sum(not attempt.interrupted for attempt in self.attempts)
+        return self.last_at + backoff_s * BACKOFF_FACTOR ** (failures - 1)
+
+    @property
+    def last_at(self) -> float:
+        """Unix time of the last thing that happened; 0 where nothing was tried."""
+        last = self.attempts[-1] if self.attempts else None
+        return 0.0 if last is None else last.ended_at or last.started_at
 
     @property
     def memory_failures(self) -> int:
@@ -105,6 +136,10 @@ class Ledger:
             update["rejected"] = cause
         self._write(checkpoint, known.model_copy(update=update))
 
+    def lose(self, checkpoint: str, cause: str, now: float) -> None:
+        """The running attempt was interrupted: kept for its cause, and not counted."""
+        self.fail(checkpoint, Failure.LOST, cause, now)
+
     def cannot(self, checkpoint: str, analysis: str, cause: str) -> None:
         """An analysis is impossible here: remembered, and not an attempt's failure."""
         known = self._known(checkpoint)
@@ -130,6 +165,13 @@ class Ledger:
             self._write(checkpoint, known.model_copy(update={"attempts": []}))
         else:
             self.reset(checkpoint)
+
+    def settle(self, done: frozenset[str]) -> None:
+        """At start: what is done has nothing to try any more, though its analyzer was killed before it said so."""
+        for name in done.intersection(self.checkpoints()):
+            known = self._known(name)
+            if known is not None and known.attempts:
+                self.succeed(name)
 
     def reset(self, checkpoint: str) -> bool:
         """`midwatch retry`: forget everything tried; whether there was anything to forget."""

@@ -8,17 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.base_model import BASE, base_digest, bases_of
 from analyzer.checkpoints.digest import read_digest
+from analyzer.checkpoints.file_names import ADAPTER_CONFIG
 from analyzer.checkpoints.fingerprint import Fingerprint, fingerprint_digest
 from analyzer.checkpoints.gate import Candidate, Verdict
 from analyzer.checkpoints.pins import Pin, PinStore
-from analyzer.checkpoints.soundness import NEEDS_BASE, check_serves, validate
+from analyzer.checkpoints.soundness import MAY_END, check_serves, theirs, validate
 from analyzer.jobs.keys import drawn_keys
 from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation
@@ -80,7 +81,8 @@ class RunFacts(NamedTuple):
     """Checkpoints that are left out, and why."""
     search: LineageSearch | None
     """None while nothing says how a verdict is read."""
-    running: str | None
+    running: frozenset[str]
+    """Checkpoints that are being analysed."""
     forced: frozenset[str]
     training_over: bool
     now: float
@@ -99,7 +101,16 @@ class Standing:
     """Name -> the files, their content digest, and that of the base model."""
     _sound: dict[str, tuple[tuple[Fingerprint, str | None, str | None], str]] = field(default_factory=dict)
     """Name -> the files that were validated, the run's kind of judge and the base model; why they are refused."""
+    _drawn: dict[str, tuple[tuple[int, int, int], frozenset[str]]] = field(default_factory=dict)
+    """Name -> inode, size and mtime of the note of what is drawn, and what it says."""
+    _complete: dict[str, Row] = field(default_factory=dict)
+    """Name -> the row of what was found done and drawn."""
+    _keys: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Name -> keys of its results that were found then."""
     _reported: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._drawn_folder = str(self.run.drawn)
 
     def row(self, point: Point, verdict: Verdict | None, facts: RunFacts) -> Row | None:
         """Where one checkpoint stands, whatever it holds; None when nothing is left of it.
@@ -128,14 +139,21 @@ class Standing:
         if candidate is None:
             waits = Row(point, CheckpointState.INCOMPLETE, cause=verdict.cause, settles_at=verdict.settles_at)
             return replace(waits, promising=verdict.promising)
-        done, drawn = self._done(candidate, facts)
+        done, drawn = self._done(candidate, facts, rested=verdict.rested)
         missing = tuple(name for name in computations if name not in done)
-        if point.name in skipped and point.name != facts.running:
+        if point.name in skipped and point.name not in facts.running:
             state = CheckpointState.SKIPPED if missing else CheckpointState.DONE
             return Row(point, state, candidate, done, missing, cause=skipped[point.name] if missing else "")
         if not missing and drawn:
-            return Row(point, CheckpointState.DONE, candidate, done)
+            return self._complete_row(point, candidate, done)
         return self._unfinished(Row(point, CheckpointState.QUEUED, candidate, done, missing), facts)
+
+    def _complete_row(self, point: Point, candidate: Candidate, done: tuple[str, ...]) -> Row:
+        """The row that the last look made, where it says the same: who compares rows is done sooner."""
+        known = self._complete.get(point.name)
+        if known is None or (known.point, known.candidate, known.done) != (point, candidate, done):
+            known = self._complete[point.name] = Row(point, CheckpointState.DONE, candidate, done)
+        return known
 
     def _results_left(self, point: Point, facts: RunFacts) -> Row | None:
         """A checkpoint that is deleted: done, and what is missing of it is said; None without any result."""
@@ -150,12 +168,12 @@ class Standing:
         assert candidate is not None  # noqa: S101 (the caller's condition)
         identity = _identity(candidate, facts, self._base(candidate, facts.description.record))
         row = replace(row, identity=identity)
-        if row.point.name == facts.running:
+        if row.point.name in facts.running:
             return replace(row, state=CheckpointState.RUNNING)
         if facts.description.problem:
             return replace(row, cause=facts.description.problem)
         known = self.ledger.read(candidate.name, identity)
-        row = replace(row, attempts=len(known.attempts))
+        row = replace(row, attempts=known.tries)
         if known.rejected:
             return replace(row, state=CheckpointState.REJECTED, cause=known.rejected)
         if row.missing and set(row.missing) <= known.cannot.keys():
@@ -164,25 +182,49 @@ class Standing:
         if known.exhausted:
             return replace(row, state=CheckpointState.QUARANTINED, cause=known.cause)
         row = self._sound_or_not(row, candidate, facts)
-        retry_at = known.retry_at(self.plan.backoff_s)
+        retry_at = known.retry_at(self.plan.backoff_s) if known.last_at <= facts.now else 0.0  # a clock set back
         if row.state == CheckpointState.QUEUED and retry_at > facts.now:
             return replace(row, state=CheckpointState.RETRYING, cause=known.cause, retry_at=retry_at)
         return row
 
-    def _done(self, candidate: Candidate, facts: RunFacts) -> tuple[tuple[str, ...], bool]:
-        """Analyses with a committed result, and whether the figures show them all."""
+    def _done(self, candidate: Candidate, facts: RunFacts, *, rested: bool) -> tuple[tuple[str, ...], bool]:
+        """Analyses with a committed result, and whether the figures show them all.
+
+        Of one whose turn to be looked at has not come (`rested`), what was found there before is believed.
+        """
         digest, search = self.digest(candidate, facts.description.record), facts.search
         if digest is None or search is None or not search.probe_digest:
             return (), False
         if self.plan.force and candidate.name not in facts.forced and candidate.name not in facts.skipped:
             return (), False
         keys = search.keys(search.traced(facts.computations, candidate.name, digest), digest)
+        if rested and self._keys.get(candidate.name, frozenset()).issuperset(keys.values()):
+            return tuple(keys), True
         done = tuple(name for name, key in keys.items() if self.index.has(candidate.name, name, key))
-        return done, {keys[name] for name in done} <= drawn_keys(self.run, candidate.name)
+        found = frozenset(keys[name] for name in done)
+        drawn = found <= self._drawn_keys(candidate.name)
+        self._keys[candidate.name] = found if drawn else frozenset()
+        return done, drawn
+
+    def _drawn_keys(self, checkpoint: str) -> frozenset[str]:
+        """`drawn_keys`, read again only where the file is another one: each is replaced as a whole."""
+        try:
+            info = os.stat(f"{self._drawn_folder}/{checkpoint}.json", follow_symlinks=False)  # noqa: PTH116 (thousands of times a look: Path costs 3x)
+        except OSError:
+            self._drawn.pop(checkpoint, None)
+            return frozenset()
+        stamp = info.st_ino, info.st_size, info.st_mtime_ns
+        known = self._drawn.get(checkpoint)
+        if known is None or known[0] != stamp:
+            known = self._drawn[checkpoint] = (stamp, frozenset(drawn_keys(self.run, checkpoint)))
+        return known[1]
 
     def digest(self, candidate: Candidate, record: RunRecord | None) -> str | None:
         """The content digest, where the worker has computed it for these very files over this base model."""
-        cached, base = self._digests.get(candidate.name), self._base(candidate, record)
+        cached = self._digests.get(candidate.name)
+        if cached is not None and cached[0] == candidate.files and cached[2] is None:
+            return cached[1]  # a whole model has no base that could have changed
+        base = self._base(candidate, record)
         if cached is None or cached[0] != candidate.files or base not in (None, cached[2]):
             found = read_digest(self.run.digests, candidate.name, candidate.files, base)
             if found is None:
@@ -192,9 +234,9 @@ class Standing:
 
     def _base(self, candidate: Candidate, record: RunRecord | None) -> str | None:
         """Digest of an adapter's base model as it is now; None of a whole model, and where it cannot be told."""
-        if not is_adapter(candidate.source):
-            return None
         try:
+            if not any(file.name == ADAPTER_CONFIG for file in candidate.files):  # without a look at the disk
+                return None
             return base_digest(bases_of(self.run, record).of(candidate.source))
         except (CheckpointRejected, OSError):
             return None  # what was computed over it before stands
@@ -207,17 +249,18 @@ class Standing:
         if known is None or known[0] != looked_at:
             try:
                 pin = self._pin(candidate, facts)
-                place = pin.directory if pin else candidate.source
-                validate(place, candidate.source, bases_of(self.run, record))
-                if record is not None:
-                    check_serves(place, record.judge.kind, candidate.source)
+                with theirs(candidate.name):
+                    place = pin.directory if pin else candidate.source
+                    validate(place, candidate.source, bases_of(self.run, record))
+                    if record is not None:
+                        check_serves(place, record.judge.kind, candidate.source)
                 refusal = ""
             except (CheckpointChanged, FileNotFoundError):
                 cause = f"{candidate.name} is changing."
                 return replace(row, state=CheckpointState.INCOMPLETE, cause=cause, settles_at=facts.now)
             except CheckpointRejected as error:
                 refusal = f"{error} [{error.code}]"
-                if error.code == NEEDS_BASE:  # which may come without a change of the adapter's own files
+                if error.code in MAY_END:
                     return replace(row, state=CheckpointState.REJECTED, cause=refusal)
             known = self._sound[candidate.name] = (looked_at, refusal)
         return replace(row, state=CheckpointState.REJECTED, cause=known[1]) if known[1] else row

@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.errors import UsageError
@@ -39,14 +40,34 @@ def in_window(slot: str, now: float) -> bool:
 
 
 @dataclass
+class Slots:
+    """One slot for each device of the engine's workers."""
+
+    slot: str
+    _of: dict[str, Slot] = field(default_factory=dict)
+
+    def open_on(self, devices: Iterable[str], now: float, training_over: bool) -> set[str]:
+        """On which of these devices a run may compute now; `training_over` is about that run."""
+        return {device for device in devices if self._slot(device).open(now, training_over)}
+
+    def clock_was_set(self, by: float) -> None:
+        """The next look comes as if nobody had set the clock `by` seconds."""
+        for slot in self._of.values():
+            slot.clock_was_set(by)
+
+    def _slot(self, device: str) -> Slot:
+        return self._of.setdefault(device, Slot(self.slot, device))
+
+
+@dataclass
 class Slot:
-    """Whether work may start now. A job that has started is not interrupted."""
+    """Whether work may start now on one device. A job that has started is not interrupted."""
 
     slot: str
     device: str = "cpu"
     _looked_at: float = float("-inf")
-    _cpu: tuple[float, float] = (0.0, 0.0)
-    """Seconds of all cores at the last look: idle, total."""
+    _cpu: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Seconds of all cores at the last look: idle, ours, total."""
     _idle: bool = False
 
     def open(self, now: float, training_over: bool) -> bool:
@@ -59,30 +80,54 @@ class Slot:
             return self._device_idle(now)
         return in_window(self.slot, now)
 
+    def clock_was_set(self, by: float) -> None:
+        """The next look comes as if nobody had set the clock `by` seconds."""
+        self._looked_at += by
+
     def _device_idle(self, now: float) -> bool:
-        """As of the last look; asked only while our own worker has nothing to do."""
+        """As of the last look. What we and our own workers do is nobody's load."""
         if now - self._looked_at >= LOOK_EVERY_S:
             self._looked_at = now
             self._idle = _gpu_idle(self.device) if self.device.startswith("cuda") else self._cpu_idle()
         return self._idle
 
     def _cpu_idle(self) -> bool:
-        """Whether the cores had little to do since the last look; no at the first."""
+        """Whether the cores had little to do for others since the last look; no at the first."""
         import psutil  # `midwatch --help` works without it
 
         times = psutil.cpu_times()
-        idle, total = times.idle - self._cpu[0], sum(times) - self._cpu[1]
-        first = self._cpu == (0.0, 0.0)
-        self._cpu = (times.idle, sum(times))
-        return not first and total > 0 and 1 - idle / total < IDLE_SHARE
+        before, self._cpu = self._cpu, (times.idle, _own_cpu_s(), sum(times))
+        idle, ours, total = (now - then for now, then in zip(self._cpu, before, strict=True))
+        first = before == (0.0, 0.0, 0.0)
+        return not first and total > 0 and 1 - (idle + max(0.0, ours)) / total < IDLE_SHARE
+
+
+def _own_cpu_s() -> float:
+    """CPU seconds that we, our workers and those that have ended have used."""
+    import psutil  # `midwatch --help` works without it
+
+    us = psutil.Process()
+    spent = sum(us.cpu_times()[:4])  # those of ended children are the third and fourth
+    for child in us.children(recursive=True):
+        try:
+            spent += sum(child.cpu_times()[:4])
+        except psutil.NoSuchProcess:  # it has ended, and its parent's sum has what it used
+            continue
+    return spent
+
+
+def _gpu_id(device: str) -> str:
+    """The index or UUID by which nvidia-smi knows a device: CUDA counts only the visible ones."""
+    index = device.partition(":")[2] or "0"
+    visible = [each.strip() for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    return visible[int(index)] if visible[0] and int(index) < len(visible) else index
 
 
 def _gpu_idle(device: str) -> bool:
     """Whether nobody but us computes on the GPU, as nvidia-smi tells; without nvidia-smi it is never idle."""
     if shutil.which("nvidia-smi") is None:
         return False
-    index = device.partition(":")[2] or "0"
-    query = ["nvidia-smi", "--query-compute-apps=pid", "--format=csv,noheader", f"--id={index}"]
+    query = ["nvidia-smi", "--query-compute-apps=pid", "--format=csv,noheader", f"--id={_gpu_id(device)}"]
     try:
         listed = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True, cwd=NEUTRAL).stdout
     except (subprocess.SubprocessError, OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,9 +51,31 @@ class Pause:
         self.cause = ""
         return True
 
+    def clock_was_set(self, by: float) -> None:
+        """The wait ends when it would have."""
+        self._until += by
+
     def clear(self) -> None:
         """A result was written: the next pause is short again."""
         self._wait_s = FIRST_PAUSE_S
+
+
+def unwritable(folders: Iterable[Path]) -> set[Path]:
+    """Which of these cannot be written now. A disk that takes one trial is not tried again for the others."""
+    sound: set[int] = set()
+    refused: set[Path] = set()
+    for folder in folders:
+        try:
+            disk = folder.stat().st_dev
+        except OSError:
+            disk = -1
+        if disk in sound:
+            continue
+        if not can_write(folder):
+            refused.add(folder)
+        elif disk >= 0:
+            sound.add(disk)
+    return refused
 
 
 def can_write(folder: Path, size: int = TRIAL_BYTES) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
-from watchdog.observers.api import ObservedWatch
+from watchdog.observers.api import BaseObserver, ObservedWatch
 
 from analyzer.checkpoints.file_names import INCOMPLETE_MARK, TRAINER_STATE
 from analyzer.checkpoints.fingerprint import NOT_THE_JUDGE
@@ -36,25 +36,26 @@ class Watcher:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._handler = _Handler(wake)
-        self._observer = Observer()
-        self._observer.daemon = True
+        self._observer: BaseObserver | None = None
+        """Made with the first watch: a system whose inotify instances are all in use refuses even that."""
         self._watches: dict[tuple[Path, int], ObservedWatch] = {}
-        """By path and inode: a directory that was replaced is another one."""
+        """By path and inode: a directory that was replaced is another one. An inode may come again: see `gone`."""
         self._refused = False
-        self._started = False
 
     def watch(self, directories: Iterable[Path]) -> None:
         """Watch exactly these directories from now on; those that do not exist are tried again next time.
 
         What happened in a checkpoint's directory before it was watched is looked for: a new one wakes.
         """
+        self._forget_what_is_gone()
         wanted = {place for path in directories if (place := _place(path)) is not None}
         for place in self._watches.keys() - wanted:
-            self._observer.unschedule(self._watches.pop(place))
+            self._end(place)
         new = wanted - self._watches.keys()
         for place in new:
             self._add(*place)
-        if not self._refused and any(place_of(path.name) is not None for path, _ in new):
+        for path in [path for path, _ in new if not self._refused and place_of(path.name) is not None]:
+            self._handler.touched.put(path)
             self._wake()
 
     def heard(self) -> Iterator[tuple[Path, str]]:
@@ -62,19 +63,35 @@ class Watcher:
         while not self._handler.made.empty():
             yield self._handler.made.get()
 
+    def touched(self) -> Iterator[Path]:
+        """Each place where something happened since this was asked last."""
+        while not self._handler.touched.empty():
+            yield self._handler.touched.get()
+
     def stop(self) -> None:
         """End the threads."""
-        if self._started:
+        if self._observer is not None:
             self._observer.stop()
             self._observer.join()
+
+    def _forget_what_is_gone(self) -> None:
+        """End the watches of removed directories: what stands there now may have the same inode, and no watch."""
+        gone = set()
+        while not self._handler.gone.empty():
+            gone.add(self._handler.gone.get())
+        for place in [place for place in self._watches if place[0] in gone]:
+            self._end(place)
+
+    def _end(self, place: tuple[Path, int]) -> None:
+        if self._observer is not None:
+            self._observer.unschedule(self._watches.pop(place))
 
     def _add(self, path: Path, inode: int) -> None:
         if self._refused:
             return
         try:
-            if not self._started:
-                self._observer.start()
-                self._started = True
+            if self._observer is None:
+                self._observer = _started()
             self._watches[path, inode] = self._observer.schedule(self._handler, str(path), recursive=False)
         except OSError as error:
             self._refused = True
@@ -83,6 +100,14 @@ class Watcher:
                 error,
                 extra=entry("no_file_events", cause=str(error), path=str(path)),
             )
+
+
+def _started() -> BaseObserver:
+    """An observer at work. Raises OSError where the system has none left."""
+    observer = Observer()
+    observer.daemon = True
+    observer.start()
+    return observer
 
 
 def _place(path: Path) -> tuple[Path, int] | None:
@@ -100,15 +125,23 @@ class _Handler(FileSystemEventHandler):
         self._wake = wake
         self.made: queue.SimpleQueue[tuple[Path, str]] = queue.SimpleQueue()
         """Run and name of each checkpoint directory that was made or moved there."""
+        self.touched: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        """Where something happened."""
+        self.gone: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        """Each directory that was removed or moved away."""
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         kind = event.event_type
         for place in (event.src_path, event.dest_path):
             path = Path(place if isinstance(place, str) else bytes(place).decode(errors="replace"))
+            if event.is_directory and (kind == "deleted" or (kind == "moved" and place is event.src_path)):
+                self.gone.put(path)
+                self._wake()
             appears = event.is_directory and kind in ("created", "moved")
             if appears and place_of(path.name) is not None:
                 self.made.put((path.parent, path.name))
             if appears or _may_complete(path, kind):
+                self.touched.put(path)
                 self._wake()
                 return
 

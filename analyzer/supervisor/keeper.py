@@ -30,6 +30,8 @@ class Keeper:
     gate: Gate
     _kept: dict[str, Fingerprint] = field(default_factory=dict)
     """What was pinned once; it is not pinned again when it is done."""
+    _set_by: float = 0.0
+    """Seconds by which the clock was set since the last look at the pins."""
 
     def keep(self, verdicts: Mapping[str, Verdict], begun: Collection[str], now: float) -> None:
         """Pin what is complete, or will be once it has settled; what has results is pinned when it needs more.
@@ -45,10 +47,20 @@ class Keeper:
             if name not in begun and (self.plan.selected is None or name in self.plan.selected):
                 self._pin(found, None if verdict.candidate else now)
 
+    def clock_was_set(self, by: float) -> None:
+        """Pins settle in the seconds they take, whatever the clock says."""
+        self._set_by += by
+
     def only_kept(self, verdicts: Mapping[str, Verdict], now: float) -> dict[str, Verdict]:
         """The word on each checkpoint that is deleted, or just being deleted, and kept by its pin."""
         found = {}
-        for pin in self.pins.held():
+        held, by, self._set_by = self.pins.held(), self._set_by, 0.0
+        if by:
+            held = [
+                pin if pin.unsettled_since is None else self.pins.unsettle(pin, pin.unsettled_since + by)
+                for pin in held
+            ]
+        for pin in held:
             verdict = verdicts.get(pin.candidate.name)
             if verdict is None or (verdict.candidate is None and _is_being_deleted(pin)):
                 word = self._word(pin, now)
@@ -57,6 +69,7 @@ class Keeper:
 
     def collect(self, rows: Iterable[Row]) -> None:
         """Let go of what is done, refused, or has changed since."""
+        self.pins.collect_aside()
         by_name = {row.point.name: row for row in rows}
         released = False
         for pin in self.pins.held():
@@ -85,13 +98,15 @@ class Keeper:
     def _word(self, pin: Pin, now: float) -> Verdict | None:
         """What is only kept has passed the gate, or has to settle in its pin; None when it was overwritten."""
         candidate = pin.candidate
-        if pin.unsettled_since is None:
-            return Verdict(candidate)
-        if not pin.intact:
+        if not pin.intact:  # what is believed, too: its training may have saved it again before it deleted it
             self.pins.release(candidate.name)
             self.pins.why_not[candidate.name] = "it was overwritten meanwhile"
             return None
-        ready_at = pin.unsettled_since + self.gate.settle_s
+        if pin.unsettled_since is None:
+            return Verdict(candidate)
+        if pin.unsettled_since > now:  # the clock was set back: it has to settle from now on
+            pin = self.pins.unsettle(pin, now)
+        ready_at = (pin.unsettled_since or now) + self.gate.settle_s
         if now < ready_at:
             cause = settling(candidate.name, self.gate.settle_s)
             return Verdict(promising=candidate, cause=cause, settles_at=ready_at)

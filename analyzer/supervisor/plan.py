@@ -38,8 +38,8 @@ class Plan:
     families: Mapping[str, Family] = field(default_factory=dict)
     """Model type -> what the user's file says of it."""
     backoff_s: float = 5.0
-    pin_budget: int = 20 * 2**30
-    """Bytes."""
+    pin_budget: int | None = None
+    """Bytes; None for half of what would be free on their disk without them."""
     quiet_s: float = 1800.0
     """A training that changed nothing for so long is over, seconds."""
     rescan_s: float = 3.0

@@ -32,7 +32,7 @@ def begin(watched: WatchedRun, turn: Turn, computations: Mapping[str, Computatio
     each = _of(turn.state, turn.checkpoint)
     try:
         if each.starts - each.failures >= MAX_KILLS:
-            raise RequestRefused(f"The analyzer was killed {MAX_KILLS} times while it worked on this.")
+            raise RequestRefused(_why_given_up(each))
         job = _job(watched, turn, computations, each.failures)
     except (RequestRefused, UsageError, CheckpointChanged, FileNotFoundError) as error:
         cause = "Its probe file is gone; file the request again." if isinstance(error, OSError) else str(error)
@@ -40,8 +40,15 @@ def begin(watched: WatchedRun, turn: Turn, computations: Mapping[str, Computatio
         end_if_over(watched, turn.state.id, now)
         return None
     _update(watched, turn.state.id, turn.checkpoint, state="running", starts=each.starts + 1)
-    watched.asked = turn.state.id
+    watched.asked[job.id] = turn.state.id, turn.checkpoint
     return job
+
+
+def _why_given_up(each: RequestedCheckpoint) -> str:
+    """What is said after `MAX_KILLS` interruptions: an analyzer that was killed could say nothing."""
+    if not each.lost:
+        return f"The analyzer was killed {MAX_KILLS} times while it worked on this."
+    return f"This was interrupted {MAX_KILLS} times and is not begun again. What was told last: {each.lost}"
 
 
 def _job(watched: WatchedRun, turn: Turn, computations: Mapping[str, Computation], failures: int) -> Job:
@@ -67,6 +74,7 @@ def _job(watched: WatchedRun, turn: Turn, computations: Mapping[str, Computation
         pinned=pin is not None,
         order_unverified=candidate.order_unverified,
         record=known.record,
+        lease=watched.lease.owner,
         warnings=known.warnings,
         neighbour=watched.neighbour(candidate.name),
         family=None if known.family is None else known.family.model_dump(mode="json"),
@@ -100,16 +108,19 @@ def finish(running: Running, now: float) -> None:
     Raises OSError where that cannot be written; the next scan then finds it undone.
     """
     watched, name, checkpoint = running.watched, running.asked, running.job.checkpoint
-    watched.asked = ""
     state = watched.desk.open.get(name)
     if state is None or not watched.run.path.is_dir():  # cancelled, or the run is gone: nothing brings it back
         return
     each = _of(state, checkpoint)
     causes = " ".join(cause for _, cause in running.failed)
     kinds = [failure for failure, _ in running.failed]
+    if Failure.LEASE in kinds and not watched.lease.is_ours:
+        return  # another analyzer's books, as the next look finds
     if not kinds or (running.job.task is None and set(kinds) == {Failure.CANNOT}):
         _done(watched, running, state, causes)
-    elif set(kinds) & {Failure.CHANGED, Failure.STORAGE}:  # no fault of the request's: the next scan sees
+    elif Failure.LOST in kinds:  # as if the analyzer had been killed
+        _update(watched, name, checkpoint, state="waiting", lost=causes)
+    elif set(kinds) & {Failure.CHANGED, Failure.LEASE, Failure.STORAGE}:  # no fault of the request's
         _update(watched, name, checkpoint, state="waiting", starts=each.starts - 1)
     elif each.failures + 1 >= MAX_ATTEMPTS or set(kinds) & {*FINAL_FAILURES}:
         _update(watched, name, checkpoint, state="failed", cause=causes, failures=each.failures + 1)
@@ -122,7 +133,11 @@ def _done(watched: WatchedRun, running: Running, state: RequestState, notes: str
     """Committed, as the disk says."""
     checkpoint, answers = running.job.checkpoint, []
     if running.job.task is not None:
-        row = next(row for row in watched.rows if row.point.name == checkpoint)
+        row = next((row for row in watched.rows if row.point.name == checkpoint), None)
+        if row is None:  # the run could not be looked at since: the next look that can finds the answers
+            starts = _of(state, checkpoint).starts - 1
+            _update(watched, state.id, checkpoint, state="waiting", starts=starts)
+            return
         there = answers_there(watched, state, row)
         if there is None:
             _update(watched, state.id, checkpoint, state="waiting", failures=_of(state, checkpoint).failures + 1)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer.jobs.answer_keys import answer_key, answer_settings, heads_key
 from analyzer.jobs.tasks import AskTask
-from shared.answers import ASK, answer_store
+from shared.answers import is_answered
 from shared.records import CheckpointState
-from shared.requests.record import Ask, RequestedCheckpoint, RequestState
+from shared.requests.record import Analyze, Ask, RequestedCheckpoint, RequestState
 
 if TYPE_CHECKING:
     from analyzer.supervisor.checkpoint_row import Row
@@ -57,12 +57,19 @@ def end_if_over(watched: WatchedRun, name: str, now: float) -> None:
 
 
 def next_turn(watched: WatchedRun) -> Turn | None:
-    """What comes next of what was asked; None where nothing can start."""
-    rows = {row.point.name: row for row in watched.rows}
+    """What comes next of what was asked; None where nothing can start.
+
+    What a worker has already is left to it. Analyses wait for comparisons, which read what they would replace.
+    """
+    rows, taken = {row.point.name: row for row in watched.rows}, watched.taken
     for state in watched.desk.turns():
+        if watched.comparing and state.request is not None and isinstance(state.request.what, Analyze):
+            continue
         for each in state.checkpoints:
             row = rows.get(each.checkpoint)
-            if each.state == "waiting" and not each.cause and row is not None and row.candidate is not None:
+            if each.state != "waiting" or each.cause or each.checkpoint in taken:
+                continue
+            if row is not None and row.candidate is not None:
                 return Turn(state, each.checkpoint, row)
     return None
 
@@ -75,7 +82,7 @@ def answers_there(watched: WatchedRun, state: RequestState, row: Row) -> list[st
     digest = watched.standing.digest(row.candidate, known.record)
     if digest is None:
         return None
-    name, task, store = row.point.name, task_of(what), answer_store(watched.run)
+    name, task = row.point.name, task_of(what)
     heads = heads_key(watched.index, name, digest)
     keys = [
         answer_key(
@@ -85,7 +92,7 @@ def answers_there(watched: WatchedRun, state: RequestState, row: Row) -> list[st
         )
         for prompt in what.prompts
     ]
-    return keys if all(store.has(name, ASK, key) for key in keys) else None
+    return keys if all(is_answered(watched.run, name, key) for key in keys) else None
 
 
 def task_of(what: Ask) -> AskTask:
@@ -97,7 +104,8 @@ def _stands(
     watched: WatchedRun, state: RequestState, each: RequestedCheckpoint, rows: dict[str, Row]
 ) -> RequestedCheckpoint:
     """One checkpoint of a request at this scan."""
-    if each.state in ("done", "failed") or (each.state == "running" and watched.asked == state.id):
+    has_it = (state.id, each.checkpoint) in watched.asked.values()
+    if each.state in ("done", "failed") or (each.state == "running" and has_it):
         return each
     row = rows.get(each.checkpoint)
     if failed := _never(watched, each.checkpoint, row, rows):

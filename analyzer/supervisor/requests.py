@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -220,22 +220,26 @@ class Desk:
                 continue
             path.unlink(missing_ok=True)
 
+    def clock_was_set(self, by: float) -> None:
+        """Who asked too fast did so by the clock of before."""
+        self._rates = {name: deque((at + by for at in times), RATE) for name, times in self._rates.items()}
+
     def turns(self) -> list[RequestState]:
         """What is open, in the order of its turns: prompts before analyses, each as they came."""
         return sorted(self.open.values(), key=lambda state: not isinstance(_what(state), Ask))
 
-    def statuses(self, running: str) -> list[RequestStatus]:
-        """What status.json tells of them; `running` is the id of the one that the worker has."""
+    def statuses(self, running: Collection[str]) -> list[RequestStatus]:
+        """What status.json tells of them; `running` are the ids of those that workers have."""
         found, place = [], 0
-        for state in sorted(self.turns(), key=lambda state: state.id != running):
-            place += state.id != running
+        for state in sorted(self.turns(), key=lambda state: state.id not in running):
+            place += state.id not in running
             left = [each for each in state.checkpoints if each.state in ("waiting", "running")]
             found.append(
                 RequestStatus(
                     id=state.id,
                     kind=_what(state).kind,
-                    state="running" if state.id == running else "waiting",
-                    place=0 if state.id == running else place,
+                    state="running" if state.id in running else "waiting",
+                    place=0 if state.id in running else place,
                     cause=next((each.cause for each in left if each.cause), ""),
                     checkpoint=left[0].checkpoint if left else "",
                     done=len(state.checkpoints) - len(left),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic_core import PydanticSerializationError
+
 from analyzer.checkpoints.base_model import bases_of, model_type
 from analyzer.checkpoints.fingerprint import FileStat
 from analyzer.checkpoints.gate import Candidate
@@ -86,7 +88,7 @@ class Description:
         """
         if self.plan.families:
             self._choose_family(candidates, pins)
-        self.record = run_record(self.run) or self._describe(candidates, pins)
+        self.record = _speakable(run_record(self.run) or self._describe(candidates, pins), self.run)
         self.assumed = list(self.record.judge.assumed)
         return self.record
 
@@ -145,11 +147,28 @@ def _newest(candidates: list[Candidate], pins: PinStore) -> Path:
 
 
 def run_record(run: Run) -> RunRecord | None:
-    """run.json; None for a run nobody described. Raises SchemaError when it is damaged."""
+    """run.json; None for a run nobody described.
+
+    Raises SchemaError when it is damaged, UsageError where it cannot be read.
+    """
     try:
         return read_record(run.record, RunRecord)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise UsageError(f"{run.record} cannot be read ({error.strerror}); make it readable.") from error
+
+
+def _speakable(record: RunRecord, run: Run) -> RunRecord:
+    """The record, which can be told to a worker. Raises SchemaError where a name in it is no Unicode text."""
+    try:
+        record.model_dump_json()
+    except PydanticSerializationError as error:
+        raise SchemaError(
+            f"What {run.name} says of its judge (run.json, or the config) holds half a character, which is no "
+            "text; write it again."
+        ) from error
+    return record
 
 
 def describe(

@@ -23,6 +23,8 @@ class Running:
     identity: str
     failures: list[str] = field(default_factory=list)
     refunded: bool = False
+    lost: str = ""
+    """Why it was interrupted, through no fault of the checkpoint's; empty where it was not."""
     started_at: float = 0.0
     asked: str = ""
     """Id of the request that it is for; empty where nobody had to ask."""
@@ -30,6 +32,26 @@ class Running:
     """What failed of a request's job, and why."""
     event: Event | None = None
     """The newest progress."""
+    missing: int | None = None
+    """How many analyses are to be done; None where only its weights can tell."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether another analyzer has the run, or had it since this began."""
+        return self.watched.other is not None or self.job.lease != self.watched.lease.owner
+
+    def say_started(self) -> None:
+        """The engine has it; of what was asked its answer tells."""
+        run, name, missing = self.watched.run.name, self.job.checkpoint, self.missing
+        if self.asked:
+            return
+        if missing is None:
+            told = "start; how much of its results is still right is seen once its weights are read"
+            logger.info("%s/%s: %s", run, name, told, extra=entry("started", run=run, checkpoint=name))
+            return
+        extra = entry("started", run=run, checkpoint=name, analyses=missing)
+        words = "1 analysis" if missing == 1 else f"{missing} analyses"
+        logger.info("%s/%s: start, %s missing", run, name, words, extra=extra)
 
     def say_committed(self, event: Event) -> None:
         """A result is there."""
@@ -49,7 +71,10 @@ class Running:
     def say_finished(self, now: float) -> None:
         """The job is over, with everything done or not."""
         run, name, seconds = self.watched.run.name, self.job.checkpoint, now - self.started_at
-        if self.failures or self.refunded:
+        if self.lost:
+            extra = entry("interrupted", run=run, checkpoint=name, seconds=seconds, cause=self.lost)
+            logger.info("%s/%s: interrupted after %.1f s, and done again", run, name, seconds, extra=extra)
+        elif self.failures or self.refunded:
             extra = entry("unfinished", run=run, checkpoint=name, seconds=seconds, cause=" ".join(self.failures))
             logger.info("%s/%s: ended after %.1f s, not done", run, name, seconds, extra=extra)
         else:
@@ -76,6 +101,7 @@ def job_of(watched: WatchedRun, row: Row, wanted: list[str]) -> Job:
         pinned=pin is not None,
         order_unverified=candidate.order_unverified,
         record=known.record,
+        lease=watched.lease.owner,
         probes=known.probes,
         analyses=[name for name in wanted if name not in tried.cannot],
         force=watched.plan.force,

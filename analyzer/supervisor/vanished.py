@@ -20,8 +20,9 @@ from shared.checkpoint_places import step_at
 from shared.errors import SchemaError
 from shared.files import read_record, write_record
 from shared.logs import entry
-from shared.records import CheckpointState, GoneCheckpoint, GoneRecord, Status
+from shared.records import CheckpointState, GoneCheckpoint, GoneRecord
 from shared.run import Run
+from shared.status_file import read_status
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,11 @@ class Vanished:
         ]
         self._lose(sorted(lost, key=lambda point: point.step), now)
         self._write()
-        self._seen |= {name: self._sight(verdict) for name, verdict in verdicts.items()}
+        self._seen |= {
+            name: self._sight(verdict)
+            for name, verdict in verdicts.items()
+            if not verdict.rested or name not in self._seen
+        }
 
     @staticmethod
     def _sight(verdict: Verdict) -> Seen:
@@ -144,7 +149,7 @@ class Vanished:
         self.gone = {lost.checkpoint: lost for lost in known}
         self._let_go = set(self._written.let_go)
         try:
-            rows = read_record(self.run.status, Status).checkpoints
+            rows = read_status(self.run.status).checkpoints
         except (OSError, SchemaError):
             return []
         rows = [row for row in rows if is_plain(row.checkpoint) and row.state != CheckpointState.GONE]

@@ -41,7 +41,7 @@ class Channel(Outgoing):
 
     def __post_init__(self) -> None:
         self.folder = self.run.tracked / self.name
-        self.lease = Lease(self.folder / "lease.json")
+        self.lease = Lease(self.folder / "lease.json", hurried=True)
 
     @property
     def where(self) -> str:

@@ -42,7 +42,7 @@ class Notifier(Outgoing):
 
     def __post_init__(self) -> None:
         self.folder = self.run.tracked / "alerts"
-        self.lease = Lease(self.folder / "lease.json")
+        self.lease = Lease(self.folder / "lease.json", hurried=True)
 
     def close(self) -> None:
         """Let others tell."""

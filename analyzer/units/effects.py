@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.statistics.intervals import Z95
 from analyzer.statistics.ties import largest_first
 from shared.findings.parts import Interval
+from shared.findings.wilson import Z95
 
 if TYPE_CHECKING:
     from analyzer.patching.gradient_pass import UnitEffects

@@ -11,18 +11,23 @@ import queue
 import signal
 import sys
 import threading
+from platform import node
 
+from analyzer.engines.command import FROM_STDIN
+from analyzer.engines.local import OFFLINE
 from analyzer.jobs.messages import Computation, Event, Job, WorkerOptions
 from analyzer.worker.process import die_with_parent, make_room_for_others, own_events, read_jobs
 from shared.errors import MidwatchError, UsageError
 from shared.logs import set_up, take_in_libraries
 from shared.settings import explain
+from shared.version import __version__
 
 
 def main() -> None:
     """Set up, say what can be computed, then work until the supervisor is gone."""
     events = own_events()
-    options = WorkerOptions.model_validate_json(sys.argv[1])
+    options = WorkerOptions.model_validate_json(sys.stdin.readline() if sys.argv[1] == FROM_STDIN else sys.argv[1])
+    os.environ.update(OFFLINE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the supervisor decides
     die_with_parent()
     set_up(options.log_format, "worker")
@@ -42,9 +47,22 @@ def main() -> None:
     if options.place is not None and options.place.is_dir():
         os.chdir(options.place)  # only now: what was loaded until here came from nowhere near it
     take_in_libraries()  # which prepare() has imported
-    emit(Event(kind="ready", device=analyst.warm.device, computations=dict(analyst.computations)))
+    known = dict(analyst.computations)
+    emit(Event(kind="ready", device=analyst.warm.device, version=__version__, computations=known))
     while True:
-        analyst.carry_out(Job.model_validate_json(jobs.get()), emit)
+        job = Job.model_validate_json(jobs.get())
+        if options.elsewhere and not job.run.parent.is_dir():
+            emit(Event(kind="refused", job=job.id, cause=unseen(job)))
+        else:
+            analyst.carry_out(job, emit)
+
+
+def unseen(job: Job) -> str:
+    """That a run is not there, as one sentence."""
+    return (
+        f"The worker on {node()} sees no {job.run.parent}: what is watched must lie under the same path on every "
+        "machine that has a worker."
+    )
 
 
 def prepare(options: WorkerOptions):
@@ -55,7 +73,7 @@ def prepare(options: WorkerOptions):
 
     if options.cores is not None:
         torch.set_num_threads(options.cores)
-    device = resolve_device(options.device)  # before the rest is imported, which takes seconds
+    device = resolve_device(options.device, options.rank)  # before the rest is imported, which takes seconds
     from analyzer.worker.one_job import Analyst
     from analyzer.worker.warm_judge import WarmJudge
 

@@ -124,7 +124,7 @@ class JobComputer:
         job, run = self.job, self.run
         if self.judge is None:
             self.judge = self.warm.load(job, self.device)
-        frozen = frozen_layers(job, run, self.digest, self.judge)
+        frozen = frozen_layers(job, run, self.digest, self.judge, self.warm.digested)
         return Context(
             judge=self.judge,
             probes=self.probes.probes,

@@ -17,6 +17,7 @@ from analyzer.jobs.lineage_search import LineageSearch
 from analyzer.jobs.messages import Computation, Event, Failure, Job
 from analyzer.jobs.result_index import StoreIndex
 from analyzer.worker.computing import JobComputer
+from analyzer.worker.drawing import OthersDraw, alone
 from analyzer.worker.one_task import OneTask
 from analyzer.worker.overridden import overridden
 from analyzer.worker.recomparison import compared_again, superseded
@@ -27,9 +28,12 @@ from shared.errors import (
     CheckpointChanged,
     CheckpointRejected,
     JudgeError,
+    LeaseLost,
     SchemaError,
     UsageError,
 )
+from shared.lease_check import require_lease
+from shared.own_writes import fenced
 from shared.pages.render import render_checkpoint
 from shared.prompts.probes import read_probes
 from shared.results import ResultRecord, ResultStore
@@ -79,7 +83,7 @@ class OneJob(Work):
 
     @property
     def store(self) -> ResultStore:
-        return ResultStore(self.run.results)
+        return ResultStore(self.run.results, self.job.lease)
 
     def run_all(self) -> None:
         """Every missing analysis, each committed as soon as it is done; then the figures."""
@@ -136,7 +140,7 @@ class OneJob(Work):
         except CannotCompute as error:
             self.cannot[name] = str(error)
             self.failed(Failure.CANNOT, str(error), name)
-        except (CheckpointChanged, CheckpointRejected, JudgeError, UsageError, OSError):
+        except (CheckpointChanged, CheckpointRejected, JudgeError, LeaseLost, UsageError, OSError):
             raise
         except Exception as error:
             self.verify()
@@ -161,13 +165,24 @@ class OneJob(Work):
         names = [n for n, key in self.keys.items() if key in self.committed or key in self.drawable - drawn]
         if not names and not self.cannot:
             return
+        self._require_lease()
         self.progress("draw", 0, 0)
         try:
-            render_checkpoint(self.run, self.job.checkpoint, names, self.cannot)
+            with alone(self.run, self.job.lease, lambda: self.progress("draw", 0, 0)):
+                self._require_lease()  # it may have been lost while we waited
+                with fenced(self._require_lease):  # nor does whoever lost it replace a page
+                    render_checkpoint(self.run, self.job.checkpoint, names, self.cannot)
         except SchemaError as error:
             self.failed(Failure.ANALYSIS, str(error), "draw")
+        except OthersDraw as error:
+            self.failed(Failure.LOST, str(error), "draw")
         else:
-            note_drawn(self.run, self.job.checkpoint, self.drawable)
+            with fenced(self._require_lease):
+                note_drawn(self.run, self.job.checkpoint, self.drawable)
+
+    def _require_lease(self, *_: object) -> None:
+        """Raises LeaseLost; of whatever is to be written."""
+        require_lease(self.job.lease, self.run.lease, None)
 
     def _committed(self, name: str, seconds: float) -> None:
         self.drawable.add(self.keys[name])

@@ -47,4 +47,10 @@ def make_room_for_others(options: WorkerOptions) -> None:
         return
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(options.cores)
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-options.cores :])
+        os.sched_setaffinity(0, own_cores(sorted(os.sched_getaffinity(0)), options.cores, options.rank))
+
+
+def own_cores(cores: list[int], count: int, rank: int) -> list[int]:
+    """`count` of these cores, from the last ones on down by rank: no two workers share one, as far as they go."""
+    end = len(cores) - rank * count
+    return cores[max(0, end - count) : end] if end > 0 else cores[-count:]

@@ -8,6 +8,7 @@ from analyzer.checkpoints.adapter import is_adapter
 from analyzer.checkpoints.base_model import bases_of
 from analyzer.checkpoints.digest import read_digest
 from analyzer.checkpoints.pins import verify
+from analyzer.checkpoints.run_digests import DigestedRuns
 from analyzer.jobs.family import told_family
 from analyzer.jobs.messages import Job
 from analyzer.model.judge import Judge
@@ -21,13 +22,14 @@ from shared.run import Run
 class WarmJudge:
     """The judge of the last job, kept in the worker: the next one reads only the tensors that changed.
 
-    Beside it, what frozen layers have given already, and statistics of that.
+    Beside it, what frozen layers have given already, statistics of that, and which tensors of a run ever differed.
     """
 
     device: str
     judge: Judge | None = None
     prefixes: PrefixStore = field(default_factory=PrefixStore)
     cache: ContentCache = field(default_factory=ContentCache)
+    digested: DigestedRuns = field(default_factory=DigestedRuns)
 
     def load(self, job: Job, device: str) -> Judge:
         """The job's judge on `device`.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from analyzer.checkpoints.announced_hashes import check_hashes
 from analyzer.checkpoints.base_model import base_digest, bases_of, is_model
 from analyzer.checkpoints.digest import ContentDigest, compute_digest, read_digest
 from analyzer.checkpoints.pins import verify
@@ -16,10 +17,13 @@ from analyzer.checkpoints.soundness import validate
 from analyzer.jobs.messages import Event, Failure, Job
 from analyzer.model.device import is_out_of_memory
 from shared.errors import (
+    TOO_MANY_OPEN,
     CheckpointChanged,
     CheckpointRejected,
     FamilyError,
     JudgeError,
+    LeaseLost,
+    OwnPlaceRefused,
     UsageError,
     disk_sentence,
 )
@@ -113,6 +117,8 @@ def digest_of(job: Job) -> tuple[ContentDigest, Base | None]:
     weights = validate(job.directory, job.source, bases_of(run, job.record))
     base = None if weights.base is None else Base(weights.base, base_digest(weights.base))
     known = read_digest(run.digests, job.checkpoint, files, base and base.digest)
+    if known is None:
+        check_hashes(run, job.directory, job.checkpoint, files)
     return known or compute_digest(job.directory, weights, job.checkpoint, files, run.digests), base
 
 
@@ -120,6 +126,8 @@ def kind_of(error: BaseException) -> Failure:
     """What kind of failure an exception is."""
     if isinstance(error, CheckpointChanged):
         return Failure.CHANGED
+    if isinstance(error, LeaseLost):
+        return Failure.LEASE
     if isinstance(error, CheckpointRejected | JudgeError | UsageError):
         return Failure.REJECTED
     return Failure.MEMORY if is_out_of_memory(error) else Failure.ANALYSIS
@@ -134,8 +142,9 @@ def sentence_of(error: BaseException) -> str:
 
 
 def _is_storage(error: OSError, out: Path) -> bool:
-    """Whether our own disk is at fault: full, read-only, or not ours to write."""
-    if error.errno in DISK_ERRORS:
+    """Whether our own disk is at fault, or the machine: full, read-only, not ours to write, or not answering."""
+    if isinstance(error, OwnPlaceRefused) or error.errno in {*DISK_ERRORS, *TOO_MANY_OPEN}:
         return True
-    name = str(error.filename or "")
-    return error.errno in PERMISSION_ERRORS and name.startswith((str(out / MIDWATCH), str(out / VISUALIZATIONS)))
+    name, ours = str(error.filename or ""), (str(out / MIDWATCH), str(out / VISUALIZATIONS))
+    pinned = name.startswith(str(Run(out, out).pins))  # a link to the trainer's own file
+    return error.errno in PERMISSION_ERRORS and name.startswith(ours) and not pinned

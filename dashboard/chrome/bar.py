@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from dashboard.chrome import reader_choice
+from dashboard.chrome import pages, reader_choice
 from dashboard.chrome.live import chip
 from dashboard.chrome.reader_choice import PREVIOUS, Selection, address
 from dashboard.reading.condition import command
 from dashboard.reading.headline import MISSING
 from dashboard.reading.snapshot import CheckpointView, Snapshot
-from dashboard.widgets.drawing import plain
+from dashboard.widgets.drawing import command_line, plain
 from dashboard.widgets.panels import rows_button
 from dashboard.widgets.steered import steered
 from shared.views.overview.standing import Standing
@@ -139,6 +139,8 @@ def against_picker(
         width=200,
         **steered("against", now, picked),
     )
+    if st.session_state.get("page") != "Compare":
+        pages.link("Compare", "Compare", "compare_arrows")
 
 
 def follow_switch(view: CheckpointView, chosen: Selection) -> None:
@@ -159,7 +161,7 @@ def export(snapshot: Snapshot, found: Standing) -> None:
     with st.popover("Export", icon=":material/download:", type="tertiary"):
         rows_button("Table of checkpoints (CSV)", lambda: numbers(found), "checkpoints.csv")
         st.markdown("One page to hand on, with figures, and a model card:")
-        st.code(command("report", snapshot.run), language=None)
+        command_line(command("report", snapshot.run), "report")
         st.markdown("Every number of the run as tables:")
-        st.code(command("export", snapshot.run), language=None)
+        command_line(command("export", snapshot.run), "export")
         st.markdown("This view: copy the browser's address.")

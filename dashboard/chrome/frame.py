@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from dashboard.chrome import bar, live, reader_choice
+from dashboard.chrome import bar, browser, live, pages, reader_choice
 from dashboard.chrome.place import Place, place_from_environment
 from dashboard.chrome.reader_choice import Selection
+from dashboard.chrome.search import search_field
 from dashboard.reading import cached
 from dashboard.reading.alerts import LEVELS, Alert, checkpoint_alerts, run_alerts
 from dashboard.reading.facts import Facts, gather
@@ -44,6 +45,7 @@ def framed(title: str, draw: Callable[[Frame], None], *, alerts_first: bool = Tr
 
     Without `alerts_first` only errors stand above the page, and `draw` shows the others (`show_problems`).
     """
+    pages.gone()
     style()
     place = place_from_environment()
     chosen = reader_choice.current()
@@ -63,7 +65,9 @@ def framed(title: str, draw: Callable[[Frame], None], *, alerts_first: bool = Tr
         with st.container():  # of its own, so that what follows stays where it is when an alert comes or goes
             show_problems(frame, None if alerts_first else True)
         draw(frame)
+    browser.listen()
     with st.sidebar:
+        search_field(snapshot, [run_name(each, runs) for each in runs], chosen)
         live.keep_watching(place, reader.snapshot if reader else lambda: None, shown, frozenset(watched))
 
 

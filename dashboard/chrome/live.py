@@ -15,6 +15,7 @@ import streamlit as st
 
 from dashboard.chrome.place import Place
 from dashboard.reading import cached
+from dashboard.reading.asking import stamps
 from dashboard.reading.snapshot import Snapshot
 from dashboard.reading.words import ago, plural
 from dashboard.widgets.drawing import plain
@@ -22,7 +23,7 @@ from shared.records import RunningStatus, Status
 from shared.run import Run
 
 Color = Literal["red", "blue", "green", "gray", "orange"]
-HEARTBEAT, METRICS = "heartbeat", "metrics"
+HEARTBEAT, METRICS, REQUESTS = "heartbeat", "metrics", "requests"
 """What a page may ask to be redrawn for, beside new results and states."""
 
 
@@ -56,15 +57,20 @@ def stamp_of(runs: Sequence[Run], snapshot: Snapshot | None) -> Stamp:
         snapshot.version,
         snapshot.exists,
         tuple(view.name for view in snapshot.checkpoints if view.on_disk),
-        status.model_copy(update={"heartbeat_at": 0.0, "lag_s": 0.0, "running": _core(status)}) if status else None,
+        status.model_copy(update={"heartbeat_at": 0.0, "lag_s": 0.0, **_core(status)}) if status else None,
         status is not None and status.is_gone(time.time()),
-        ((HEARTBEAT, cached.stamp(run.status)), (METRICS, cached.stamp(run.metrics))),
+        (
+            (HEARTBEAT, cached.stamp(run.status)),
+            (METRICS, cached.stamp(run.metrics)),
+            *((REQUESTS, stamp) for stamp in stamps(run)),
+        ),
     )
 
 
-def _core(status: Status) -> RunningStatus | None:
-    """What the worker is at, without how far it is."""
-    return status.running.model_copy(update={"done": 0}) if status.running else None
+def _core(status: Status) -> dict[str, RunningStatus | list[RunningStatus] | None]:
+    """What the workers are at, without how far they are."""
+    found = [each.model_copy(update={"done": 0}) for each in status.in_work]
+    return {"running": found[0] if found else None, "jobs": found}
 
 
 def keep_watching(place: Place, look: Callable[[], Snapshot | None], shown: Stamp, watched: frozenset[str]) -> None:
@@ -107,12 +113,12 @@ def chip(status: Status, now: float) -> tuple[str, Color]:
 def activity(status: Status, now: float) -> str:
     """One or two plain lines: what runs, how long, and the age of the heartbeat."""
     lines = []
-    running = status.running
-    if running is not None and status.state == "running" and not status.is_gone(now):
+    works = status.state == "running" and not status.is_gone(now)
+    for running in status.in_work if works else []:
         count = f" {running.done}/{running.total}" if running.total else ""
         lines.append(f"{running.analysis}{count} · {running.checkpoint} · {ago(now - running.started_at, '')}")
-    elif status.message and (
-        status.is_gone(now) or not (status.remedy or status.state == "paused")
+    if (
+        not lines and status.message and (status.is_gone(now) or not (status.remedy or status.state == "paused"))
     ):  # else an alert
         lines.append(status.message)
     lines.append(f"heartbeat {ago(now - status.heartbeat_at)} · {status.device} · {status.suite}")

@@ -14,8 +14,12 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+from dashboard.chrome import failure_choice
+from dashboard.chrome.compare_choice import CompareChoice
+from dashboard.chrome.failure_choice import FailureChoice
 from dashboard.reading.snapshot import CheckpointView, Snapshot
 from shared.checkpoint_places import step_at
+from shared.requests.record import REQUEST_ID
 from shared.results import checkpoint_label, whole_epoch
 from shared.views.overview.standing import MOST_FPR
 
@@ -23,6 +27,8 @@ PREVIOUS = "previous"
 """Against the checkpoint before the shown one."""
 _AGAINST = re.compile(r"previous|(epoch|step):\d{1,12}")
 _UNIT = re.compile(r"(\d{1,6})\.(\d{1,8})")
+_WORD = re.compile(r"(\d{1,4})\.(\d{1,5})")
+_NODE = re.compile(r"L\d{1,4}\.(H\d{1,4}|MLP)|input|verdict")
 UNITS = ("neurons", "heads")
 """Analyses of which one unit is followed; each has its name in a link."""
 EDGES = 40
@@ -51,10 +57,24 @@ class Selection:
     """How many edges of a circuit are drawn."""
     units: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Analysis -> the neuron or head (layer, number) to follow over the run; without one the strongest."""
+    word: tuple[int, int] | None = None
+    """The display prompt and the place in it of the word whose panel is open."""
+    least: float = 0.0
+    """Weakest edge of a circuit that is drawn, as a share of the strongest, 0 to 1."""
+    node: str = ""
+    """Head or MLP of a circuit whose paths are shown, e.g. "L3.H1"; empty for none."""
     limit: float = MOST_FPR
     """FPR that the checkpoint to ship may have, 0 to 1."""
     find: str = ""
     """What the names or states of the listed runs must hold."""
+    asked: str | None = None
+    """Id of the request whose answer *Test a prompt* shows; None for none."""
+    why: str | None = None
+    """Name of the open part of an answer; None for the first."""
+    compare: CompareChoice = field(default_factory=CompareChoice)
+    """What is chosen on the page *Compare*."""
+    failures: FailureChoice = field(default_factory=FailureChoice)
+    """On the page Failures."""
     wanted: tuple[str, str] | None = None
     """("epoch" or "step", number) of a link whose run has not been read yet."""
     link_problem: str = ""
@@ -81,15 +101,27 @@ def from_link(query: Mapping[str, str]) -> Selection:
     for analysis in UNITS:
         if place := _UNIT.fullmatch(query.get(analysis, "")):
             selection.units[analysis] = (int(place[1]), int(place[2]))
+    if place := _WORD.fullmatch(query.get("word", "")):
+        selection.word = (int(place[1]), int(place[2]))
+    if re.fullmatch(r"\d{1,2}", query.get("least", "")):
+        selection.least = int(query["least"]) / 100
+    if _NODE.fullmatch(query.get("node", "")):
+        selection.node = query["node"]
     if re.fullmatch(r"\d{1,3}", query.get("fpr", "")) and int(query["fpr"]) <= 100:
         selection.limit = int(query["fpr"]) / 100
     selection.find = query.get("find", "")[:MOST_FIND]
+    if REQUEST_ID.fullmatch(query.get("asked", "")):
+        selection.asked, selection.why = query["asked"], query.get("why")
+    selection.compare = CompareChoice.from_link(query)
+    selection.failures = failure_choice.from_link(query)
     return selection
 
 
 def to_link(selection: Selection, view: CheckpointView | None) -> dict[str, str]:
     """The query that restores the selection; what is as without one is left out."""
     query = {"run": selection.run, "tab": selection.tab, "against": selection.against, "find": selection.find}
+    query |= {"asked": selection.asked, "why": selection.why}
+    query |= selection.compare.to_link()
     if view is not None and not selection.follow:
         query |= address(view)
     if selection.change:
@@ -97,8 +129,15 @@ def to_link(selection: Selection, view: CheckpointView | None) -> dict[str, str]
     if selection.edges != EDGES:
         query["edges"] = str(selection.edges)
     query |= {name: f"{layer}.{number}" for name, (layer, number) in selection.units.items()}
+    if selection.word is not None:
+        query["word"] = "{}.{}".format(*selection.word)
+    if selection.least:
+        query["least"] = f"{100 * selection.least:.0f}"
+    if selection.node:
+        query["node"] = selection.node
     if selection.limit != MOST_FPR:
         query["fpr"] = f"{100 * selection.limit:.0f}"
+    query |= failure_choice.to_link(selection.failures)
     return {name: value for name, value in query.items() if value}
 
 
@@ -170,7 +209,8 @@ def at_page(title: str, selection: Selection, view: CheckpointView | None) -> No
 def open_run(selection: Selection, name: str) -> None:
     """Move to another run, at its newest checkpoint; what is chosen about no checkpoint is kept."""
     selection.run, selection.checkpoint, selection.follow = name, None, True
-    selection.against, selection.units = None, {}
+    selection.against, selection.units, selection.word, selection.node = None, {}, None, ""
+    selection.compare, selection.failures, selection.asked = CompareChoice(), FailureChoice(), None
     selection.link_problem, selection.wanted = "", None
     write_link(selection, None)
 

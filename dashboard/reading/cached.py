@@ -7,32 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import streamlit as st
 from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError, safe_open
 
 from dashboard.reading.snapshot import RunReader
+from dashboard.reading.word_pictures import WordPicture, changes, pictures
 from shared import views
 from shared.attacks import AttackPlace
 from shared.checkpoint_places import in_order
 from shared.errors import SchemaError
 from shared.evaluations import EvaluationPlace
-from shared.files import read_record
+from shared.files import read_record, require_regular
 from shared.findings.attack import AttackArchive
 from shared.findings.evaluation import Evaluation
 from shared.metrics import read_metrics
 from shared.records import MetricsLine, RunRecord
-from shared.results import ResultRecord
+from shared.results import TENSORS_FILE, ResultRecord
 from shared.results_index import ResultFile
 from shared.run import Run
 from shared.views import Panel
 from shared.views.attacked.panels import attack_panels as panels_of_attack
 from shared.views.circuits import panels_of
 from shared.views.evaluated.panels import evaluation_panels as panels_of_evaluation
+from shared.views.layers import together
 from shared.views.over_run.circuit_change import circuit_changes
 from shared.views.over_run.run_results import without_samples
 from shared.views.tokens import change_panels
+
+Read = TypeVar("Read")
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -61,6 +67,25 @@ def beside(file: ResultFile, name: str) -> Path:
     return Path(file.path).with_name(name)
 
 
+def tensor(file: ResultFile | None, name: str, read: Callable[[Any], Read]) -> Read | None:
+    """What `read` takes of the slice of one array that was published with a result; None without it, or where it
+    cannot be read: damaged, gone, no regular file, or reached through a link. Nothing else of the file is read."""
+    if file is None:
+        return None
+    path = beside(file, TENSORS_FILE)
+    try:
+        require_regular(path)
+        with safe_open(path, framework="numpy") as opened:
+            return read(opened.get_slice(name)) if name in opened.keys() else None  # noqa: SIM118 - not a mapping
+    except (SafetensorError, SchemaError, OSError):
+        return None
+
+
+def whole_tensor(file: ResultFile | None, name: str) -> np.ndarray | None:
+    """All of it."""
+    return tensor(file, name, lambda part: part[:])
+
+
 def typed(file: ResultFile | None, name: str) -> Any:
     """The typed payload of a result, or None when it is missing or unreadable (its own tab says why)."""
     if file is None:
@@ -85,29 +110,74 @@ CHANGES: dict[str, Callable[[ResultRecord, ResultRecord, int], list[Panel]]] = {
     "circuits": circuit_changes,
 }
 """The analyses that can draw their change since an earlier result."""
-SIZED: dict[str, Callable[[ResultRecord, int], list[Panel]]] = {"circuits": panels_of}
+SIZED: dict[str, Callable[[ResultRecord, int, float, str], list[Panel]]] = {"circuits": panels_of}
 """The analyses whose reader chooses how much is drawn."""
 
 
-def panels(file: ResultFile, name: str, baseline: ResultFile | None = None, shown: int = 0) -> list[Panel]:
+TOGETHER: dict[str, Callable[[ResultRecord], list[Panel]]] = {"layers": together}
+"""The analyses whose display prompts share one figure here, while each has a page of its own on disk."""
+
+
+def panels(
+    file: ResultFile,
+    name: str,
+    baseline: ResultFile | None = None,
+    shown: int = 0,
+    least: float = 0.0,
+    node: str = "",
+) -> list[Panel]:
     """The figures of one result, or of its change since `baseline`; those of unsafe samples first.
 
-    `shown` is how much to draw, for those in SIZED. Raises SchemaError, OSError, or what drawing a damaged payload
-    raises.
+    `shown`, `least` and `node` are what to draw, for those in SIZED. Raises SchemaError, OSError, or what drawing a
+    damaged payload raises.
     """
-    return _panels(file, name, baseline, shown)
+    return _panels(file, name, baseline, shown, least, node)
 
 
 @st.cache_resource(
     show_spinner=False, max_entries=12, hash_funcs={ResultFile: lambda file: (file.path, file.mtime_ns)}
 )
-def _panels(file: ResultFile, name: str, baseline: ResultFile | None, shown: int) -> list[Panel]:
+def _panels(
+    file: ResultFile, name: str, baseline: ResultFile | None, shown: int, least: float, node: str
+) -> list[Panel]:
     record = load(file)
     if baseline is not None:
         found = CHANGES[name](record, load(baseline), shown)
+    elif name in TOGETHER:
+        found = TOGETHER[name](record)
     else:
-        found = SIZED[name](record, shown) if name in SIZED else views.get(name).panels(record)
+        found = SIZED[name](record, shown, least, node) if name in SIZED else views.get(name).panels(record)
     return sorted(found, key=lambda panel: "_unsafe_" not in panel.stem)
+
+
+def word_pictures(file: ResultFile, baseline: ResultFile | None = None) -> dict[str, WordPicture]:
+    """The words of each display prompt by its panel's stem, or of their change since `baseline`. Raises as `panels`
+    does."""
+    return _word_pictures(file, baseline)
+
+
+@st.cache_resource(
+    show_spinner=False, max_entries=12, hash_funcs={ResultFile: lambda file: (file.path, file.mtime_ns)}
+)
+def _word_pictures(file: ResultFile, baseline: ResultFile | None) -> dict[str, WordPicture]:
+    record = load(file)
+    return pictures(record) if baseline is None else changes(record, load(baseline))
+
+
+def word_shares(file: ResultFile | None, probe_id: str) -> tuple[tuple[str, float], ...]:
+    """The words of one display prompt and their shares of its shift; empty where it cannot be read, or has none."""
+    return () if file is None else _word_shares(file.path, file.mtime_ns, probe_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4096)
+def _word_shares(path: str, mtime_ns: int, probe_id: str) -> tuple[tuple[str, float], ...]:
+    try:
+        payload = read_record(Path(path), ResultRecord).payload
+        samples = views.get("tokens").result.model_validate(payload).samples  # type: ignore[attr-defined]
+    except (SchemaError, OSError, ValidationError):
+        return ()
+    sample = next((each for each in samples if each.probe_id == probe_id), None)
+    return tuple((word.text, word.value / sample.shift) for word in sample.words) if sample is not None else ()
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

@@ -104,8 +104,8 @@ def _not_wanted(run: Run, view: CheckpointView, row: CheckpointStatus, status: S
 
 
 def _pending(snapshot: Snapshot, status: Status, row: CheckpointStatus, analysis: str, now: float) -> Condition:
-    running = status.running
-    if running is not None and running.checkpoint == row.checkpoint:
+    running = next((each for each in status.in_work if each.checkpoint == row.checkpoint), None)
+    if running is not None:
         since = f"since {clock(running.started_at)} ({ago(now - running.started_at, '')})"
         if running.analysis == analysis:
             count = f", {running.done} of {running.total}" if running.total else ""

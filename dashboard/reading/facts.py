@@ -36,6 +36,7 @@ class Facts:
     against_progress: ProgressResult | None = None
     """Of the checkpoint that this one is compared with; None where that is itself, or has none."""
     against_label: str = ""
+    against_step: int = 0
     flips: dict[str, Flips] = field(default_factory=dict)
     """What flipped since then: "fnr", "accuracy", "pairs" (`shared.views.overview.change`)."""
     unreadable: frozenset[str] = frozenset()
@@ -64,6 +65,7 @@ def gather(snapshot: Snapshot, view: CheckpointView | None, against: CheckpointV
         label=view.label,
         against_progress=typed("progress", against),
         against_label=against.label if against else "",
+        against_step=against.step if against else 0,
         flips=changes_since(snapshot, against, view),
         first_progress=typed("progress", before),
         first_label=before.label if before else "",

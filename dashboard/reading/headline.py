@@ -9,7 +9,7 @@ from dashboard.reading.words import points
 from shared.findings.comparison import agreement, no_divergence
 from shared.findings.parts import Interval
 from shared.findings.text import percent
-from shared.views.overview.change import told
+from shared.views.overview.change import rate_told
 
 MISSING = "–"
 
@@ -55,7 +55,7 @@ def _fnr(facts: Facts) -> Headline:
         "the same prompts tells it from chance.",
         points(fnr.value - before.value) if fnr and before else None,
         "inverse",
-        told=told(facts.flips.get("fnr")),
+        told=rate_told(facts.flips.get("fnr")),
     )
 
 
@@ -95,7 +95,7 @@ def _contrast(facts: Facts) -> Headline:
         "Share of the pairs of minimally different safe and unsafe twins where both are judged right. Keywords "
         "alone cannot win here.",
         points(now.value - before.value) if now and before else None,
-        told=told(facts.flips.get("pairs")),
+        told=rate_told(facts.flips.get("pairs")),
     )
 
 

@@ -15,6 +15,7 @@ from shared.errors import SchemaError
 from shared.evaluations import EvaluationPlace, all_evaluations
 from shared.findings.alerts import Flips
 from shared.findings.evaluation import Evaluation
+from shared.own_folders import refuse_links
 from shared.prompts.groups import group_numbers
 from shared.prompts.of_run import probe_set_of
 from shared.records import Probe
@@ -44,7 +45,7 @@ def changes_since(snapshot: Snapshot, before: CheckpointView | None, now: Checkp
         return {}
     by_name = {each.name: each for each in standing_of(snapshot).facts}
     then, here = by_name.get(before.name), by_name.get(now.name)
-    probes = _probes_of(snapshot.run, here.probe_digest) if then is not None and here is not None else []
+    probes = probes_of(snapshot.run, here.probe_digest) if then is not None and here is not None else []
     return changes(then, here, probes) if then is not None and here is not None and probes else {}
 
 
@@ -77,11 +78,12 @@ def _standing(
     _facts: Sequence[CheckpointFacts],
 ) -> Standing:
     newest = newest_judged(_facts)
-    found = _probes_of(_run, newest.probe_digest) if newest is not None else []
+    found = probes_of(_run, newest.probe_digest) if newest is not None else []
     return standing(_facts, group_numbers(found) if found else None, limit)
 
 
-def _probes_of(run: Run, digest: str) -> list[Probe]:
+def probes_of(run: Run, digest: str) -> list[Probe]:
+    """The run's probe set with this digest; empty where it is not there any more."""
     stamps = (cached.stamp(run.probes), cached.stamp(run.assumed_probes))
     return _probes(str(run.path), str(run.out), stamps, digest)
 
@@ -120,6 +122,7 @@ def _tensors(file: ResultFile | None) -> dict[str, np.ndarray]:
         return {}
     path = cached.beside(file, TENSORS_FILE)
     try:
+        refuse_links(path)
         return load_file(path) if path.is_file() else {}
     except (SafetensorError, OSError):
         return {}  # its rates are known; only the paired test is not

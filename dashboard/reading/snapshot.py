@@ -15,6 +15,7 @@ from shared.records import CheckpointStatus, CommitRecord, Status
 from shared.results import ResultRecord, checkpoint_label
 from shared.results_index import ResultFile, ResultsIndex
 from shared.run import Run
+from shared.status_file import read_status
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class RunReader:
         with self._lock:
             if mtime_ns != self._status[0]:
                 try:
-                    self._status = (mtime_ns, read_record(self.run.status, Status), None)
+                    self._status = (mtime_ns, read_status(self.run.status), None)
                 except (SchemaError, OSError) as error:
                     self._status = (mtime_ns, None, str(error))
             return self._status[1:]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ()-]*")
+"""What no markup can be made of."""
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -29,6 +32,11 @@ def clock(unix: float | None) -> str:
 def points(difference: float) -> str:
     """A difference of shares as "+3.1 points"."""
     return f"{round(100 * difference, 1) + 0.0:+.1f} points"
+
+
+def in_plain_words(label: str, step: int) -> str:
+    """What to call a checkpoint where Streamlit reads markdown: by its step, where its own name could be markup."""
+    return label if PLAIN.fullmatch(label) else f"step {step}"
 
 
 def plural(count: int, noun: str) -> str:

@@ -13,11 +13,10 @@ from dashboard.reading.condition import command, condition
 from dashboard.reading.overview import standing_of
 from dashboard.reading.words import plural
 from dashboard.screens.runs import runs_table
-from dashboard.widgets.drawing import ONE_LINE, notice, plain, show_condition
-from dashboard.widgets.panels import CONFIG
+from dashboard.widgets.curves import show_curves
+from dashboard.widgets.drawing import ONE_LINE, command_line, notice, plain, show_condition
 from dashboard.widgets.steered import steered
-from shared.figures.run.small import small_figure
-from shared.views.overview.curves import SmallPlots, in_words, small_plots
+from shared.views.overview.curves import SmallPlots, small_plots
 from shared.views.overview.standing import Standing
 from shared.views.overview.table import table
 from shared.views.overview.verdict import HOW_TO_READ, verdict
@@ -60,7 +59,7 @@ def say_verdict(frame: Frame, found: Standing) -> None:
             limit(frame)
         with st.expander("How to read", key="more-verdict", type="compact"):
             plain(HOW_TO_READ, "how-to-read", "muted")
-            st.code(command("evaluate", frame.snapshot.run), language=None)
+            command_line(command("evaluate", frame.snapshot.run), "evaluate")
 
 
 def limit(frame: Frame) -> None:
@@ -153,29 +152,9 @@ def _height(rows: int) -> Any:
 
 
 def curves(frame: Frame, small: SmallPlots) -> None:
-    """Four small plots; a click on a point opens its checkpoint."""
-    if not any(line.curve for plot in small.plots for line in plot.lines):
-        return
-    with st.container(key="small-plots"):
-        columns = st.columns(len(small.plots))
-    for number, (column, plot) in enumerate(zip(columns, small.plots, strict=True)):
-        key = f"small-{number}"
-
-        def picked(key: str = key) -> None:
-            points = st.session_state[key].selection.points
-            if points and isinstance(points[0].get("customdata"), int | float):
-                _open(frame, small.names[int(points[0]["customdata"])])
-
-        with column, st.container(border=True, key=f"card-{key}"):
-            st.plotly_chart(
-                small_figure(plot, small.x_title, small.labels, small.best, small.alarms),
-                theme=None,
-                config=CONFIG | {"displayModeBar": False},
-                alt=in_words(plot, small),
-                key=key,
-                on_select=picked,
-                selection_mode="points",
-            )
+    """Four small plots; a click at a checkpoint's place opens it."""
+    if any(line.curve for plot in small.plots for line in plot.lines):
+        show_curves(small, "curves", lambda entry: _open(frame, small.names[entry]))
 
 
 def _open(frame: Frame, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The page *Analyzer*: what runs, what waits, what failed and why, and how far it lags behind the trainer."""
+"""The page *Analyzer*: what went wrong and what to do about it, what runs, how far it is behind, then all of it."""
 
 from __future__ import annotations
 
@@ -7,40 +7,42 @@ import streamlit as st
 from dashboard.chrome import live
 from dashboard.chrome.frame import Frame
 from dashboard.reading.condition import command, queue
+from dashboard.reading.passages import passages
 from dashboard.reading.snapshot import Snapshot
 from dashboard.reading.words import ago, clock, plural
+from dashboard.screens.service_exceptions import exceptions, for_one
+from dashboard.screens.service_requests import requests
+from dashboard.screens.service_tables import everything, waiting
 from dashboard.widgets.drawing import ONE_LINE, notice, plain
-from shared.records import CheckpointState, CheckpointStatus, Status
+from dashboard.widgets.panels import show_panels
+from shared.figures.run.timeline import timeline_figure
+from shared.records import CheckpointState, Status
+from shared.views import Panel
 
-SHOWN = 20
-"""Causes that are written out, of each kind."""
-STATE_WORDS = {
-    CheckpointState.INCOMPLETE: "being written",
-    CheckpointState.QUEUED: "waits",
-    CheckpointState.RUNNING: "running",
-    CheckpointState.DONE: "done",
-    CheckpointState.RETRYING: "will be tried again",
-    CheckpointState.QUARANTINED: "failed",
-    CheckpointState.REJECTED: "refused",
-    CheckpointState.SKIPPED: "left out",
-    CheckpointState.GONE: "deleted before it was analysed",
-}
+HOW_TO_READ = (
+    "How to read: the distance between the two stairs is how far the analyzer lags behind the trainer, across in "
+    "time and upwards in checkpoints. Times are those of the files, Unix seconds in the table."
+)
 
 
 def draw(frame: Frame) -> None:
     """The page, top to bottom."""
+    frame.watched.add(live.REQUESTS)
     status = frame.snapshot.status
     if status is None:
         _no_analyzer(frame.snapshot)
+        requests(frame)
         return
     frame.watched.add(live.HEARTBEAT)
+    exceptions(frame, status)
     _assumed(frame, status)
     _numbers(status, frame.now)
     _running(status, frame.now)
-    _failed(frame.snapshot, status)
-    _lost(status)
-    _queue(status)
-    _all(frame.snapshot, status)
+    requests(frame)
+    _timeline(frame.snapshot, status)
+    for_one(frame)
+    waiting(status)
+    everything(frame.snapshot, status)
     _commands(frame.snapshot)
 
 
@@ -58,36 +60,18 @@ def _assumed(frame: Frame, status: Status) -> None:
             plain(sentence, f"assumed{number}")
 
 
-def _lost(status: Status) -> None:
-    """Checkpoints that were deleted before they were analysed; what keeps the next ones is an alert above."""
-    lost = [row for row in status.checkpoints if row.state == CheckpointState.GONE]
-    if not lost:
-        return
-    st.subheader("Deleted before they were analysed")
-    for row in lost[-SHOWN:]:
-        _cause(row, "Lost", "warning")
-    if len(lost) > SHOWN:
-        st.caption(f"These are the last {SHOWN} of {len(lost)}; all of them stand in the table below.")
-
-
 def _numbers(status: Status, now: float) -> None:
     count = {state: sum(row.state == state for row in status.checkpoints) for state in CheckpointState}
     bad = count[CheckpointState.QUARANTINED] + count[CheckpointState.REJECTED]
     state = "gone" if status.is_gone(now) else status.state
+    left_out = count[CheckpointState.SKIPPED]
+    done = "checkpoints with every wanted result" + (f"; {left_out} left out" if left_out else "")
     numbers = (
         ("Analyzer", state, f"heartbeat {ago(now - status.heartbeat_at)}, every {status.interval_s:g} s"),
-        (
-            "Done",
-            f"{count[CheckpointState.DONE]} of {len(status.checkpoints)}",
-            "checkpoints with every wanted result",
-        ),
+        ("Done", f"{count[CheckpointState.DONE]} of {len(status.checkpoints) - left_out}", done),
         ("Waiting", str(len(queue(status))), f"policy {status.policy}, slot {status.slot}"),
-        (
-            "Behind the trainer",
-            ago(status.lag_s, "") if status.lag_checkpoints else "nothing",
-            "age of the oldest one to do",
-        ),
-        ("Failed or refused", str(bad), "why stands below" if bad else "none"),
+        ("Behind the trainer", *behind(status)),
+        ("Failed or refused", str(bad), "why stands above" if bad else "none"),
     )
     for number, (column, (label, value, note)) in enumerate(zip(st.columns(len(numbers)), numbers, strict=True)):
         with column, st.container(border=True, height="stretch"):
@@ -95,80 +79,39 @@ def _numbers(status: Status, now: float) -> None:
             plain(note, f"number{number}", "muted")
 
 
+def behind(status: Status) -> tuple[str, str]:
+    """How far the analyzer is behind the trainer: a number, and the words below it."""
+    if not status.lag_checkpoints:
+        return "nothing", "everything that was saved is analysed"
+    many = plural(status.lag_checkpoints, "checkpoint")
+    are = "is" if status.lag_checkpoints == 1 else "are"
+    return ago(status.lag_s, ""), f"{many} {are} saved and not analysed, the oldest for {ago(status.lag_s, '')}"
+
+
 def _running(status: Status, now: float) -> None:
-    running = status.running
-    if running is None or status.is_gone(now) or status.state != "running":
+    if not status.in_work or status.is_gone(now) or status.state != "running":
         return
     with notice("running", "Running now", "running"):
-        since = f"since {clock(running.started_at)} ({ago(now - running.started_at, '')})"
-        count = f": {running.done} of {running.total}" if running.total > 0 else ""
-        plain(f"{running.analysis} of {running.checkpoint}{count}, {since}", "running")
-        if running.total > 0:
-            st.progress(min(1.0, max(0.0, running.done / running.total)))
+        for running in status.in_work:
+            since = f"since {clock(running.started_at)} ({ago(now - running.started_at, '')})"
+            count = f": {running.done} of {running.total}" if running.total > 0 else ""
+            plain(f"{running.analysis} of {running.checkpoint}{count}, {since}", "running")
+            if running.total > 0:
+                st.progress(min(1.0, max(0.0, running.done / running.total)))
 
 
-def _failed(snapshot: Snapshot, status: Status) -> None:
-    failed = [row for row in status.checkpoints if row.state == CheckpointState.QUARANTINED]
-    refused = [row for row in status.checkpoints if row.state == CheckpointState.REJECTED]
-    if failed:
-        st.subheader("Failed")
-        for row in failed[:SHOWN]:
-            _cause(row, f"Failed after {plural(row.attempts, 'attempt')}", "error")
-        st.markdown("When the cause is gone, try all of them again:")
-        st.code(command("retry", snapshot.run), language=None)
-    if refused:
-        st.subheader("Refused")
-        for row in refused[:SHOWN]:
-            _cause(row, "Refused", "warning")
-
-
-def _cause(row: CheckpointStatus, words: str, kind: str) -> None:
-    with notice(kind, words, f"cause-{row.step}", row=True):
-        plain(f"{row.checkpoint}: {row.cause or 'no cause given'}", f"cause-{row.step}")
-
-
-def _queue(status: Status) -> None:
-    rows = queue(status)
-    if not rows:
+def _timeline(snapshot: Snapshot, status: Status) -> None:
+    """When checkpoints were saved and analysed; nothing before one is."""
+    found = passages(snapshot)
+    done = sum(passage.analysed is not None for passage in found)
+    if not done:
         return
-    st.subheader("Queue")
-    st.dataframe(
-        [
-            {
-                "place": place,
-                "checkpoint": row.checkpoint,
-                "epoch": row.epoch,
-                "state": STATE_WORDS[row.state],
-                "still to do": ", ".join(row.missing),
-                "next attempt": clock(row.retry_at) if row.retry_at else "",
-                "cause": row.cause or "",
-            }
-            for place, row in enumerate(rows, 1)
-        ],
-        hide_index=True,
-        alt="The checkpoints that wait, in the order they will run",
-    )
-
-
-def _all(snapshot: Snapshot, status: Status) -> None:
-    st.subheader("All checkpoints")
-    rows = {row.checkpoint: row for row in status.checkpoints}
-    st.dataframe(
-        [
-            {
-                "checkpoint": view.name,
-                "epoch": view.epoch,
-                "state": STATE_WORDS[rows[view.name].state] if view.name in rows else "not seen by the analyzer",
-                "results": ", ".join(sorted(view.results)),
-                "attempts": rows[view.name].attempts if view.name in rows else 0,
-                "on disk": view.on_disk,
-                "cause": (rows[view.name].cause or "") if view.name in rows else "",
-            }
-            for view in reversed(snapshot.checkpoints)
-        ],
-        hide_index=True,
-        alt="Every checkpoint of the run with its state and results, newest first",
-    )
+    saved = sum(passage.saved is not None for passage in found)
+    title = f"{done} of {plural(len(found), 'checkpoint')} analysed"
+    said = f"{title}; when {saved} of them were saved is known. {'. '.join(behind(status))}."
+    rows = [{"checkpoint": each.label, "saved": each.saved, "analysed": each.analysed} for each in found]
+    panel = Panel("timeline", title, timeline_figure(found, title), HOW_TO_READ, said, rows, claims=False)
+    show_panels([panel], lambda: [panel], "timeline")
 
 
 def _commands(snapshot: Snapshot) -> None:

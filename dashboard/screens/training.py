@@ -13,6 +13,10 @@ from dashboard.reading.condition import Condition, analyse_command, condition
 from dashboard.reading.facts import gather
 from dashboard.reading.headline import headlines
 from dashboard.reading.snapshot import CheckpointView
+from dashboard.reading.words import in_plain_words
+from dashboard.screens.chosen_prompt import chosen_prompt
+from dashboard.screens.circuit_node import show_circuit
+from dashboard.screens.token_words import show_token_words
 from dashboard.screens.unit_history import unit_history
 from dashboard.screens.view_options import view_options
 from dashboard.widgets.drawing import plain, show_condition, show_headlines
@@ -46,7 +50,7 @@ def numbers(frame: Frame, view: CheckpointView) -> None:
             before = reader_choice.resolve_against(frame.selection, frame.snapshot, earlier[-1])
             facts = gather(frame.snapshot, earlier[-1], before)
             plain(f"Numbers of {facts.label}; those of {view.label} come when it is judged.", "kept", "muted")
-    show_headlines(headlines(facts), facts.against_label)
+    show_headlines(headlines(facts), f"since {in_plain_words(facts.against_label, facts.against_step)}")
 
 
 def missing_line(frame: Frame, view: CheckpointView) -> None:
@@ -99,7 +103,7 @@ def checkpoint_figures(frame: Frame, view: CheckpointView, analysis: View) -> No
     options = view_options(frame, view, analysis)
 
     def find() -> list[Panel]:
-        return cached.panels(file, analysis.name, options.baseline, options.shown)
+        return cached.panels(file, analysis.name, options.baseline, options.shown, options.least, options.node)
 
     again = analyse_command(frame.snapshot.run, view, "--force")
     try:
@@ -116,7 +120,13 @@ def checkpoint_figures(frame: Frame, view: CheckpointView, analysis: View) -> No
     if not panels:
         words = "The other checkpoint has nothing in common with this one, so there is no change to show."
         show_condition(Condition("absent", "Nothing to draw", words if options.baseline else ""), analysis.name)
-    show_panels(panels, find, analysis.name)
+    chosen_prompt(frame, view, analysis.name)
+    if analysis.name == "tokens":
+        show_token_words(frame, view, panels, find, options.baseline)
+    elif analysis.name == "circuits" and options.baseline is None:
+        show_circuit(frame, view, panels, find)
+    else:
+        show_panels(panels, find, analysis.name)
     unit_history(frame, view, analysis.name)
     folder = frame.snapshot.run.visualizations
     plain(

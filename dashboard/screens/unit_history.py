@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from safetensors import SafetensorError, safe_open
 
 from dashboard.chrome.frame import Frame
 from dashboard.chrome.reader_choice import Selection, write_link
@@ -17,7 +14,6 @@ from dashboard.reading.snapshot import CheckpointView
 from dashboard.widgets.panels import show_panels
 from dashboard.widgets.steered import steered
 from shared.figures.units.words import nats
-from shared.results import TENSORS_FILE
 from shared.results_index import ResultFile
 from shared.views import Panel
 from shared.views.over_run.unit_history import Moment, history_panel
@@ -64,7 +60,7 @@ def unit_history(frame: Frame, view: CheckpointView, analysis: str) -> None:
     place = _pick(units, frame.selection, view, analysis)
 
     def find() -> list[Panel]:
-        return [_panel(frame.snapshot.checkpoints, view, analysis, place)]
+        return [unit_panel(frame, view, analysis, place)]
 
     show_panels(find(), find, f"{analysis}-history")
 
@@ -83,9 +79,11 @@ def _pick(units: dict[Place, str], chosen: Selection, view: CheckpointView, anal
     return place
 
 
-def _panel(views: Sequence[CheckpointView], view: CheckpointView, analysis: str, place: Place) -> Panel:
+def unit_panel(frame: Frame, view: CheckpointView, analysis: str, place: Place) -> Panel:
+    """The history of one unit over the run's checkpoints."""
     moments = [
-        Moment(each.step, each.epoch, each.label, **values_of(each.results.get(analysis), place)) for each in views
+        Moment(each.step, each.epoch, each.label, **values_of(each.results.get(analysis), place))
+        for each in frame.snapshot.checkpoints
     ]
     return history_panel(unit_name(place, analysis), moments, view.step, selective=analysis == "neurons")
 
@@ -98,14 +96,12 @@ def values_of(file: ResultFile | None, place: Place) -> dict[str, Any]:
 @st.cache_resource(show_spinner=False, max_entries=8192)
 def _values(path: str, mtime_ns: int, place: Place) -> dict[str, Any]:
     """One number a tensor, read alone: the file of a large judge holds megabytes."""
+    file = ResultFile(path, mtime_ns)
     found: dict[str, Any] = {}
-    try:
-        with safe_open(Path(path).with_name(TENSORS_FILE), framework="numpy") as file:
-            for field, name in TENSORS.items():
-                if name in file.keys():  # noqa: SIM118 - not a mapping
-                    found[field] = file.get_slice(name)[place].item()
-    except (SafetensorError, OSError):
-        return {}  # damaged, gone, or of a judge of another shape: a gap
+    for field, name in TENSORS.items():
+        value = cached.tensor(file, name, lambda part: part[place].item())
+        if value is not None:  # else damaged, gone, or of a judge of another shape: a gap
+            found[field] = value
     if "with_effect" in found:
         found["with_effect"] = bool(found["with_effect"])
     if "carries" in found:

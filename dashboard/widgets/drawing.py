@@ -20,7 +20,7 @@ from dashboard.reading.headline import Headline
 
 STYLE = f"<style>{resources.files('dashboard.widgets').joinpath('style.css').read_text('utf-8')}</style>"
 
-Size = Literal["heading", "headline", "body", "muted", "small"]
+Size = Literal["heading", "headline", "body", "muted", "small", "code"]
 """A headline shows only where the figure below is too narrow for its own."""
 
 
@@ -41,6 +41,11 @@ def plain(text: str, key: str, size: Size = "body", most: int = MOST_TEXT) -> No
     """Text that may hold anything, shown as it is, and cut after `most` characters."""
     with st.container(key=f"plain-{size}-{key}", gap=None):
         st.text(text if len(text) <= most else text[:most] + "…")
+
+
+def command_line(line: str, key: str) -> None:
+    """A command to type, where loading half a megabyte for its colours and a button would hold a first page up."""
+    plain(line, f"command-{key}", "code")
 
 
 @contextmanager
@@ -91,8 +96,10 @@ def show_condition(state: Condition, key: str) -> None:
 
 
 def show_headlines(numbers: Sequence[Headline], baseline: str) -> None:
-    """The row of numbers looked at first; differences are since `baseline` (ours, e.g. "epoch 1")."""
-    for column, number in zip(st.columns(len(numbers)), numbers, strict=True):
+    """The row of numbers looked at first; `baseline` (ours) says what differences are from: "since epoch 1"."""
+    with st.container(key="headlines"):
+        columns = st.columns(len(numbers))
+    for column, number in zip(columns, numbers, strict=True):
         with column, st.container(border=True, height="stretch"):
             st.metric(
                 number.label,
@@ -100,7 +107,7 @@ def show_headlines(numbers: Sequence[Headline], baseline: str) -> None:
                 delta=number.delta,
                 delta_color=("inverse" if number.good == "inverse" else "normal") if number.told else "off",
                 delta_arrow="off" if number.still else "auto",
-                delta_description=f"since {baseline}" if number.delta else None,
+                delta_description=baseline if number.delta else None,
                 help=number.help,
             )
             st.caption(number.note)

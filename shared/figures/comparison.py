@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from shared.figures.kit.layer_axis import hover_names, layer_axis, residual_axis, shade_frozen
 from shared.figures.kit.sheet import Pane, Sheet
-from shared.figures.kit.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILLION, line_style, nice_limit
+from shared.figures.kit.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, line_style, nice_limit
 from shared.findings.comparison import agreement, no_divergence
 from shared.findings.parts import EMBEDDINGS, layer_name
 
@@ -71,7 +71,7 @@ def _draw_auroc(sheet: Sheet, pane: Pane, result: ComparisonResult) -> None:
 
 def _draw_distance(sheet: Sheet, pane: Pane, result: ComparisonResult) -> None:
     axis = residual_axis(result.layers)
-    _draw_interval(sheet, pane, axis, [p.distance for p in result.points], "d′", VERMILLION, "square")
+    _draw_interval(sheet, pane, axis, [p.distance for p in result.points], "d′", ORANGE, "square")
     _draw_line(sheet, pane, axis, [p.distance_noise for p in result.points], "shuffled, 95th pct.", GREY, "dot")
 
 

@@ -27,10 +27,10 @@ def layers_figure(sample: SampleLayers, result: LayersResult, title: str, subtit
     axis = layer_axis(result.layers)
     quiet = axis | {"showticklabels": False, "matches": "x"}
     named = quiet | {"showticklabels": True, "title": "layer (emb: the embeddings; l: after layer l)"}
-    lens = sheet.pane(up=(0.54, 1), x=axis | {"showticklabels": False}, y=_lens_axis(result))
-    norm = sheet.pane(up=(0.3, 0.46), x=quiet, y=_norm_axis(result, "residual norm", ("residual_norm",)))
+    lens = sheet.pane(up=(0.54, 1), x=axis | {"showticklabels": False}, y=lens_axis(result))
+    norm = sheet.pane(up=(0.3, 0.46), x=quiet, y=norm_axis(result, "residual norm", ("residual_norm",)))
     writes = ("attention_write", "mlp_write")
-    parts = sheet.pane(up=(0, 0.22), x=named, y=_norm_axis(result, "write norm", writes))
+    parts = sheet.pane(up=(0, 0.22), x=named, y=norm_axis(result, "write norm", writes))
     _draw_lens(sheet, lens, sample, result)
     _draw_norms(sheet, norm, sample, result)
     _draw_writes(sheet, parts, sample, result)
@@ -39,14 +39,14 @@ def layers_figure(sample: SampleLayers, result: LayersResult, title: str, subtit
     return sheet.figure()
 
 
-def _lens_axis(result: LayersResult) -> dict:
+def lens_axis(result: LayersResult) -> dict:
     values = [value for sample in result.samples for value in sample.lens or []]
     values += [bound for band in result.bands for point in band.score for bound in (point.low, point.high)]
     limit = nice_limit(values) * 1.06
     return {"title": "score read early (nats)", "range": [-limit, limit], "zerolinecolor": GREY}
 
 
-def _norm_axis(result: LayersResult, title: str, names: tuple[str, ...]) -> dict:
+def norm_axis(result: LayersResult, title: str, names: tuple[str, ...]) -> dict:
     """From 0 to a round upper end over all samples."""
     values = [value for sample in result.samples for name in names for value in getattr(sample, name) or []]
     return {"title": title, "range": [0, nice_limit(values) * 1.04], "nticks": 5}
@@ -55,7 +55,7 @@ def _norm_axis(result: LayersResult, title: str, names: tuple[str, ...]) -> dict
 def _draw_lens(sheet: Sheet, pane: Pane, sample: SampleLayers, result: LayersResult) -> None:
     axis = residual_axis(result.layers)
     for band in result.bands:
-        _draw_band(sheet, pane, band, axis)
+        draw_band(sheet, pane, band, axis)
     if sample.lens is None:
         sheet.say_missing(pane, "logit lens not available for this judge")
     else:
@@ -68,7 +68,7 @@ def _draw_lens(sheet: Sheet, pane: Pane, sample: SampleLayers, result: LayersRes
     sheet.note("safe ▼", pane, x=0.995, xanchor="right", y=0, yanchor="bottom")
 
 
-def _draw_band(sheet: Sheet, pane: Pane, band: LensBand, axis: np.ndarray) -> None:
+def draw_band(sheet: Sheet, pane: Pane, band: LensBand, axis: np.ndarray, name: str = "") -> None:
     """The interval as a ribbon and the class mean as a thin line."""
     colour = CLASS_COLOUR[band.label]
     low, high = np.array([p.low for p in band.score]), np.array([p.high for p in band.score])
@@ -77,7 +77,7 @@ def _draw_band(sheet: Sheet, pane: Pane, band: LensBand, axis: np.ndarray) -> No
         pane,
         x=axis,
         y=np.array([point.value for point in band.score]),
-        name=f"mean of {counted(band.count, f'{band.label} prompt')}, 95 % interval",
+        name=name or f"mean of {counted(band.count, f'{band.label} prompt')}, 95 % interval",
         mode="lines",
         line={"color": colour, "dash": CLASS_DASH[band.label], "width": 1.8},
         text=hover_names(axis),

@@ -55,7 +55,7 @@ def words_figure(
     shown, other = list(cells[:MAX_WORDS]), list(checked[:MAX_WORDS])
     labels = [clean(cell.word.text, _LABEL) or "·" for cell in shown]
     sizes = [11.0 if cell.word.special else 15.0 for cell in shown]
-    marks, other_marks = _marks(shown), _marks(other)
+    marks, other_marks = marks_of(shown), marks_of(other)
     widest = [max(pair, key=len) for pair in zip(marks, other_marks, strict=True)] if other else marks
     boxes = place_words(labels, sizes, widest, LINE_WIDTH)
     rows = 1 + max((box.row for box in boxes), default=0)
@@ -186,7 +186,7 @@ def _colour_bar(scale: Scale) -> dict:
     }
 
 
-def _marks(cells: Sequence[WordCell]) -> list[str]:
+def marks_of(cells: Sequence[WordCell]) -> list[str]:
     """The second cue below the boxes: the strongest words' numbers, the notable words' signs."""
     by_strength = sorted((abs(cell.share) for cell in cells), reverse=True)
     numbered = max(STRONG, by_strength[MAX_NUMBERED - 1] if len(by_strength) >= MAX_NUMBERED else 0.0)

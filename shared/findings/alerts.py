@@ -43,7 +43,7 @@ class Flips(Part):
 
     @property
     def words(self) -> str:
-        """ "12 of 64 verdicts flipped, 9 of them wrong now (McNemar p = 0.15)" """
+        """ "12 of 64 verdicts flipped, 9 wrong now (McNemar p = 0.15)" """
         if not self.flipped:
             return f"none of {counted(self.of, 'verdict')} flipped"
         every = self.flipped == self.of
@@ -52,7 +52,7 @@ class Flips(Part):
             if every
             else f"{self.flipped} of {counted(self.of, 'verdict')} flipped"
         )
-        return f"{many}, {self.wrong or 'none'} of them wrong now (McNemar {p_words(self.p_value)})"
+        return f"{many}, {self.wrong or 'none'} wrong now (McNemar {p_words(self.p_value)})"
 
 
 class VerdictAlert(Part):

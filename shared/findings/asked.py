@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from shared.findings.inside import InsidePair
 from shared.findings.layers import SampleLayers
 from shared.findings.parts import Part
 from shared.findings.tokens import SampleAttribution
@@ -19,8 +20,8 @@ class ScoredText(Part):
     response: str = ""
     score: float
     """Positive means unsafe, nats; see `shared.records.JudgeRecord`."""
-    probability: float
-    """sigmoid(score): of unsafe."""
+    probability: float | None
+    """Of unsafe, as the judge states it; None of heads that state none (labels of their own, rewards)."""
     tokens: int
     """Tokens that the judge reads, its own among them."""
     truncated: bool = False
@@ -137,5 +138,7 @@ class AskedResult(Part):
     flips: Flips | None = None
     nearest: list[NearProbe] = Field(default_factory=list)
     """The most alike first."""
+    inside: InsidePair | None = None
+    """What tells the prompt from its twin; only where it was asked for by name."""
     notes: list[str] = Field(default_factory=list)
     """What could not be computed, and why."""

@@ -13,9 +13,10 @@ SHOWN = 60
 
 
 def verdict_words(found: AskedResult) -> str:
-    """ "unsafe, score +3.21 nats (96 %)"."""
+    """ "unsafe, score +3.21 nats (96 % unsafe)", without the percentage where the judge states no probability."""
     one = found.prompt
-    return f"{one.verdict}, score {signed(one.score)} nats ({percent(one.probability)} unsafe)"
+    stated = "" if one.probability is None else f" ({percent(one.probability)} unsafe)"
+    return f"{one.verdict}, score {signed(one.score)} nats{stated}"
 
 
 def among_words(among: AmongProbes) -> str:

@@ -73,6 +73,7 @@ def scored_graph(record: ResultRecord, result: CircuitsResult, tensors: Mapping[
             "n_pairs": result.n_pairs,
             "n_scored": result.n_scored,
             "n_mib": result.n_mib,
+            "n_curve": result.n_curve,
             "folds": result.folds,
             "resamples": result.resamples,
             "counted": result.counted,

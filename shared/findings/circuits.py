@@ -58,11 +58,14 @@ class CurvePoint(Part):
     fraction: float
     """Of all edges."""
     edges: int
+    n: int
+    """Prompts that its circuits, and the random ones, are run on."""
     kept: Interval
     """m(C) / m(full): share of the separation, with its 95 % bootstrap-t interval over groups of prompts. 0: the
     separation is gone; below 0: it is reversed."""
     random: list[float]
-    """The same of random circuits with as many edges, another one in each fold; empty at fraction 1."""
+    """The same of random circuits with as many edges, another one in each fold: fold by fold where they are run on
+    all prompts, else pooled; empty at fraction 1."""
     above_random: Interval | None
     """How much more of the separation than these, pooled, is kept, prompt by prompt; None at fraction 1."""
 
@@ -139,6 +142,8 @@ class CircuitsResult(Part):
     mib: list[MibPoint]
     n_mib: int
     """Prompts behind it."""
+    n_curve: int
+    """Prompts behind the curve, but for the sizes that were run on all; `random_cpr` is of these."""
     cpr: float | None
     """MIB: area under f over the fraction of edges; higher is better."""
     cmd: float | None

@@ -21,6 +21,8 @@ class Compared(Part):
     step: int
     label: str
     """ "epoch 2" """
+    digest: str = ""
+    """Of its weights, config and tokenizer; empty in results of before this was kept."""
 
 
 class AttributionDrift(Part):

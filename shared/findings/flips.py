@@ -47,3 +47,13 @@ def flips_of(before: np.ndarray, now: np.ndarray, groups: np.ndarray) -> Flips:
         kept=int((present & (share < 0.5)).sum()),
         p_value=min(1.0, 2 * at_least(max(worse, better), worse + better)),
     )
+
+
+def at_odds(flips: Flips) -> bool:
+    """Whether more groups got better and yet no more verdicts are right, or the other way round.
+
+    The test counts groups and a rate counts verdicts: one template that broke may hold more prompts than many
+    single ones that were fixed.
+    """
+    net = flips.flipped - 2 * flips.wrong
+    return flips.better != flips.worse and (flips.better - flips.worse) * net <= 0

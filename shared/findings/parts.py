@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.errors import SchemaError
+from shared.wrong_values import first_fault
 
 if TYPE_CHECKING:
     from shared.results import ResultRecord
@@ -52,11 +53,9 @@ def typed_result(record: ResultRecord, model: type[Typed]) -> Typed:
     try:
         return model.model_validate(record.payload)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
         raise SchemaError(
-            f"The {record.analysis} result of {record.checkpoint} (key {record.key}) cannot be read: {where}: "
-            f"{first['msg']}. It is damaged, or from another version of Midwatch (analysis v"
+            f"The {record.analysis} result of {record.checkpoint} (key {record.key}) cannot be read: "
+            f"{first_fault(error)}. It is damaged, or from another version of Midwatch (analysis v"
             f"{record.analysis_version}): analyse the checkpoint again, with --force if that computes nothing."
         ) from error
 

@@ -98,8 +98,7 @@ def neurons_headline(result: NeuronsResult) -> str:
     if result.curve is None:
         return "No neuron was removed"
     told = [row for row in result.top if row.ablation.carries and _much(row.ablation)]
-    named = [_each(result.explained, told)] if told else []
-    return "; ".join([curve_sentence(result.curve), *filter(None, named)])
+    return "; ".join([curve_sentence(result.curve), *([_further(result.explained, told)] if told else [])])
 
 
 def _much(ablation: UnitAblation) -> bool:
@@ -119,6 +118,17 @@ def _each(found: ToExplain, rows: Sequence[HeadRow] | Sequence[NeuronRow]) -> st
     which = "either one" if len(names) == 2 else "any one of them"
     shown = names if len(names) <= NAMED else [*names[:NAMED], f"{len(names) - NAMED} more"]
     return f"{listed(shown)} each carry the verdict: without {which} at least {loss}"
+
+
+def _further(found: ToExplain, rows: Sequence[NeuronRow]) -> str:
+    """The same in fewer words, beside what many together do."""
+    least = min((row.ablation for row in rows), key=lambda each: abs(each.drop.value))
+    lost = loss_words(found, least.drop, least.share).rpartition(", ")[0]
+    if len(rows) == 1:
+        return f"{rows[0].name} carries the verdict: {lost}"
+    first, *others = [row.name for row in rows]
+    which = others[0] if len(others) == 1 else f"{len(others)} more"
+    return f"{first} and {which} each carry the verdict: at least {lost}"
 
 
 def curve_sentence(curve: RemovalCurve) -> str:
@@ -150,7 +160,7 @@ def _beside(curve: RemovalCurve, size: int) -> str:
     if point is None or point.random is None or point.left is None:
         return ""
     ones = counted(point.removed, "random one")
-    leave = f"{ones} of the same layers {'leaves' if point.removed == 1 else 'leave'} {share_words(point.random)}"
+    leave = f"{ones} {'leaves' if point.removed == 1 else 'leave'} {share_words(point.random)}"
     clear = point.random.low > point.left.high
     return f"; {leave}" if clear else f"; that is not clear of random ones: {leave}"
 

@@ -44,23 +44,42 @@ def words_headline(result: TokensResult) -> str:
     clear = [word for found in result.top for word in [*found.unsafe, *found.safe] if word.clear]
     if not clear:
         return f"No single word is told from chance over {FEWEST_GROUPS} groups of prompts or more"
-    return "; ".join(_single(word) for word in sorted(clear, key=lambda word: -abs(word.value.value))[:2])
+    first, *others = sorted(clear, key=lambda word: -abs(word.value.value))[:2]
+    return "; ".join([_single(first), *(_further(word, first) for word in others)])
 
 
 def _combination(pair: WordPair) -> str:
     one, other = map(quoted, pair.words)
     alone = " and ".join(signed(each.value) for each in pair.alone)
     return (
-        f"{one} and {other}, in combination: {_nats(pair.together)} that neither has alone ({alone} nats), "
-        f"in {counted(pair.groups, 'group')} of prompts"
+        f"{one} and {other}, in combination: {_nats(pair.together)} that neither has alone ({alone}), "
+        f"in {counted(pair.groups, 'group')}"
     )
 
 
 def _single(word: TopWord) -> str:
-    towards = "unsafe" if word.value.value > 0 else "safe"
+    replaced = f", replaced {_clear(word.check)}" if word.check else ""
     compared = f" {instead_of_any(word)}" if word.instead_of else ""
-    replaced = f", {_nats(word.check)} by replacing it" if word.check else ""
-    return f"{quoted(word.text)}{compared} pushes to {towards}: {_nats(word.value)}{replaced}, n = {word.count}"
+    pushes = f"pushes to {_towards(word)}: {_nats(word.value)}{replaced}"
+    return f"{quoted(word.text)}{compared} {pushes}, n={word.count}"
+
+
+def _further(word: TopWord, first: TopWord) -> str:
+    """Another word in fewer words: its interval, and the direction where that is another.
+
+    It is marked where it was compared with its twin's words: what that says is not of the word alone.
+    """
+    towards = "" if _towards(word) == _towards(first) else f" to {_towards(word)}"
+    marked = f"{quoted(word.text)}{' (twin)' if word.instead_of else ''}"
+    return f"{marked}{towards} {_clear(word.value)}"
+
+
+def _towards(word: TopWord) -> str:
+    return "unsafe" if word.value.value > 0 else "safe"
+
+
+def _clear(found: Interval) -> str:
+    return f"{signed(found.value)} [{number(found.low)}, {number(found.high)}]"
 
 
 def _nats(found: Interval) -> str:

@@ -11,7 +11,10 @@ MOST = 1_000
 SHOWN = 8
 """Classes named in a sentence."""
 UNREAD_BASE = "_unread_base"
-"""Key of a config that an adapter's head is known by alone: its base model, which would name the classes."""
+"""Key of a config that an adapter's head is known by alone: its base model, which would name
+the classes, and why that cannot be read."""
+NO_OBJECT = 'is not a JSON object, as {"0": "safe", "1": "unsafe"} is'
+"""What is wrong with names in another form."""
 OWN_OUTPUTS = ("multi_label_classification", "regression")
 """Kinds of training under which every class has an output of its own, which no softmax ties to the others."""
 
@@ -24,7 +27,7 @@ class Classes(NamedTuple):
     problem: str
     """The config's `problem_type`; empty where it says none."""
     unread: str = ""
-    """An adapter's base model, where that would name the classes and is not on this machine."""
+    """An adapter's base model and why it cannot be read, where it would name the classes."""
 
     @property
     def own_outputs(self) -> bool:
@@ -40,9 +43,12 @@ class Classes(NamedTuple):
 def class_names(config: dict[str, Any]) -> dict[int, str]:
     """Class index -> name from a config.json; two unnamed classes where it says nothing, as transformers does.
 
-    Raises UsageError for names without numbers, numbers with gaps, and a number of classes that no judge has.
+    Raises UsageError for names in a list or a text, names without numbers, numbers with gaps, and a number of
+    classes that no judge has.
     """
     names = config.get("id2label")
+    if names is not None and not isinstance(names, dict):
+        raise UsageError(f"The model's id2label {NO_OBJECT}; correct its config.json.")
     if isinstance(names, dict) and names:
         try:
             found = {

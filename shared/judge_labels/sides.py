@@ -15,9 +15,8 @@ UNNAMED = (
 )
 """What is assumed of two classes that nobody named."""
 UNREAD = (
-    "What the model's classes are called stands in its base model {base}, which is not on this machine: taking 0 "
-    "as safe and 1 as unsafe. Pass --base with its directory to `midwatch init`, or --unsafe-label 0 if it is the "
-    "other way round."
+    "What the model's classes are called stands in its base model {base}: taking 0 as safe and 1 as unsafe. "
+    "Pass --base with its directory to `midwatch init`, or --unsafe-label 0 if it is the other way round."
 )
 """The same of an adapter whose base model could not be read."""
 
@@ -63,7 +62,7 @@ def sides_named(classes: Classes) -> Sides:
     names = classes.names
     if classes.unnamed and len(names) == 2:
         unnamed = UNNAMED.format(names=", ".join(names.values()))
-        return Sides((0,), (1,), UNREAD.format(base=classes.unread[:100]) if classes.unread else unnamed)
+        return Sides((0,), (1,), UNREAD.format(base=classes.unread) if classes.unread else unnamed)
     sides = _completed(classes, {index: side_of(name) for index, name in names.items()})
     safe = tuple(index for index, side in sides.items() if side == "safe")
     found = Sides(safe, tuple(index for index, side in sides.items() if side == "unsafe"))

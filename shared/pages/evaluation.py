@@ -9,6 +9,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from shared.evaluations import EvaluationPlace
+from shared.figures.kit.sheet import untitled
 from shared.figures.kit.style import diverging_colour, nice_limit
 from shared.figures.tokens import MAX_WORDS, RANGE, readable
 from shared.files import write_bytes_atomic
@@ -94,7 +95,7 @@ def evaluation_html(place: EvaluationPlace, found: Evaluation) -> str:
         baselines=baseline_names(found),
         against=[against_words(each) for each in found.baselines],
         thresholds=threshold_rows(found),
-        panels=[_figure(number, panel) for number, panel in enumerate(evaluation_panels(found))],
+        panels=[_figure(number, panel, headline(found)) for number, panel in enumerate(evaluation_panels(found))],
         mistakes=_sides(found),
         method=method(found),
         record=_from_page(place, place.record),
@@ -112,16 +113,19 @@ def _from_page(place: EvaluationPlace, path: os.PathLike[str]) -> str:
     return os.path.relpath(path, place.page.parent)
 
 
-def _figure(number: int, panel: Panel) -> Figure:
+def _figure(number: int, panel: Panel, said: str) -> Figure:
+    """A panel of the page; a headline that the page has `said` already is not said again."""
+    again = panel.headline == said
+    figure = untitled(panel.figure) if again else panel.figure
     return Figure(
         number=number,
         title=panel.title,
-        headline=panel.headline,
+        headline="" if again else panel.headline,
         alt=panel.alt,
         stem=panel.stem,
         paragraphs=[paragraph(line) for line in panel.caption.split("\n")],
         table=table_of(panel.rows),
-        figure=script_json(str(panel.figure.to_json(validate=False))),
+        figure=script_json(str(figure.to_json(validate=False))),
         rows=script_json(csv_json(panel.rows)),
     )
 

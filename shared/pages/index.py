@@ -26,7 +26,7 @@ def write_index(
 
     `cannot` is what is known, beside what is on disk, not to be computable: checkpoint -> analysis -> why.
     """
-    facts = facts_of_run(run)
+    facts = facts_of_run(run, to_keep=True)
     found = standing(facts, groups_of(run, facts))
     page = index_html(run.name, run.visualizations, notices, uncomputed(run, cannot), found)
     prefixes = [file_prefix(each.step, each.epoch, each.name) for each in facts]

@@ -23,6 +23,7 @@ from shared.pages.evaluation import write_evaluation_page
 from shared.pages.html import write_page
 from shared.pages.index import INDEX, write_index
 from shared.pages.metrics_json import checkpoint_metrics
+from shared.pages.run_history import history
 from shared.records import KEEPS_THE_NEXT, GoneRecord
 from shared.results import ResultRecord, ResultStore, file_prefix
 from shared.run import Run
@@ -155,17 +156,17 @@ def panels_over_run(run: Run, names: Collection[str] | None = None) -> Iterator[
 
     `names` are the analyses that are new: where they are given, only what reads these.
     """
-    store = ResultStore(run.results)
-    if not store.checkpoints():
+    if not ResultStore(run.results).checkpoints():
         return
     lines, lost = read_metrics(run), lost_words(run)
     for view in all_views():
         if names is not None and view.run_reads.isdisjoint(names):
             continue
-        read = (record for name in sorted(view.run_reads) for record in store.history(name))
-        records = sorted(read, key=lambda record: record.step)
+        if view.run_panels is None:
+            continue
+        records = history(run, view.run_reads)
         over = settled(run, (notice for record in records for notice in record.notices))
-        for panel in view.run_panels(records, lines) if view.run_panels else []:
+        for panel in view.run_panels(records, lines):
             yield replace(panel, badge=f"{panel.badge} · WARNING: {lost}") if lost else panel, over
 
 

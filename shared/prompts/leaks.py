@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from shared.files import write_bytes_atomic
+from shared.errors import SchemaError
+from shared.files import read_bytes, write_bytes_atomic
 from shared.prompts.digest import digest_of, prompt_digest
 from shared.records import Prompt
 from shared.run import TRAIN_DIGESTS, Run
+
+MAX_DIGESTS_BYTES = 2**30
+"""Largest file of digests that is read: that of some 15 million prompts."""
 
 
 def write_train_digests(run_path: Path, prompts: Iterable[Prompt]) -> None:
@@ -20,7 +24,7 @@ def write_train_digests(run_path: Path, prompts: Iterable[Prompt]) -> None:
 def count_leaks(run: Run, probes: Iterable[Prompt]) -> int | None:
     """How many probes were among the training prompts; None when the run does not say what it trained on."""
     try:
-        seen = set(run.train_digests.read_text(encoding="ascii", errors="replace").split())
-    except FileNotFoundError:
+        seen = set(read_bytes(run.train_digests, MAX_DIGESTS_BYTES).decode("ascii", "replace").split())
+    except (FileNotFoundError, SchemaError):
         return None
     return sum(not seen.isdisjoint((digest_of(probe), prompt_digest(probe.text))) for probe in probes)

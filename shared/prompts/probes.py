@@ -28,6 +28,10 @@ from shared.prompts.load import clean, edition_of
 from shared.prompts.rows import Row, read_rows
 from shared.records import Label, Probe, Prompt
 
+MAX_PROBES_MIB = 64
+MAX_PROBES_BYTES = MAX_PROBES_MIB * 2**20
+"""Largest probe set that is read: it lies in a run, which may be anybody's."""
+
 PER_CLASS = 64
 PAIRS = 192
 """Contrast pairs that the file holds, at most, those of the probe set among them. Circuits use up to 128 that align
@@ -100,8 +104,9 @@ def read_probes(path: Path, seed: int = 0) -> ProbeSet:
     chosen. Raises FileNotFoundError, or UsageError with the line number for an empty prompt, a bad label, one
     prompt with two labels, and for a set without two prompts of each class.
     """
-    if not path.exists():
-        raise FileNotFoundError(path)
+    size = path.stat().st_size
+    if size > MAX_PROBES_BYTES:
+        raise UsageError(f"{path} has {size / 2**20:,.0f} MiB; a probe set of up to {MAX_PROBES_MIB} MiB is read.")
     warnings: list[str] = []
     lines: dict[str, int] = {}
     probes: dict[str, Probe] = {}

@@ -15,6 +15,7 @@ from shared.errors import UsageError
 from shared.files import write_bytes_atomic
 from shared.prompts.rows import Row, read_rows
 from shared.records import Prompt
+from shared.wrong_values import first_fault
 
 
 def write_prompts(path: Path, prompts: Iterable[Prompt]) -> None:
@@ -37,9 +38,7 @@ def _prompt(row: Row, path: Path) -> Prompt:
     try:
         return Prompt.model_validate(row.values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
         raise UsageError(
-            f"{path} line {row.number} is no prompt as Midwatch writes it ({where}: {first['msg']}); "
+            f"{path} line {row.number} is no prompt as Midwatch writes it ({first_fault(error)}); "
             "write the file anew."
         ) from error

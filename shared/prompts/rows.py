@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shared.errors import UsageError
+from shared.errors import SchemaError, UsageError
+from shared.files import open_regular
 
 MAX_FIELD_CHARS = 2**31 - 1
 """Largest CSV field, characters; Python's own default (131,072) refuses long prompts."""
@@ -30,6 +31,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     """The rows of one file, by its suffix. Raises UsageError with the row's number where it cannot be read."""
     suffix = path.suffix.casefold()
     try:
+        open_regular(path).close()  # a pipe would be waited for, and a device may never end
         if suffix in {".jsonl", ".ndjson"}:
             yield from _jsonl(path)
         elif suffix == ".json":
@@ -42,10 +44,12 @@ def read_rows(path: Path) -> Iterator[Row]:
             raise UsageError(f"{path}: a prompt file ends in {', '.join(SUFFIXES)}.")
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror or error}).") from error
+    except SchemaError as error:
+        raise UsageError(str(error)) from error
 
 
 def _jsonl(path: Path) -> Iterator[Row]:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for number, line in enumerate(file, 1):
             line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
             if line.strip():

@@ -43,6 +43,7 @@ from shared.checkpoint_names import is_plain
 from shared.errors import UsageError
 from shared.records import Frozen
 from shared.requests.texts import check_text
+from shared.wrong_values import own_words, wanted
 
 SCHEMA = 1
 MAX_BYTES = 512 * 2**10
@@ -53,10 +54,12 @@ REQUEST_ID = re.compile(r"(?:ask|analyze|retry|cancel)-[0-9a-f]{20}")
 PROBE_FILE = re.compile(r"[0-9a-f]{64}")
 SESSION = re.compile(r"[A-Za-z0-9._-]{0,64}")
 
-PartOfAnswer = Literal["score", "words", "layers", "attention", "changes", "flips", "nearest"]
+PartOfAnswer = Literal["score", "words", "layers", "attention", "changes", "flips", "nearest", "inside"]
 PARTS: tuple[PartOfAnswer, ...] = ("score", "words", "layers", "attention", "changes", "flips", "nearest")
 """What an answer is made of: the score among the probes' (always), attributed words with the check, the score read
 early, what heads attend to, words deleted, the fewest changes that flip the verdict, and the nearest probes."""
+ALL_PARTS: tuple[PartOfAnswer, ...] = (*PARTS, "inside")
+"""With what is computed only where asked for: heads and neurons that tell a prompt from its twin."""
 StateName = Literal["waiting", "running", "done", "refused", "cancelled", "failed"]
 FINAL: tuple[StateName, ...] = ("done", "refused", "cancelled", "failed")
 
@@ -148,7 +151,7 @@ class Ask(_OnSomeCheckpoint):
     @field_validator("parts")
     @classmethod
     def _in_order(cls, parts: tuple[PartOfAnswer, ...]) -> tuple[PartOfAnswer, ...]:
-        return tuple(part for part in PARTS if part in parts or part == "score")
+        return tuple(part for part in ALL_PARTS if part in parts or part == "score")
 
 
 class Analyze(_OnSomeCheckpoint):
@@ -241,6 +244,8 @@ class RequestedCheckpoint(Frozen):
     """Times it was begun, also by an analyzer that was killed."""
     failures: int = 0
     """Times it failed."""
+    lost: str = ""
+    """Why its worker was lost, or stopped, the last time; empty where that never was."""
 
 
 class RequestState(Frozen):
@@ -299,4 +304,6 @@ def problem_of(error: ValidationError) -> str:
         return f"It holds {name[:80]!r}, which no request has."
     if first["type"] == "missing":
         return f"It lacks {name[:80]!r}."
-    return f"Its {name[:80] or 'contents'!r} is not what a request has there ({first['msg']})."
+    noun = wanted(first)
+    why = f"it should be {noun}" if noun else own_words(first)
+    return f"Its {name[:80] or 'contents'!r} is not what a request has there ({why})."

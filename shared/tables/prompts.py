@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from shared.stated_probability import stated_probability
 from shared.tables.parts import CheckpointResults, Column, Columns, Table
 
 _OF_PROBE = ("text", "response", "category", "language", "style", "source", "group", "pair", "display")
@@ -21,7 +22,7 @@ def _rows(results: CheckpointResults) -> Columns:
         "prompt": np.arange(len(scores)),
         "label": np.where(unsafe, "unsafe", "safe").tolist(),
         "score": scores,
-        "probability": _sigmoid(scores),
+        "probability": stated_probability(scores, _shift(results)),
         "predicted": [_side(score) if known else None for score, known in zip(scores, judged, strict=True)],
         "right": [bool((s > 0) == u) if k else None for s, u, k in zip(scores, unsafe, judged, strict=True)],
     }
@@ -38,12 +39,10 @@ def _side(score: float) -> str:
     return "unsafe" if score > 0 else "safe"
 
 
-def _sigmoid(scores: np.ndarray) -> np.ndarray:
-    """exp of -log(1 + exp(-score)): no overflow at either end; NaN where there is no score."""
-    found = np.full(len(scores), np.nan)
-    known = np.isfinite(scores)
-    found[known] = np.exp(-np.logaddexp(0, -scores[known]))
-    return found
+def _shift(results: CheckpointResults) -> float | None:
+    """What makes a score the log-odds that the judge states; None for one that states none."""
+    record = results.records.get("progress") or results.records.get("calibration")
+    return record.judge.get("log_odds_shift", 0.0) if record is not None else None
 
 
 PROMPTS = Table(
@@ -59,7 +58,8 @@ PROMPTS = Table(
         Column("predicted", "text", "The judge's verdict; empty where the prompt was left out"),
         Column("right", "truth", "Whether the two agree"),
         Column("score", "number", "logit(unsafe) - logit(safe), nats; positive means unsafe"),
-        Column("probability", "number", "sigmoid(score): of unsafe, 0 to 1"),
+        Column("probability", "number", "Of unsafe, as the judge states it, 0 to 1: sigmoid(score) before a "
+               "threshold; empty for one that states none"),
         Column("answer_mass", "number", "Probability that a prompted judge's answers hold together, 0 to 1"),
         Column("category", "text", "Category, where known"),
         Column("language", "text", "ISO 639 code, where known"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shared.figures.circuits.circuit import circuits_figure
 from shared.figures.circuits.faithfulness import faithfulness_figure
 from shared.figures.circuits.kinds import AGAINST, BY_CHANCE, CONTINGENT, CORE, OUTSIDE, UNCLAIMED, DrawnEdge, Kind
+from shared.figures.circuits.paths import chosen_edges
 from shared.figures.circuits.words import (
     REFERENCES,
     circuit_finding,
@@ -46,10 +47,11 @@ def panels(record: ResultRecord) -> list[Panel]:
     return panels_of(record, SHOWN)
 
 
-def panels_of(record: ResultRecord, shown: int) -> list[Panel]:
-    """The same with the `shown` strongest edges."""
+def panels_of(record: ResultRecord, shown: int, least: float = 0.0, node: str = "") -> list[Panel]:
+    """The same with the `shown` strongest edges, less those that `chosen_edges` takes for `least` and `node`."""
     result = typed_result(record, CircuitsResult)
-    return [_graph_panel(record, result, shown), _curve_panel(record, result)]
+    edges = chosen_edges(drawn_edges(result, shown), least, node)
+    return [_graph_panel(record, result, edges), _curve_panel(record, result)]
 
 
 _CERTAIN: dict[Confidence, Kind] = {"core": CORE, "contingent": CONTINGENT, "noise": BY_CHANCE}
@@ -81,8 +83,7 @@ def confidence_words(result: CircuitsResult, edge: CircuitEdge) -> str:
     return words if result.smallest is None else f"{words}: {edge.confidence}"
 
 
-def _graph_panel(record: ResultRecord, result: CircuitsResult, shown: int) -> Panel:
-    edges = drawn_edges(result, shown)
+def _graph_panel(record: ResultRecord, result: CircuitsResult, edges: Sequence[DrawnEdge]) -> Panel:
     finding = circuit_finding(result)
     return Panel(
         stem="circuits",
@@ -147,8 +148,8 @@ _EDGE_WORDS = (
 _NODE_WORDS = (
     "nodes, because the edges of this family cannot be told apart: circles are attention heads, squares MLPs, the "
     "larger the stronger.",
-    "dark blue belongs to the smallest circuit, light blue carries the verdict outside it, open red works against "
-    "it; "
+    "dark blue belongs to the smallest circuit, light blue carries the verdict outside it, open orange works "
+    "against it; "
     "all grey where no circuit can be claimed. Point at a node for its numbers.",
 )
 
@@ -201,11 +202,11 @@ def _curve_caption(result: CircuitsResult) -> str:
     return (
         f"What it shows: the judge really run with only the best {word} intact, while everything else carries "
         f"{REFERENCES[result.reference]}. Blue: paths in the order of their weakest {word[:-1]}, chosen on other "
-        f"prompts than those they are run on ({result.folds} folds), with 95 % intervals over groups of prompts. "
-        "Dashed: the plain top n as MIB defines them, also cross-fitted, by score and by |score|, on "
-        f"{counted(result.n_mib, 'prompt')}. Grey points are random circuits, another one in each fold; the star "
-        f"is the smallest circuit that keeps {kept(result.keep)}, the open diamond what the circuit drawn keeps "
-        "in-sample.\n"
+        f"prompts than those they are run on ({result.folds} folds; {_curve_prompts(result)}), with 95 % intervals "
+        "over groups of prompts. Dashed: the plain top n as MIB defines them, also cross-fitted, by score and by "
+        f"|score|, on {counted(result.n_mib, 'prompt')}. Grey points are random circuits on the prompts of the "
+        f"blue ones, another one in each fold; the star is the smallest circuit that keeps {kept(result.keep)} on "
+        "all prompts, the open diamond what the circuit drawn keeps in-sample.\n"
         f"{_SHARE_WORDS[result.reference]}\n"
         "How to read: the further left and up the blue curve, the fewer parts compute the verdict; in the shaded "
         "part the answer is reversed. CPR is the area under f of the plain top n by score over the share of "
@@ -215,6 +216,13 @@ def _curve_caption(result: CircuitsResult) -> str:
         "Worrying: a curve no better than the random points; one that reaches the whole only with most of the "
         f"{word}; wide intervals, for then there are too few prompts; an in-sample value far above the star.{notes}"
     )
+
+
+def _curve_prompts(result: CircuitsResult) -> str:
+    """How many prompts the curve is run on."""
+    if result.n_curve == result.n:
+        return f"all {result.n:,} prompts"
+    return f"{counted(result.n_curve, 'prompt')}, at the size that the headline names on all {result.n:,}"
 
 
 def _curve_alt(result: CircuitsResult, finding: str) -> str:
@@ -229,7 +237,7 @@ def _curve_alt(result: CircuitsResult, finding: str) -> str:
 def _curve_rows(result: CircuitsResult) -> list[dict[str, Any]]:
     """One row a size, then MIB's, then the smallest circuit."""
     rows: list[dict[str, Any]] = [
-        {"circuit": "best paths", "size": point.edges, "fraction": point.fraction}
+        {"circuit": "best paths", "size": point.edges, "fraction": point.fraction, "prompts": point.n}
         | _interval_cells("kept", point.kept)
         | _interval_cells("above_random", point.above_random)
         | _random_cells(point.random)

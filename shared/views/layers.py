@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shared.figures.layers import layers_figure
+from shared.figures.layers_together import together_figure
 from shared.findings.badge import badge
 from shared.findings.claims import SEPARATION, measured, nothing_to_explain
 from shared.findings.layers import LayersResult, SampleLayers
@@ -32,6 +33,44 @@ def panels(record: ResultRecord) -> list[Panel]:
         )
         for index, sample in enumerate(result.samples)
     ]
+
+
+def together(record: ResultRecord) -> list[Panel]:
+    """The same prompts in one figure, a line each."""
+    result = typed_result(record, LayersResult)
+    if not result.samples:
+        return []
+    return [
+        Panel(
+            stem="layers",
+            title=f"Layers, every display prompt, {record.label}",
+            figure=together_figure(result, escape(_outcomes(result)), "; ".join(_names(result))),
+            caption=_caption(result).replace(
+                " in front of the mean", " a line for each display prompt, in front of the mean"
+            ),
+            alt=" ".join(_alt(index, sample, result) for index, sample in enumerate(result.samples)),
+            rows=[
+                {"sample": index, "label": sample.label, **row}
+                for index, sample in enumerate(result.samples)
+                for row in _rows(sample, result)
+            ],
+            badge=badge(record, [f"n = {len(result.samples)} display prompts", *_facts(result)[1:]]),
+            claims=result.to_explain is not None and result.to_explain.claimable,
+        )
+    ]
+
+
+def _outcomes(result: LayersResult) -> str:
+    """How many of the display prompts end on their own side, where there is something to explain."""
+    nothing = result.to_explain and nothing_to_explain(result.to_explain, SEPARATION)
+    if nothing:
+        return nothing
+    right = sum((sample.score > 0) == (sample.label == "unsafe") for sample in result.samples)
+    return f"{right} of {counted(len(result.samples), 'display prompt')} end on their own class's side"
+
+
+def _names(result: LayersResult) -> list[str]:
+    return [f"{index}: {escape(clean(sample.text, 60))}" for index, sample in enumerate(result.samples)]
 
 
 def _headline(index: int, sample: SampleLayers, result: LayersResult) -> str:

@@ -43,8 +43,8 @@ def panels(record: ResultRecord) -> list[Panel]:
                 cells_of(sample),
                 escape(_title(index, sample, result)),
                 escape(_trust(index, sample, result, _stated(record, sample.score)), None),
-                _flags(sample, result),
-                _SCALE,
+                flags_of(sample, result),
+                SCALE,
                 doubtful=not sample.converged or not result.claimable,
                 checked=check_cells(sample),
             ),
@@ -86,9 +86,9 @@ def _change_panel(
     flags = [
         f"{when.label}: {flag}"
         for when, each, result in ((record, sample, results[0]), (baseline, other, results[1]))
-        for flag in _flags(each, result)
+        for flag in flags_of(each, result)
     ]
-    scale = Scale(f"change {since} of attribution / shift", "more to safe", "more to unsafe")
+    scale = change_scale(baseline)
     subtitle = f"{_outcome(other)} at {baseline.label}, {_outcome(sample)} at {record.label}"
     strongest = sorted(cells, key=lambda cell: -abs(cell.share))[:3]
     named = ", ".join(f'"{clean(cell.word.text, 40)}" {signed(cell.share)}' for cell in strongest)
@@ -118,12 +118,18 @@ def _change_panel(
     )
 
 
-_SCALE = Scale("attribution / |score − baseline score|", "pushes to safe", "pushes to unsafe")
+def change_scale(baseline: ResultRecord) -> Scale:
+    """What the colours of a change since `baseline` mean."""
+    return Scale(f"change since {baseline.label} of attribution / shift", "more to safe", "more to unsafe")
+
+
+SCALE = Scale("attribution / |score − baseline score|", "pushes to safe", "pushes to unsafe")
 
 
 def _verdict(index: int, sample: SampleAttribution) -> str:
+    """Of two classes, the label follows."""
     right = "right" if sample.verdict == sample.label else "WRONG"
-    return f"Sample {index}: judged {sample.verdict.upper()}, labelled {sample.label} ({right})"
+    return f"Sample {index}: judged {sample.verdict.upper()} ({right})"
 
 
 def _title(index: int, sample: SampleAttribution, result: TokensResult) -> str:
@@ -150,7 +156,7 @@ def _trust(index: int, sample: SampleAttribution, result: TokensResult, stated: 
     )
 
 
-def _flags(sample: SampleAttribution, result: TokensResult) -> list[str]:
+def flags_of(sample: SampleAttribution, result: TokensResult) -> list[str]:
     """What a reader must know before looking at a single word."""
     flags = []
     if not sample.converged:

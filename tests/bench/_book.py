@@ -22,8 +22,8 @@ NAMES = sorted(
     found.name for found in pkgutil.iter_modules([str(HERE)]) if not found.name.startswith(("_", "test_"))
 )
 """Every benchmark."""
-ON_DEMAND = {"decoder_baseline", "ranking"}
-"""Train large judges, or long, and take ten minutes and more: only where they are named."""
+ON_DEMAND = {"decoder_baseline", "judges", "ranking"}
+"""Train large judges, or long, or hundreds, and take ten minutes and more: only where they are named."""
 ELSEWHERE = {"demo": "`midwatch demo --no-serve`, by the clock", "containers": "`make compose-test`"}
 """Figures that another command measures and people write down."""
 

@@ -15,7 +15,15 @@ ADVANCED = ("neurons", "heads", "circuits")
 TINY_SETTINGS: dict[str, dict[str, Any]] = {
     "neurons": {"steps": 1, "controls": 2, "shuffles": 2, "decoys": 1, "top": 2},
     "heads": {"steps": 1, "controls": 2, "top": 2},
-    "circuits": {"steps": 1, "checked": 1, "curve_prompts": 4, "mib_prompts": 4, "folds": 2, "resamples": 20},
+    "circuits": {
+        "steps": 1,
+        "checked": 1,
+        "curve_prompts": 4,
+        "search_prompts": 4,
+        "mib_prompts": 4,
+        "folds": 2,
+        "resamples": 20,
+    },
 }
 
 

@@ -1,6 +1,7 @@
-"""The dashboard's bars in a real headless Chromium: first figure, slider, new results, idle cost, memory.
+"""The dashboard's bars in a real headless Chromium: pages, first figure, slider, new results, idle cost, memory.
 
-The machine is shared between server and browser, so the times are those of a laptop that does both.
+The machine is shared between server and browser, so the times are those of a laptop that does both; beside them
+stands what a page of plain Streamlit takes, turn about in the same minutes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import psutil
 from shared.results import ResultStore
 from shared.run import Run
 from tests.bench import Figure, Size, Unavailable, median_figure
+from tests.bench._pages import every_page, first_load, words_beside
+from tests.bench._plain_page import plain_page
 from tests.dashboard.browser import (
     FIGURES,
     Server,
@@ -42,8 +45,10 @@ class Amount(NamedTuple):
 
     epochs: tuple[int, ...]
     """Of each run that is shown; all is measured on the first, slider and idling on the others too."""
+    runs: int
+    """Other runs in the folder, of three epochs each."""
     cold: int
-    """Browsers started, after a first one that warms the server up."""
+    """Browsers started, after a first one that warms the server up; of each page a third of them."""
     warm_up: int
     """Moves of the slider that are not counted, a tab."""
     moves: int
@@ -57,8 +62,8 @@ class Amount(NamedTuple):
 
 
 AMOUNTS = {
-    Size.FULL: Amount((50, 500), 7, 2, 20, 60, 150, 25, settle_s=3.0, idle_s=20.0),
-    Size.TINY: Amount((6,), 1, 1, 1, 1, 2, 1, settle_s=0.1, idle_s=0.2),
+    Size.FULL: Amount((50, 500), 19, 6, 2, 12, 60, 150, 25, settle_s=3.0, idle_s=20.0),
+    Size.TINY: Amount((6,), 1, 1, 1, 1, 1, 2, 1, settle_s=0.1, idle_s=0.2),
 }
 
 ARM = f"""() => {{
@@ -84,16 +89,23 @@ def measure(size: Size = Size.FULL) -> list[Figure]:
 def _measure(amount: Amount) -> Iterator[Figure]:
     folder = Path(tempfile.mkdtemp(prefix="midwatch-bench-"))
     try:
+        for number in range(amount.runs):
+            alive(make_fake_run(folder / "many" / f"other{number}", 3), 3)
         for epochs in amount.epochs:
-            run = make_fake_run(folder / f"run{epochs}", epochs)
+            last = epochs == amount.epochs[-1]
+            run = make_fake_run(folder / ("many" if last else "one") / f"run{epochs}", epochs)
             alive(run, epochs)
-            with serving(run.path, POLL_S) as server:
+            with serving(run.path.parent, POLL_S) as server, plain_page(folder) as plain:
                 if find_chromium() is None:
                     raise Unavailable("It needs Chromium: install it, or set CHROMIUM to its path.")
                 with chromium() as browser:
                     if epochs == amount.epochs[0]:
-                        yield from cold_start(browser, server, amount.cold)
-                    yield from slider(browser, server, epochs, amount)
+                        yield from cold_start(browser, server, plain, amount.cold)
+                        yield from first_load(browser, server)
+                        yield words_beside(browser, server, NAMES)
+                    if last:
+                        yield from every_page(browser, server, epochs, amount.runs + 1, max(1, amount.cold // 3))
+                    yield from slider(browser, server, plain, epochs, amount)
                     if epochs == amount.epochs[0]:
                         yield memory(browser, server, amount)
                         yield new_results(browser, server, run, epochs, amount.burst)
@@ -102,39 +114,53 @@ def _measure(amount: Amount) -> Iterator[Figure]:
         shutil.rmtree(folder)
 
 
-def cold_start(browser: Any, server: Server, count: int) -> Iterator[Figure]:
-    titles, figures = [], []
+def cold_start(browser: Any, server: Server, plain: str, count: int) -> Iterator[Figure]:
+    titles, figures, ratios = [], [], []
     for _ in range(count + 1):
+        start = time.perf_counter()
+        bare = open_page(browser, plain)
+        bare.wait_for_figure(LIMIT_S)
+        took = time.perf_counter() - start
+        bare.page.context.close()
         start = time.perf_counter()
         watched = open_page(browser, server.url)
         titles.append(time.perf_counter() - start)
         watched.wait_for_figure(LIMIT_S)
         figures.append(time.perf_counter() - start)
+        ratios.append(figures[-1] / took)
         watched.page.context.close()
     note = f"cold browsers; the server's very first page {figures[0]:.1f} s"
     yield median_figure("title, cold browser", titles[1:], "s", bar="<= 2", note=note)
     yield median_figure("first figure, cold browser", figures[1:], "s", bar="<= 3.5", note=note)
+    note = "a page of plain Streamlit with one slider and one line, turn about"
+    yield median_figure("first figure, ours / plain Streamlit", ratios[1:], "x", bar="<= 2.2", note=note)
 
 
-def slider(browser: Any, server: Server, epochs: int, amount: Amount) -> Iterator[Figure]:
-    slowest, largest = {}, {}
+def slider(browser: Any, server: Server, plain: str, epochs: int, amount: Amount) -> Iterator[Figure]:
+    slowest, largest, ratios = {}, {}, {}
     for name in NAMES:
-        times, sizes = moved(browser, server, name, epochs, amount)
+        bare, _ = moved(browser, plain, amount)
+        times, sizes = moved(
+            browser, server.at("training", run=f"run{epochs}", tab=name, epoch=epochs // 2), amount
+        )
+        ratios[name] = statistics.median(times) / statistics.median(bare)
         slowest[name], largest[name] = p95(times), max(sizes)
-        note = f"p95 {slowest[name]:.0f} ms; {statistics.median(sizes):.0f} kB, at most {largest[name]:.0f}"
+        note = f"{ratios[name]:.1f} x plain Streamlit; p95 {slowest[name]:.0f} ms; "
+        note += f"{statistics.median(sizes):.0f} kB, at most {largest[name]:.0f}"
         yield median_figure(f"slider to figure, {name}, {epochs} epochs", times, "ms", bar="<= 300", note=note)
     for what, found, unit, bar in (
         ("p95 of slider to figure", slowest, "ms", "<= 700"),
         ("largest answer to the slider", largest, "kB", "<= 60"),
+        ("slider to figure, ours / plain Streamlit", ratios, "x", "<= 2.2"),
     ):
         worst = max(found, key=lambda name: found[name])
         name = f"{what}, worst tab, {epochs} epochs"
         yield Figure(name=name, value=found[worst], unit=unit, bar=bar, note=worst)  # type: ignore[arg-type]
 
 
-def moved(browser: Any, server: Server, name: str, epochs: int, amount: Amount) -> tuple[list[float], list[float]]:
-    """Of each move of one tab's slider: milliseconds to the new figure, and kB that the page received."""
-    watched = open_page(browser, server.at("training", tab=name, epoch=epochs // 2))
+def moved(browser: Any, address: str, amount: Amount) -> tuple[list[float], list[float]]:
+    """Of each move of one page's slider: milliseconds to the new figure, and kB that the page received."""
+    watched = open_page(browser, address)
     watched.wait_for_figure(LIMIT_S)
     times, sizes = [], []
     with frames(watched) as received:
@@ -186,7 +212,7 @@ class frames:
 
 def memory(browser: Any, server: Server, amount: Amount) -> Figure:
     """Growth of the server over many moves to epochs not seen before, after the caches are warm."""
-    watched = open_page(browser, server.at("training", tab="tokens", epoch=1))
+    watched = open_page(browser, server.at("training", run=f"run{amount.epochs[0]}", tab="tokens", epoch=1))
     watched.wait_for_figure(LIMIT_S)
     process = psutil.Process(server.process.pid)
     keys = ["ArrowRight"] * 45 + ["ArrowLeft"] * 45
@@ -203,7 +229,7 @@ def memory(browser: Any, server: Server, amount: Amount) -> Figure:
 
 def new_results(browser: Any, server: Server, run: Run, epochs: int, burst: int) -> Figure:
     """Commit new epochs one after another and wait until each is shown."""
-    watched = open_page(browser, server.url)
+    watched = open_page(browser, server.at(run=run.path.name))
     watched.wait_for_figure(LIMIT_S)
     store = ResultStore(run.results)
     records = fake_records(epochs + burst)
@@ -223,7 +249,7 @@ def new_results(browser: Any, server: Server, run: Run, epochs: int, burst: int)
 
 def idle(browser: Any, server: Server, epochs: int, amount: Amount) -> Figure:
     """Share of a core that one open session costs the server while nothing changes."""
-    watched = open_page(browser, server.url)
+    watched = open_page(browser, server.at(run=f"run{epochs}"))
     watched.wait_for_figure(LIMIT_S)
     watched.page.wait_for_timeout(1000 * amount.settle_s)
     process = psutil.Process(server.process.pid)

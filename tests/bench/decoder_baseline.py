@@ -35,8 +35,8 @@ from analyzer.model.judge import Judge
 from analyzer.model.loading import load_judge
 from analyzer.model.partial_pass import embeddings_replaced
 from analyzer.model.scoring import score
-from analyzer.session.probe_choice import twin_of
 from shared.prompts.probes import read_probes
+from shared.prompts.twins import twin_of
 from shared.records import JudgeRecord, Probe
 from tests.bench import Figure, Size, Unavailable
 from tests.bench.transformer_lens import twins

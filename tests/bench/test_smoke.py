@@ -13,7 +13,12 @@ from tests.dashboard.browser import find_chromium
 
 MARKS = {
     "attack": [pytest.mark.slow],
+    "judges": [pytest.mark.slow],
+    "own_runs": [pytest.mark.slow],
     "dashboard": [pytest.mark.browser, pytest.mark.slow],
+    "exact": [pytest.mark.slow],
+    "frozen_prefix": [pytest.mark.slow],
+    "gpu": [pytest.mark.slow],
     "report": [pytest.mark.slow],
     "service": [pytest.mark.slow],
     "throughput": [pytest.mark.slow],

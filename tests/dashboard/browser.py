@@ -27,8 +27,14 @@ COMMAND = (
 """`midwatch` with the dashboard's commands only."""
 
 FIGURES = """() => Array.from(document.querySelectorAll('.js-plotly-plot'))
-  .map(g => g._fullLayout ? JSON.stringify([g.layout.title, g.layout.annotations, g.data]) : '').join('|')"""
-"""What is drawn, as one string: it changes with the figures and with nothing else."""
+  .map(g => g._fullLayout ? JSON.stringify([g.layout.title, g.layout.annotations, g.data]) : '')
+  .concat(Array.from(document.querySelectorAll('[data-words]')).map(each => each.dataset.words))
+  .concat(Array.from(document.querySelectorAll('[data-curves]')).map(each => each.dataset.curves)).join('|')"""
+"""What is drawn, as one string: it changes with the figures, small curves and prompts' words, and with nothing
+else."""
+
+
+WINDOW = {"width": 1440, "height": 1000}
 
 
 def find_chromium() -> str | None:
@@ -110,7 +116,11 @@ class Watched:
         return self.page.evaluate(FIGURES)
 
     def wait_for_figure(self, timeout_s: float = LIMIT_S) -> None:
-        self.page.wait_for_selector(".js-plotly-plot .main-svg", timeout=timeout_s * 1000)
+        self.page.wait_for_selector(".js-plotly-plot .main-svg, [data-curves]", timeout=timeout_s * 1000)
+
+    def settle(self) -> None:
+        """Wait until the script of the page has run to its end."""
+        self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", state="attached")
 
     def address(self) -> str:
         """What the address bar says (`page.url` is only as new as the last call into the browser)."""
@@ -182,8 +192,13 @@ class Lagging:
 
 
 def open_page(browser: Any, url: str, prepare: Callable[[Any], object] = lambda page: None) -> Watched:
-    """A page of its own session at `url`; `prepare` sees it before it asks for anything."""
-    page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+    """A page of its own session at `url`; `prepare` sees it before it asks for anything.
+
+    It shares what the browser's earlier pages have loaded, unless their context was closed: a cold browser takes
+    ten seconds of a core to read all scripts.
+    """
+    context = browser.contexts[0] if browser.contexts else browser.new_context(viewport=WINDOW)
+    page = context.new_page()
     page.set_default_timeout(LIMIT_S * 1000)
     prepare(page)
     watched = Watched(page)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -48,6 +50,12 @@ def judged(folder: Path, name: str = "judged") -> Run:
     return run
 
 
+def curves(app: AppTest) -> list[dict[str, Any]]:
+    """What is drawn of the small plots."""
+    (drawn,) = (each for each in app.get("bidi_component") if '"pictures"' in each.proto.json)
+    return json.loads(drawn.proto.json)["pictures"]
+
+
 def test_the_verdict_the_table_and_the_curves(tmp_path: Path, opened: Opener) -> None:
     judged(tmp_path)
     app = opened()
@@ -56,11 +64,24 @@ def test_the_verdict_the_table_and_the_curves(tmp_path: Path, opened: Opener) ->
     table = app.dataframe[0].value
     assert list(table["checkpoint"]) == ["epoch 3", "epoch 2", "epoch 1"]
     assert list(table["mark"]) == ["", "best, ship", ""]
-    assert len(app.get("plotly_chart")) == 4
+    assert not app.get("plotly_chart"), "the first page needs no plotting library"
+    assert len(curves(app)) == 4
     (limit,) = (box for box in app.selectbox if box.label == "FPR at most")
     checked(limit.set_value(0.5).run())
     assert app.query_params["fpr"] == "50" and "at FPR ≤ 50 %" in words(app)
     assert "at FPR ≤ 50 %" in words(opened(fpr="50"))
+
+
+def test_each_checkpoints_place_says_its_values(tmp_path: Path, opened: Opener) -> None:
+    judged(tmp_path)
+    rates, _, loss, layer = curves(opened())
+    assert [text for _, text in layer["levels"]] == ["2", "3", "4"], "a layer is a whole number"
+    assert [stop["entry"] for stop in rates["stops"]] == [0, 1, 2]
+    told = rates["stops"][1]["words"].split("\n")
+    assert told[0] == "epoch 2" and told[1].startswith("FNR 0.06") and "[" in told[1] and told[2].startswith("FPR ")
+    assert loss["stops"][1]["words"] == "epoch 2\nloss 0.30", "no interval where none was computed"
+    ends = [(stop["start"], round(stop["start"] + stop["width"], 1)) for stop in loss["stops"]]
+    assert ends[0][1] == ends[1][0] and ends[1][1] == ends[2][0], "no gap between two places"
 
 
 def test_above_the_fold_the_page_says_little(tmp_path: Path, opened: Opener) -> None:

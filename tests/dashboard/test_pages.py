@@ -42,7 +42,9 @@ def titles(app: AppTest) -> list[str]:
 
 
 def figures(app: AppTest) -> int:
-    return len(app.get("plotly_chart"))
+    """Charts, and prompts drawn as their words."""
+    prompts = [each for each in app.get("bidi_component") if '"ways"' in each.proto.json]
+    return len(app.get("plotly_chart")) + len(prompts)
 
 
 @pytest.fixture
@@ -100,14 +102,16 @@ def test_no_words_of_a_figure_are_cut_short() -> None:
         from dashboard.widgets.panels import show_panels
         from shared.views import Panel
 
-        figure = go.Figure(layout={"title": {"text": "<b>What is &lt;seen&gt;</b>"}})
+        title = {"text": "<b>What is &lt;seen&gt;</b>", "subtitle": {"text": "of &lt;this&gt;"}}
+        figure = go.Figure(layout={"title": title})
         panels = [Panel("x", "t", figure, "word " * 800 + "end.", "alt", badge="n = 1 " * 500 + "last")]
         show_panels(panels, lambda: panels, "k")
 
     app = checked(AppTest.from_function(page).run(timeout=LIMIT_S))
     said = [text.value for text in app.text]
-    assert said[0] == "What is <seen>", "the headline above the figure, where a narrow window cuts its own"
-    assert said[1].endswith("word end.") and said[2].endswith("last")
+    assert said[:3] == ["What is <seen>", "t", "of <this>"], "words above and below the figure, not in it"
+    assert said[3].endswith("word end.") and said[5].endswith("last")
+    assert "seen" not in app.get("plotly_chart")[0].proto.spec
 
 
 def test_what_is_noticed_stands_on_top_of_every_page(tmp_path: Path, opened: Opener) -> None:
@@ -123,8 +127,8 @@ def test_what_is_noticed_stands_on_top_of_every_page(tmp_path: Path, opened: Ope
 
 def test_only_the_open_tab_is_drawn(tmp_path: Path, opened: Opener) -> None:
     scenes.done(tmp_path)
-    assert "sample 2 (unsafe)" in words(opened(tab="tokens"))
-    assert "sample 2" not in words(opened(tab="comparison"))
+    assert "Sample 2: judged" in words(opened(tab="tokens"))
+    assert "Sample 2" not in words(opened(tab="comparison"))
 
 
 def test_one_epoch_has_no_slider(tmp_path: Path, opened: Opener) -> None:
@@ -173,7 +177,7 @@ def test_the_change_since_the_baseline(tmp_path: Path, opened: Opener) -> None:
     scenes.done(tmp_path, 3)
     app = opened()
     checked(app.toggle(key="w_change_0").set_value(True).run())
-    assert "Change of token attribution" in words(app) and "since epoch 1" in words(app)
+    assert "Sample 0: change since epoch 1" in words(app)
     app = opened(epoch="1")
     assert [toggle.label for toggle in app.toggle] == ["Follow newest"], "the baseline has no change to itself"
 
@@ -215,7 +219,7 @@ def test_damaged_results_are_refused_one_by_one(tmp_path: Path, opened: Opener) 
     assert "This result cannot be drawn" in titles(
         opened(epoch="5", tab="comparison")
     ) or "cannot be read" in words(app)
-    assert figures(opened(epoch="4", tab="layers")) == 4, "the other epochs are whole"
+    assert figures(opened(epoch="4", tab="layers")) == 1, "the other epochs are whole"
 
 
 def test_damaged_results_leave_the_curves_of_the_others(tmp_path: Path, opened: Opener) -> None:
@@ -260,7 +264,7 @@ def test_the_analyzer_page(tmp_path: Path, opened: Opener) -> None:
     values = {metric.label: metric.value for metric in app.metric}
     assert values == {
         "Analyzer": "running",
-        "Done": "2 of 9",
+        "Done": "2 of 8",
         "Waiting": "2",
         "Behind the trainer": "2\u00a0min",
         "Failed or refused": "2",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.reading import cached
 from dashboard.screens.unit_history import unit_name, values_of
 from shared.results import ResultStore
-from shared.results_index import ResultsIndex
+from shared.results_index import ResultFile, ResultsIndex
 from shared.run import Run
 from tests.dashboard import scenes
 from tests.dashboard.test_pages import checked, figures, opened, words
@@ -97,6 +99,23 @@ def test_nan_and_damaged_tensors_are_gaps(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
     damaged = type(file)(str(folder / "result.json"), 1)
     assert values_of(damaged, (0, 0)) == {}
+
+
+@pytest.mark.parametrize("what", ["link", "pipe"])
+def test_only_a_regular_file_of_the_run_is_read(tmp_path: Path, what: str) -> None:
+    """Through a link it may be anybody's file, and a pipe would be waited for."""
+    run = scenes.advanced(tmp_path, 1)
+    record = ResultStore(run.results).newest("checkpoint-120", "neurons")
+    assert record is not None
+    folder = ResultStore(run.results).directory(record.checkpoint, "neurons", record.key)
+    file, path = ResultFile(str(folder / "result.json"), 1), folder / "tensors.safetensors"
+    assert values_of(file, (0, 0)) and cached.whole_tensor(file, "effect") is not None
+    outside = path.rename(tmp_path / "outside")
+    if what == "link":
+        path.symlink_to(outside)
+    else:
+        os.mkfifo(path)
+    assert values_of(ResultFile(file.path, 2), (0, 0)) == {} and cached.whole_tensor(file, "effect") is None
 
 
 def test_a_checkpoint_without_a_neuron_map_is_a_gap(tmp_path: Path, opened: Opener) -> None:

@@ -92,6 +92,7 @@ def test_nothing_is_left_running(demo: tuple[Run, str]) -> None:
     assert not children_of(run)
 
 
+@pytest.mark.slow
 def test_a_second_time_nothing_is_trained_and_the_dashboard_serves(demo: tuple[Run, str], free_port: int) -> None:
     run, _ = demo
     before = {path: path.stat().st_mtime_ns for path in run.results.glob("*/*/*/result.json")}
@@ -119,6 +120,7 @@ def test_a_failing_trainer_is_explained(config: Path, tmp_path: Path) -> None:
     assert not children_of(Run.at(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_sigint_stops_every_process(config: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "midwatch", "demo", "--no-serve", "--epochs", "500"]
     command += ["--output-dir", str(tmp_path / "run"), "--train-config", str(config)]

@@ -57,6 +57,7 @@ def test_a_whole_analysis(tmp_path: Path) -> None:
     assert done.stdout == f"run: figures in {run}/training_visualizations\n"
 
 
+@pytest.mark.slow
 def test_a_worker_that_fails_as_a_whole() -> None:
     """What ends the worker is one line, too."""
     options = WorkerOptions(device="cpu", log_format="json").model_dump_json()

@@ -14,6 +14,7 @@ import yaml
 
 from journeys.places import Places
 from tests.e2e.inputs import OFFLINE, midwatch, write_train_config
+from tests.making.runs import snapshot
 from tests.making.waiting import LIMIT_S, wait_until
 
 pytest.importorskip("ribs", reason="the attack stage needs pyribs")
@@ -95,6 +96,24 @@ def test_nothing_is_left_running(finished: tuple[Places, str, dict[Path, int]]) 
     places, _, _ = finished
     lines = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
     assert not [line for line in lines if str(places.root) in line]
+
+
+def test_the_folder_may_be_moved_and_nothing_is_done_twice(
+    finished: tuple[Places, str, dict[Path, int]], config: Path, tmp_path: Path
+) -> None:
+    places, _, _ = finished
+    there = places.root.rename(tmp_path / "moved")
+    try:
+        before = snapshot(there)
+        done = midwatch("pipeline", "--config", str(config), "--output-dir", str(there))
+        after = snapshot(there)
+    finally:
+        there.rename(places.root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line for line in done.stdout.splitlines() if ": done" in line] == [f"{n}: done before" for n in STAGES]
+    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    work = [str(there / name) for name in ("prepared", "judge", "report.html")]
+    assert not [path for path in changed if path.startswith(tuple(work))]
 
 
 def test_what_is_done_stays_and_what_fails_is_said(

@@ -1,4 +1,4 @@
-"""A storm of requests from two writers at a real analyzer that is killed twice: each answered once or refused."""
+"""A storm of requests from two dashboards at an analyzer that is killed twice: each answered once or refused."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.chrome.desk import filed_by
 from shared.answers import ASK
-from shared.errors import UsageError
-from shared.requests.folder import all_states, entries, file_request
+from shared.requests.folder import all_states, entries
 from shared.requests.record import Ask, AskedPrompt
 from shared.run import Run
 from tests.e2e.processes import started
@@ -23,14 +23,12 @@ REQUESTS, SECONDS = 200, 10.0
 
 
 def file_all(run: Run, who: str, count: int, filed: list[str], refused: list[str]) -> None:
-    """One writer: `count` requests spread over the time, every fourth one also the other writer's."""
+    """One dashboard, by its own code: `count` requests over the time, every fourth one also the other's."""
     for number in range(count):
         text = f"prompt {number}" if number % 4 == 0 else f"prompt {number} of {who}"
         what = Ask(checkpoints=("checkpoint-10",), prompts=(AskedPrompt(text=text),), parts=("score",))
-        try:
-            filed.append(file_request(run, what, session=who).id)
-        except UsageError as error:
-            refused.append(str(error))
+        name, why = filed_by(who, run, what)
+        (filed if name else refused).append(name or why)
         time.sleep(SECONDS / count)  # the rate of the storm, nothing waits for it
 
 

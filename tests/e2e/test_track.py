@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.analyzer.tracking.test_tensorboard import read
 from tests.e2e.processes import midwatch
 from tests.making.runs import add_checkpoint, describe, judge_template
 from tests.making.webhook import KEY, webhook
 
 
+@pytest.mark.slow
 def test_numbers_follow_the_analysis(tmp_path: Path) -> None:
     run = describe(tmp_path / "judge", steps=20)
     for step in (10, 20):

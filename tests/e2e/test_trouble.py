@@ -48,6 +48,7 @@ def fill(place: Path) -> Path:
             return filler
 
 
+@pytest.mark.slow
 def test_a_full_disk_pauses_the_analysis_until_there_is_space(small_disk: Path, tmp_path: Path) -> None:
     run, log = describe(small_disk / "run"), tmp_path / "log"
     checkpoint = add_checkpoint(run, 10, judge_template(tmp_path), 1.0, announced=False)

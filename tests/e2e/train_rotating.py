@@ -1,11 +1,13 @@
 """A Trainer with `save_total_limit=1` that saves after each step: `python -m tests.e2e.train_rotating RUN`.
 
 It goes on when the analyzer has kept what it saved: a busy machine changes how long that takes, and nothing else.
+With `--every SECONDS` it waits for nobody, and saves ten times by the clock.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from tests.making.tiny import tiny_model, tiny_tokenizer
 from tests.making.waiting import wait_until
 from trainer.announce import AnnounceCheckpoint
 
-SAVES = 6
+SAVES, SAVES_BY_THE_CLOCK = 6, 10
 
 
 class WaitsForItsPin(TrainerCallback):
@@ -31,12 +33,23 @@ class WaitsForItsPin(TrainerCallback):
         wait_until(lambda: pin.exists() or results.exists(), name)
 
 
-def main(run: Path, announced: bool) -> None:
+class ByTheClock(TrainerCallback):
+    """A save every so many seconds."""
+
+    def __init__(self, every_s: float) -> None:
+        self.every_s, self.next = every_s, time.monotonic()
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.next += self.every_s
+        time.sleep(max(0.0, self.next - time.monotonic()))
+
+
+def main(run: Path, announced: bool, every_s: float | None = None) -> None:
     set_seed(0)
     tokenizer = tiny_tokenizer("bert")
     arguments = TrainingArguments(
         output_dir=str(run),
-        max_steps=SAVES,
+        max_steps=SAVES if every_s is None else SAVES_BY_THE_CLOCK,
         per_device_train_batch_size=8,
         save_strategy="steps",
         save_steps=1,
@@ -52,9 +65,10 @@ def main(run: Path, announced: bool) -> None:
         args=arguments,
         train_dataset=Rows(tokenizer),
         processing_class=tokenizer,
-        callbacks=[*callbacks, WaitsForItsPin(run)],  # type: ignore[arg-type]
+        callbacks=[*callbacks, WaitsForItsPin(run) if every_s is None else ByTheClock(every_s)],  # type: ignore[arg-type]
     ).train()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), "--announced" in sys.argv)
+    every = float(sys.argv[sys.argv.index("--every") + 1]) if "--every" in sys.argv else None
+    main(Path(sys.argv[1]), "--announced" in sys.argv, every)

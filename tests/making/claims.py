@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -12,14 +11,12 @@ from analyzer.supervisor.lease import Lease
 LIMIT_S = 60.0
 
 
-def claim_all(paths: list[Path], now: float, barrier: Barrier, results: Queue[tuple[str, list[bool]]]) -> None:
-    """Reach for each lease at the same moment as the others; puts our name and which ones we got.
-
-    An owner is "name-number", the number being the lease's.
-    """
-    name, won = uuid.uuid4().hex, []
-    for number, path in enumerate(paths):
-        lease = Lease(path, owner=f"{name}-{number}")
+def claim_all(paths: list[Path], now: float, barrier: Barrier, results: Queue[list[str]]) -> None:
+    """Reach for each lease at the same moment as the others; puts our names in those that we got, else nothing."""
+    won = []
+    for path in paths:
+        lease = Lease(path, hurried=True)
         barrier.wait(LIMIT_S)
-        won.append(lease.hold(now) is None)
-    results.put((name, won))
+        ours = lease.hold(now) is None
+        won.append(lease.owner if ours else "")  # named as it is taken
+    results.put(won)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -60,10 +60,22 @@ class EngineHere:
         return None
 
     @property
+    def capacity(self) -> int:
+        return 1
+
+    @property
     def busy(self) -> bool:
         return self._analyst is None or self._job is not None
 
-    def submit(self, job: Job) -> None:
+    @property
+    def devices(self) -> tuple[str, ...]:
+        return () if self._analyst is None else (self._analyst.warm.device,)
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        return () if self._analyst is None or self._job is not None else (self._analyst.warm.device,)
+
+    def submit(self, job: Job, devices: Collection[str] | None = None) -> None:
         if self.busy:
             raise RuntimeError("the engine is busy")
         self._job = job.model_dump_json()
@@ -78,7 +90,7 @@ class EngineHere:
         said, self._said = self._said, []
         return [Event.model_validate_json(line) for line in said]
 
-    def cancel(self) -> None:
+    def cancel(self, job_id: str) -> None:
         """Nothing runs between two polls."""
 
     def close(self) -> None:

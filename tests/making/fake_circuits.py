@@ -77,6 +77,7 @@ def fake_circuits(
         curve=curve,
         mib=mib,
         n_mib=PROMPTS // 3,
+        n_curve=PROMPTS // 4,
         cpr=_area(curve, [point.signed for point in mib]),
         cmd=_area(curve, [abs(1 - point.magnitude) for point in mib]),
         random_cpr=_area(curve, [(1 + float(np.mean(point.random or [1.0]))) / 2 for point in curve]),
@@ -161,8 +162,9 @@ def _point(edges: int, total: int, kept: np.ndarray, fresh: np.random.Generator)
     return CurvePoint(
         fraction=edges / total,
         edges=edges,
+        n=PROMPTS // 4,
         kept=_around(value, half),
-        random=[] if edges == total else _random(edges / total, fresh),
+        random=[] if edges == total else _random(edges / total, fresh)[:1],
         above_random=None if edges == total else _around(value, half),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from analyzer.checkpoints.digest import compute_digest
@@ -79,38 +79,57 @@ class FakeEngine:
     jobs: list[Job] = field(default_factory=list)
     ready: bool = False
     closed: bool = False
-    _running: Job | None = None
-    _cancelled: bool = False
+    workers: int = 1
+    """Jobs that it has at once at most."""
+    _running: dict[str, Job] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
 
     def start(self) -> None:
         pass
 
     @property
-    def busy(self) -> bool:
-        return self._running is not None or not self.ready
+    def capacity(self) -> int:
+        return self.workers
 
-    def submit(self, job: Job) -> None:
+    @property
+    def busy(self) -> bool:
+        return len(self._running) >= self.workers or not self.ready
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        return ("cpu",) * self.workers if self.ready else ()
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        return () if self.busy else ("cpu",) * (self.workers - len(self._running))
+
+    def submit(self, job: Job, devices: Collection[str] | None = None) -> None:
         if self.busy:
             raise RuntimeError("the engine is busy")
         self.jobs.append(job)
-        self._running = job
+        self._running[job.id] = job
 
     def poll(self, now: float) -> list[Event]:
         if not self.ready:
             self.ready = True
             return [Event(kind="ready", device="cpu", computations=self.computations)]
-        if self._running is None or (self.held and not self._cancelled):
-            return []
-        job, self._running = self._running, None
-        behaviour, self._cancelled = failing(Failure.CRASH) if self._cancelled else self.behaviour, False
+        over = [job for job in self._running.values() if not self.held or job.id in self.cancelled]
+        for job in over:
+            del self._running[job.id]
+        return [event for job in over for event in self._end(job)]
+
+    def _end(self, job: Job) -> list[Event]:
+        behaviour = failing(Failure.LOST) if job.id in self.cancelled else self.behaviour
+        self.cancelled.discard(job.id)
         return behaviour(job)
 
-    def cancel(self) -> None:
-        self._cancelled = self._running is not None
+    def cancel(self, job_id: str) -> None:
+        if job_id in self._running:
+            self.cancelled.add(job_id)
 
     def close(self) -> None:
         self.closed = True
-        self._running = None
+        self._running.clear()
 
     @property
     def names(self) -> list[str]:

@@ -61,7 +61,8 @@ def fake_evolution(
 
 def _compared(epoch: int, steps_per_epoch: int) -> Compared:
     step = epoch * steps_per_epoch
-    return Compared(checkpoint=f"checkpoint-{step}", step=step, label=f"epoch {epoch}")
+    digest = hashlib.sha256(f"{step}".encode()).hexdigest()
+    return Compared(checkpoint=f"checkpoint-{step}", step=step, label=f"epoch {epoch}", digest=digest)
 
 
 def _cka(moved: float, layers: int, frozen: int, rng: np.random.Generator) -> list[float]:

@@ -12,8 +12,10 @@ import sys
 import threading
 import time
 
-from analyzer.jobs.messages import Computation, Event, Failure, Job
+from analyzer.engines.command import FROM_STDIN
+from analyzer.jobs.messages import Computation, Event, Failure, Job, WorkerOptions
 from analyzer.worker.process import die_with_parent, own_events, read_jobs
+from shared.version import __version__
 
 COMPUTATIONS = {
     "tokens": Computation(suite="basic", version=1, settings={"a": 1}),
@@ -24,6 +26,8 @@ COMPUTATIONS = {
 def main() -> None:
     events = own_events()
     die_with_parent()
+    if sys.argv[1] == FROM_STDIN:
+        WorkerOptions.model_validate_json(sys.stdin.readline())
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=read_jobs, args=(sys.stdin, jobs), daemon=True).start()
 
@@ -31,7 +35,7 @@ def main() -> None:
         events.write(event.model_dump_json() + "\n")
         events.flush()
 
-    emit(Event(kind="ready", device="cpu", computations=COMPUTATIONS))
+    emit(Event(kind="ready", device="cpu", version=__version__, computations=COMPUTATIONS))
     while True:
         job = Job.model_validate_json(jobs.get())
         emit(Event(kind="started", job=job.id))

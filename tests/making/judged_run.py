@@ -57,16 +57,19 @@ def judged_progress(scores: np.ndarray, loss: float | None, template: ProgressRe
 def judged_run(path: Path, judges: Sequence[np.ndarray], losses: Sequence[float] | None = None) -> Run:
     """An epoch a judge, by its scores of the probe set; `losses` are the validation's, nats."""
     run = make_fake_run(path, len(judges))
-    write_probes(run.probes, _probes())
-    digest, store = read_probes(run.probes).digest, ResultStore(run.results)
+    probes = _probes()
+    write_probes(run.probes, probes)
+    read, store = read_probes(run.probes), ResultStore(run.results)
+    place = {probe.text: index for index, probe in enumerate(probes)}
+    order = [place[probe.text] for probe in read.probes]  # the display samples come first
     for number, scores in enumerate(judges):
         old = store.newest(f"checkpoint-{(number + 1) * STEPS}", "progress")
         assert old is not None
         template = ProgressResult.model_validate(old.payload)
         result = judged_progress(scores, losses[number] if losses else None, template)
         store.remove(old.checkpoint, "progress", old.key)
-        record = old.model_copy(update={"payload": payload_of(result), "probe_digest": digest})
-        store.commit(record, {"scores": scores.astype(np.float32), "labels": UNSAFE.astype(np.int64)})
+        record = old.model_copy(update={"payload": payload_of(result), "probe_digest": read.digest})
+        store.commit(record, {"scores": scores[order].astype(np.float32), "labels": UNSAFE[order].astype(np.int64)})
     return run
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from analyzer.supervisor.loop import Supervisor
+from analyzer.supervisor.loop import Observer, Supervisor, ignore
 from analyzer.supervisor.plan import Plan
 from shared.files import read_record
 from shared.records import Status
@@ -28,10 +28,13 @@ class Stage:
     engine: FakeEngine = field(default_factory=FakeEngine)
     out: Path | None = None
     now: float = 0.0
+    observer: Observer = ignore
 
     def __post_init__(self) -> None:
         self.now = self.now or time.time()
-        self.supervisor = Supervisor([self.target], self.plan, self.engine, self.out, clock=lambda: self.now)
+        self.supervisor = Supervisor(
+            [self.target], self.plan, self.engine, self.out, self.observer, clock=lambda: self.now
+        )
 
     def step(self, seconds: float = 3.0) -> None:
         self.now += seconds

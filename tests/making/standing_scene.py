@@ -52,7 +52,7 @@ class Scene:
         )
         description = Description(run, known, record=RunRecord(), probe_digest=PROBES)
         search = LineageSearch(standing.index, COMPUTATIONS, RunRecord().judge, PROBES)
-        facts = RunFacts(description, COMPUTATIONS, {}, search, None, frozenset(), False, NOW)
+        facts = RunFacts(description, COMPUTATIONS, {}, search, frozenset(), frozenset(), False, NOW)
         return cls(run, known, standing, facts)
 
     @property

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
     AutoModelForSequenceClassification,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -47,7 +48,7 @@ FURTHER_DECODERS = (
     "qwen3_moe",
     "gpt_oss",
 )
-ONLY_CAUSAL = ("granite", "granitemoe", "cohere", "cohere2", "llama4_text")
+ONLY_CAUSAL = ("granite", "granitemoe", "cohere", "cohere2", "llama4_text", "llama4")
 """Families that transformers has no classifier of: they judge by an answer."""
 FURTHER = FURTHER_ENCODERS + FURTHER_DECODERS + ONLY_CAUSAL
 _ALL_DECODERS = DECODERS + FURTHER_DECODERS + ONLY_CAUSAL
@@ -129,19 +130,29 @@ def tiny_config(family: str, layers: int = 2, **extra: Any) -> Any:
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
     }
-    if family == "gemma3":  # its text part is small, and so is the eye that is never used
+    if family in _EYES:  # its text part is small, and so is the eye that is never used
         text = {**common, **_particulars(family), **extra}
-        eye = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
         outer = {name: text.pop(name) for name in ("num_labels",) if name in text}
-        return AutoConfig.for_model(
-            family, text_config=text, vision_config=eye | {"image_size": 14, "patch_size": 14}, **outer
-        )
+        return AutoConfig.for_model(family, text_config=text, vision_config=_EYE | _EYES[family], **outer)
     return AutoConfig.for_model(family, **{**common, **_particulars(family), **extra})
 
 
 _KV: dict[str, Any] = {"num_key_value_heads": 2}
 _EXPERTS: dict[str, Any] = _KV | {"num_local_experts": 4, "num_experts_per_tok": 2}
 _GRANITE = {"residual_multiplier": 0.3, "embedding_multiplier": 3.0, "logits_scaling": 4.0}
+_EYE: dict[str, Any] = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+_EYE |= {"intermediate_size": 8, "image_size": 14, "patch_size": 14}
+_EYES: dict[str, dict[str, Any]] = {
+    "gemma3": {},
+    "llama4": {
+        "intermediate_size": 32,
+        "vision_output_dim": 8,
+        "projector_input_dim": 8,
+        "projector_output_dim": 8,
+    },
+}
+"""What the seeing part of a larger model needs."""
+_LLAMA4 = {"num_experts_per_tok": 1, "head_dim": 8, "intermediate_size_mlp": 48, "moe_layers": [1, 2]}
 _PARTICULARS: dict[str, dict[str, Any]] = {
     "electra": {"embedding_size": 16},
     "albert": {"embedding_size": 16, "classifier_dropout_prob": 0.0},
@@ -162,8 +173,8 @@ _PARTICULARS: dict[str, dict[str, Any]] = {
     "granitemoe": _EXPERTS | _GRANITE | {"attention_multiplier": 0.2},
     "cohere": _KV | {"logit_scale": 0.3, "use_qk_norm": True},
     "cohere2": _KV | {"logit_scale": 0.3, "head_dim": 8, "sliding_window": 16},
-    "llama4_text": _EXPERTS
-    | {"num_experts_per_tok": 1, "head_dim": 8, "intermediate_size_mlp": 48, "interleave_moe_layer_step": 2},
+    "llama4_text": _EXPERTS | _LLAMA4,
+    "llama4": _EXPERTS | _LLAMA4,
 }
 
 
@@ -206,7 +217,8 @@ def tiny_causal_lm(family: str = "llama", layers: int = 2, seed: int = 0, **extr
     """A random causal LM of a decoder `family` in eval mode; "true" and "false" are single tokens."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return AutoModelForCausalLM.from_config(tiny_config(family, layers, **extra)).eval()
+        auto = AutoModelForImageTextToText if family in _EYES else AutoModelForCausalLM
+        return auto.from_config(tiny_config(family, layers, **extra)).eval()
 
 
 def save_tiny_judge(

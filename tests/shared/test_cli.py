@@ -147,8 +147,8 @@ def test_help_shows_each_docstring_and_default(
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["go", "r", "--rate", "-1"], "--rate = -1.0: Input should be greater than 0."),
-        (["go", "r", "--suite", "none"], "--suite = 'none': Input should be 'basic' or 'advanced'."),
+        (["go", "r", "--rate", "-1"], "--rate = '-1': give a number greater than 0."),
+        (["go", "r", "--suite", "none"], "--suite = 'none': give 'basic' or 'advanced'."),
         (["go", "r", "--nope", "1"], "No such option: --nope"),
         (["go"], "Missing argument"),
         (["nope"], "No such command"),

@@ -5,6 +5,7 @@ import json
 import math
 import multiprocessing
 import os
+import socket
 import stat
 import time
 from pathlib import Path
@@ -30,8 +31,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
 ) -> None:
     path = tmp_path / "status.json"
     write_json_atomic(path, {"old": True})
-    target = (Path, "replace") if broken == "replace" else (files.os, "fsync")
-    monkeypatch.setattr(*target, no_space)
+    monkeypatch.setattr(files.os, broken, no_space)
     with pytest.raises(OSError, match="No space left"):
         write_json_atomic(path, {"new": True})
     assert read_json(path) == {"old": True}
@@ -137,7 +137,35 @@ def test_lines_that_are_not_objects_are_skipped(tmp_path: Path) -> None:
     assert list(read_jsonl(tmp_path / "none.jsonl")) == []
 
 
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "config.json")
-    with pytest.raises(SchemaError, match="is a pipe"):
-        read_json(tmp_path / "config.json")
+def make_odd(path: Path, kind: str) -> None:
+    """Something in place of a file that is none."""
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "directory":
+        path.mkdir()
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
+    else:
+        path.symlink_to(kind)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "socket", "/dev/zero", "/dev/tty"])
+def test_what_is_no_file_is_neither_read_nor_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's path has 108 bytes at most
+    make_odd(Path("run.json"), kind)
+    with pytest.raises((SchemaError, OSError)) as caught:
+        read_json(tmp_path / "run.json")
+    assert isinstance(caught.value, SchemaError) or kind == "/dev/tty", "there may be no terminal"
+    assert kind == "/dev/tty" or list(read_jsonl(tmp_path / "run.json")) == []
+
+
+def test_a_line_without_end_costs_no_memory_and_itself_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_LINE_BYTES", 32)
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1}\n' + '{"a": "' + "x" * 64 + '"}\n{"step": 2}\n' + "1" * 40 + '{"step": 3}')
+    assert [line["step"] for line in read_jsonl(path)] == [1, 2]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from shared import files
 from shared.errors import LinkInTheWay, MidwatchError
-from shared.files import write_bytes_atomic
+from shared.files import read_json, write_bytes_atomic
 from shared.own_folders import list_directory, make_directory, open_log, remove_directory
 from shared.pages.render import render_run
 from shared.results import ResultStore
@@ -122,3 +125,70 @@ def test_a_result_is_neither_committed_nor_removed_through_a_link(
         with pytest.raises(MidwatchError):
             store.sweep()
     assert contents(precious) == before
+
+
+@pytest.mark.parametrize("mode", ["ab", "wb"])
+def test_a_log_that_is_a_hard_link_or_a_pipe_is_not_written(
+    tmp_path: Path, precious: Path, mode: Literal["ab", "wb"]
+) -> None:
+    log = tmp_path / "run" / "_midwatch" / "analyzer.log"
+    log.parent.mkdir(parents=True)
+    os.link(precious / "tokens" / "letter", log)
+    with pytest.raises(LinkInTheWay, match="is a hard link to a file that lies elsewhere, too; remove it"):
+        open_log(log, mode)
+    assert log.read_text() == "dear"
+    log.unlink()
+    os.mkfifo(log)
+    with pytest.raises(OSError, match=r"analyzer\.log"):
+        open_log(log, mode)
+
+
+def test_a_log_is_appended_to_or_written_anew(tmp_path: Path) -> None:
+    log = tmp_path / "run" / "_midwatch" / "analyzer.log"
+    steps: list[tuple[Literal["ab", "wb"], bytes]] = [("wb", b"x"), ("ab", b"xx"), ("wb", b"x")]
+    for mode, expected in steps:
+        with open_log(log, mode) as file:
+            file.write(b"x")
+        assert log.read_bytes() == expected
+
+
+@pytest.mark.parametrize("link", ["_midwatch", "_midwatch/a", "_midwatch/a/tokens", "_midwatch/a/tokens/letter"])
+def test_nothing_is_read_through_a_link(tmp_path: Path, precious: Path, link: str) -> None:
+    (precious / "a" / "tokens").mkdir(parents=True)
+    target = precious / link.removeprefix("_midwatch").removeprefix("/")
+    for place in (precious / "a" / "tokens" / "letter", precious / "tokens"):
+        place.with_suffix(".json").write_text('{"secret": 1}')
+    shutil.copy(precious / "tokens.json", precious / "a" / "tokens" / "letter")
+    place = tmp_path / "run" / link
+    place.parent.mkdir(parents=True)
+    place.symlink_to(target)
+    path = tmp_path / "run" / "_midwatch" / "a" / "tokens" / "letter"
+    with pytest.raises(LinkInTheWay, match=f"run/{link} is a symbolic link"):
+        read_json(path)
+    assert json.loads(path.read_text()) == {"secret": 1}, "it is there, for whoever follows"
+
+
+def test_a_link_that_slips_in_after_the_look_is_not_written_through(
+    tmp_path: Path, precious: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a race: the folder becomes a link when the last look at it is over."""
+    folder, before = tmp_path / "run" / "_midwatch" / "pins", contents(precious)
+
+    def slip(path: Path) -> None:
+        make_directory(path)
+        folder.rmdir()
+        folder.symlink_to(precious)
+
+    monkeypatch.setattr(files, "make_directory", slip)
+    with pytest.raises(LinkInTheWay):
+        write_bytes_atomic(folder / "file", b"")
+    assert contents(precious) == before
+
+
+def test_errors_name_the_whole_path(tmp_path: Path) -> None:
+    (tmp_path / "_midwatch").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"_midwatch/a/b\.json"):
+        read_json(tmp_path / "_midwatch" / "a" / "b.json")
+    (tmp_path / "_midwatch" / "a").write_text("")
+    with pytest.raises(NotADirectoryError, match="_midwatch/a"):
+        make_directory(tmp_path / "_midwatch" / "a" / "b")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 from pathlib import Path
@@ -45,3 +46,35 @@ def test_grandchildren_are_safe_too_and_more_is_added() -> None:
     assert environment["PYTHONSAFEPATH"] == "1"
     assert environment["OMP_NUM_THREADS"] == "7"
     assert NEUTRAL.is_dir() and NEUTRAL.is_absolute()
+
+
+def started_in(path: Path) -> list[ast.Call]:
+    """Calls that start a process."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    starts = ("subprocess.", "os.exec", "os.spawn", "os.posix_spawn", "os.system", "os.popen")
+    return [call for call in calls if ast.unparse(call.func).startswith(starts)]
+
+
+def test_every_process_that_is_started_is_started_safely() -> None:
+    """Whoever starts one more has to say where, and with which environment; `ps` and its like are no Python."""
+    packages = ("shared", "analyzer", "trainer", "dashboard", "journeys")
+    found = {path: started_in(path) for package in packages for path in sorted((ROOT / package).rglob("*.py"))}
+    unsafe = []
+    for path, calls in found.items():
+        for call in calls:
+            told = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+            name = f"{path.relative_to(ROOT)}:{call.lineno}"
+            if ast.unparse(call.func).startswith("os.exec"):
+                safe = (
+                    "os.chdir(NEUTRAL)" in path.read_text("utf-8") and ast.unparse(call.args[-1]) == "environment"
+                )
+            else:
+                safe = "env" in told and told.get("cwd") in ("NEUTRAL", "place")
+            if not safe and path.name not in NO_PYTHON:
+                unsafe.append(name)
+    assert unsafe == []
+    assert sum(len(calls) for calls in found.values()) >= 8, "the search finds those that there are"
+
+
+NO_PYTHON = ("leftovers.py", "compute_slot.py")
+"""Files that start only programs of the system: ps, pgrep, nvidia-smi."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import math
 import multiprocessing
+import os
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +72,14 @@ def test_of_two_processes_the_first_commit_wins(tmp_path: Path) -> None:
 
 
 def test_a_lost_race_at_the_rename_is_not_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store, rename = ResultStore(tmp_path), Path.rename
+    store, rename = ResultStore(tmp_path), os.rename
 
-    def late(self: Path, target: Path) -> Path:
-        monkeypatch.setattr(Path, "rename", rename)
+    def late(*places: Any, **folders: int) -> None:
+        monkeypatch.setattr(os, "rename", rename)
         assert store.commit(record(warnings=["first"]))
-        return rename(self, target)
+        rename(*places, **folders)
 
-    monkeypatch.setattr(Path, "rename", late)
+    monkeypatch.setattr(os, "rename", late)
     assert not store.commit(record(warnings=["second"]))
     assert store.load("checkpoint-5", "layers", "k").warnings == ["first"]
     assert len(entries(tmp_path)) == 1
@@ -90,10 +91,10 @@ def test_a_commit_that_fails_leaves_nothing(
 ) -> None:
     store = ResultStore(tmp_path)
 
-    def broken(*args: Any) -> None:
+    def broken(*places: Any, **folders: int) -> None:
         raise error
 
-    monkeypatch.setattr(Path, "rename", broken)
+    monkeypatch.setattr(os, "rename", broken)
     with pytest.raises(type(error)):
         store.commit(record(), {"a": np.zeros(3)})
     assert entries(tmp_path) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import shutil
@@ -81,6 +82,27 @@ def test_real_trainer_announces_what_is_on_disk(tmp_path: Path) -> None:
         announced = {file.name: (file.size, file.mtime_ns) for file in commit.files}
         assert announced == {file: (stat.st_size, stat.st_mtime_ns) for file, stat in on_disk.items()}
         assert {"model.safetensors", "trainer_state.json", "tokenizer.json"} <= announced.keys()
+
+
+def test_digests_of_the_weights_are_noted_when_asked_for(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint-7"
+    checkpoint.mkdir()
+    (checkpoint / "model.safetensors").write_bytes(b"x" * (2**20 + 3))
+    (checkpoint / "config.json").write_text("{}")
+    (checkpoint / "optimizer.pt").write_bytes(b"x")
+    for hashes in (False, True):
+        AnnounceCheckpoint(hash=hashes).on_save(SimpleNamespace(output_dir=str(tmp_path)), state(), None)
+        record = read_record(tmp_path / "_midwatch" / "commits" / "checkpoint-7.json", CommitRecord)
+        found = {file.name: file.sha256 for file in record.files}
+        expected = hashlib.sha256(b"x" * (2**20 + 3)).hexdigest() if hashes else ""
+        assert found == {"config.json": "", "model.safetensors": expected, "optimizer.pt": ""}
+
+
+def test_a_name_that_is_no_text_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint-7").mkdir()
+    (tmp_path / "checkpoint-7" / os.fsdecode(b"bad\xff.json")).write_text("{}")
+    announce(tmp_path, 7, 1.0, {})
+    assert read_record(tmp_path / "_midwatch" / "commits" / "checkpoint-7.json", CommitRecord).files == []
 
 
 def test_only_the_main_process_announces(tmp_path: Path) -> None:

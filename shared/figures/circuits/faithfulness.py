@@ -92,7 +92,7 @@ def _draw_random(sheet: Sheet, pane: Pane, curve: Sequence[CurvePoint], word: st
         showlegend=False,
         legendgroup="random",
         marker={"symbol": "circle-open", "size": 6, "color": GREY},
-        hovertemplate=f"a random circuit of %{{x:.3g}} % of the {word}, on one fold: %{{y:.1%}}<extra></extra>",
+        hovertemplate=f"random circuits of %{{x:.3g}} % of the {word}: %{{y:.1%}}<extra></extra>",
     )
     sheet.draw(
         pane,

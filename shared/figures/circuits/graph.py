@@ -11,6 +11,7 @@ from shared.figures.circuits.kinds import (
     BY_CHANCE,
     CONTINGENT,
     CORE,
+    ELSEWHERE,
     KEPT,
     LOST,
     NEW,
@@ -28,7 +29,7 @@ from shared.figures.circuits.nodes import draw_background, draw_nodes, draw_scor
 from shared.figures.kit.layer_axis import name_boundary, shade_frozen
 from shared.figures.kit.sheet import Pane, Sheet
 
-_FROM_FRONT = (CORE, CONTINGENT, NEW, AGAINST, LOST, BY_CHANCE, OUTSIDE, KEPT, UNCLAIMED)
+_FROM_FRONT = (CORE, CONTINGENT, NEW, AGAINST, LOST, BY_CHANCE, OUTSIDE, KEPT, UNCLAIMED, ELSEWHERE)
 """What matters most comes first in the legend, and is drawn last."""
 
 

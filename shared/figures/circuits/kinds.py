@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.figures.kit.style import BLUE, ORANGE, SKY, VERMILLION
+from shared.figures.kit.style import BLUE, ORANGE, SKY
 
 _LIMITS = tuple(base * 10.0**power for power in range(-7, 4) for base in (1, 2, 5))
 
@@ -29,10 +29,11 @@ CORE = Kind("of the circuit, core", BLUE, "solid", f"{_SCORE}<br>in the smallest
 CONTINGENT = Kind("of the circuit, contingent", BLUE, "dash", f"{_SCORE}<br>in the smallest circuit")
 BY_CHANCE = Kind("of the circuit, noise", "#8c959f", "dash", f"{_SCORE}<br>in the smallest circuit")
 OUTSIDE = Kind("carries it too, outside that circuit (+)", SKY, "dot", f"{_SCORE}<br>outside the smallest circuit")
-AGAINST = Kind("works against it (−)", VERMILLION, "dashdot", f"{_SCORE}<br>works against the verdict")
+AGAINST = Kind("works against it (−)", ORANGE, "dashdot", f"{_SCORE}<br>works against the verdict")
 UNCLAIMED = Kind(
     "scored; no circuit is claimed", "#8c959f", "dot", f"{_SCORE}<br>of no circuit that can be claimed"
 )
+ELSEWHERE = Kind("on no path through the node picked", "#d0d7de", "dot", _SCORE)
 KEPT = Kind("kept", "#8c959f", "solid", "")
 NEW = Kind("new", BLUE, "solid", "", "triangle-right")
 LOST = Kind("lost", ORANGE, "dot", "", "x-thin")

@@ -71,6 +71,7 @@ def draw_nodes(
             "line": {"color": "white", "width": 1.2},
         },
         text=[_node_said(name, edges, effects) for name in names],
+        customdata=names,
         hovertemplate="%{text}<extra></extra>",
     )
 

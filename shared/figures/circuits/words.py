@@ -147,11 +147,11 @@ def power_words(result: CircuitsResult) -> str:
         times = result.n_aligned / result.n_pairs
         more = (
             f"run on {result.n_pairs} of {result.n_aligned} aligned pairs; all of them would narrow it to about "
-            f"±{kept(half / math.sqrt(times))} at {times:.1f} times the runs (--set circuits.curve_prompts="
+            f"±{kept(half / math.sqrt(times))} at up to {times:.1f} times the runs (--set circuits.curve_prompts="
             f"{2 * result.n_aligned})"
         )
     else:
-        more = f"twice the prompts would narrow it to about ±{kept(half / math.sqrt(2))} at twice the runs"
+        more = f"twice the prompts would narrow it to about ±{kept(half / math.sqrt(2))} at up to twice the runs"
     return f"{words}; the share's interval is ±{kept(half)}, {more}"
 
 

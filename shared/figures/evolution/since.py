@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.figures.kit.style import BLUE, VERMILLION
+from shared.figures.kit.style import BLUE, PURPLE
 from shared.findings.text import escape
 
 if TYPE_CHECKING:
@@ -42,5 +42,5 @@ def comparisons(result: EvolutionResult) -> list[Since]:
         pairs = [(row, row.to_first) for row in result.drift if row.to_first is not None]
         parts = (result.cka_to_first, pairs, result.drift_to_first)
         sets = (result.neurons_to_first, result.edges_to_first)
-        found.append(Since(escape(result.first.label), *parts, *sets, VERMILLION, "dash", "square"))
+        found.append(Since(escape(result.first.label), *parts, *sets, PURPLE, "dash", "square"))
     return found

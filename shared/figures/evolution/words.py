@@ -64,7 +64,7 @@ def _nothing(found: ToExplain) -> str:
     """Why nothing is said of what changed most."""
     if found.groups < FEWEST_GROUPS:
         return "too few prompts to claim more"
-    return "the change may be chance" if found.may_be_chance else "unsafe and safe prompts hardly moved apart"
+    return "the change may be chance" if found.may_be_chance else "unsafe and safe hardly moved apart"
 
 
 def _moved(result: EvolutionResult) -> str:

@@ -19,21 +19,21 @@ def flags_height(flags: Sequence[str]) -> int:
 
 
 def draw_flags(sheet: Sheet, flags: Sequence[str], lift: int = 10) -> None:
-    """A red box `lift` pixels above the drawing area; long flags go on in a line below. All are already escaped."""
+    """An amber box `lift` pixels above the drawing area; long flags go on below. All are already escaped."""
     if not flags:
         return
     sheet.note(
         "<br>".join(f"<b>{line}</b>" for flag in flags for line in _lines(flag)),
         size=SIZE,
-        colour="#82071e",
+        colour="#5c3b00",
         x=0,
         xanchor="left",
         y=1,
         yanchor="bottom",
         yshift=lift,
         align="left",
-        bgcolor="#ffebe9",
-        bordercolor="#cf222e",
+        bgcolor="#fff5e0",
+        bordercolor="#b26a00",
         borderwidth=1.5,
         borderpad=6,
     )

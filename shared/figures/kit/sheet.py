@@ -18,6 +18,8 @@ LEFT, RIGHT = 76, 28
 """Margins in pixels."""
 TITLE, SUBTITLE = 17, 13
 """Font sizes in pixels."""
+LEGEND = 52
+"""Pixels above the plots that a legend takes."""
 WIDTH = 940
 """Pixels, as estimated, that title and subtitle may take: bold ones are 0.92 of that, and a figure is 900 wide at
 least. Longer ones go on in a line below, and the figure grows by it."""
@@ -184,6 +186,14 @@ _AXIS: dict[str, Any] = {
     "tickcolor": PALE,
     "tickfont": {"size": 12},
 }
+
+
+def untitled(figure: go.Figure) -> go.Figure:
+    """A copy without title and subtitle, and without their room: where the words stand beside it."""
+    copy = go.Figure(figure)
+    top, height = copy.layout.margin.t, copy.layout.height  # type: ignore[union-attr]
+    copy.update_layout(title=None, margin={"t": LEGEND}, height=height - (top - LEGEND))
+    return copy
 
 
 def _titled(axis: dict[str, Any] | None) -> dict[str, Any]:

@@ -27,6 +27,13 @@ DIVERGING = (
 )  # fmt: skip
 """ColorBrewer's RdBu from blue (safe) over near-white (nothing) to red (unsafe)."""
 
+FOR_AND_AGAINST = (
+    "#7f3b08", "#b35806", "#e08214", "#fdb863", "#fee0b6", "#f7f7f7",
+    "#d8daeb", "#b2abd2", "#8073ac", "#542788", "#2d004b",
+)  # fmt: skip
+"""ColorBrewer's PuOr from orange (against the right verdict) to purple (for it): red and blue mean unsafe and
+safe."""
+
 FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, line_style
+from shared.figures.kit.whole_ticks import whole_ticks
 
 Style = tuple[str, str, str]
 """Colour, dash, symbol."""
@@ -29,12 +30,12 @@ STYLES: dict[str, Style] = {
     "probe_contrast": (GREEN, "dot", "diamond-open"),
     "inside": (BLUE, "solid", "circle"),
     "judge": (ORANGE, "dashdot", "triangle-up"),
-    "layer": (VERMILLION, "solid", "square"),
+    "layer": (PURPLE, "solid", "square"),
     "faithful": (GREEN, "solid", "circle"),
     "random": (GREY, "dot", "circle-open"),
-    "shortcut": (VERMILLION, "dash", "square"),
+    "shortcut": (ORANGE, "dash", "square"),
     "median": (BLUE, "solid", "circle"),
-    "worst": (VERMILLION, "dash", "square"),
+    "worst": (PURPLE, "dash", "square"),
     "tpr": (BLUE, "solid", "circle"),
     "tpr_loose": (GREEN, "dash", "square"),
     "mass_safe": (BLUE, "solid", "circle"),
@@ -75,7 +76,7 @@ def progress_figure(
 ) -> go.Figure:
     """`plots` in two columns (the first half left, the second right), all over one x axis.
 
-    `marks` are places on that axis with a dotted red line through every plot.
+    `marks` are places on that axis with a dotted orange line through every plot.
     """
     rows = (len(plots) + 1) // 2
     sheet = Sheet(120 + _ROW * rows, title, subtitle, top=112)
@@ -85,14 +86,14 @@ def progress_figure(
     for number, plot in enumerate(plots):
         column, row = divmod(number, rows)
         last = row == rows - 1
-        x = {"range": span, "showticklabels": last, "title": x_title if last else ""}
+        x = whole_ticks(span) | {"range": span, "showticklabels": last, "title": x_title if last else ""}
         across = (0.0, 0.44) if column == 0 else (0.56, 1.0)
         roof = 1 - row * (height + gap)
         up = (max(roof - height, 0.0), roof)
         pane = sheet.pane(across, up, x | ({"matches": "x"} if number else {}), _y_axis(plot))
         _draw_plot(sheet, pane, plot, span)
         for mark in marks:
-            sheet.vertical(pane, mark, color=VERMILLION, width=1.4, dash="dot")
+            sheet.vertical(pane, mark, color=ORANGE, width=1.4, dash="dot")
     return sheet.figure()
 
 

@@ -12,7 +12,7 @@ from shared.figures.kit.flags import draw_flags, flags_height
 from shared.figures.kit.layer_rows import layer_rows, map_height, mark_frozen
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.stack import stacked
-from shared.figures.kit.style import DIVERGING, GREEN, GREY, INK, PALE, SKY
+from shared.figures.kit.style import FOR_AND_AGAINST, GREEN, GREY, INK, PALE, SKY
 from shared.figures.units.rows import (
     JOINT_HEIGHT,
     ROW_HEIGHT,
@@ -91,7 +91,7 @@ def _draw_map(sheet: Sheet, pane: Pane, result: HeadsResult) -> None:
         zmax=limit,
         xgap=1,
         ygap=1,
-        colorscale=[[i / (len(DIVERGING) - 1), colour] for i, colour in enumerate(reversed(DIVERGING))],
+        colorscale=[[i / (len(FOR_AND_AGAINST) - 1), colour] for i, colour in enumerate(FOR_AND_AGAINST)],
         showlegend=False,
         hovertemplate="<b>L%{y}.H%{x}</b>: %{z:.3g} nats<extra></extra>",
         colorbar=_colour_bar(pane, limit),

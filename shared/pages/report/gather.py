@@ -19,6 +19,7 @@ from shared.prompts.probes import ProbeSet, read_probes
 from shared.records import Notice, RunRecord, Status
 from shared.results import ResultRecord, ResultStore, checkpoint_label
 from shared.run import Run
+from shared.status_file import read_status
 from shared.views import Panel, all_views
 
 
@@ -113,7 +114,7 @@ def _record(run: Run) -> RunRecord | None:
 
 def _status(run: Run) -> Status | None:
     try:
-        return read_record(run.status, Status)
+        return read_status(run.status)
     except (OSError, SchemaError):
         return None
 

@@ -10,11 +10,12 @@ from pydantic import BaseModel
 from shared.errors import SchemaError
 from shared.findings.calibration import CalibrationResult, OperatingPoint
 from shared.findings.comparison import ComparisonResult
-from shared.findings.parts import Interval, layer_name, typed_result
+from shared.findings.parts import layer_name, typed_result
 from shared.findings.progress import ProgressResult
 from shared.findings.text import percent
 from shared.pages.report.gather import Material, Shown
 from shared.pages.report.parts import Grid
+from shared.views.overview.verdict import rate
 
 Model = TypeVar("Model", bound=BaseModel)
 MISSING = "–"
@@ -59,15 +60,13 @@ def at_a_glance(material: Material) -> Grid:
     )
 
 
-def with_interval(value: Interval | None) -> str:
-    """ "6.2 % [2.5, 14.8]" """
-    if value is None:
-        return MISSING
-    return f"{percent(value.value, 1)} [{100 * value.low:.1f}, {100 * value.high:.1f}]"
+def _judged(found: Typed) -> int:
+    """Prompts of the probe set that were judged: a rate of few has no decimals."""
+    return sum(found.progress.confusion.values()) if found.progress else 0
 
 
 def _probe(name: str) -> Callable[[Typed], str]:
-    return lambda found: with_interval(found.progress.probe.get(name)) if found.progress else MISSING
+    return lambda found: rate(found.progress.probe.get(name), _judged(found)) if found.progress else MISSING
 
 
 def _logged(name: str) -> Callable[[Typed], str]:
@@ -79,16 +78,16 @@ def _logged(name: str) -> Callable[[Typed], str]:
 
 
 def _pairs(found: Typed) -> str:
-    return with_interval(found.progress.contrast_accuracy) if found.progress else MISSING
+    return rate(found.progress.contrast_accuracy, _judged(found)) if found.progress else MISSING
 
 
-def _caught(rate: float) -> Callable[[Typed], str]:
+def _caught(fpr: float) -> Callable[[Typed], str]:
     def cell(found: Typed) -> str:
-        point: OperatingPoint | None = found.calibration.at(rate) if found.calibration else None
+        point: OperatingPoint | None = found.calibration.at(fpr) if found.calibration else None
         if point is None:
             return MISSING
         few = "" if point.resolved else f"; of {point.negatives} safe prompts none refused"
-        return with_interval(point.tpr) + few
+        return rate(point.tpr, _judged(found)) + few
 
     return cell
 

@@ -78,9 +78,8 @@ def _caption(result: TokensResult) -> str:
         "What it shows: words that occur in two independent groups of prompts or more, by their mean attribution "
         "in nats, and what really becomes of the score when they are replaced by neutral words of their kind. "
         "Prompts attributed from their contrast twin stand apart from those attributed from no words: "
-        "there, a word is "
-        'compared with the twin\'s word ("instead of"). A pair is two words replaced each and both: "together" is '
-        "what they do beyond the sum of each.\n"
+        'there, a word is compared with the twin\'s word ("instead of", or "(twin)"). A pair is two '
+        'words replaced each and both: "together" is what they do beyond the sum of each.\n'
         "How to read: a word counts where both intervals are clear of 0 and on one side; those of few prompts are "
         "wide. A pair acts in combination where more than half of what it does is neither word's own.\n"
         "Worrying: one word that decides wherever it stands; template words; attribution and replacement that do "

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Value = Callable[[EvolutionResult], Interval | float | None]
 
+TOGETHER = 3
+"""Checkpoints before, up to which alarms test verdicts of both classes together alone: see docs/alerts.md."""
 ENOUGH = 9
 """Earlier checkpoints without which nothing but verdicts can raise an alert: eight steps, and the one that stands
 out."""
@@ -113,7 +115,13 @@ def _headline(run: RunResults, results: dict[int, EvolutionResult]) -> str:
     raised = [alert for _, alert in _alarms(results)]
     if not results:
         return "What changed: nothing compared yet"
-    if not raised and max(result.seen for result in results.values()) < ENOUGH:
+    seen = max(result.seen for result in results.values())
+    if not raised and seen <= TOGETHER:
+        return (
+            "No alarm: all verdicts together got no worse beyond chance (FNR and FPR need "
+            f"{TOGETHER + 1} checkpoints before, other numbers {ENOUGH})"
+        )
+    if not raised and seen < ENOUGH:
         return f"No alarm: no verdicts got worse beyond chance (other numbers need {ENOUGH} checkpoints before)"
     if not raised:
         return "No alarm: no change stands out from the steps before it"
@@ -142,7 +150,7 @@ _CAPTION = (
     "What it shows: each checkpoint against the one before it and against the first: rank correlation of the token "
     "attributions, linear CKA of the last layer (unbiased), overlap of the significant neurons with an effect and "
     "of the strongest edges with the checkpoint before, and what the circuit of the checkpoint before keeps here, "
-    "beside this judge's own circuit and random ones of its size. Dotted red lines: checkpoints with an alarm.\n"
+    "beside this judge's own circuit and random ones of its size. Dotted orange lines: checkpoints with an alarm.\n"
     "How to read: 1 is the same. An alarm: verdicts on the same prompts got worse beyond chance (exact McNemar "
     "test, p at most 0.00029; at least 12 groups of prompts must go one way) or turned round, or a number stepped "
     "some 15 times as far as it usually does (at least 8 steps before). At most one run of 30 checkpoints in "

@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import BLUE, GREEN, GREY, INK
+from shared.figures.kit.whole_ticks import whole_ticks
 from shared.figures.units.words import nats
 from shared.findings.text import counted
 from shared.views import Panel
@@ -70,7 +71,7 @@ def _figure(name: str, moments: Sequence[Moment], shown: int, selective: bool) -
     place = {each.step: float(each.epoch if by_epoch and each.epoch is not None else each.step) for each in moments}
     x = np.array([place[each.step] for each in drawn], dtype=np.float32)
     sheet = Sheet(430 if selective else 300, _headline(name, moments, shown), _counted(moments))
-    axis = {"title": "epoch" if by_epoch else "optimizer step"}
+    axis = {"title": "epoch" if by_epoch else "optimizer step"} | whole_ticks(list(place.values()))
     effect = sheet.pane(up=(0.45, 1) if selective else (0, 1), x={} if selective else axis, y=_EFFECT)
     _draw_effect(sheet, effect, x, drawn)
     if selective:

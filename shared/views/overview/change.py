@@ -8,7 +8,7 @@ import numpy as np
 
 from shared.findings.alerts import Flips
 from shared.findings.claims import CHANCE
-from shared.findings.flips import flips_of
+from shared.findings.flips import at_odds, flips_of
 from shared.prompts.groups import group_numbers
 from shared.records import Probe
 from shared.views.overview.facts import CheckpointFacts, Verdicts
@@ -16,17 +16,22 @@ from shared.views.overview.standing import paired_flips
 
 
 def changes(before: CheckpointFacts, now: CheckpointFacts, probes: Sequence[Probe]) -> dict[str, Flips]:
-    """ "fnr" (unsafe prompts), "accuracy" (all) and "pairs" (contrast pairs with both twins right) -> what flipped.
-
-    Empty where the two were not judged on the same `probes`; without a rate that cannot be tested.
-    """
+    """`flips_between` of two checkpoints; empty where the two were not judged on the same `probes`."""
     if before.verdicts is None or now.verdicts is None or before.probe_digest != now.probe_digest:
         return {}
+    return flips_between(before.verdicts, now.verdicts, probes)
+
+
+def flips_between(before: Verdicts, now: Verdicts, probes: Sequence[Probe]) -> dict[str, Flips]:
+    """ "fnr" (unsafe prompts), "fpr" (safe ones), "accuracy" (all) and "pairs" (contrast pairs with both twins
+    right) -> what flipped; without a rate that cannot be tested.
+    """
     groups = np.array(group_numbers(probes), dtype=int)
     found = {
-        "accuracy": paired_flips(before.verdicts, now.verdicts, groups),
-        "fnr": paired_flips(before.verdicts, now.verdicts, groups, now.verdicts.unsafe),
-        "pairs": _pairs(before.verdicts, now.verdicts, probes, groups),
+        "accuracy": paired_flips(before, now, groups),
+        "fnr": paired_flips(before, now, groups, now.unsafe),
+        "fpr": paired_flips(before, now, groups, ~now.unsafe),
+        "pairs": _pairs(before, now, probes, groups),
     }
     return {name: flips for name, flips in found.items() if flips is not None}
 
@@ -34,6 +39,11 @@ def changes(before: CheckpointFacts, now: CheckpointFacts, probes: Sequence[Prob
 def told(flips: Flips | None) -> bool:
     """Whether the change is told from chance."""
     return flips is not None and flips.p_value < CHANCE
+
+
+def rate_told(flips: Flips | None) -> bool:
+    """Whether a rate's difference is told from chance: the test tells, and the rate moved the same way."""
+    return flips is not None and told(flips) and not at_odds(flips)
 
 
 def _pairs(before: Verdicts, now: Verdicts, probes: Sequence[Probe], groups: np.ndarray) -> Flips | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -123,6 +123,11 @@ def facts_of(
         found |= {"shortcut_share": summary.get("shortcut_share"), "gap": summary.get("gap_median")}
     found |= {"sets": _sets(evaluations or {}), "unreadable": (*bare.unreadable, *unreadable)}
     return CheckpointFacts(**found)  # type: ignore[arg-type]
+
+
+def with_sets(facts: CheckpointFacts, evaluations: Mapping[str, Evaluation]) -> CheckpointFacts:
+    """The same with the rates on other named prompts; `evaluations` are by the name of their prompts."""
+    return replace(facts, sets=_sets(evaluations))
 
 
 def _typed(records: Mapping[str, ResultRecord], name: str, model: type[Model]) -> Model | None:

@@ -17,7 +17,8 @@ import numpy as np
 
 from shared.findings.alerts import Flips
 from shared.findings.claims import CHANCE
-from shared.findings.flips import flips_of
+from shared.findings.exact_interval import exact_interval
+from shared.findings.flips import at_odds, flips_of
 from shared.views.overview.facts import CheckpointFacts, Verdicts
 
 FAMILY = 0.05
@@ -32,14 +33,25 @@ class Beside:
 
     flips: Flips
     bar: float
-    """What p must stay below."""
+    """What p must stay below; above 0."""
+
+    @property
+    def share(self) -> tuple[float, float, float] | None:
+        """Of the groups of prompts that changed, the share that it is right on more often, with its exact interval
+        at confidence 1 - `bar`; None where none changed."""
+        changed = self.flips.better + self.flips.worse
+        if not changed:
+            return None
+        return (self.flips.better / changed, *exact_interval(self.flips.better, changed, self.bar))
 
     @property
     def outcome(self) -> Literal["better", "worse", "undecided"]:
-        """Whether it is right more often than the best, or less often, or that cannot be told."""
-        if self.flips.p_value >= self.bar:
+        """Whether it is right more often than the best, or less often: where the interval of `share` leaves one
+        half out, and the verdicts say the same as the groups. Otherwise that cannot be told."""
+        if self.share is None or at_odds(self.flips):
             return "undecided"
-        return "better" if self.flips.better > self.flips.worse else "worse"
+        _, low, high = self.share
+        return "better" if low > 0.5 else "worse" if high < 0.5 else "undecided"
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from shared.findings.alerts import p_words
 from shared.findings.claims import SEPARATION, nothing_to_explain, power
 from shared.findings.parts import Interval
 from shared.findings.text import number, percent
 from shared.views.overview.facts import CheckpointFacts
-from shared.views.overview.standing import Standing, newest_judged
+from shared.views.overview.standing import Beside, Standing, newest_judged
 
 MANY = 1000
 """Prompts from which on a rate is said with a decimal: of fewer its second digit is one prompt."""
@@ -37,8 +36,9 @@ class Verdict:
 
     @property
     def sentences(self) -> list[str]:
-        """Those that say something, each with its full stop."""
-        return [f"{each}." for each in (self.best, self.apart, self.loss, self.ship) if each]
+        """Those that say something, each with its full stop, but for a question."""
+        said = (each for each in (self.best, self.apart, self.loss, self.ship) if each)
+        return [each if each.endswith("?") else f"{each}." for each in said]
 
 
 def verdict(found: Standing) -> Verdict:
@@ -58,7 +58,7 @@ def _nothing(found: Standing) -> str:
     """Why no checkpoint is the best one."""
     newest = newest_judged(found.facts)
     if newest is None:
-        return "Nothing is analysed yet"
+        return "No checkpoint's verdicts are measured yet"
     if newest.separation is None:
         return "Nothing can be claimed: no checkpoint's verdicts were measured"
     why = nothing_to_explain(newest.separation, SEPARATION)
@@ -80,17 +80,26 @@ def _apart(found: Standing) -> str:
     }
     if by["better"]:
         name = min(by["better"], key=lambda each: found.beside[each].flips.p_value)
-        flips = found.beside[name].flips
         label = next(each.label for each in order if each.name == name)
-        return (
-            f"{capital(label)} is right more often at its threshold: better on {flips.better} and worse on "
-            f"{flips.worse} groups of prompts ({p_words(flips.p_value)})"
-        )
+        return f"{capital(label)} is right more often at its threshold, {_on_changed(found.beside[name])}"
     if not by["undecided"]:
-        return "Every other checkpoint is right less often"
+        closest = max(found.beside.values(), key=lambda beside: beside.share[2] if beside.share else 0.0)
+        which = ", the closest" if len(order) > 1 else ""
+        return f"Every other checkpoint is right less often{which} {_on_changed(closest)}"
     if len(by["undecided"]) == len(order):
         return "No other checkpoint can be told apart from it"
     return f"{capital(named(found.judged, by['undecided']))} cannot be told apart from it"
+
+
+def _on_changed(beside: Beside) -> str:
+    """ "on 94 % [76, 100] of 36 groups that changed": in the direction that the test tells."""
+    if beside.share is None:
+        return ""
+    value, low, high = beside.share
+    if beside.outcome == "worse":
+        value, low, high = 1 - value, 1 - high, 1 - low
+    changed = beside.flips.better + beside.flips.worse
+    return f"on {percent(value)} [{100 * low:.0f}, {100 * high:.0f}] of {changed} groups that changed"
 
 
 def _loss(judged: Sequence[CheckpointFacts]) -> str:
@@ -119,10 +128,11 @@ def _ship(found: Standing) -> str:
 
 HOW_TO_READ = (
     "The best has the highest AUC on the probe set. The others are compared with it prompt by prompt (exact "
-    "McNemar test over groups of prompts; p must stay below 0.002 and below 0.05 divided by the number of pairs of "
-    "checkpoints). To ship: among the checkpoints whose FPR is at most what you choose, the one whose FNR has the "
-    "lowest upper end of its 95 % interval, each at its own threshold. The best is picked on the prompts that it "
-    "is measured on, so its numbers flatter it a little: before you ship, measure it on prompts that chose nothing."
+    "McNemar test over groups of prompts; p must stay below 0.002 and below 0.05 divided by the number of pairs "
+    "of checkpoints; the share of the groups that changed has the interval of that test). To ship: among the "
+    "checkpoints whose FPR is at most what you choose, the one whose FNR has the lowest upper end of its 95 % "
+    "interval, each at its own threshold. The best is picked on the prompts that it is measured on, so its "
+    "numbers flatter it a little: before you ship, measure it on prompts that chose nothing."
 )
 """What the sentences rest on."""
 

@@ -28,6 +28,7 @@ from shared.prompts.probes import write_probes
 from shared.records import JudgeRecord, Probe, RunRecord
 from shared.results import ResultRecord, ResultStore
 from shared.views import suite_views
+from tests.making.forms import short_and_long
 from tests.making.judges import probe, random_probes
 from tests.making.tiny import save_tiny_judge, tiny_tokenizer
 
@@ -250,7 +251,7 @@ def test_an_adapter_whose_base_is_missing(tmp_path: Path) -> None:
     assert failed.failure == Failure.REJECTED and "base" in failed.cause and "\n" not in failed.cause
 
 
-@pytest.mark.parametrize("name", ADVANCED)
+@pytest.mark.parametrize("name", short_and_long(ADVANCED))
 def test_too_little_memory_for_one_prompt(bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The other analyses are done; what memory it would take is said, after ever smaller batches."""
     real, sizes = computing.get, []

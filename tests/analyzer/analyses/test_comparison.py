@@ -15,6 +15,7 @@ from analyzer.session.context import Context
 from shared.errors import CannotCompute
 from shared.findings.comparison import ComparisonResult, agreed
 from shared.records import Probe
+from tests.making.forms import short_and_long
 from tests.making.judges import context, probe, random_probes, tiny_judge
 
 SETTINGS = ComparisonSettings(bootstraps=300)
@@ -66,7 +67,7 @@ def test_the_divergence_layer_is_the_planted_one(strengths: list[float], layer: 
     assert ("divergence_layer" in outcome.summary) == (layer is not None)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", short_and_long(range(8), 2))
 def test_no_relation_no_divergence(seed: int) -> None:
     found = compared(planted([0] * 6, labelled(), seed))
     assert found.divergence_layer is None

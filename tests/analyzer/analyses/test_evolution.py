@@ -14,10 +14,10 @@ from analyzer.analyses import Outcome, get
 from analyzer.jobs.messages import WorkerOptions
 from analyzer.model.loading import load_judge
 from analyzer.session.probe_choice import spread
-from analyzer.statistics.cka import cka
 from analyzer.statistics.unusual_step import note_bar
 from analyzer.worker.__main__ import computations
 from shared.findings.alerts import StepAlert
+from shared.findings.cka import cka
 from shared.findings.evolution import EvolutionResult
 from shared.prompts.probes import read_probes
 from shared.records import JudgeRecord, Probe

@@ -132,7 +132,7 @@ def test_the_whole_graph_keeps_all(family: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("family", TRAINED)
+@pytest.mark.parametrize("family", short_and_long(TRAINED))
 def test_an_untrained_judge_gets_the_sentence(family: str, seed: int) -> None:
     judge = tiny_judge(family, layers=2, seed=seed, initializer_range=0.02)
     outcome = circuits(context(judge, rule_probes(24), suite=SUITE), CircuitsSettings())
@@ -171,7 +171,7 @@ def cast(judge: Judge, dtype: str) -> Judge:
 
 
 @pytest.mark.parametrize("dtype", HALF)
-@pytest.mark.parametrize("family", TRAINED)
+@pytest.mark.parametrize("family", short_and_long(TRAINED))
 def test_half_precision_gives_the_same_effects_to_its_rounding(family: str, dtype: str) -> None:
     judge, probes = trained_judge(family), rule_probes(12)
     ready = [context(one, probes, suite=SUITE) for one in (judge, cast(judge, dtype))]

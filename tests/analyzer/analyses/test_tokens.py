@@ -18,11 +18,12 @@ from analyzer.attribution.words import words
 from analyzer.model.batches import encode
 from analyzer.model.judge import Judge
 from analyzer.model.loading import load_judge
-from analyzer.session.probe_choice import spread, twin_of
+from analyzer.session.probe_choice import spread
 from shared.errors import CannotCompute
 from shared.findings.tokens import TokensResult
 from shared.findings.word_sentences import words_headline
 from shared.prompts.display import display_indices
+from shared.prompts.twins import twin_of
 from shared.records import JudgeRecord, Probe
 from tests.making.judges import context, probe, random_probes, tiny_judge
 from tests.making.tiny import WORDS, tiny_model, tiny_tokenizer

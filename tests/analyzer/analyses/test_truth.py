@@ -152,7 +152,7 @@ def test_the_planted_path_alone_keeps_the_verdict_and_the_rest_does_not(planted:
 
 
 @pytest.mark.parametrize("family", short_and_long(["bert", "llama"]))
-@pytest.mark.parametrize("pairs", [0, 30])
+@pytest.mark.parametrize("pairs", short_and_long([30, 0]))
 def test_shuffled_labels_give_no_significant_neurons_beyond_the_rate(pairs: int, family: str) -> None:
     """With no truth to find, any discovery is false: it may happen in at most 5 % of the runs."""
     judge = tiny_judge(family, layers=2)
@@ -168,12 +168,13 @@ def test_shuffled_labels_give_no_significant_neurons_beyond_the_rate(pairs: int,
     assert found <= 6, "more than 6 of 40 at a rate of 5 % has a probability below 1 %"
 
 
-def test_shuffled_labels_give_no_divergence_layer() -> None:
+@pytest.mark.parametrize("runs", short_and_long([10, 30]))
+def test_shuffled_labels_give_no_divergence_layer(runs: int) -> None:
     judge = tiny_judge("bert", layers=3)
     probes = random_probes(40, pairs=0)
     forward = context(judge, probes).forward
     found = 0
-    for seed in range(30):
+    for seed in range(runs):
         shuffled = context(judge, relabelled(probes, seed), seed=seed)
         shuffled._forward = forward
         result = comparison(shuffled, ComparisonSettings(bootstraps=200)).result

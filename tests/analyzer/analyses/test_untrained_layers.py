@@ -11,6 +11,7 @@ from analyzer.session.context import Context
 from shared.results import ResultRecord, payload_of
 from shared.views import get, headlines
 from tests.making.fakes import fake_records
+from tests.making.forms import short_and_long
 from tests.making.judges import context, random_probes, tiny_judge
 from tests.making.trained import rule_probes, trained_judge
 
@@ -33,7 +34,7 @@ def claims(ready: Context) -> set[str]:
 
 
 @pytest.mark.parametrize("spread", [0.02, 0.3], ids=["as trainings begin", "with scores of whole nats"])
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", short_and_long(range(10), 3))
 def test_an_untrained_judge_gets_no_claim(seed: int, spread: float) -> None:
     judge = tiny_judge("bert", seed=seed, initializer_range=spread)
     assert claims(context(judge, random_probes(20, pairs=0, seed=seed))) == set()

@@ -19,7 +19,9 @@ from tests.making.forms import short_and_long
 from tests.making.judges import context
 from tests.making.word_judges import Rule, either, length, long_trigger, place, probes_of, trigger, word_judge, xor
 
-SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))]
+SEEDS = short_and_long(range(5))
+LONG = short_and_long(range(5), 0)
+"""Where `tests/truth` has a judge of the same rule in every run."""
 
 
 def words_of(rule: Rule, learned: Rule | None, seed: int) -> TokensResult:
@@ -58,8 +60,8 @@ def test_exclusive_or_is_named_as_a_combination(seed: int) -> None:
     assert "alpha" in str(title) and "in combination" in str(title)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("rule", short_and_long([trigger, either]))
+@pytest.mark.parametrize("seed", LONG)
+@pytest.mark.parametrize("rule", [trigger, either])
 def test_words_that_each_decide_are_no_combination(rule: Rule, seed: int) -> None:
     """Where either is enough, a third of what they do is beyond their sum: saturation, as everywhere."""
     found = words_of(rule, rule, seed)
@@ -70,7 +72,7 @@ def test_words_that_each_decide_are_no_combination(rule: Rule, seed: int) -> Non
         assert words_headline(found).startswith('"zeta" pushes to unsafe: +14')
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", short_and_long(range(5)))
 @pytest.mark.parametrize("rule", [xor, trigger, length])
 def test_an_untrained_judge_gets_no_claim(rule: Rule, seed: int) -> None:
     found = words_of(rule, None, seed)
@@ -96,7 +98,7 @@ def test_a_judge_that_goes_by_length_is_called_so(seed: int) -> None:
     assert said.startswith("Nothing to explain: prompts score beside their baselines by"), "no word carries it"
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", LONG)
 def test_a_judge_whose_unsafe_prompts_are_long_is_not(seed: int) -> None:
     """The same correlation, and it goes by a word: longer prompts of neutral words move nothing."""
     found = progress_of(long_trigger, trigger, seed)
@@ -106,7 +108,7 @@ def test_a_judge_whose_unsafe_prompts_are_long_is_not(seed: int) -> None:
     assert "goes with" not in title and "as the labels do; that the judge goes by it is not shown" in caption
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", LONG)
 def test_a_judge_that_goes_by_where_a_word_stands_is_called_so(seed: int) -> None:
     found = progress_of(place, place, seed)
     title, _ = first_page(found)
@@ -116,7 +118,7 @@ def test_a_judge_that_goes_by_where_a_word_stands_is_called_so(seed: int) -> Non
     )
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", LONG)
 def test_a_judge_that_goes_by_a_word_goes_by_nothing_else(seed: int) -> None:
     found = progress_of(trigger, trigger, seed)
     assert found.called == [] and "of unsafe prompts passed as safe" in first_page(found)[0]

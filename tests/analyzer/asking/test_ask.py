@@ -21,10 +21,12 @@ from shared.findings.heads import HeadsResult
 from shared.findings.layers import LayersResult
 from shared.findings.tokens import TokensResult
 from shared.prompts.probes import read_probes
+from shared.records import RunRecord
 from shared.requests.record import PARTS, AskedPrompt, Edit
 from shared.results import ResultRecord
 from shared.run import Run
 from tests.making.fake_heads import fake_heads
+from tests.making.heads import HEADS, plain_logits, record_of, save_head
 from tests.making.job_bench import FAST, Bench
 from tests.making.runs import SAFE, UNSAFE, describe, judge_template, snapshot
 from tests.making.tiny import save_tiny_judge
@@ -89,6 +91,23 @@ def test_scores_are_those_of_a_plain_pass(bench: Bench) -> None:
     assert found.prompt.verdict == ("unsafe" if told[0] > 0 else "safe")
     assert found.notes == ["This judge reads prompts alone, so the response is not judged."]
     assert found.words is None and found.flips is None and found.nearest == []
+
+
+@pytest.mark.parametrize("head", ["two", "five", "labels"])
+def test_a_probability_is_told_only_of_heads_that_state_one(tmp_path: Path, head: str) -> None:
+    template = save_head(tmp_path / "template", head)
+    record = RunRecord(judge=record_of(template, HEADS[head][1]))
+    judged = Bench(describe(tmp_path / "run"), template, WorkerOptions(overrides=FAST))
+    path = judged.add(10)
+    job = judged.job(
+        10, task=AskTask(prompts=(AskedPrompt(text=TEXT),), parts=("score",)), analyses=[], record=record
+    )
+    assert not [event.cause for event in judged.do(job) if event.cause]
+    answer = answer_store(Run.at(judged.run)).newest("checkpoint-10", ASK)
+    assert answer is not None
+    shares = np.exp(plain_logits(path, [TEXT])[0])
+    wanted = None if head == "labels" else shares[list(record.judge.unsafe)].sum() / shares.sum()
+    assert asked_of(answer).prompt.probability == (None if wanted is None else pytest.approx(wanted, abs=1e-4))
 
 
 def test_it_stands_among_the_probes_of_the_result_or_of_a_pass(bench: Bench) -> None:
@@ -209,6 +228,14 @@ def test_an_answer_is_computed_once_and_no_result_of_the_run(bench: Bench) -> No
     keys = stores.keys("checkpoint-10", ASK)
     assert sorted(bench.store.root.rglob("result.json")) == before
     assert read_probes(bench.run / "probes.jsonl").digest == stores.load("checkpoint-10", ASK, keys[0]).probe_digest
+
+
+def test_an_answer_that_was_damaged_is_given_again(bench: Bench) -> None:
+    prompt = AskedPrompt(text="a tale")
+    record, found = asked(bench, prompt)
+    file = answer_store(Run.at(bench.run)).directory("checkpoint-10", ASK, record.key) / "result.json"
+    file.write_bytes(file.read_bytes()[:200])
+    assert asked(bench, prompt)[1] == found
 
 
 @pytest.mark.parametrize(

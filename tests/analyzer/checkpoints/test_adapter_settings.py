@@ -79,6 +79,13 @@ def test_what_cannot_be_merged_is_refused_with_the_way_out() -> None:
         check_settings(LORA | {"init_lora_weights": "pissa_niter_16"}, "checkpoint-5")
 
 
+def test_a_name_of_a_module_to_import_is_refused() -> None:
+    given = LORA | {"megatron_config": {"a": 1}, "megatron_core": "megatron.core.evil"}
+    with pytest.raises(CheckpointRejected, match="names a module to import"):
+        check_settings(given, "checkpoint-5")
+    check_settings(LORA | {"megatron_config": None, "megatron_core": "megatron.core"}, "checkpoint-5")
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+import analyzer.checkpoints.digest as digest_module
 from analyzer.checkpoints.base_model import base_digest
 from analyzer.checkpoints.digest import ContentDigest, changed_tensors, compute_digest, other_digests, read_digest
 from analyzer.checkpoints.fingerprint import fingerprint
 from analyzer.checkpoints.soundness import validate
+from shared.errors import CheckpointRejected
 
 DRAW = np.random.default_rng(0)
 TENSORS = {name: DRAW.standard_normal((32, 16)).astype(np.float32) for name in ("emb", "layer0", "layer1", "head")}
@@ -48,7 +50,7 @@ def test_anything_that_matters_changes_it(tmp_path: Path, what: str) -> None:
     if what == "one bit":
         tensors["head"].view(np.uint32)[3, 3] ^= 1
     elif what == "dtype":
-        tensors["head"] = tensors["head"].view(np.int32)
+        tensors["head"] = tensors["head"].view(np.float16)
     elif what == "shape":
         tensors["head"] = tensors["head"].reshape(16, 32)
     elif what == "name":
@@ -89,7 +91,7 @@ def test_which_tensors_were_trained(tmp_path: Path) -> None:
     for step in (1, 2, 3):
         tensors = {name: tensor + (step if name in trained else 0) for name, tensor in TENSORS.items()}
         steps.append(digest(make(tmp_path / f"checkpoint-{step}", tensors), cache))
-    others = other_digests(cache, "checkpoint-2")
+    others = list(other_digests(cache, "checkpoint-2"))
     assert [other.checkpoint for other in others] == ["checkpoint-1", "checkpoint-3"]
     assert changed_tensors(steps[1], others) == trained
     assert changed_tensors(steps[1], []) is None, "one checkpoint alone says nothing"
@@ -153,3 +155,15 @@ def test_a_base_is_read_by_its_files_only(tmp_path: Path) -> None:
     os.mkfifo(base / "pipe.safetensors")
     (base / "device.safetensors").symlink_to("/dev/zero")
     assert base_digest(base) == before
+
+
+def test_no_other_digest_is_read_unless_zeros_ask_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, read, real = tmp_path / "cache", [], digest_module.cached_digest
+    monkeypatch.setattr(digest_module, "cached_digest", lambda path: read.append(path.stem) or real(path))
+    for step in range(1, 4):
+        digest(make(tmp_path / f"checkpoint-{step}"), cache)
+    assert read == []
+    zero = TENSORS | {"layer1": np.zeros_like(TENSORS["layer1"])}  # the last one in its file
+    with pytest.raises(CheckpointRejected, match="nothing but zeros"):
+        digest(make(tmp_path / "checkpoint-4", zero), cache)
+    assert read == ["checkpoint-1", "checkpoint-2", "checkpoint-3"]

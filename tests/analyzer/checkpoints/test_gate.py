@@ -395,3 +395,28 @@ def test_what_has_lost_files_waits_for_the_end_of_its_deletion(run: Run, checkpo
 def test_a_copy_is_not_promising(run: Run, checkpoint: Path) -> None:
     touch(checkpoint / "config.json", time.time())
     assert Gate(run).look(NAME, time.time()).promising is None
+
+
+def test_of_very_many_each_is_looked_at_again_within_some_looks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is overwritten after it passed is noticed, and one that has not passed is looked at each time."""
+    monkeypatch.setattr("analyzer.checkpoints.gate.AT_ONCE", 10)
+    for step in range(1, 46):
+        (run.path / f"checkpoint-{step}").mkdir()
+        (run.path / f"checkpoint-{step}" / "model.safetensors").write_text("w")
+        announce(run.path, step, 1.0, {})
+    (run.path / "checkpoint-50").mkdir()
+    names, gate, now = run.checkpoints(), Gate(run), time.time()
+    assert [name for name, verdict in gate.look_at_all(names, now).items() if not verdict.candidate] == names[-1:]
+    for name in names[:-1]:
+        (run.path / name / "model.safetensors").write_text("another")
+    (run.path / names[-1] / "model.safetensors").write_text("w")
+    announce(run.path, 50, 1.0, {})
+    changed, looks = set(), []
+    for _ in range(5):
+        verdicts = gate.look_at_all(names, now)
+        assert verdicts[names[-1]].candidate is not None
+        found = {name for name, verdict in verdicts.items() if not verdict.candidate}
+        looks.append(len(found - changed))
+        changed |= found
+    assert changed == set(names[:-1])
+    assert all(looks) and max(looks) < 20, "in turns, not all at once"

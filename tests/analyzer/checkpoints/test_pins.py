@@ -111,6 +111,22 @@ def test_the_byte_budget_is_for_all_pins_together(source: Path, tmp_path: Path) 
     assert store.pin(candidate(other)) is not None
 
 
+def test_without_a_budget_pins_fill_half_of_what_would_be_free_without_them(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleting what is pinned frees nothing: its bytes are missing from what is free before and after."""
+    size = sum(file.size for file in fingerprint(source))
+    disk = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk._replace(free=3 * size))
+    store = PinStore(tmp_path / "pins", None)
+    kept = []
+    for step in range(20, 70, 10):
+        other = shutil.copytree(source, tmp_path / f"checkpoint-{step}")
+        kept.append(store.pin(candidate(other)) is not None)
+    assert kept == [True, True, True, False, False]
+    assert "fill its disk" in store.why_not["checkpoint-50"]
+
+
 def test_without_hard_links_it_is_analysed_in_place(
     source: Path, store: PinStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

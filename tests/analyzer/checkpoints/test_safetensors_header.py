@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import struct
+import time
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +94,51 @@ def test_bytes_too_many(path: Path) -> None:
 )
 def test_a_damaged_header(path: Path, header: object, data: bytes) -> None:
     assert code(with_header(path, header, data)) == "bad_header"
+
+
+HUGE = "9" * 4299
+ONE = b'{"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}'
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param(b'{"a": %s, "a": %s}' % (ONE, ONE), id="a tensor twice"),
+        pytest.param(b'{"a": %s, "dtype": "F16"}' % ONE, id="no tensor"),
+        pytest.param(ONE.replace(b'{"dtype"', b'{"a": {"dtype": "I32", "dtype"') + b"}", id="a dtype twice"),
+        pytest.param(b'{"a": %s}' % ONE.replace(b"[1]", b"[true]"), id="true"),
+        pytest.param(b'{"a": %s}' % ONE.replace(b"[1]", b"[1.0]"), id="a fraction"),
+        pytest.param(b'{"a": %s}' % ONE.replace(b"[1]", b"[NaN]"), id="NaN"),
+        pytest.param(b'{"a": %s}' % ONE.replace(b"[1]", b'"1"'), id="a text"),
+        pytest.param(b'{"a": %s}' % ONE.replace(b"[1]", b"[1e999, 0]"), id="infinity"),
+        pytest.param(b'{"a": %s}' % ONE.replace(b"[1]", b"[1, 1, 1, 1, 1, 1, 1, 1, 1]"), id="nine dimensions"),
+        pytest.param(b'{"a": %s}' % ONE.replace(b"[1]", b"[281474976710656, 0]"), id="2^48"),
+        pytest.param(b'{"a": %s}' % ONE.replace(b"[1]", f"[{10**400}, 1.5]".encode()), id="400 digits"),
+        pytest.param(b'{"\\ud800": %s}' % ONE, id="half a surrogate pair"),
+        pytest.param(b'\xef\xbb\xbf{"a": %s}' % ONE, id="a byte order mark"),
+        pytest.param(json.dumps({"a": json.loads(ONE)}).encode("utf-16"), id="UTF-16"),
+        pytest.param(b'{"a": %s, "__metadata__": {"x": Infinity}}' % ONE, id="infinity in the metadata"),
+    ],
+)
+def test_a_header_that_is_read_in_two_ways(path: Path, header: bytes) -> None:
+    assert code(with_header(path, header, bytes(4))) == "bad_header"
+
+
+def test_huge_numbers_cost_no_time(path: Path) -> None:
+    """A shape of 1,000 numbers of 4,299 digits took 211 s to multiply."""
+    header = f'{{"a": {{"dtype": "F32", "shape": [{", ".join([HUGE] * 1000)}], "data_offsets": [0, 4]}}}}'
+    started = time.process_time()
+    assert code(with_header(path, header.encode(), bytes(4))) == "bad_header"
+    most = ", ".join([str(2**48 - 1)] * 8)
+    many = ", ".join(f'"{n}": {{"dtype": "F32", "shape": [{most}], "data_offsets": [0, 4]}}' for n in range(9000))
+    assert code(with_header(path, f"{{{many}}}".encode(), bytes(4))) == "bad_header"
+    assert time.process_time() - started < 1
+
+
+def test_a_pipe_in_place_of_the_file(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+    assert code(path) == "bad_header"
 
 
 def test_no_tensors(path: Path) -> None:

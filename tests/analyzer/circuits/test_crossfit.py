@@ -44,7 +44,7 @@ def test_no_edge_is_chosen_on_the_prompts_it_is_run_on() -> None:
 
 def test_the_pooled_scores_are_those_of_each_fold_run_by_itself() -> None:
     _, evaluator, _, fit = fitted()
-    (own,), (random,) = fit.of_sizes([60])
+    (own,), (random,) = fit.of_sizes([60], fit.every)
     for number, choice in enumerate(fit.chosen_elsewhere):
         at = np.flatnonzero(fit.fold == number)
         wanted = evaluator.evaluate(choice.circuit(60)).scores[at]
@@ -109,6 +109,19 @@ def test_the_planted_edges_are_chosen_in_every_resample() -> None:
     assert int((confidence == 1).sum()) == 3
 
 
+def test_a_part_of_the_prompts_is_the_first_folds_and_each_meets_its_own_folds_choice() -> None:
+    _, evaluator, _, fit = fitted()
+    at = fit.of_few_folds(12)
+    scores = fit.pooled(lambda choice, _: [choice.circuit(60)], at)
+    inside = fit.fold[at]
+    assert len(at) == 12 and inside.max() <= 1 and (inside == 0).sum() == min(12, (fit.fold == 0).sum())
+    assert {evaluator.references.groups[i] for i in at} == set(evaluator.references.groups[at][::2])
+    for number in np.unique(inside):
+        here = at[inside == number]
+        wanted = evaluator.evaluate(fit.chosen_elsewhere[number].circuit(60)).scores[here]
+        np.testing.assert_allclose(scores[0][inside == number], wanted, atol=2e-5)
+
+
 def test_mibs_curve_is_f_of_the_plain_top_n() -> None:
     _, evaluator, scores, fit = fitted()
     total = int(np.isfinite(scores.mean).sum())
@@ -136,6 +149,6 @@ def test_in_sample_flatters_where_labels_mean_nothing() -> None:
     scores = scored(found, evaluator, 3, 40, 40)
     fit = CrossFit(evaluator, scores.scores, scores.parts, 4, 40, 0)
     sign, size = evaluator.references.sign * fit.orientation, 60
-    (own,), _ = fit.of_sizes([size])
+    (own,), _ = fit.of_sizes([size], fit.every)
     inside = evaluator.evaluate(fit.chosen.circuit(size)).scores
     assert (sign * inside).mean() > (sign * own).mean() + 0.1

@@ -9,7 +9,7 @@ from transformers import AutoTokenizer
 
 from analyzer.analyses.circuits import CircuitsSettings
 from analyzer.model.batches import encode, fits
-from analyzer.session.probe_choice import twin_of
+from shared.prompts.twins import twin_of
 from tests.bench._judge import minilm
 from trainer.data import prepare_data
 from trainer.settings import TrainSettings

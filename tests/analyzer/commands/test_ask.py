@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from analyzer.commands import answering
 from analyzer.commands.ask import chosen
 from analyzer.supervisor.lease import Lease, holder
 from analyzer.supervisor.loop import Supervisor
@@ -67,7 +70,7 @@ def test_without_an_analyzer_it_is_answered_at_once_and_nothing_else_is_done(run
     words = ("how do i bake bread", "--epochs", "1,last", "--part", "words", "--part", "nearest", "--nice", "0")
     done = midwatch("ask", run.path, *words, "--json")
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    told = json.loads(done.stdout)["result"]
     assert (told["state"], [each["label"] for each in told["answers"]]) == ("done", ["epoch 1", "epoch 2"])
     assert all(each["answer"]["words"]["words"] and each["answer"]["flips"] is None for each in told["answers"])
     assert list(entries(run)) == [] and ResultStore(run.results).checkpoints() == []
@@ -95,7 +98,7 @@ def test_with_an_analyzer_it_is_asked_of_that_one(run: Run) -> None:
     finally:
         supervisor.stop()
         thread.join()
-    assert asking.returncode == 0 and json.loads(asking.stdout)["state"] == "done", asking.stderr
+    assert asking.returncode == 0 and json.loads(asking.stdout)["result"]["state"] == "done", asking.stderr
     assert analysing.returncode == 0 and "figures in" in analysing.stdout, analysing.stderr
     assert any(job.analyses == ["tokens"] and job.force for job in engine.jobs)
     assert wrong.returncode == 2 and "There is no analysis 'magic'" in wrong.stderr.splitlines()[-1]
@@ -115,3 +118,22 @@ def test_cancel_of_what_nobody_has_and_of_what_an_analyzer_has(run: Run) -> None
     assert "Asked the analyzer" in midwatch("cancel", run.path, name).stdout
     assert path_of(run, name).is_file(), "its analyzer takes it away"
     assert sorted(entry.name.split("-")[0] for entry in entries(run)) == ["ask", "cancel"]
+
+
+def test_ctrl_c_leaves_the_question_with_its_analyzer_and_says_how_to_fetch_the_answer(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pressed at the first look at what became of it."""
+    Lease(run.lease).hold(time.time())
+    told = answering._tell
+
+    def press(*arguments: Any) -> None:
+        told(*arguments)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(answering, "_tell", press)
+    done = midwatch("ask", run.path, "how do i bake bread")
+    (name,) = [entry.name.removesuffix(".json") for entry in entries(run)]
+    assert done.returncode == 130 and "Traceback" not in done.stderr
+    assert f"The request {name} stays with the analyzer: the same command fetches its answer later" in done.stderr
+    assert f"`midwatch cancel {run.path} {name}` stops it." in done.stderr

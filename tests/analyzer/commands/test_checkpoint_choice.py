@@ -6,7 +6,7 @@ import pytest
 
 from analyzer.commands.checkpoint_choice import parse_ranges, select
 from analyzer.supervisor.schedule import Point
-from shared.errors import RunError
+from shared.errors import UsageError
 
 KNOWN = [Point(f"checkpoint-{10 * i}", 10 * i, i / 2) for i in range(1, 9)]  # epochs 0.5 .. 4
 
@@ -26,9 +26,9 @@ def test_selection() -> None:
 
 
 def test_an_empty_selection_says_what_there_is() -> None:
-    with pytest.raises(RunError, match=r"step 10, epoch 1 \(step 20\)"):
+    with pytest.raises(UsageError, match=r"step 10, epoch 1 \(step 20\)"):
         steps(epochs="9")
-    with pytest.raises(RunError, match="no complete checkpoints"):
+    with pytest.raises(UsageError, match="no complete checkpoints"):
         select([])
 
 
@@ -44,5 +44,5 @@ def test_epochs_that_are_counted_from_0_and_names() -> None:
     assert select(known, epochs="0-1") == ["epoch_0", "epoch_1"]
     assert select(known, last=1) == ["final"]
     assert select([Point("checkpoint-0", 0, 0.0), *known], epochs="0") == ["epoch_0"]
-    with pytest.raises(RunError, match="there are epoch 0, epoch 1, final"):
+    with pytest.raises(UsageError, match="there are epoch 0, epoch 1, final"):
         select(known, epochs="7")

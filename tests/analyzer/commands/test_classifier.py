@@ -10,7 +10,7 @@ import pytest
 
 from analyzer.commands.doctor import findings_of
 from analyzer.commands.init import InitSettings, init_run
-from analyzer.commands.settings import DoctorSettings
+from analyzer.commands.run_settings import DoctorSettings
 from analyzer.supervisor.run_description import describe
 from shared.errors import UsageError
 from shared.judge_labels import THRESHOLD_ASSUMED
@@ -81,7 +81,7 @@ def test_what_is_assumed_is_printed_and_kept(tmp_path: Path) -> None:
         (["--unsafe-label", "sarcasm"], 2, "'sarcasm' is not a class of the model"),
         (["--unsafe-label", "0,1,2"], 2, "names every class"),
         (["--unsafe-label", "1", "--safe-label", "hate"], 2, "same class"),
-        (["--threshold", "nan"], 2, "--threshold nan"),
+        (["--threshold", "nan"], 2, "--threshold = 'nan'"),
         (["--higher-is", "safe"], 2, "has 3 classes"),
         (["--higher-is", "sideways"], 2, "--higher-is"),
         (["--template", "{prompt}"], 2, "--template is for judges that answer in words"),
@@ -145,6 +145,14 @@ def test_an_adapter_whose_base_is_elsewhere_is_not_said_to_have_no_names(tmp_pat
     said = report.warnings[0]
     assert "which is not on this machine" in said and "--base" in said and "no names" not in said
     assert describe(path / "checkpoint-5", Run.at(path))[1] == [said]
+
+
+def test_a_base_whose_config_is_damaged_is_not_said_to_be_elsewhere(tmp_path: Path) -> None:
+    path = adapter_run(tmp_path, {})
+    (tmp_path / "base" / "config.json").write_text("{")
+    (said,) = describe(path / "checkpoint-5", Run.at(path))[1]
+    assert f"{tmp_path / 'base'}, whose config.json cannot be read: taking 0 as safe" in said
+    assert "not on this machine" not in said and "--base" in said
 
 
 @pytest.mark.parametrize("task", ["TOKEN_CLS", "QUESTION_ANS", "SEQ_2_SEQ_LM"])

@@ -15,7 +15,8 @@ from rich.console import Console
 
 from analyzer.commands import doctor
 from analyzer.commands.needed import NEEDED, require
-from analyzer.commands.settings import AnalyzeSettings, DoctorSettings, StatusSettings, WatchSettings
+from analyzer.commands.run_settings import DoctorSettings, StatusSettings
+from analyzer.commands.settings import AnalyzeSettings, WatchSettings
 from analyzer.commands.status import _table
 from shared.errors import UsageError
 from shared.files import write_record
@@ -143,7 +144,7 @@ def test_status_says_what_the_newest_results_begin_with(tmp_path: Path) -> None:
     told = Notice(kind="inverted", level="error", sentence="AUC [0.00, 0.07]: the wrong way round?")
     store.commit(old.model_copy(update={"key": "0" * 20, "notices": [told], "created_at": old.created_at + 1}))
     assert "error: AUC [0.00, 0.07]: the wrong way round?" in midwatch("status", run.path).stdout
-    value = json.loads(midwatch("status", run.path, "--json").stdout)
+    value = json.loads(midwatch("status", run.path, "--json").stdout)["result"]["runs"][0]
     assert value["notices"] == [told.model_dump(mode="json")] and value["state"] == "idle"
 
 
@@ -185,7 +186,7 @@ def test_status_says_what_failed_and_why(tmp_path: Path) -> None:
     assert "the analyzer is gone" in done.stdout
     assert "quarantined" in done.stdout
     assert "[red]tokens[/red]: ValueError" in done.stdout, "text from disk is no markup"
-    as_json = json.loads(midwatch("status", run, "--json").stdout)
+    as_json = json.loads(midwatch("status", run, "--json").stdout)["result"]["runs"][0]
     assert as_json["checkpoints"][0]["attempts"] == 3
     both = midwatch("status", tmp_path)
     assert both.returncode == 0, both.stderr
@@ -299,7 +300,7 @@ def test_retry_says_that_what_was_refused_needs_none(tmp_path: Path) -> None:
     done = midwatch("retry", run)
     assert done.returncode == 0
     assert "checkpoint-10: No base. It is looked at again by itself" in done.stdout
-    assert "Nothing has failed" in midwatch("retry", run, "20").stdout
+    assert "is not a checkpoint of run" in midwatch("retry", run, "20").stderr
     (run / "best").mkdir()
     (run / "best" / "config.json").touch()
     assert "Nothing has failed" in midwatch("retry", run, "best").stdout, "a checkpoint by its name"

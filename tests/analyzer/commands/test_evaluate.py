@@ -76,7 +76,10 @@ def test_mistakes_are_one_sentence_and_nothing_is_written(
     (tmp_path / "empty.jsonl").write_text("")
     done = midwatch_here("evaluate", run, "--out", tmp_path / "out", *words)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert said in done.stderr and not (tmp_path / "out" / "_midwatch" / "evaluations").exists()
+    assert said in done.stderr and not (tmp_path / "out").exists()
+    (tmp_path / "mine").mkdir()
+    again = midwatch_here("evaluate", run, "--out", tmp_path / "mine", *words)
+    assert again.returncode == 2 and list((tmp_path / "mine").iterdir()) == [], "the user's own folder stays"
 
 
 def test_a_run_without_test_prompts_says_to_give_some(run: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ MISTAKES = {
         WHOLE.replace("pooling: last_token", ""),
         "pooling is missing; say it, or start from a known family",
     ),
-    "value": (WHOLE.replace("last_token", "middle"), "pooling = 'middle': Input should be 'cls'"),
+    "value": (WHOLE.replace("last_token", "middle"), "pooling = 'middle': write 'cls'"),
     "path": (WHOLE.replace("layers: layers", "layers: 'layers[0]'"), "layers = 'layers[0]': write names joined by"),
     "climbing": (WHOLE.replace("layers: layers", "layers: ../x"), "layers = '../x': write names joined by dots"),
     "half": (WHOLE[: WHOLE.index("mlp:")], "attention and mlp belong together"),

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
-
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
-from analyzer.commands.init import InitReport, InitSettings, init_run
 from analyzer.commands.prompted.presets import GUARDS
 from analyzer.model.answer_mass import read_answers
 from analyzer.model.batches import encode
 from analyzer.model.hooked_pass import forward_pass
-from analyzer.model.judge import Judge
-from analyzer.model.loading import load_judge
 from analyzer.model.whole_answers import categories_named, has_several_tokens, whole_answer_scores
-from tests.making.guards import ANSWERS, CODES, asked, save_guard, write_probes
+from tests.making.described_guards import auc, guard, prompt_guard
+from tests.making.guards import ANSWERS, CODES, asked
 
 IN_CI = ("llama-guard-3", "wildguard", "qwen3guard")
-
-
-@cache
-def guard(name: str, **told: Any) -> tuple[Judge, InitReport]:
-    """The judge as init describes it from --like alone, and what init said."""
-    with TemporaryDirectory() as folder:
-        run = save_guard(Path(folder) / "run", name)
-        probes = str(write_probes(Path(folder) / "probes.jsonl"))
-        given = {"like": name, **told} if "template" not in told else told
-        report = init_run(InitSettings(run=run, probes=probes, per_class=16, **given))
-        return load_judge(run / "checkpoint-10", report.record.judge), report
-
-
-def auc(report: InitReport, scores: np.ndarray) -> float:
-    return float(roc_auc_score([probe.label == "unsafe" for probe in report.probes], scores))
 
 
 @pytest.mark.parametrize(
@@ -97,5 +74,8 @@ def test_the_second_verdict_comes_behind_what_was_assumed_of_the_first() -> None
     assert any("have no response" in each for each in report.warnings)
 
 
+@pytest.mark.slow  # in a second; tests/analyzer/commands/test_judge_kind.py has its classes without a training
 def test_prompt_guard_is_a_classifier() -> None:
     assert GUARDS["prompt-guard"].kind == "classifier"
+    judge, report = prompt_guard()
+    assert auc(report, forward_pass(judge, report.probes).scores) >= 0.95

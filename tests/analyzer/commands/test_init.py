@@ -168,7 +168,7 @@ def test_unusable_runs_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"config.json is not a model's config"):
         init_run(InitSettings(run=path))
     (path / "checkpoint-100" / "config.json").write_text('{"id2label": ["safe", "unsafe"]}')
-    with pytest.raises(UsageError, match=r"id2label in checkpoint-100/config.json is not a JSON object; save"):
+    with pytest.raises(UsageError, match=r"id2label in .* is not a JSON object, as .* is; correct"):
         init_run(InitSettings(run=path))
     (path / "checkpoint-100" / "config.json").write_text('{"half')
     with pytest.raises(RunError, match=r"checkpoint-100 has no readable config.json"):

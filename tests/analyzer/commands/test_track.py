@@ -70,7 +70,7 @@ def test_mistakes_get_one_sentence(run: Run, tmp_path: Path, words: list[str], c
 
 
 def test_an_address_is_never_repeated(tmp_path: Path) -> None:
-    from analyzer.commands.settings import TrackSettings
+    from analyzer.commands.run_settings import TrackSettings
 
     settings = build(TrackSettings, {"runs": [tmp_path], "notify": f"json://host/{KEY}"})
     assert KEY not in repr(settings) and KEY not in settings.model_dump_json()

@@ -14,8 +14,10 @@ import psutil
 import pytest
 
 from analyzer.checkpoints.fingerprint import fingerprint
+from analyzer.engines.command import FROM_STDIN, CommandEngine
 from analyzer.engines.engine import Engine
 from analyzer.engines.local import LocalEngine
+from analyzer.engines.pool import Pool
 from analyzer.jobs.messages import Event, Failure, Job, WorkerOptions
 from shared.processes import NEUTRAL
 from shared.records import RunRecord
@@ -57,10 +59,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-def job(run: Path, step: int) -> Job:
+def job(run: Path, step: int, name: str = "") -> Job:
     source = run / f"checkpoint-{step}"
     return Job(
-        id=f"job-{step}",
+        id=name or f"job-{step}",
         run=run,
         out=run,
         checkpoint=source.name,
@@ -84,35 +86,51 @@ def local() -> Iterator[LocalEngine]:
     engine.close()
 
 
-@pytest.fixture(params=["local", "fake"])
+def pool_of_two() -> Pool:
+    return Pool([LocalEngine(WorkerOptions(), command=COMMAND) for _ in range(2)])
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {
+    "local": lambda: LocalEngine(WorkerOptions(), command=COMMAND),
+    "pool": pool_of_two,
+    "command": lambda: CommandEngine(WorkerOptions(), ["/usr/bin/env", *COMMAND, FROM_STDIN]),
+    "fake": FakeEngine,
+}
+
+
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    found = LocalEngine(WorkerOptions(), command=COMMAND) if request.param == "local" else FakeEngine()
+    found = ENGINES[request.param]()
     found.start()
     yield found
     found.close()
 
 
 def test_contract(engine: Engine, run: Path) -> None:
-    """Busy until ready; one job at a time; every job ends in `finished`, also one that is cancelled."""
-    assert engine.busy
-    events = collect(engine, ready)
-    assert events[-1].computations == COMPUTATIONS
-    assert not engine.busy
-    engine.submit(job(run, 1))
+    """Busy until ready; a job a worker; each job ends in `finished`, also one that is cancelled, and that alone."""
+    assert engine.busy and engine.free == ()
+    events = collect(engine, lambda _: len(engine.free) == engine.capacity)
+    assert [event.computations for event in events if event.kind == "ready"] == [COMPUTATIONS] * engine.capacity
+    jobs = [job(run, 1, f"job-{number}") for number in range(engine.capacity)]
+    for each in jobs:
+        assert not engine.busy
+        engine.submit(each)
     assert engine.busy
     with pytest.raises(RuntimeError):
         engine.submit(job(run, 2))
-    events = collect(engine, finished)
-    assert events[0].kind == "started"
-    assert {event.job for event in events} == {"job-1"}
-    assert any(event.kind == "committed" and event.analysis == "tokens" for event in events)
+    events = collect(engine, lambda events: sum(event.kind == "finished" for event in events) == engine.capacity)
+    for each in jobs:
+        own = [event for event in events if event.job == each.id]
+        assert own[0].kind == "started" and own[-1].kind == "finished"
+        assert any(event.kind == "committed" and event.analysis == "tokens" for event in own)
     assert not engine.busy
 
     engine.submit(job(run, 3))
-    engine.cancel()
+    engine.cancel("job-0")  # which is over
+    engine.cancel("job-3")
     events = collect(engine, finished)
-    assert events[-2].failure == Failure.CRASH
-    collect(engine, lambda _: not engine.busy)
+    assert events[-2].failure == Failure.LOST
+    collect(engine, lambda _: len(engine.free) == engine.capacity)
     engine.submit(job(run, 4))
     assert any(event.kind == "committed" for event in collect(engine, finished)), "it goes on afterwards"
 

@@ -43,13 +43,13 @@ def epochs(template: Path, into: Path) -> list[Path]:
     torch.manual_seed(0)
     model: Any = AutoModelForSequenceClassification.from_pretrained(template).eval()  # without dropout
     tokenizer: Any = AutoTokenizer.from_pretrained(template)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
     batch = tokenizer([text for text, _ in prompts(256, 1)], padding=True, return_tensors="pt")
     truth = torch.tensor([0, 1] * 128)
     saved = []
     for epoch in range(1, EPOCHS + 1):
         labels = truth if epoch < SWAPPED else 1 - truth
-        for step in range(100):
+        for step in range(40):
             rows = slice(BATCH * step % len(labels), BATCH * step % len(labels) + BATCH)
             some = {name: values[rows] for name, values in batch.items()}
             model(**some, labels=labels[rows]).loss.backward()
@@ -60,6 +60,7 @@ def epochs(template: Path, into: Path) -> list[Path]:
     return saved
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_every_verdict_flipped_at_epoch_5(tmp_path: Path) -> None:
     template = runs.judge_template(tmp_path)
@@ -79,6 +80,6 @@ def test_every_verdict_flipped_at_epoch_5(tmp_path: Path) -> None:
     raised = [(step, alert.brief) for step in steps for alert in run.result(step).alerts]
     assert raised == [(50, "every verdict flipped at epoch 5")]
     (panel,) = get("evolution").panels(run.record(50))
-    assert f"Since epoch 4: every verdict flipped ({COUNT}), {COUNT} of them wrong now" in panel.alt
+    assert f"Since epoch 4: every verdict flipped ({COUNT}), {COUNT} wrong now" in panel.alt
     (panel,) = get("evolution").run_panels([run.record(step) for step in steps], [])  # type: ignore[misc]
     assert panel.figure.layout.title.text.startswith("<b>Every verdict flipped at epoch 5")

@@ -162,7 +162,7 @@ def test_labels_swapped_at_an_epoch(run: Evolving, epochs: int) -> None:
     assert turned is not None and turned.flipped >= 58 and turned.wrong >= 56
     assert raised == {step: [] for step in steps} | {50: [f"{turned.flipped} of 64 verdicts flipped at epoch 5"]}
     flipped = f"{turned.flipped} of 64 verdicts flipped"
-    assert f"Since epoch 4: {flipped}, {turned.wrong} of them wrong now" in title(run, 50)
+    assert f"Since epoch 4: {flipped}, {turned.wrong} wrong now" in title(run, 50)
     records = [run.record(step) for step in steps]
     (panel,) = get("evolution").run_panels(records, [])  # type: ignore[misc]
     assert f"{flipped} at epoch 5" in panel.figure.layout.title.text

@@ -96,6 +96,12 @@ def test_a_config_that_transformers_prints_whole(tmp_path: Path, capfd: pytest.C
     assert "BertConfig" not in capfd.readouterr().err
 
 
+def test_a_kind_of_model_that_transformers_has_no_judge_of(tmp_path: Path) -> None:
+    path = save_small(tmp_path / "checkpoint-1", "emu3", "causal")
+    with pytest.raises(JudgeError, match=r"has no causal language model of the kind 'emu3\w*': give a"):
+        load_judge(path, judge_record("prompted"))
+
+
 def test_a_model_that_loads_and_does_not_run(tmp_path: Path) -> None:
     path = save_small(tmp_path / "checkpoint-1", "xmod")
     with pytest.raises(JudgeError, match="is a xmod, which cannot be run on a prompt here: Input language unknown"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from analyzer.model.batches import encode
 from analyzer.model.hooked_pass import record
@@ -56,3 +58,21 @@ def test_where_there_is_no_table_the_config_or_the_run_says(tmp_path: Path, mode
 
 def test_the_runs_own_limit_stays(tmp_path: Path) -> None:
     assert load_judge(save(tmp_path / "checkpoint-1", "camembert"), JudgeRecord(max_length=32)).max_length == 32
+
+
+@pytest.mark.parametrize("unknown", [1, 3])
+def test_a_word_that_has_the_padding_id_of_a_judge_hides_no_table(tmp_path: Path, unknown: int) -> None:
+    """MPNet counts positions but where the id is 1, even where that is a tokenizer's word for what it knows not."""
+    path = save(tmp_path / "checkpoint-1", "mpnet")
+    written = json.loads((path / "tokenizer.json").read_text())
+    vocabulary = written["model"]["vocab"]
+    vocabulary["<unk>"], vocabulary["<pad>"] = unknown, 4 - unknown
+    for token in written["added_tokens"]:
+        token["id"] = vocabulary[token["content"]]
+    (path / "tokenizer.json").write_text(json.dumps(written))
+    judge = load_judge(path, JudgeRecord(max_length=100_000))
+    rows = AutoConfig.from_pretrained(path).max_position_embeddings
+    assert judge.tokenizer.convert_tokens_to_ids("<unk>") == unknown
+    assert judge.max_length == rows - 2, "rows 0 and 1 are of no token"
+    (prompt,) = encode(judge.tokenizer, [LONG], judge.max_length)
+    assert np.isfinite(record(judge, [prompt], 10**6).scores[0])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedConfig
 
 from analyzer.model import quantised
 from analyzer.model.hooked_pass import forward_pass
@@ -30,6 +30,15 @@ def told_quantised(tmp_path: Path, **config: Any) -> Path:
     saved = json.loads((path / "config.json").read_text())
     (path / "config.json").write_text(json.dumps(saved | {"quantization_config": config}))
     return path
+
+
+def test_the_older_name_of_the_field_is_known_too() -> None:
+    """transformers reads only the newer one, and would take packed weights for plain ones."""
+    config = PreTrainedConfig(compression_config={"quant_method": "fp8"})
+    assert quantised.prepare(config, "checkpoint-10") == "fp8"
+    assert config.quantization_config == {"quant_method": "fp8", "dequantize": True}
+    with pytest.raises(JudgeError, match="quantised with sparseml, which cannot be turned back"):
+        quantised.prepare(PreTrainedConfig(compression_config={"quant_method": "sparseml"}), "checkpoint-10")
 
 
 @pytest.mark.parametrize("method", ["gptq", "awq", "no_such_method"])

@@ -25,6 +25,7 @@ from analyzer.patching.gradient_pass import GradientPass, gradient_pass, shared_
 from analyzer.patching.graph import Graph
 from analyzer.session.context import Context
 from tests.making.by_hand import ByHand
+from tests.making.forms import short_and_long
 from tests.making.judges import context, tiny_judge
 from tests.making.trained import TRAINED, rule_probes, trained_judge
 
@@ -112,14 +113,14 @@ def agreement(estimate: np.ndarray, exact: np.ndarray, top: int = TOP) -> float:
     return float(spearmanr(estimate.ravel()[chosen], exact.ravel()[chosen]).statistic)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("family", TRAINED)
+@pytest.mark.parametrize("family", short_and_long(TRAINED))
 def test_the_judges_have_learned_the_rule(family: str) -> None:
     probes = rule_probes(100, seed=2)
     truth = np.array([each.label == "unsafe" for each in probes])
     assert ((forward_pass(trained_judge(family), probes).scores > 0) == truth).mean() >= 0.85
 
 
-@pytest.mark.parametrize("family", TRAINED)
+@pytest.mark.parametrize("family", short_and_long(TRAINED))
 def test_the_strongest_edges_of_a_trained_judge(family: str) -> None:
     """EAP-IG's 100 strongest edges against what is lost when each alone is patched; some of these by hand."""
     found = scored(family)
@@ -142,7 +143,7 @@ def into_all(graph: Graph, target: int) -> bool:
     return target == graph.verdict or target % graph.width == graph.heads
 
 
-@pytest.mark.parametrize("family", TRAINED)
+@pytest.mark.parametrize("family", short_and_long(TRAINED))
 def test_the_units_of_a_trained_judge(family: str) -> None:
     """All heads, and the 100 strongest neurons, against each patched to its twin's values."""
     found = scored(family)
@@ -154,6 +155,7 @@ def test_the_units_of_a_trained_judge(family: str) -> None:
     assert agreement(found.neurons.integrated, neurons) >= 0.9
 
 
+@pytest.mark.slow
 def test_on_a_judge_that_is_sure_of_itself_neurons_are_ranked_by_the_plain_gradient() -> None:
     made = context(trained_judge("bert", sure=True), rule_probes(PAIRS), suite=frozenset({"neurons"}))
     assert np.median(np.abs(made.forward.scores)) > 6

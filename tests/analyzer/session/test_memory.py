@@ -83,8 +83,12 @@ def advanced_peak(
 def test_the_advanced_suite_is_bounded_by_the_batch_too(
     family: str, paired: bool, settings: dict[str, dict[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So many prompts that every fold of the circuits has more than a batch; they are run whatever is claimed."""
+    """So many prompts that every fold of the circuits has more than a batch; they are run whatever is claimed.
+
+    Other prompts choose other circuits, which have some more streams or some less: 72, 144 and 288 prompts took
+    879, 925 and 879 kB.
+    """
     monkeypatch.setattr(CircuitEvaluator, "explained", explained(1.0, 24))
     small = advanced_peak(family, 72, 150, paired, settings)
-    assert advanced_peak(family, 144, 150, paired, settings) <= 1.01 * small
+    assert advanced_peak(family, 144, 150, paired, settings) <= 1.1 * small
     assert advanced_peak(family, 144, 600, paired, settings) >= 2 * small

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, sem, t, ttest_1samp
 
-from analyzer.statistics.intervals import Clusters, percentile_interval, quantile_in_order, wilson_interval
+from analyzer.statistics.intervals import Clusters, percentile_interval, quantile_in_order
+from shared.findings.wilson import wilson_interval
 
 
 @pytest.mark.parametrize(("successes", "count"), [(0, 5), (5, 5), (1, 9), (8, 9), (3, 10), (64, 128)])

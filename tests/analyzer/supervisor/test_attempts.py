@@ -43,13 +43,38 @@ def test_backoff_grows_by_failures_alone(ledger: Ledger) -> None:
 
 
 def test_an_attempt_counts_before_it_ends(ledger: Ledger) -> None:
-    """Whoever is killed in the middle has left a trace; a restart tries again at once, but not forever."""
-    for _ in range(MAX_KILLS):
-        assert not ledger.read(NAME, "a").exhausted
-        ledger.start(NAME, "a", 1.0)
-        assert ledger.read(NAME, "a").retry_at(5.0) == 0.0
-    assert ledger.read(NAME, "a").exhausted
+    """Whoever is killed in the middle has left a trace; a restart tries again at once."""
+    ledger.start(NAME, "a", 1.0)
+    assert ledger.read(NAME, "a").retry_at(5.0) == 0.0
     assert "killed" in ledger.read(NAME, "a").cause
+
+
+def test_interrupted_is_not_failed(ledger: Ledger) -> None:
+    """A node that is taken away again and again quarantines nothing; what was killed often lets others go first."""
+    waits = []
+    for _ in range(MAX_KILLS + 6):
+        ledger.start(NAME, "a", 100.0)
+        known = ledger.read(NAME, "a")
+        assert not known.exhausted
+        waits.append(max(0.0, known.retry_at(5.0) - 100.0))
+    assert waits == [0.0] * (MAX_KILLS - 1) + [5.0, 20.0, 80.0, 320.0, 600.0, 600.0, 600.0]
+    for now in (200.0, 300.0, 400.0):
+        fail(ledger, now)
+    assert ledger.read(NAME, "a").exhausted
+
+
+def test_a_lost_node_is_an_interruption_with_a_cause(ledger: Ledger) -> None:
+    """It is given back, halves no batch, and is tried again at once, as after a kill of the analyzer itself."""
+    fail(ledger, 100.0, Failure.ANALYSIS)
+    for _ in range(MAX_KILLS + 1):
+        ledger.start(NAME, "a", 200.0)
+        ledger.lose(NAME, "The node went away.", 200.0)
+    known = ledger.read(NAME, "a")
+    assert (known.tries, known.kills, known.memory_failures) == (1, MAX_KILLS + 1, 0)
+    assert not known.exhausted and known.cause == "The node went away."
+    assert known.retry_at(5.0) == 200.0 + 20.0, "often in a row: others come first"
+    fail(ledger, 300.0, Failure.ANALYSIS)
+    assert ledger.read(NAME, "a").retry_at(5.0) == 301.0 + 20.0, "the second failure"
 
 
 def test_a_committed_result_makes_up_for_earlier_attempts(ledger: Ledger) -> None:

@@ -75,7 +75,7 @@ def test_wanted_or_not_what_is_there_is_done(scene: Scene) -> None:
 
 
 def test_wanted_or_not_what_runs_is_running(scene: Scene) -> None:
-    assert scene.row(skipped={NAME: "Left out."}, running=NAME).state == CheckpointState.RUNNING
+    assert scene.row(skipped={NAME: "Left out."}, running=frozenset({NAME})).state == CheckpointState.RUNNING
 
 
 def test_results_some_are_missing_or_not_drawn(scene: Scene) -> None:
@@ -126,7 +126,7 @@ def test_described_before_attempts_and_before_a_pin(scene: Scene) -> None:
 
 def test_attempts_the_running_one_is_not_judged_by_those_before(scene: Scene) -> None:
     scene.fail(*[Failure.ANALYSIS] * MAX_ATTEMPTS)
-    assert scene.row(running=NAME).state == CheckpointState.RUNNING
+    assert scene.row(running=frozenset({NAME})).state == CheckpointState.RUNNING
 
 
 def test_attempts_of_what_cannot_serve_are_over(scene: Scene) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from analyzer.supervisor import compute_slot as slots
-from analyzer.supervisor.compute_slot import Slot, in_window, parse_slot
+from analyzer.supervisor.compute_slot import Slot, Slots, in_window, parse_slot
+from tests.making.waiting import wait_until
 
 
 @pytest.mark.parametrize("text", ["never", "22:00", "25:00-06:00", "22:60-06:00", ""])
@@ -68,6 +70,41 @@ def test_an_idle_cpu_is_told_from_its_times(monkeypatch: pytest.MonkeyPatch) -> 
     assert slot.open(11.0, False), "for five seconds"
 
 
+def test_what_our_own_workers_do_is_nobodys_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    import psutil
+
+    times = psutil.cpu_times()
+    zero = type(times)(*([0.0] * len(times)))
+    loads = iter(
+        [zero._replace(idle=10.0), zero._replace(idle=11.0, user=9.0), zero._replace(idle=12.0, user=18.0)]
+    )
+    ours = iter([100.0, 108.0, 110.0])
+    monkeypatch.setattr(psutil, "cpu_times", lambda: next(loads))
+    monkeypatch.setattr(slots, "_own_cpu_s", lambda: next(ours))
+    slot = Slot("idle")
+    assert not slot.open(0.0, False)
+    assert slot.open(6.0, False), "of 10 seconds 8 were ours, 1 idle"
+    assert not slot.open(12.0, False), "of 10 seconds 2 were ours, 1 idle"
+
+
+def test_a_worker_that_computes_counts_as_ours() -> None:
+    before = slots._own_cpu_s()
+    worker = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        wait_until(lambda: slots._own_cpu_s() - before > 0.3, "a worker's CPU seconds")
+    finally:
+        worker.kill()
+        worker.wait()
+    assert slots._own_cpu_s() - before > 0.2, "also when it has ended"
+
+
+def test_each_device_has_its_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "_gpu_idle", lambda device: device == "cuda:1")
+    assert Slots("idle").open_on(["cuda:0", "cuda:1"], 0.0, False) == {"cuda:1"}
+    assert Slots("always").open_on(["cuda:0", "cpu"], 0.0, False) == {"cuda:0", "cpu"}
+    assert Slots("after-training").open_on(["cpu"], 0.0, False) == set()
+
+
 def test_a_clock_of_the_cpu_that_stands_still_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     import psutil
 
@@ -87,6 +124,7 @@ def smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     command.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nexec cat {listed}\n')
     command.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return listed
 
 
@@ -99,6 +137,25 @@ def test_a_gpu_is_idle_while_nobody_but_us_computes_on_it(smi: Path) -> None:
     assert "--id=1" in (smi.parent / "asked").read_text()
     smi.write_text(f"{os.getpid()}\n{os.getppid()}\n")
     assert not Slot("idle", "cuda").open(0.0, False)
+
+
+@pytest.mark.parametrize(
+    ("visible", "device", "looked_at"),
+    [
+        ("2,3", "cuda:0", "2"),
+        ("2,3", "cuda:1", "3"),
+        ("5", "cuda", "5"),
+        ("GPU-ab, GPU-cd", "cuda:1", "GPU-cd"),
+        ("", "cuda:1", "1"),
+    ],
+)
+def test_the_gpu_that_is_looked_at_is_the_one_that_cuda_means(
+    smi: Path, monkeypatch: pytest.MonkeyPatch, visible: str, device: str, looked_at: str
+) -> None:
+    smi.write_text("")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert Slot("idle", device).open(0.0, False)
+    assert f"--id={looked_at}" in (smi.parent / "asked").read_text().split()
 
 
 def test_our_workers_are_us(smi: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.supervisor.disk_pause import Pause, can_write
+from analyzer.supervisor.disk_pause import Pause, can_write, unwritable
 
 
 def test_it_waits_longer_each_time_until_something_is_committed(tmp_path: Path) -> None:
@@ -74,3 +74,20 @@ def test_a_link_that_comes_at_the_last_moment_is_not_written_through(
     monkeypatch.setattr(Path, "unlink", lambda path, missing_ok=False: path.symlink_to(precious))
     assert not can_write(folder)
     assert precious.read_text() == "precious"
+
+
+def test_a_disk_that_takes_one_trial_is_not_tried_for_every_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def trial(folder: Path) -> bool:
+        tried.append(folder.name)
+        return folder.name != "a"
+
+    monkeypatch.setattr("analyzer.supervisor.disk_pause.can_write", trial)
+    folders = [tmp_path / name for name in "abcd"]
+    for folder in folders:
+        folder.mkdir()
+    assert unwritable(folders) == {folders[0]}
+    assert tried == ["a", "b"]

@@ -7,6 +7,7 @@ import queue
 import shutil
 import threading
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from watchdog.events import (
@@ -24,6 +25,7 @@ from watchdog.observers.api import ObservedWatch
 from watchdog.observers.inotify import InotifyEmitter
 
 from analyzer.supervisor.file_events import Watcher, _Handler
+from tests.making.no_inotify import without_inotify
 from tests.making.waiting import wait_until
 
 PATIENCE_S = 20.0
@@ -112,8 +114,9 @@ def test_a_replaced_directory_is_watched_anew(tmp_path: Path, watcher: Watcher, 
     commits = tmp_path / "commits"
     commits.mkdir()
     watcher.watch([commits])
+    woken.clear()
     shutil.rmtree(commits)
-    (tmp_path / "keeps the inode busy").mkdir()
+    assert woken.wait(PATIENCE_S), "what is gone has to be watched anew, whatever inode its successor gets"
     commits.mkdir()
     watcher.watch([commits])
     woken.clear()
@@ -121,18 +124,24 @@ def test_a_replaced_directory_is_watched_anew(tmp_path: Path, watcher: Watcher, 
     assert woken.wait(PATIENCE_S)
 
 
-def test_inotify_limits_are_said_once_and_polling_remains(
-    tmp_path: Path, watcher: Watcher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise OSError(28, "inotify watch limit reached")
+WATCH = (
+    "import sys, logging; from pathlib import Path; from analyzer.supervisor.file_events import Watcher\n"
+    "logging.basicConfig(); watcher, path = Watcher(lambda: None), Path(sys.argv[1])\n"
+    "for _ in range(3): watcher.watch([path, path / 'a'])\n"
+    "watcher.stop(); print('went on')"
+)
 
-    monkeypatch.setattr(watcher._observer, "schedule", refuse)
+
+@pytest.mark.parametrize("limit", ["instances", "watches"])
+def test_inotify_limits_are_said_once_and_polling_remains(
+    tmp_path: Path, limit: Literal["instances", "watches"]
+) -> None:
+    """Where every instance is taken even making an observer fails, which ended the supervisor at its start."""
     (tmp_path / "a").mkdir()
-    for _ in range(3):
-        watcher.watch([tmp_path, tmp_path / "a"])
-    assert caplog.text.count("inotify watch limit reached") == 1
-    assert "midwatch doctor" in caplog.text
+    done = without_inotify(limit, WATCH, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "went on\n"), done.stderr
+    assert done.stderr.count("no file events ([Errno") == 1
+    assert "midwatch doctor" in done.stderr
 
 
 def test_an_event_while_the_watch_ends_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

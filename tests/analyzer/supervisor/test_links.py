@@ -188,7 +188,7 @@ def test_a_link_that_the_worker_meets_gets_its_own_advice(run: Path, template: P
     cause = disk_sentence(link, run)
     now = time.time()
     service = Supervisor([run], Plan(once=True), FakeEngine(failing(Failure.STORAGE, cause)), clock=lambda: now)
-    while not service.pause.cause:
+    while not any(watched.pause.cause for watched in service.runs.values()):
         now += 1
         service.step(now)
     with pytest.raises(MidwatchError) as caught:

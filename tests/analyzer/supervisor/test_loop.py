@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 
 from analyzer.commands.init import InitSettings, init_run
-from analyzer.jobs.messages import Event
+from analyzer.jobs.messages import Event, Failure
 from analyzer.supervisor.checkpoint_row import Row
+from analyzer.supervisor.lease import Lease
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.schedule import Point
-from shared.errors import RunError, UsageError
+from analyzer.supervisor.watched_run import WatchedRun
+from shared.errors import MidwatchError, RunError, UsageError
 from shared.files import write_record
 from shared.notices import PROBES_ASSUMED
 from shared.records import CheckpointState, JudgeRecord, RunRecord
+from tests.making.fake_engine import failing
 from tests.making.runs import describe, make_old, probes, snapshot
 from tests.making.stage import ANALYSES, Stage
 
@@ -41,6 +45,22 @@ def test_the_way_of_a_checkpoint(stage: Stage) -> None:
     assert snapshot(path) == before, "nothing was written, touched or renamed in it"
     stage.steps()
     assert stage.engine.names == ["checkpoint-10"], "work is never repeated"
+
+
+def test_what_another_thread_tells_is_taken_in_by_the_loops_own(stage: Stage) -> None:
+    stage.add(10)
+    stage.steps(4)
+    (watched,) = stage.supervisor.runs.values()
+    before = watched.looked_at
+    stage.step(0.001)
+    assert watched.looked_at == before
+    stage.supervisor.woken.clear()
+    teller = threading.Thread(target=stage.supervisor.tell, args=([stage.target],))
+    teller.start()
+    teller.join()
+    assert stage.supervisor.woken.is_set() and not watched.dirty
+    stage.step(0.001)
+    assert watched.looked_at == stage.now
 
 
 def test_a_checkpoint_that_is_rotated_away_is_analysed_from_its_pin(stage: Stage) -> None:
@@ -214,7 +234,7 @@ def test_what_is_said_of_an_earlier_job_is_not_of_this_one(stage: Stage) -> None
     stage.add(10)
     stage.step()
     stage.supervisor.take(Event(kind="finished", job="an earlier one"), stage.now)
-    assert stage.supervisor.running is not None
+    assert len(stage.supervisor.jobs.by_id) == 1
     stage.engine.held = False
     stage.steps(2)
     assert stage.states == {10: "done"}
@@ -231,7 +251,7 @@ def test_when_it_looks_again_without_an_event(stage: Stage) -> None:
             Row(Point(f"checkpoint-{n}", n, None), CheckpointState.INCOMPLETE, settles_at=time)
             for n, time in enumerate(times, 1)
         ]
-        supervisor._scan_s = scan_s
+        watched.look_s = scan_s
         return supervisor.due - now
 
     assert due() == stage.plan.rescan_s
@@ -239,3 +259,73 @@ def test_when_it_looks_again_without_an_event(stage: Stage) -> None:
     assert due(now, now - 5) == stage.plan.rescan_s, "what is past is not waited for again and again"
     assert due(scan_s=1.0) == pytest.approx(100), "a hundredth of a core"
     assert due(now + 1, scan_s=1.0) == 1
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_who_ends_after_another_took_the_run_leaves_its_attempts_alone(
+    tmp_path: Path, template: Path, once: bool
+) -> None:
+    """Stopped for a minute, let go, and told only then that the run is another analyzer's."""
+    stage = Stage(describe(tmp_path / "run"), template, Plan(once=once))
+    stage.engine.held = True
+    stage.add(10)
+    stage.steps(4)
+    (watched,) = stage.supervisor.runs.values()
+    assert stage.supervisor.jobs.of(watched)
+    watched.lease.path.unlink()
+    other = Lease(watched.lease.path)
+    assert other.hold(stage.now) is None
+    attempts = (watched.run.attempts / "checkpoint-10.json").read_bytes()
+    status = watched.run.status.read_bytes()
+    if once:
+        with pytest.raises(MidwatchError, match="by another analyzer"):
+            stage.step(60.0)
+    stage.supervisor.close()
+    assert (watched.run.attempts / "checkpoint-10.json").read_bytes() == attempts
+    assert watched.run.status.read_bytes() == status and other.is_ours
+    assert not stage.supervisor.jobs.by_id
+
+
+def test_a_job_of_a_run_that_was_lost_ends_and_counts_for_nothing_once_the_run_is_ours_again(stage: Stage) -> None:
+    stage.engine.held = True
+    stage.add(10)
+    stage.steps(4)
+    (watched,) = stage.supervisor.runs.values()
+    watched.lease.path.unlink()
+    other = Lease(watched.lease.path)
+    other.hold(stage.now)
+    stage.supervisor.scan(stage.now + 60.0)
+    assert watched.other is not None and stage.engine.cancelled == {stage.engine.jobs[0].id}
+    other.release()
+    path = watched.run.attempts / "checkpoint-10.json"
+    attempts = path.read_bytes()
+    stage.supervisor.scan(stage.now + 120.0)
+    assert watched.other is None and watched.lease.is_ours
+    for event in stage.engine.poll(0.0):  # how it ends comes only now
+        stage.supervisor.take(event, stage.now)
+    assert path.read_bytes() == attempts and not stage.supervisor.jobs.by_id
+    stage.engine.held = False
+    stage.steps()
+    assert stage.states == {10: "done"}
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_refused_commit_refunds_only_what_is_ours(stage: Stage, ours: bool) -> None:
+    """The lease could not be read just then, or it is another analyzer's by now."""
+    stage.engine.held = True
+    stage.add(10)
+    stage.steps(4)
+    (watched,) = stage.supervisor.runs.values()
+    if not ours:
+        watched.lease.path.unlink()
+        Lease(watched.lease.path).hold(stage.now)
+    attempts = len(watched.ledger.read("checkpoint-10", _identity(watched)).attempts)
+    for event in failing(Failure.LEASE)(stage.engine.jobs[0]):
+        stage.supervisor.take(event, stage.now)
+    left = len(watched.ledger.read("checkpoint-10", _identity(watched)).attempts)
+    assert (attempts, left) == (1, 0 if ours else 1)
+
+
+def _identity(watched: WatchedRun) -> str:
+    (row,) = watched.rows
+    return row.identity

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from analyzer.supervisor.lease import HEARTBEAT_S, LeaseRecord
+from analyzer.supervisor.loop import Supervisor
 from analyzer.supervisor.plan import Plan
+from analyzer.supervisor.watched_run import WatchedRun
 from shared.errors import MidwatchError
-from shared.files import read_record
+from shared.files import read_record, write_record
 from shared.records import CheckpointState, Status
 from shared.run import Run
 from tests.making.fake_engine import FakeEngine
@@ -81,3 +86,73 @@ def test_a_second_analyzer_that_cannot_wait_ends(stage: Stage) -> None:
     second = replace(stage, engine=FakeEngine(), plan=Plan(once=True))
     with pytest.raises(MidwatchError, match="another analyzer"):
         second.steps(2)
+
+
+class Counting(Supervisor):
+    """Counts looks at each run."""
+
+    def look(self, watched: WatchedRun, now: float) -> None:
+        looks[watched.run.name] += 1
+        super().look(watched, now)
+
+
+looks: Counter[str] = Counter()
+
+
+def test_a_job_that_ends_and_an_event_have_their_own_run_looked_at(tmp_path: Path, template: Path) -> None:
+    """A look at 200 runs of 100 checkpoints takes seconds, and every finished job took one."""
+    for name in ("a", "b", "c"):
+        add_checkpoint(describe(tmp_path / name), 10, template, 1.0)
+    now = time.time()
+    service = Counting([tmp_path], Plan(rescan_s=60), FakeEngine(), clock=lambda: now)
+    looks.clear()
+    service.step(now)
+    assert looks == {"a": 1, "b": 1, "c": 1}
+    for _ in range(6):
+        now += 1
+        service.step(now)
+    assert looks == {"a": 2, "b": 2, "c": 2}, "each job ended, and only its run was looked at"
+    service.notice([tmp_path / "b" / "checkpoint-20"])
+    service.step(now)
+    assert looks == {"a": 2, "b": 3, "c": 2}
+    service.notice([tmp_path / "elsewhere"])
+    service.step(now)
+    assert looks == {"a": 3, "b": 4, "c": 3}, "what is nobody's may be anybody's"
+    service.close()
+
+
+def test_leases_and_heartbeats_go_on_between_scans_that_are_far_apart(tmp_path: Path, template: Path) -> None:
+    run = describe(tmp_path / "run")
+    add_checkpoint(run, 10, template, 1.0)
+    now = time.time()
+    service = Supervisor([tmp_path], Plan(rescan_s=10_000), FakeEngine(), clock=lambda: now)
+    service.step(now)
+    for _ in range(30):
+        now += 5
+        service.step(now)
+        found = read_record(Run.at(run).lease, LeaseRecord)
+        assert now - found.heartbeat_at <= HEARTBEAT_S
+        assert now - read_record(Run.at(run).status, Status).heartbeat_at <= 5
+    other = found.model_copy(update={"owner": "another", "heartbeat_at": now})
+    write_record(Run.at(run).lease, other)
+    now += HEARTBEAT_S
+    service.step(now)
+    (watched,) = service.runs.values()
+    assert watched.other == other and watched.rows == []
+    service.close()
+
+
+def test_nothing_of_ours_brings_a_deleted_run_back_between_scans(tmp_path: Path, template: Path) -> None:
+    run = describe(tmp_path / "runs" / "run")
+    add_checkpoint(run, 10, template, 1.0)
+    now = time.time()
+    service = Supervisor([tmp_path / "runs"], Plan(rescan_s=10_000), FakeEngine(), clock=lambda: now)
+    for _ in range(4):
+        now += 1
+        service.step(now)
+    shutil.rmtree(run)
+    for _ in range(5):
+        now += 30
+        service.step(now)
+    assert not run.exists() and service.runs == {}
+    service.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -31,9 +32,11 @@ class KilledAfter:
         self.left, self.done = step, False
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(path: Path, *words: Any, **options: Any) -> Any:
+        def call(path: Path | str, *words: Any, **options: Any) -> Any:
+            descriptors = [each for each in options.values() if type(each) is int]
+            folders = [Path(f"/proc/self/fd/{each}").readlink() for each in descriptors]
             found = function(path, *words, **options)
-            told = f"{path} {words}"
+            told = f"{path} {words} {''.join(f'{folder}/' for folder in folders)}"
             if not self.done and any(part in told for part in ("/requests/", "/requested/", "/asked/")):
                 self.left -= 1
                 if self.left < 0:
@@ -61,14 +64,14 @@ def test_killed_at_every_step_each_request_is_answered_once(stage: Stage, monkey
     for number in (10, 20):
         stage.add(number)
     stage.steps(6)
-    run, real = Run.at(stage.target), {name: getattr(Path, name) for name in ("replace", "unlink", "rename")}
+    run, real = Run.at(stage.target), {name: getattr(os, name) for name in ("replace", "unlink", "rename")}
     step, kill = 0, KilledAfter(0)
     while step == 0 or kill.done:
         expected, kill, stage = filed(run), KilledAfter(step), stage.restart()
         stage.engine.behaviour = answer
         with monkeypatch.context() as patched:
             for name, function in real.items():
-                patched.setattr(Path, name, kill.around(function))
+                patched.setattr(os, name, kill.around(function))
             with suppress(Killed):
                 stage.steps(8)
         if kill.done:

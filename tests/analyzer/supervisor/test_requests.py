@@ -11,8 +11,9 @@ import pytest
 
 from analyzer.jobs.messages import Event, Failure, Job
 from analyzer.supervisor import requests
+from analyzer.supervisor.lease import Lease
 from analyzer.supervisor.plan import Plan
-from shared.answers import answers_of, asked_requests
+from shared.answers import answers_of
 from shared.requests.folder import all_states, entries, file_request, keep_probes, path_of, probes_of, state_of
 from shared.requests.record import Analyze, Cancel, RequestState, Retry
 from shared.run import Run
@@ -69,7 +70,6 @@ def test_a_prompt_comes_before_the_backlog_and_is_answered_by_a_result_of_its_ow
         ("checkpoint-10", 1),
         ("checkpoint-30", 1),
     ]
-    assert [each.id for each in asked_requests(run)] == [second]
     assert len(stage.results()) == 6 and stage.states == {10: "done", 20: "done", 30: "done"}
     assert stage.status.requests == [] and ended(run, first).state == "done"
 
@@ -114,7 +114,7 @@ def test_cancel_of_a_waiting_and_of_a_running_one(stage: Stage, run: Run) -> Non
     stage.steps(4)
     assert [ended(run, name).state for name in names] == ["cancelled", "cancelled"]
     assert [ended(run, name).state for name in cancels] == ["done", "done"]
-    assert stage.supervisor.running is None and stage.states == {10: "done"}
+    assert not stage.supervisor.jobs.by_id and stage.states == {10: "done"}
     again = file_request(run, Cancel(request=waiting)).id
     unknown = file_request(run, Cancel(request=f"ask-{'0' * 20}")).id
     stage.step()
@@ -324,3 +324,63 @@ def test_a_run_that_vanishes_is_not_brought_back(stage: Stage, run: Run) -> None
     shutil.rmtree(stage.target)
     stage.steps(3)
     assert not stage.target.exists()
+
+
+def test_a_run_that_nobody_can_look_at_while_it_is_asked_ends_no_supervisor(stage: Stage, run: Run) -> None:
+    """A link in our way empties what is known of the run; once it is gone, the answers are found."""
+    stage.add(10)
+    stage.steps(4)
+    stage.engine.held = True
+    name = file_request(run, asked()).id
+    stage.steps(2)
+    kept = run.pins.rename(run.pins.with_name("aside"))
+    run.pins.symlink_to(kept)
+    stage.supervisor.scan(stage.now)
+    stage.engine.held = False
+    stage.step()
+    (watched,) = stage.supervisor.runs.values()
+    assert "symbolic link" in watched.fault and not stage.supervisor.jobs.by_id
+    state = state_of(run, name)
+    assert state is not None and (state.checkpoints[0].state, state.checkpoints[0].starts) == ("waiting", 0)
+    jobs = len(stage.engine.jobs)
+    run.pins.unlink()
+    kept.rename(run.pins)
+    stage.steps(20, 30.0)
+    assert ended(run, name).state == "done" and len(stage.engine.jobs) == jobs
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_refused_answer_leaves_another_analyzers_books_alone(stage: Stage, run: Run, ours: bool) -> None:
+    stage.add(10)
+    stage.steps(4)
+    stage.engine.held = True
+    name = file_request(run, asked()).id
+    stage.steps(2)
+    if not ours:
+        run.lease.unlink()
+        Lease(run.lease).hold(stage.now)
+    for event in failing(Failure.LEASE)(stage.engine.jobs[-1]):
+        stage.supervisor.take(event, stage.now)
+    state = state_of(run, name)
+    assert state is not None
+    (each,) = state.checkpoints
+    assert (each.state, each.starts) == (("waiting", 0) if ours else ("running", 1))
+
+
+@pytest.mark.parametrize("killed", [0, 3])
+def test_a_request_whose_worker_is_lost_again_and_again_says_so(stage: Stage, run: Run, killed: int) -> None:
+    stage.add(10)
+    stage.steps(4)
+    stage.engine.behaviour = failing(Failure.LOST, "The worker was lost: its command ended by SIGTERM.")
+    name = file_request(run, asked()).id
+    stage.steps(8 - killed)
+    for _ in range(killed):
+        stage.engine.held = True
+        stage.step()
+        stage = stage.restart()
+        stage.step()
+        stage.engine.behaviour = failing(Failure.LOST, "The worker was lost: its command ended by SIGTERM.")
+    stage.steps()
+    state = ended(run, name)
+    assert state.state == "failed" and "The analyzer was killed" not in state.sentence
+    assert "interrupted 10 times" in state.sentence and "SIGTERM" in state.sentence

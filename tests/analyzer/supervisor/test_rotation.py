@@ -38,7 +38,7 @@ def training(stage: Stage) -> Rotating:
 
 def woken(stage: Stage) -> None:
     """A round that an event causes, as it does in the loop."""
-    stage.supervisor.disturb()
+    stage.supervisor.notice([stage.target])
     stage.step(SOON_S)
 
 
@@ -307,3 +307,18 @@ def test_what_is_lost_under_another_name_is_remembered_too(tmp_path: Path) -> No
     vanished.look({}, points, {}, (), 6.0)
     again = read_record(run.gone, GoneRecord).checkpoints
     assert [each.checkpoint for each in again] == ["epoch_1", "epoch_2", "epoch_3"] and again[0] == earlier
+
+
+def test_what_was_saved_again_before_it_was_deleted_is_gone_and_not_tried_for_ever(stage: Stage) -> None:
+    """Its pin shows what was written into the linked weights: nothing is left of what had passed the gate."""
+    stage.engine.held = True
+    path = stage.add(10)
+    stage.steps(4)
+    assert stage.engine.names == ["checkpoint-10"]
+    with (path / "model.safetensors").open("r+b") as file:
+        file.write(bytes(64))
+    shutil.rmtree(path)
+    stage = stage.restart()
+    stage.steps(6)
+    assert stage.states == {10: "gone"} and stage.engine.names == []
+    assert stage.results() == [] and not list(stage.target.glob("_midwatch/pins/*"))

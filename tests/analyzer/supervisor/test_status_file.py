@@ -91,13 +91,13 @@ class Watching:
         return read_record(path, Status) if path.exists() else None
 
     def progress(self, done: int, analysis: str = "tokens") -> None:
-        self.situation = replace(self.situation, running=job_on(self.watched, done, analysis))
+        self.situation = replace(self.situation, running=(job_on(self.watched, done, analysis),))
 
 
 @pytest.fixture
 def watching(tmp_path: Path) -> Watching:
     return Watching(
-        watched_run(tmp_path / "run"), StatusWriter(Plan(), NOW), Situation(None, "", COMPUTATIONS, True)
+        watched_run(tmp_path / "run"), StatusWriter(Plan(), NOW), Situation((), (), True, "", COMPUTATIONS, True)
     )
 
 
@@ -138,8 +138,8 @@ def test_progress_alone_is_written_once_a_second(watching: Watching) -> None:
 
 CHANGES: dict[str, Callable[[Watching], None]] = {
     "another analysis": lambda it: it.progress(0, "layers"),
-    "the job's end": lambda it: setattr(it, "situation", replace(it.situation, running=None)),
-    "a pause": lambda it: setattr(it, "situation", replace(it.situation, running=None, pause="disk full")),
+    "the job's end": lambda it: setattr(it, "situation", replace(it.situation, running=())),
+    "a pause": lambda it: setattr(it, "situation", replace(it.situation, running=(), pause="disk full")),
     "a checkpoint is done": lambda it: setattr(it.watched, "rows", [row(CheckpointState.DONE)]),
     "a new checkpoint": lambda it: it.watched.rows.append(row(step=20)),
     "a result": lambda it: setattr(it.watched, "rows", [replace(it.watched.rows[0], done=("tokens",))]),
@@ -161,7 +161,7 @@ def test_each_run_has_its_own_rate(watching: Watching, tmp_path: Path) -> None:
     mine, others = [], []
     for number in range(160):
         watching.progress(number)
-        other.situation = watching.situation
+        other.situation = replace(watching.situation, running=(), others=watching.situation.running)
         mine.append(watching.look())
         others.append(other.look())
     assert set(gaps([status for status in mine if status])) == {PROGRESS_S}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def test_what_another_analyzer_left_half_made_is_removed_when_we_come_back(watch
     assert watched.other == other
     left = watched.run.pins / ".checkpoint-9.abcdefgh"
     left.mkdir(parents=True)
+    ticked = time.monotonic() + TIME_TO_LIVE_S + 1
+    watched.lease.ticks = lambda: ticked
     watched.scan({}, lost + TIME_TO_LIVE_S + 1)
     assert watched.other is None
     assert not left.exists()

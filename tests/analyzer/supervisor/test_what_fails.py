@@ -155,8 +155,9 @@ def test_a_full_disk_pauses_and_uses_no_attempt(stage: Stage) -> None:
     stage.steps(30, 1)
     assert stage.states == {10: "done"}
     assert stage.status.state == "idle"
-    stage.supervisor.pause.hit("full", stage.target, stage.now)
-    assert stage.supervisor.pause.over(stage.now + FIRST_PAUSE_S), "after a result the next pause is short again"
+    (watched,) = stage.supervisor.runs.values()
+    watched.pause.hit("full", stage.target, stage.now)
+    assert watched.pause.over(stage.now + FIRST_PAUSE_S), "after a result the next pause is short again"
 
 
 def test_our_folder_becomes_unwritable(stage: Stage) -> None:

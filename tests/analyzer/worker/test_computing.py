@@ -100,11 +100,11 @@ def assert_like(found: dict[str, Any], wanted: dict[str, Any]) -> None:
 
 def test_a_forward_pass_that_runs_out_begins_again_with_half(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.add(10)
-    bench.do(bench.job(10, analyses=BASIC))
+    bench.do(bench.job(10, analyses=PLAIN))
     wanted = bench.result(10).payload
     passes = counted_passes(monkeypatch)
     watched = Watched(monkeypatch, limit=40)
-    assert committed(bench.do(bench.job(10, analyses=BASIC, force=True))) == BASIC
+    assert committed(bench.do(bench.job(10, analyses=PLAIN, force=True))) == PLAIN
     assert max(watched.sizes(gradient=False)) > 64, "the first try took all prompts at once"
     assert passes == [32], "4096 halved until a batch had at most 40 tokens; one pass for all analyses"
     assert_like(bench.result(10).payload, wanted)
@@ -112,10 +112,10 @@ def test_a_forward_pass_that_runs_out_begins_again_with_half(bench: Bench, monke
 
 def test_one_prompt_at_a_time_is_the_last_try(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.add(10)
-    bench.do(bench.job(10, analyses=BASIC))
+    bench.do(bench.job(10, analyses=PLAIN))
     wanted = bench.result(10).payload
     watched = Watched(monkeypatch, limit=LONGEST)
-    assert committed(bench.do(bench.job(10, analyses=BASIC, force=True))) == BASIC
+    assert committed(bench.do(bench.job(10, analyses=PLAIN, force=True))) == PLAIN
     assert (1, LONGEST) in [shape for _, shape in watched.calls]
     assert_like(bench.result(10).payload, wanted)
 
@@ -167,7 +167,7 @@ def test_the_cpu_is_the_last_device_and_said(bench: Bench, monkeypatch: pytest.M
         real(*args)
 
     monkeypatch.setattr(watched, "_embedded", only_on_the_gpu)
-    assert committed(bench.do(bench.job(10, analyses=BASIC))) == BASIC
+    assert committed(bench.do(bench.job(10, analyses=PLAIN))) == PLAIN
     assert passes == [4096]
     record = bench.result(10)
     assert "Memory ran out on cuda:0, so this was computed on the CPU." in record.warnings
@@ -251,7 +251,7 @@ def test_layers_that_an_adapter_leaves_alone_are_known_by_their_bytes(tmp_path: 
     bench = Bench(describe(first.parent), first, WorkerOptions(overrides=FAST))
     trained_on(first, 20, "layers.1.", "score")
     for step in (10, 20):
-        assert committed(bench.do(bench.job(step, analyses=BASIC))) == BASIC
+        assert committed(bench.do(bench.job(step, analyses=PLAIN))) == PLAIN
     one, two = bench.result(10).payload, bench.result(20).payload
     assert (one["frozen_from"], two["frozen_from"]) == ("unknown", "bytes")
     assert (two["frozen_boundary"], two["embeddings_frozen"]) == (1, True)

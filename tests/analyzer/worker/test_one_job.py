@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import resource
 import shutil
 from collections.abc import Callable
@@ -23,6 +25,7 @@ from analyzer.jobs.messages import Event, Failure, Neighbour, WorkerOptions
 from shared.errors import CannotCompute
 from shared.files import write_record
 from shared.records import JudgeRecord, RunRecord
+from shared.run import Run
 from shared.views import suite_views
 from tests.making.job_bench import FAST, Bench
 from tests.making.runs import describe, judge_template, snapshot
@@ -305,6 +308,48 @@ def test_a_full_disk_is_no_fault_of_the_checkpoint(bench: Bench, small_files: No
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert not list(bench.run.glob("_midwatch/results/*/*/*")), "nothing half-written stays"
     assert committed(bench.do(bench.job(10))) == ["layers"]
+
+
+@pytest.mark.parametrize(
+    ("call", "error"), [("rename", errno.ESTALE), ("fsync", errno.EIO), ("lease", errno.EMFILE)]
+)
+def test_a_disk_that_does_not_answer_a_commit_is_no_fault_of_the_checkpoint(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, call: str, error: int
+) -> None:
+    """The very call fails with which a result is published, and no name tells what it was about."""
+    run = Run.at(bench.run)
+    bench.add(10)
+    run.lease.parent.mkdir(exist_ok=True)
+    run.lease.write_text(json.dumps({"owner": "us"}))
+    refused: list[str] = []
+    real = getattr(os, "open" if call == "lease" else call)
+
+    def refuse(*told: Any, **options: Any) -> Any:
+        if call == "lease" and not str(told[0]).endswith(run.lease.name):
+            return real(*told, **options)
+        refused.append(call)
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(os, "open" if call == "lease" else call, refuse)
+    failed = bench.failure(bench.job(10, lease="us"))
+    monkeypatch.undo()
+    assert refused and failed.failure == Failure.STORAGE, failed.cause
+    assert str(run.midwatch) in failed.cause and os.strerror(error) in failed.cause
+    assert ("ulimit -n" in failed.cause) == (error == errno.EMFILE)
+    assert not list(bench.run.glob("_midwatch/results/*/*/*")), "nothing half-written stays"
+    assert committed(bench.do(bench.job(10, lease="us"))) == ["layers"]
+
+
+def test_a_checkpoint_whose_own_disk_does_not_answer_fails_by_itself(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.add(10)
+
+    def refuse(*told: Any) -> Any:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(bench.run / "checkpoint-10" / "model.safetensors"))
+
+    monkeypatch.setattr("analyzer.worker.work.validate", refuse)
+    assert bench.failure(bench.job(10)).failure == Failure.ANALYSIS
 
 
 def test_a_read_only_place_is_no_fault_of_the_checkpoint(bench: Bench) -> None:

@@ -36,6 +36,9 @@ def flips(score: float, flipped: bool, words: int = 1) -> Flips:
 def test_the_verdict_is_the_sign_of_the_score() -> None:
     assert verdict_words(result(3.2)) == "unsafe, score +3.20 nats (96 % unsafe)"
     assert verdict_words(result(-3.2)) == "safe, score −3.20 nats (4 % unsafe)"
+    reward = result(3.2)
+    told = reward.model_copy(update={"prompt": reward.prompt.model_copy(update={"probability": None})})
+    assert verdict_words(told) == "unsafe, score +3.20 nats", "it states none"
 
 
 def test_it_says_of_how_many_probes() -> None:

@@ -46,4 +46,4 @@ def test_a_group_counts_once() -> None:
     assert (found.flipped, found.wrong, found.worse, found.better) == (4, 3, 1, 0)
     assert (found.turned, found.kept) == (2, 1)
     assert found.p_value == 1.0, "of one group nothing is told"
-    assert found.words == "4 of 6 verdicts flipped, 3 of them wrong now (McNemar p = 1.00)"
+    assert found.words == "4 of 6 verdicts flipped, 3 wrong now (McNemar p = 1.00)"

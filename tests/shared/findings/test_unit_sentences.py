@@ -211,14 +211,13 @@ HALF = HalfGone(at=573, low=394, high=790)
         (
             curve((92, 0.84, 1.0), (922, 0.38, 0.98), (4608, 0.07, 0.4), half=HALF),
             "Half of the separation is gone without the 573 [394, 790] strongest of 9,216 neurons; 922 random "
-            "ones of "
-            "the same layers leave 98 % [95 %, 101 %]",
+            "ones leave 98 % [95 %, 101 %]",
         ),
         (
             curve((922, 0.38, 0.45), half=HALF),
             "Half of the separation is gone without the 573 [394, 790] strongest of 9,216 neurons; that is not "
             "clear "
-            "of random ones: 922 random ones of the same layers leave 45 % [42 %, 48 %]",
+            "of random ones: 922 random ones leave 45 % [42 %, 48 %]",
         ),
         (
             curve((922, 0.45, None), half=HalfGone(at=600, low=400, high=None)),
@@ -227,13 +226,12 @@ HALF = HalfGone(at=573, low=394, high=790)
         (
             curve((922, 0.9, 0.98), (4608, 0.7, 0.95), half=None),
             "70 % [65 %, 75 %] of the separation is left without the 4,608 strongest of 9,216 neurons; 4,608 "
-            "random "
-            "ones of the same layers leave 95 % [92 %, 98 %]",
+            "random ones leave 95 % [92 %, 98 %]",
         ),
         (
             curve((1, 0.3, 1.0), half=HalfGone(at=1, low=1, high=3)),
             "Half of the separation is gone without the strongest neuron alone (1 [1, 3] of 9,216); 1 random one "
-            "of the same layers leaves 100 % [97 %, 103 %]",
+            "leaves 100 % [97 %, 103 %]",
         ),
         (
             curve((1, 0.7, None), half=None),
@@ -261,7 +259,12 @@ def test_neurons_name_the_one_that_carries_most_and_no_other() -> None:
     assert said(0.6, True, 2).startswith(both)
     assert "Half of the separation" in said(0.5, True) and said(0.6, False).startswith("Half of the separation")
     two = said(0.3, True, 2)
-    assert two.startswith("Half of the separation") and f"; {name} and {mapped.top[3].name} each carry the" in two
+    each = f"; {name} and {mapped.top[3].name} each carry the verdict: at least 1.00 nats lost [0.90, 1.10]"
+    assert two.startswith("Half of the separation") and two.endswith(each)
+    alone, four = said(0.3, True), said(0.3, True, 4)
+    assert alone.endswith(f"; {name} carries the verdict: 1.00 nats lost [0.90, 1.10]")
+    assert f"; {name} and 3 more each carry the verdict: at least 1.00" in four
+    assert max(len(sentence.split()) for sentence in (two, alone, four)) <= 40
     for count, share, carries in ((1, 0.09, True), (2, 0.3, False)):
         assert name not in said(share, carries, count), "little, or not clear of random ones"
 

@@ -129,6 +129,8 @@ def test_the_hint_proposes_the_likeliest_classes(names: list[str], proposed: str
         ({"num_labels": 3}, {}, "has 3 classes without names"),
         ({"id2label": {"0": "ham", "5": "spam"}}, {}, "does not count them from 0"),
         ({"id2label": {"a": "ham", "b": "spam"}}, {}, "not numbers"),
+        ({"id2label": ["safe", "unsafe"]}, {}, 'id2label is not a JSON object, as {"0": "safe", "1": "unsafe"} is'),
+        ({"id2label": "unsafe"}, {}, "is not a JSON object"),
         ({"id2label": {str(i): f"t{i}" for i in range(1001)}}, {}, "more than 1,000 classes"),
         ({"num_labels": 10**12}, {"unsafe": "1"}, "more than 1,000 classes"),
         ({"num_labels": 0}, {}, "names 0 classes"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from shared.pages.evaluation import evaluation_html, write_evaluation_page
 from shared.pages.index import write_index
 from shared.pages.render import render_run
 from shared.run import Run
+from shared.views.evaluated.words import headline
 from tests.making.fake_evaluation import fake_evaluation
 
 HOSTILE = (
@@ -113,3 +116,12 @@ def test_it_draws_in_a_browser_without_network_script_or_error(place: Evaluation
         browser.close()
     assert said == [] and not [url for url in asked if not url.startswith(("file:", "blob:", "data:"))]
     assert lines[0].startswith("who,rate,value,value_low,value_high") and len(lines) > 7
+
+
+def test_the_headline_stands_once_and_the_way_back_is_there(place: EvaluationPlace) -> None:
+    page = evaluation_html(place, fake_evaluation())
+    said = headline(fake_evaluation())
+    assert page.count(html.escape(said)) == 1 and "McNemar" in said
+    figure = json.loads(re.findall(r'id="figure-0">(.*?)</script>', page)[0])
+    assert "text" not in figure["layout"].get("title", {}) and figure["layout"]["margin"]["t"] < 60
+    assert '<a href="index.html">All pages</a>' in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -205,10 +206,10 @@ def test_a_page_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     write_page(tmp_path / "a.html", panel)
     before = (tmp_path / "a.html").read_bytes()
 
-    def fail(self: Path, target: Path) -> Path:
-        raise OSError(28, "No space left on device", str(target))
+    def fail(source: str, target: str, **folders: int) -> None:
+        raise OSError(28, "No space left on device", target)
 
-    monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="No space"):
         write_page(tmp_path / "a.html", panel)
     assert (tmp_path / "a.html").read_bytes() == before

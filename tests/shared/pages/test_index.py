@@ -47,7 +47,8 @@ def test_a_picture_holds_every_value_in_its_frame(run: Run) -> None:
     facts = facts_of_run(run)
     drawn = pictures(small_plots(standing(facts, groups_of(run, facts))))
     loss = drawn[2]
-    assert (loss.top, loss.bottom, loss.first, loss.last, loss.x_title) == ("0.50", "0.30", "1", "3", "epoch")
+    assert loss.levels == (("102.0", "0.3"), ("58.0", "0.4"), ("14.0", "0.5")) and loss.x_title == "epoch"
+    assert loss.ticks == (("38.0", "1"), ("134.0", "2"), ("230.0", "3"))
     assert loss.curves[0].points == ("38.0,14.0 134.0,102.0 230.0,58.0",), "highest, lowest, middle"
     assert loss.best == "134.0" and not loss.missing and not loss.curves[0].bands
     assert len(drawn[0].curves) == 2 and all(curve.bands for curve in drawn[0].curves)

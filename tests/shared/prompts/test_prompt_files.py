@@ -35,8 +35,8 @@ def test_it_is_a_source_of_data_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ('{"text": "a", "label": "maybe"}', r"line 2 is no prompt as Midwatch writes it \(label: "),
-        ('{"label": "safe"}', r"line 2 is no prompt as Midwatch writes it \(text: "),
+        ('{"text": "a", "label": "maybe"}', r"line 2 is no prompt as Midwatch writes it \(label should be 'safe'"),
+        ('{"label": "safe"}', r"line 2 is no prompt as Midwatch writes it \(text is missing"),
         ("[]", "line 2 is not a JSON object"),
     ],
 )

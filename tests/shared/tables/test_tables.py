@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,13 @@ def test_logged_numbers_come_one_a_row() -> None:
     found: Columns = logged_columns(lines)
     assert len(found["value"]) == sum(len(line.values) for line in lines)
     assert set(found["split"]) == {"train", "val", "contrast"}
+
+
+def test_a_judge_that_states_no_probability_has_none_in_the_table(run: Run, newest: CheckpointResults) -> None:
+    record = newest.records["progress"]
+    reward = record.model_copy(update={"judge": {**record.judge, "log_odds_shift": None}})
+    arrays = {"scores": np.zeros(4, np.float32), "labels": np.array([0, 1, 0, 1])}
+    results = with_tensors(run, replace(newest, records={**newest.records, "progress": reward}), "progress", arrays)
+    rows = rows_of("prompts", results)
+    assert np.isnan([row["probability"] for row in rows]).all()
+    assert [row["predicted"] for row in rows] == ["safe"] * 4

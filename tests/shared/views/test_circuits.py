@@ -36,6 +36,16 @@ def test_the_share_and_f_are_explained_in_a_sentence_each() -> None:
         assert "f = 0.5 keeps nothing" in panel.caption
 
 
+def test_the_caption_says_on_how_many_prompts_the_curve_is_run() -> None:
+    few, result = record()
+    assert result.n_curve < result.n
+    caption = panels(few)[-1].caption
+    assert f"{result.n_curve} prompts, at the size that the headline names on all {result.n}" in caption
+    assert {row["prompts"] for row in panels(few)[-1].rows if row["circuit"] == "best paths"} == {result.n_curve}
+    every, _ = record(n_curve=result.n)
+    assert f"; all {result.n} prompts)" in panels(every)[-1].caption
+
+
 def test_nothing_to_explain_draws_no_edge_and_ranks_nothing() -> None:
     found, result = record()
     nothing = nothing_explained(result)

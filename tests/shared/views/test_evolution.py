@@ -45,7 +45,7 @@ def change(value: float, half: float, p: float, groups: int = 32) -> dict[str, A
 
 def test_a_change_beyond_chance_is_told_with_what_moved_most() -> None:
     found = result(verdicts=flips(12, 9, 0.146), change=change(1.5, 0.3, 1e-9))
-    flipped = "12 of 64 verdicts flipped, 9 of them wrong now (McNemar p = 0.15)"
+    flipped = "12 of 64 verdicts flipped, 9 wrong now (McNemar p = 0.15)"
     assert change_finding(found) == f"Since epoch 2: {flipped}"
     assert change_words(found).startswith(
         "the separation of unsafe and safe changed by 1.50 [1.20, 1.80] nats; 32 contrast pairs · layer 5 moved "
@@ -59,7 +59,7 @@ def test_a_change_beyond_chance_is_told_with_what_moved_most() -> None:
     [
         (change(0.2, 0.5, 0.4), "the change may be chance"),
         (change(0.2, 0.1, 0.01), "the change may be chance"),
-        (change(0.01, 0.001, 1e-9), "unsafe and safe prompts hardly moved apart"),
+        (change(0.01, 0.001, 1e-9), "unsafe and safe hardly moved apart"),
         (change(2.0, 0.1, 1e-9, groups=8), "too few prompts to claim more"),
     ],
 )
@@ -83,7 +83,7 @@ def test_verdicts_that_changed_beyond_chance_are_enough() -> None:
 
 
 def test_every_verdict_and_what_is_not_known() -> None:
-    assert "every verdict flipped (64), 62 of them wrong now (McNemar p < 0.0001)" in change_finding(
+    assert "every verdict flipped (64), 62 wrong now (McNemar p < 0.0001)" in change_finding(
         result(verdicts=flips(64, 62, 1e-12))
     )
     unknown = change_finding(result(verdicts=None, change=None, shift=None))

@@ -152,7 +152,7 @@ def test_the_heads_colours_are_centred_and_their_range_is_round():
         drawn = panel(result).figure.data[0]
         assert (drawn.zmin, drawn.zmax) == (-limit, limit) and colour_range(result) == limit
     low, middle, high = (drawn.colorscale[place][1] for place in (0, 5, 10))
-    assert (low, middle, high) == ("#67001f", "#f7f7f7", "#053061"), "red works against the verdict"
+    assert (low, middle, high) == ("#7f3b08", "#f7f7f7", "#2d004b"), "orange works against the verdict"
 
 
 def test_the_table_holds_every_number():

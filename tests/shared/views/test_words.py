@@ -133,7 +133,8 @@ def test_where_nothing_is_to_be_explained_every_page_of_words_says_so(field: str
 def test_a_single_word_is_named_where_both_intervals_are_clear() -> None:
     result = TokensResult.model_validate(record_of("tokens").payload)
     assert '"password" pushes to unsafe: +' in words_headline(result)
-    assert "by replacing it, n = 12" in words_headline(result)
+    assert ", replaced +" in words_headline(result) and ", n=12" in words_headline(result)
+    assert len(words_headline(result).split()) <= 20, "beside the headlines of four prompts"
     few = [listed.model_copy(update={"unsafe": [w.model_copy(update={"groups": 11}) for w in listed.unsafe],
                                      "safe": []}) for listed in result.top]  # fmt: skip
     assert words_headline(result.model_copy(update={"top": few})).startswith("No single word is told from chance")

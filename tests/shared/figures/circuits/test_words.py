@@ -97,9 +97,11 @@ def test_the_power_line_says_what_more_pairs_buy_and_cost() -> None:
     result = claimed(around(0.85, 0.1), [0.1]).model_copy(update={"n_pairs": 20, "n_aligned": 80})
     words = power_words(result)
     assert "the share's interval is ±10 %, run on 20 of 80 aligned pairs" in words
-    assert "about ±5 % at 4.0 times the runs (--set circuits.curve_prompts=160)" in words
+    assert "about ±5 % at up to 4.0 times the runs (--set circuits.curve_prompts=160)" in words
     everything = result.model_copy(update={"n_aligned": 20})
-    assert power_words(everything).endswith("twice the prompts would narrow it to about ±7 % at twice the runs")
+    assert power_words(everything).endswith(
+        "twice the prompts would narrow it to about ±7 % at up to twice the runs"
+    )
 
 
 def test_areas_are_said_to_be_of_f() -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from shared.findings.evaluation import Evaluation
+from shared.findings.flips import flips_of
 from shared.results import ResultStore
 from shared.views.overview.curves import in_words, small_plots
 from shared.views.overview.facts import CheckpointFacts, Verdicts
 from shared.views.overview.gather import facts_of_run, groups_of
-from shared.views.overview.standing import Standing, standing
+from shared.views.overview.standing import Beside, Standing, standing
 from shared.views.overview.table import numbers, table
 from shared.views.overview.verdict import named, verdict
 from tests.making.judged_run import EACH, UNSAFE, guesses, judged_run, scores_with
@@ -71,7 +74,16 @@ def test_judges_that_learned_nothing_get_no_claim(tmp_path: Path) -> None:
 
 def test_a_judge_that_turned_round_is_not_the_best(tmp_path: Path) -> None:
     found = found_in(tmp_path, [-GOOD])
-    assert found.best is None and verdict(found).best.endswith("are the labels the wrong way round?")
+    assert found.best is None
+    assert verdict(found).sentences[0].endswith("are the labels the wrong way round?")
+
+
+def test_other_analyses_alone_are_not_called_nothing(tmp_path: Path) -> None:
+    run = judged_run(tmp_path / "run", [GOOD])
+    for folder in run.results.glob("*/progress"):
+        shutil.rmtree(folder)
+    assert any(run.results.glob("*/layers"))
+    assert verdict(standing(facts_of_run(run), None)).sentences == ["No checkpoint's verdicts are measured yet."]
 
 
 def test_checkpoints_that_judge_alike_are_seldom_told_apart() -> None:
@@ -108,7 +120,40 @@ def test_what_is_better_at_its_threshold_is_said(tmp_path: Path) -> None:
     off[EACH : EACH + 32] = -0.5
     found = found_in(tmp_path, [off, scores_with(1, 1)])
     assert found.best is not None and found.best.label == "epoch 1"
-    assert verdict(found).apart.startswith("Epoch 2 is right more often at its threshold: better on 3")
+    assert verdict(found).apart.startswith("Epoch 2 is right more often at its threshold, on 9")
+
+
+def test_worse_everywhere_is_said_with_the_closest(tmp_path: Path) -> None:
+    found = found_in(tmp_path, [BAD, GOOD])
+    assert (
+        verdict(found).apart
+        == "Every other checkpoint is right less often on 100 % [83, 100] of 36 groups that changed"
+    )
+
+
+@pytest.mark.parametrize("bar", [0.05, 0.002, 1e-6])
+def test_what_is_told_is_what_the_interval_says_and_that_is_the_test(bar: float) -> None:
+    """The interval is scipy's, and leaves one half out just where the exact test tells."""
+    told = set()
+    for better, worse in ((b, w) for b in range(0, 41, 3) for w in range(0, 41, 2)):
+        place = np.arange(better + worse)
+        flips = flips_of(place >= better, place < better, place)
+        beside = Beside(flips, bar)
+        assert (beside.outcome != "undecided") == (flips.p_value < bar), (better, worse)
+        told.add(beside.outcome)
+        if beside.share is not None:
+            ends = binomtest(better, better + worse).proportion_ci(1 - bar, "exact")
+            assert beside.share[1:] == pytest.approx((ends.low, ends.high), abs=1e-9)
+    assert told == {"better", "worse", "undecided"}
+
+
+def test_more_groups_right_is_not_more_prompts_right() -> None:
+    """Twenty single prompts got better, and one template of thirty got worse."""
+    before = np.array([False] * 20 + [True] * 30)
+    groups = np.array([*range(20), *[20] * 30])
+    flips = flips_of(before, ~before, groups)
+    assert flips.p_value < 0.002 and Beside(flips, 0.002).outcome == "undecided"
+    assert Beside(flips_of(before[:20], ~before[:20], groups[:20]), 0.002).outcome == "better"
 
 
 def test_without_the_probe_set_nothing_is_tested(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The same figure of two checkpoints on one scale, and the difference."""

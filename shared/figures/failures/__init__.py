@@ -1,0 +1,1 @@
+"""Figures of one wrongly judged prompt: over the checkpoints, and through the layers."""
