@@ -18,7 +18,8 @@ command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
 	else echo "No Chromium: the browser's tests will skip."; fi; }
 endef
 
-pytest = OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+# many tests start processes of their own: what is compiled once is kept for them
+pytest = env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow torture test-numeric lint format bench compose-test constraints hashes audit docs clean
