@@ -22,7 +22,7 @@ endef
 pytest = env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow torture test-numeric lint format bench compose-test constraints hashes audit docs clean
+.PHONY: help setup demo test test-slow torture test-numeric lint format bench compose-test cluster-test constraints hashes audit docs clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench: $(VENV)/.dev-ready ## measure here: bench.json, and the tables of BENCHMA
 
 compose-test: $(VENV)/.dev-ready ## build the containers and try them with a real Docker engine
 	@$(BIN)/python -m tests.docker.compose
+
+cluster-test: $(VENV)/.dev-ready ## the recipes of docs/cluster.md with a Slurm of its own (root; Debian's packages)
+	@$(BIN)/python -m tests.cluster.slurm
 
 constraints: $(VENV)/.dev-ready ## pin what is installed in .venv now
 	@sed -n '/^#/p' constraints.txt >constraints.new
