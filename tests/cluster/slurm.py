@@ -1,8 +1,8 @@
-"""The recipes of docs/cluster.md with a real Slurm: `make cluster-test`. Not part of `make test`: it starts a cluster.
+"""The recipes of docs/cluster.md with a real Slurm: `make cluster-test`. Not part of `make test`.
 
 1. A cluster of one node of its own, in a temporary folder: munged, slurmctld and slurmd, as root.
-2. One job with its own workers: one of them is ended by Slurm, and the whole job is sent back to the queue on its way. Every
-   result is there once, what was done before stays as it was, and no attempt was used.
+2. One job with its own workers: one of them is ended by Slurm, and the whole job is sent back to the queue on its
+   way. Every result is there once, what was done before stays as it was, and no attempt was used.
 3. An array with one run a task, and a job that waits for the end of a training.
 4. A worker on "another machine" behind ssh, with a server of its own on the loopback address.
 
