@@ -55,4 +55,4 @@ def _weights_in(value: Any, size: int) -> Tensor | None:
     fits = [
         part for part in parts if isinstance(part, Tensor) and part.ndim == 4 and part.shape[2:] == (size, size)
     ]
-    return fits[0] if fits else None
+    return fits[-1] if fits else None  # biases of positions, which T5 returns, come before
