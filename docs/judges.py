@@ -90,6 +90,7 @@ def layout(family: Family) -> str:
         "a factor on writes" if family.residual_multiplier else "",
         "a factor on logits" if family.logits_times or family.logits_over else "",
         "the text part of a larger model" if family.name in WITH_EYES else "",
+        "an encoder whose decoder reads the words, too" if family.decoder else "",
     ]
     return ", ".join(part for part in parts if part)
 

@@ -26,7 +26,7 @@ class Layout(NamedTuple):
 
 ENCODER = Layout("embeddings", "encoder.layer")
 DECODER = Layout("embed_tokens", "layers")
-BEFORE_A_DECODER = Layout("encoder.embed_tokens", "encoder.block", ("shared",))
+BEFORE_A_DECODER = Layout("encoder.embed_tokens", "encoder.block", ("shared", "decoder.embed_tokens"))
 
 LAYOUTS: dict[str, Layout] = {
     "bert": ENCODER,

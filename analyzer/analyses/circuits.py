@@ -140,8 +140,8 @@ def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
 
 
 def _needed(evaluator: CircuitEvaluator, keep: float) -> bool:
-    """Whether the layers are needed for the verdict, so that a circuit of them can be told from none: where a decoder
-    reads the words itself, they may not be."""
+    """Whether the layers are needed for the verdict, so that a circuit of them can be told from none: where a
+    decoder reads the words itself, they may not be."""
     if not evaluator.judge.anatomy.words_beside:
         return True
     return evaluator.left is not None and evaluator.left.high < keep

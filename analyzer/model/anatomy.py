@@ -229,7 +229,7 @@ def _before_a_decoder(model: nn.Module, found: Anatomy) -> Anatomy:
     """Of an encoder whose decoder reads the words, too. Raises AttributeError where there is none."""
     parts = "norms, writes, heads, neurons, circuits" if found.wiring is not None else "norms"
     note = (
-        f"{found.family!r} is an encoder-decoder: layers, {parts} and comparisons are those of its encoder; its "
+        f"{found.family!r} is an encoder-decoder: layers, {parts} and comparisons are those of its encoder; the "
         "decoder reads the prompt's words itself, and what it makes of them is not shown layer by layer. The pooled "
         "representation is the mean over tokens, and there is no logit lens."
     )

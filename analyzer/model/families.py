@@ -79,7 +79,7 @@ def _before_a_decoder(name: str, **changes: Any) -> Family:
     """The encoder of T5: norms before each block, without an offset; a decoder reads what it makes."""
     parts: dict[str, Any] = {
         "embeddings": "encoder.embed_tokens",
-        "beside_embeddings": ("shared",),
+        "beside_embeddings": ("shared", "decoder.embed_tokens"),  # mostly the same weights
         "layers": "encoder.block",
         "final_norm": "encoder.final_layer_norm",
         "decoder": "decoder",
