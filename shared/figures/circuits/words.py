@@ -95,13 +95,19 @@ def share_words(result: CircuitsResult) -> str:
     )
     if result.left is not None:
         left = left_words(result)
-        share += f" {left[0].upper()}{left[1:]}"
-        asked = f"; a circuit has to keep {kept(result.keep)}: that, and the share of the rest that is asked for"
-        share += f"{asked}." if result.curve else "."
+        share += f" {left[0].upper()}{left[1:]}{_asked_for(result)}."
     if result.reference == "twin" and result.left is None:
         way = "(1 + share) / 2: of the way from the twin's answer to the prompt's, so that f = 0.5 keeps nothing."
         return f"{share} Faithfulness f is MIB's {way}"
     return f"{share} Faithfulness f is MIB's: of the way from the corrupted run's answer to the judge's own."
+
+
+def _asked_for(result: CircuitsResult) -> str:
+    """What a circuit has to keep beyond what is left without it."""
+    if result.left is None or not result.curve:
+        return ""
+    rest = ": that, and the share of the rest that is asked for" if result.left.value > 0 else ""
+    return f"; a circuit has to keep {kept(result.keep)}{rest}"
 
 
 def _no_claim(result: CircuitsResult) -> str:
