@@ -230,8 +230,8 @@ def _before_a_decoder(model: nn.Module, found: Anatomy) -> Anatomy:
     parts = "norms, writes, heads, neurons, circuits" if found.wiring is not None else "norms"
     note = (
         f"{found.family!r} is an encoder-decoder: layers, {parts} and comparisons are those of its encoder; the "
-        "decoder reads the prompt's words itself, and what it makes of them is not shown layer by layer. The pooled "
-        "representation is the mean over tokens, and there is no logit lens."
+        "decoder reads the prompt's words itself, and what it makes of them is not shown layer by layer. The "
+        "pooled representation is the mean over tokens, and there is no logit lens."
     )
     return replace(
         found,

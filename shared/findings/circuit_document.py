@@ -48,8 +48,8 @@ _SHARES = (
     "are of f = (m(C) - m(empty)) / (m(full) - m(empty)), of the way from the corrupted run's answer to the "
     "judge's "
     "own (MIB): with contrast twins f = (1 + kept) / 2, so that f = 0.5 keeps nothing, unless a decoder reads "
-    "the words itself. left_without_the_encoder is then m(empty) / m(full), the share of the separation with every edge "
-    "cut, and null otherwise."
+    "the words itself. left_without_the_encoder is then m(empty) / m(full), the share of the separation with "
+    "every edge cut, and null otherwise."
 )
 
 

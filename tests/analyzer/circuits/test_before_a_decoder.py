@@ -160,8 +160,8 @@ ACROSS = {"decoder": 0.0, "both": 2.0, "encoder": 1e4}
 def planted(carrier: Carrier) -> Context:
     """A judge whose verdict goes through one of its stacks alone or both, and twins labelled as it scores them.
 
-    The decoder's attention to the encoder writes nothing, or twice what it did, or so much that nothing else counts;
-    and it looks at all tokens alike, whatever the decoder has read.
+    The decoder's attention to the encoder writes nothing, or twice what it did, or so much that nothing else
+    counts; and it looks at all tokens alike, whatever the decoder has read.
     """
     judge = tiny_judge.__wrapped__("t5", layers=2, seed=0)
     with torch.no_grad():
@@ -225,7 +225,7 @@ def test_where_the_encoder_carries_it_circuits_are_run_and_held_against_what_is_
 
 def test_where_both_carry_it_a_circuit_has_to_keep_what_is_left_and_most_of_the_rest() -> None:
     found = result_of("both")
-    assert found.left is not None and 0 < found.left.low and found.left.high < 0.8
+    assert found.left is not None and found.left.low > 0 and found.left.high < 0.8
     assert found.keep == pytest.approx(0.8 + 0.2 * found.left.value)
     circuit = found.smallest
     assert circuit is not None and circuit.kept.value >= found.keep and circuit.faithfulness >= 0.8
