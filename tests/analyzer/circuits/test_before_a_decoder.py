@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from analyzer.analyses.circuits import CircuitsSettings, circuits
 from analyzer.analyses.heads import HeadsSettings, heads
 from analyzer.analyses.neurons import NeuronsSettings, neurons
 from analyzer.circuits.evaluator import CircuitEvaluator
-from analyzer.circuits.sizes import to_keep
+from analyzer.circuits.sizes import _Runs, to_keep
 from analyzer.model.judge import Judge
 from analyzer.patching.gradient_pass import gradient_pass
 from analyzer.patching.pair_pass import pair_pass
@@ -22,7 +22,7 @@ from analyzer.patching.parts import parts_of
 from analyzer.session.context import Context
 from analyzer.statistics.ranks import spearman
 from shared.figures.circuits.words import circuit_finding, span
-from shared.findings.circuits import CircuitsResult
+from shared.findings.circuits import CircuitsResult, CurvePoint
 from shared.findings.parts import Interval
 from shared.records import Probe
 from tests.making.by_hand import ByHand
@@ -116,6 +116,9 @@ def test_random_circuits_are_those_run_reader_by_reader(family: str) -> None:
     references, graph = found.references, found.graph
     random = np.random.default_rng(3)
     masks = [graph.allowed & (random.random(graph.allowed.shape) < share) for share in (0.15, 0.5, 0.9)]
+    without = graph.allowed.copy()
+    without[:, : graph.width] = False  # nobody in the first layer, whose biases the second one needs
+    masks.append(without)
     some = range(3)
     wanted = [
         [slowly(found, mask, int(references.indices[place]), int(references.twins[place])) for place in some]
@@ -232,6 +235,24 @@ def test_where_both_carry_it_a_circuit_has_to_keep_what_is_left_and_most_of_the_
     point = next(point for point in found.curve if point.edges >= circuit.edges)
     assert point.beats_none and point.above_left is not None and point.above_left.value < point.kept.value
     assert circuit_finding(found).endswith(f"; without the encoder {span(found.left)} is left")
+
+
+@pytest.mark.parametrize(("half", "claimable"), [(0.4, False), (0.2, True)])
+def test_a_circuit_that_may_keep_no_more_than_is_left_is_not_claimed(half: float, claimable: bool) -> None:
+    def around(value: float, half: float) -> Interval:
+        return Interval(value=value, low=value - half, high=value + half)
+
+    point = CurvePoint(
+        fraction=0.1,
+        edges=5,
+        n=2,
+        kept=around(0.95, 0.1),
+        random=[0.1],
+        above_random=around(0.8, 0.1),
+        above_left=around(0.3, half),
+    )
+    runs = _Runs(cast(Any, None), 50, 0.9, np.arange(2))
+    assert runs._claimable(point) == claimable
 
 
 @pytest.mark.parametrize(("left", "wanted"), [(None, 0.8), (0.5, 0.9), (0.0, 0.8), (-1.0, 0.8)])
