@@ -35,9 +35,9 @@ BELOW = """
 be computed.
 
 *writes*: no logit lens. Of an encoder-decoder with classes on it ({known}) the parts are the
-encoder's. Its decoder reads the prompt's words itself, so what the encoder's parts carry is not all that the verdict
-rests on: circuits say which share of the separation is left with every edge of the encoder cut; a circuit has to
-keep that and most of the rest, and where nearly all may be left, none is claimed.
+encoder's. Its decoder reads the prompt's words itself, so what the encoder's parts carry is not all that the
+verdict rests on: circuits say which share of the separation is left with every edge of the encoder cut; a circuit
+has to keep that and most of the rest, and where nearly all may be left, none is claimed.
 
 Other encoder-decoders ({two_stacks})
 get what holds of all, and their layers are the encoder's; heads, neurons and circuits are not read. One that writes
