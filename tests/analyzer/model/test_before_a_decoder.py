@@ -16,6 +16,8 @@ from analyzer.model.judge import known_wiring
 from analyzer.model.selfcheck import checked_anatomy
 from analyzer.session.frozen_layers import frozen_boundary
 from analyzer.units.attended_tokens import weights_on
+from shared.errors import FamilyError, UsageError
+from tests.making.families import described
 from tests.making.judges import context, random_probes, tiny_judge
 from tests.making.known_families import Form, judge_of, plain_model, plain_score
 from tests.making.tiny import TWO_STACKS
@@ -113,3 +115,20 @@ def test_without_the_biases_that_layers_hand_on_no_layer_is_read(monkeypatch: py
     anatomy = checked_anatomy(judge)
     assert not anatomy.layers and anatomy.wiring is None and anatomy.words_beside
     assert "loses its biases of positions" in anatomy.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"position_bias": None}, "returns 3 things: name what it hands on as position_bias"),
+        ({"position_bias": "layer.1"}, "has no compute_bias"),
+        ({"decoder": None}, "the model is an encoder-decoder: name its decoder"),
+        ({"decoder": "encoder"}, "is not the decoder of an encoder-decoder"),
+        ({"neurons_option": "gated"}, "is no field of the model's config"),
+        ({"head": ["classification_head"]}, "a decoder stands between the layers and the head"),
+    ],
+    ids=str,
+)
+def test_a_description_that_does_not_fit_is_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises((FamilyError, UsageError), match=said):
+        described("t5", like="t5", **changes)
