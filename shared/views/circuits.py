@@ -186,7 +186,7 @@ def _curve_panel(record: ResultRecord, result: CircuitsResult) -> Panel:
 def _curve_caption(result: CircuitsResult) -> str:
     word = noun(result)
     notes = "".join(f"\nNote: {note}" for note in result.notes)
-    if not result.explained.claimable:
+    if not result.explained.claimable or result.needs_no_encoder:
         return f"{circuit_finding(result)}.\nWhat it shows: nothing; no circuit was run.{notes}"
     return (
         f"What it shows: the judge really run with only the best {word} intact, while everything else carries "
@@ -232,6 +232,9 @@ def _curve_rows(result: CircuitsResult) -> list[dict[str, Any]]:
         | _random_cells(point.random)
         for point in result.curve
     ]
+    if result.left is not None:
+        rows.append({"circuit": "none of the encoder", "size": 0, "fraction": 0.0, "prompts": result.n})
+        rows[-1] |= _interval_cells("kept", result.left)
     for circuit in [result.smallest] if result.smallest is not None else []:
         rows.append(
             {
