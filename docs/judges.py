@@ -15,6 +15,7 @@ from transformers import CONFIG_MAPPING
 from analyzer.checkpoints import adapter_settings
 from analyzer.commands.prompted import presets
 from analyzer.jobs.family import Family
+from analyzer.model.anatomy import Anatomy
 from analyzer.model.families import FAMILIES
 from shared import checkpoint_names
 from tests.making.known_families import forms, judge_of
@@ -33,10 +34,14 @@ BELOW = """
 *one node*: an MLP is a mixture of experts, read and drawn as one node; the analysis of neurons says that it cannot
 be computed.
 
-Encoder-decoders with classes on them ({two_stacks})
-get what holds of all, and their layers are the encoder's. Their heads, neurons and circuits are not read: the
-decoder reads the prompt's words itself, so what the encoder's parts carry is not all that the verdict rests on. One
-that writes its answer is refused.
+*writes*: no logit lens. Of an encoder-decoder with classes on it ({known}) the parts are the
+encoder's. Its decoder reads the prompt's words itself, so what the encoder's parts carry is not all that the
+verdict rests on: circuits say which share of the separation is left with every edge of the encoder cut; a circuit
+has to keep that and most of the rest, and where nearly all may be left, none is claimed.
+
+Other encoder-decoders ({two_stacks})
+get what holds of all, and their layers are the encoder's; heads, neurons and circuits are not read. One that writes
+its answer is refused.
 """
 REGISTRIES = (
     ("Adapters over a base model", adapter_settings),
@@ -63,11 +68,17 @@ def _row(name: str) -> list[str]:
         f"`{name}`",
         " or ".join("classifier" if form.kind == "classifier" else "answer" for form in tried),
         layout(FAMILIES[name]),
-        "yes" if all(one.head is not None and one.mlp_writes is not None for one in found) else "no",
+        _lens_and_writes(found),
         "yes" if len(wired) == len(found) else "no",
         "yes" if wired and all(one.has_neurons for one in wired) else "one node" if wired else "no",
         "edges" if wired and all(one.has_edges for one in wired) else "nodes" if wired else "no",
     ]
+
+
+def _lens_and_writes(found: Sequence[Anatomy]) -> str:
+    if any(one.mlp_writes is None for one in found):
+        return "no"
+    return "yes" if all(one.head is not None for one in found) else "writes"
 
 
 def layout(family: Family) -> str:
@@ -90,6 +101,7 @@ def layout(family: Family) -> str:
         "a factor on writes" if family.residual_multiplier else "",
         "a factor on logits" if family.logits_times or family.logits_over else "",
         "the text part of a larger model" if family.name in WITH_EYES else "",
+        "an encoder whose decoder reads the words, too" if family.decoder else "",
     ]
     return ", ".join(part for part in parts if part)
 
@@ -100,7 +112,10 @@ def _below() -> str:
         if family.no_edges:
             reasons.setdefault(family.no_edges, []).append(f"`{name}`")
     why = "; ".join(f"of {', '.join(names)}, {reason}" for reason, names in reasons.items())
-    return BELOW.format(why=why, two_stacks=", ".join(f"`{name}`" for name in _two_stacks()))
+    known, others = (
+        ", ".join(f"`{name}`" for name in _two_stacks() if (name in FAMILIES) == ours) for ours in (True, False)
+    )
+    return BELOW.format(why=why, known=known, two_stacks=others)
 
 
 def _two_stacks() -> list[str]:

@@ -26,6 +26,7 @@ class Layout(NamedTuple):
 
 ENCODER = Layout("embeddings", "encoder.layer")
 DECODER = Layout("embed_tokens", "layers")
+BEFORE_A_DECODER = Layout("encoder.embed_tokens", "encoder.block", ("shared", "decoder.embed_tokens"))
 
 LAYOUTS: dict[str, Layout] = {
     "bert": ENCODER,
@@ -70,6 +71,9 @@ LAYOUTS: dict[str, Layout] = {
     "granitemoe": DECODER,
     "llama4_text": DECODER,
     "llama4": DECODER,
+    "t5": BEFORE_A_DECODER,
+    "mt5": BEFORE_A_DECODER,
+    "umt5": BEFORE_A_DECODER,
 }
 """By `config.model_type`."""
 

@@ -14,13 +14,17 @@
 5. Each edge's confidence: in how many resamples of the prompts it is among the first n
    (`analyzer/circuits/choice.py`).
 6. MIB's own curves and areas, of f = (m(C) - m(empty)) / (m(full) - m(empty)) (`analyzer/circuits/mib.py`).
-7. The strongest edges patched one at a time: their rank correlation with the scores is published
+7. Where a decoder reads the words itself: what is left of the separation with every edge of the encoder cut,
+   really run. Where that may be as much as a circuit has to keep, none is looked for; else a circuit has to keep
+   that, and the stated share of the rest.
+8. The strongest edges patched one at a time: their rank correlation with the scores is published
    (`analyzer/circuits/exact_check.py`).
 
 Where the edges of a family cannot be told apart, the same with nodes.
 
 Summary: circuit_separation, circuit_edges, circuit_fraction, circuit_kept, circuit_kept_at_10, circuit_cpr,
-circuit_cmd, circuit_random_cpr; only what is defined, and of circuits only what can be claimed. Tensors: "scores"
+circuit_cmd, circuit_random_cpr, circuit_left; only what is defined, and of circuits only what can be claimed.
+Tensors: "scores"
 (sources, targets) float32, NaN where there is no edge, "chosen" float32, the confidence, and "smallest" uint8 (at
 node level each (sources,)).
 """
@@ -36,7 +40,7 @@ from analyzer.circuits.evaluator import CircuitEvaluator
 from analyzer.circuits.exact_check import exact_check
 from analyzer.circuits.masks import ranked
 from analyzer.circuits.scored import Scored, scored
-from analyzer.circuits.sizes import Limits, RunCircuits, run_circuits
+from analyzer.circuits.sizes import Limits, RunCircuits, run_circuits, to_keep
 from analyzer.model.judge import known_wiring
 from analyzer.patching.graph import Graph
 from analyzer.session.context import Context
@@ -84,8 +88,9 @@ def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
     found = scored(context, evaluator, settings.steps, settings.prompts, 2 * settings.pairs if claimable else 0)
     total = int(np.isfinite(found.scores.sums[0]).sum())
     fit = CrossFit(evaluator, found.scores, found.parts, settings.folds, settings.resamples, context.seed)
-    limits = Limits(settings.keep, settings.search_prompts, settings.mib_prompts)
-    tested = run_circuits(fit, total, limits) if claimable else RunCircuits()
+    left = evaluator.left if claimable else None
+    limits = Limits(to_keep(settings.keep, left), settings.search_prompts, settings.mib_prompts)
+    tested = run_circuits(fit, total, limits) if claimable and _needed(evaluator, settings.keep) else RunCircuits()
     mask = np.zeros(found.mean.shape, dtype=bool) if tested.mask is None else tested.mask
     counted = tested.smallest.edges if tested.smallest is not None else max(1, round(TENTH * total))
     chosen = fit.chosen.confidence(counted) if claimable else np.zeros(found.mean.shape)
@@ -107,10 +112,11 @@ def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
         resamples=fit.chosen.draws if claimable else 0,
         counted=counted,
         steps=settings.steps,
-        keep=settings.keep,
+        keep=limits.keep if tested.curve else settings.keep,
         total_edges=total,
         explained=evaluator.explained,
         mean_empty=evaluator.empty if claimable else None,
+        left=left,
         curve=tested.curve,
         mib=tested.mib.curve,
         n_mib=min(evaluator.references.n, settings.mib_prompts),
@@ -131,6 +137,14 @@ def circuits(context: Context, settings: CircuitsSettings) -> Outcome:
         "smallest": mask.astype(np.uint8),
     }
     return Outcome(result, _summary(result), tensors)
+
+
+def _needed(evaluator: CircuitEvaluator, keep: float) -> bool:
+    """Whether the layers are needed for the verdict, so that a circuit of them can be told from none: where a
+    decoder reads the words itself, they may not be."""
+    if not evaluator.judge.anatomy.words_beside:
+        return True
+    return evaluator.left is not None and evaluator.left.high < keep
 
 
 def _nodes(context: Context, found: Scored, graph: Graph) -> list[CircuitNode]:
@@ -196,6 +210,8 @@ def _notes(context: Context, evaluator: CircuitEvaluator) -> list[str]:
 
 def _summary(result: CircuitsResult) -> dict[str, float]:
     summary = {"circuit_separation": result.explained.size.value}
+    if result.left is not None:
+        summary["circuit_left"] = result.left.value
     if result.smallest is not None:
         circuit = result.smallest
         summary |= {"circuit_edges": float(circuit.edges), "circuit_fraction": circuit.fraction}

@@ -27,7 +27,13 @@ from analyzer.circuits.residual import streams_of
 from analyzer.circuits.streams import LayerStreamPlan, Step, StreamPlan
 from analyzer.model.judge import known_wiring
 from analyzer.model.linear_maps import bias_of, weight_of
-from analyzer.model.partial_pass import forward_replaced, module_input, returned, starting_at
+from analyzer.model.partial_pass import (
+    bias_handed_on,
+    forward_replaced,
+    module_input,
+    returned,
+    starting_at,
+)
 from analyzer.model.projections import places
 from analyzer.model.scoring import score
 from analyzer.model.verdict_token import VerdictToken, verdict_token
@@ -110,11 +116,12 @@ class EdgeRun:
     def _passing_by(self, layer: Layer, plan: LayerStreamPlan) -> Any:
         """A layer that nobody in the circuit has to do with: it writes what it writes in the corrupted run."""
 
-        def forward(hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Any:
+        def forward(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
             self._narrow(layer)
             self._write(layer.attention, plan.attention)
             self._write(layer.mlp, plan.mlp_writes)
-            return returned(self.judge, hidden_states)
+            bias = bias_handed_on(self.judge, layer.module, hidden_states, *args, **kwargs)
+            return returned(self.judge, hidden_states, bias)
 
         return forward
 

@@ -114,8 +114,8 @@ class CircuitEvaluator:
 
     @cached_property
     def corrupted(self) -> np.ndarray:
-        """(n,) scores with everything corrupted."""
-        if self.references.kind == "mean":
+        """(n,) scores with everything corrupted: the twin's, unless a decoder reads the prompt's own words."""
+        if self.references.kind == "mean" or self.judge.anatomy.words_beside:
             return self._scores([self._nothing])[0]
         place = {int(index): position for position, index in enumerate(self.references.indices)}
         return self.clean[[place[int(twin)] for twin in self.references.twins]]
@@ -135,6 +135,14 @@ class CircuitEvaluator:
     def empty(self) -> float:
         """m(empty), nats."""
         return float((self.references.sign * self.corrupted).mean())
+
+    @cached_property
+    def left(self) -> Interval | None:
+        """m(empty) / m(full) where a decoder reads the words itself: what the layers are not needed for.
+
+        None of any other judge, and where it has no end: the separation itself may be 0.
+        """
+        return self.kept(self.corrupted) if self.judge.anatomy.words_beside else None
 
     def evaluate(self, mask: np.ndarray) -> Evaluation:
         """One circuit: `mask` (sources, targets) bool, or (sources,) at node level."""

@@ -3,7 +3,8 @@
 1. Circuits of MIB's sizes, and random ones of as many edges, are run on some prompts of every fold: the curve.
    Sizes between the first that keeps enough there and the one before are tried, halving on a log scale.
 2. From the smallest of them on each is run on all prompts, until one keeps enough on these. It is claimed where,
-   on all, it is clear of 0 and of random circuits.
+   on all, it is clear of 0 and of random circuits, and where a decoder reads the words itself, of what is left
+   without any edge.
 3. Where none can be claimed, the best part is run on all, and the page says of it why it is no circuit.
 """
 
@@ -21,9 +22,16 @@ from shared.findings.circuits import CurvePoint, SmallestCircuit
 
 if TYPE_CHECKING:
     from analyzer.circuits.crossfit import CrossFit
+    from shared.findings.parts import Interval
 
 HALVINGS = 2
 """Sizes that are tried between two of MIB's: the smallest circuit is known to a fifth of its size."""
+
+
+def to_keep(share: float, left: Interval | None) -> float:
+    """The share of the separation that a circuit has to keep, of which `left` is there without any edge: that, and
+    `share` of the rest."""
+    return share if left is None else share + (1 - share) * max(0.0, left.value)
 
 
 class Limits(NamedTuple):
@@ -135,7 +143,7 @@ class _Runs:
         return found
 
     def _claimable(self, point: CurvePoint | None) -> bool:
-        return point is not None and point.kept.value >= self.keep and point.beats_random and point.kept.low > 0
+        return point is not None and point.kept.value >= self.keep and point.beats_random and point.beats_none
 
     def _keeps_enough(self, edges: int, at: np.ndarray) -> bool:
         kept = self.fit.evaluator.kept(self._scores(edges, at), at=at)
@@ -163,9 +171,15 @@ class _Runs:
         above = None if whole else evaluator.kept(own, random, at)
         if share is None or (above is None and not whole):
             return None
-        shares = [] if whole else self.fit.shares(random, at)
+        left = evaluator.judge.anatomy.words_beside
         return CurvePoint(
-            fraction=count / self.total, edges=count, n=len(at), kept=share, random=shares, above_random=above
+            fraction=count / self.total,
+            edges=count,
+            n=len(at),
+            kept=share,
+            random=[] if whole else self.fit.shares(random, at),
+            above_random=above,
+            above_left=evaluator.kept(own, evaluator.corrupted[at], at) if left else None,
         )
 
 

@@ -42,7 +42,9 @@ def transfer(context: Context, before: Circuits, own: Circuits, draws: int, prom
     masks += random_masks(scores, size, draws, np.random.default_rng([context.seed, size]))
     found, best, *chance = evaluator.scores(masks)
     kept, above = evaluator.kept(found), evaluator.kept(found, np.mean(chance, axis=0))
-    if kept is None or above is None:
+    beside = evaluator.judge.anatomy.words_beside
+    above_left = evaluator.kept(found, evaluator.corrupted) if beside else None
+    if kept is None or above is None or (beside and above_left is None):
         raise CannotCompute("this judge's separation is too uncertain for a share of it.")
     return Transfer(
         edges=size,
@@ -50,4 +52,5 @@ def transfer(context: Context, before: Circuits, own: Circuits, draws: int, prom
         own=evaluator.told(best).kept,
         random=[evaluator.told(each).kept for each in chance],
         above_random=above,
+        above_left=above_left,
     )

@@ -105,6 +105,12 @@ class Family(Described):
     """Field with the number by which a judge's answers' logits are multiplied (Cohere's `logit_scale`)."""
     logits_over: ConfigField | None = None
     """The same, by which they are divided (Granite's `logits_scaling`)."""
+    decoder: ModulePath | None = None
+    """The decoder that stands between these layers, an encoder's, and the head (T5): it reads the prompt's words
+    itself. There is no logit lens then, and `pooling` says nothing but how representations are compared."""
+    position_bias: ModulePath | None = None
+    """Below the first layer the attention whose `compute_bias` makes the biases of positions that each layer hands
+    on to the next (T5)."""
     attention: AttentionPaths | None = None
     """None, as `mlp`, where a layer is something else: layers and lens, but no heads and neurons."""
     mlp: MlpPaths | None = None
@@ -119,6 +125,8 @@ class Family(Described):
     neurons: Literal["plain", "gated"] = "gated"
     """plain: behind a GELU or ReLU alone, so that large means present, and a prompt's reading is the largest;
     gated: with both signs, and the reading is the mean."""
+    neurons_option: ConfigField | None = None
+    """Field of the model's config that says whether they are gated, whatever `neurons` says (T5)."""
     layers_return_pairs: bool = False
     """Whether a layer returns (hidden states, ...), rather than the hidden states alone."""
 
@@ -129,6 +137,12 @@ class Family(Described):
         blocks = [block for block in (self.attention, self.mlp) if block is not None]
         if self.parallel is not False and any(block.trunk_norm for block in blocks):
             raise ValueError("parallel blocks have no trunk_norm: between them the stream is not normed")
+        if self.decoder and (self.head or self.answer_head or self.pooling != "mean"):
+            raise ValueError(
+                "a decoder stands between the layers and the head: leave head out, and say pooling: mean"
+            )
+        if self.position_bias and not self.layers_return_pairs:
+            raise ValueError("layers that hand on position_bias return it: say layers_return_pairs: true")
         return self
 
     @property

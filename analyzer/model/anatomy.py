@@ -19,7 +19,7 @@ from analyzer.model.families import FAMILIES
 from analyzer.model.linear_maps import bias_of, weight_of
 from analyzer.model.shared_layers import one_a_depth
 from analyzer.model.trunk import trunk_name
-from analyzer.model.wiring import Wiring, block_of, residual_scale, wire
+from analyzer.model.wiring import Wiring, block_of, gated, residual_scale, wire
 from shared.findings.neurons import Reading
 
 Head = Callable[[Tensor], Tensor]
@@ -65,6 +65,8 @@ class Anatomy:
     notes: tuple[str, ...] = ()
     decoder_embeddings: nn.Module | None = None
     """Encoder-decoders: what gives the decoder its word embeddings, which may be `embeddings` itself."""
+    position_bias: nn.Module | None = None
+    """The first layer's attention, where each layer hands on the biases of positions that it makes."""
     read_at: int | None = None
     """Encoder-decoders: id of the token in whose place, the last time it comes, the decoder's state is read."""
     tokens_first: bool = False
@@ -75,6 +77,11 @@ class Anatomy:
     @property
     def depth(self) -> int:
         return len(self.layers)
+
+    @property
+    def words_beside(self) -> bool:
+        """Whether the words reach the verdict beside the layers, too: a decoder reads them itself."""
+        return self.decoder_embeddings is not None
 
     def place_of(self, name: str) -> int | Literal["embeddings", "head"]:
         """Where a tensor of the state dict acts: layer index, "embeddings" or "head".
@@ -165,10 +172,10 @@ def _known(model: nn.Module, family: Family, base: str, pad_id: int) -> Anatomy:
     layers = one_a_depth(trunk, family, config)
     block = family.embedding_block or family.embeddings
     before = (block, *family.beside_embeddings)
-    after = tuple(f"{base}.{path}." for path in (family.final_norm, "pooler") if path)
+    after = tuple(f"{base}.{path}." for path in (family.final_norm, "pooler", family.decoder) if path)
     scale = residual_scale(family, config)
     wiring = wire(layers, family, config)
-    return Anatomy(
+    found = Anatomy(
         family=family.name,
         embeddings=trunk.get_submodule(family.embeddings),
         layers=layers,
@@ -182,11 +189,13 @@ def _known(model: nn.Module, family: Family, base: str, pad_id: int) -> Anatomy:
         pad_id=pad_id,
         prefixes=(f"{base}.", tuple(f"{base}.{path}." for path in before), f"{base}.{family.layers}.", after),
         wiring=wiring,
-        reading="max" if family.neurons == "plain" else "mean",
+        reading="mean" if gated(family, config) else "max",
         layers_return_pairs=family.layers_return_pairs,
         residual_scale=scale,
         described=family,
+        position_bias=layers[0].get_submodule(family.position_bias) if family.position_bias else None,
     )
+    return _before_a_decoder(model, found) if family.decoder else found
 
 
 def _writes(layers: Sequence[nn.Module], paths: BlockPaths | None) -> list[nn.Module] | None:
@@ -212,14 +221,21 @@ def _unknown(model: nn.Module, name: str, pad_id: int) -> Anatomy:
     )
     if not getattr(model.config, "is_encoder_decoder", False):
         return found
+    found = replace(found, embeddings=_embeddings(model.get_encoder()))  # type: ignore[operator]
+    return _before_a_decoder(model, found)
+
+
+def _before_a_decoder(model: nn.Module, found: Anatomy) -> Anatomy:
+    """Of an encoder whose decoder reads the words, too. Raises AttributeError where there is none."""
+    parts = "norms, writes, heads, neurons, circuits" if found.wiring is not None else "norms"
     note = (
-        f"{name!r} is an encoder-decoder: layers, norms and comparisons are those of its encoder; what the "
-        "decoder makes of them is not shown layer by layer. The pooled representation is the mean over "
-        "tokens, and there is no logit lens."
+        f"{found.family!r} is an encoder-decoder: layers, {parts} and comparisons are those of its encoder; the "
+        "decoder reads the prompt's words itself, and what it makes of them is not shown layer by layer. The "
+        "pooled representation is the mean over tokens, and there is no logit lens."
     )
     return replace(
         found,
-        embeddings=_embeddings(model.get_encoder()),  # type: ignore[operator]
+        pooling="unknown",
         decoder_embeddings=_embeddings(model.get_decoder()),  # type: ignore[operator]
         read_at=model.config.get_text_config().eos_token_id,  # type: ignore[union-attr, operator]
         notes=(note,),

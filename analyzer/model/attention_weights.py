@@ -40,8 +40,10 @@ def weights_by_layer(judge: Judge, batch: Batch, wiring: Wiring) -> list[Tensor 
         for layer in wiring.layers:
             keep = lambda module, _args, output: returned.update({module: output})  # noqa: E731
             stack.callback(layer.attention.inlet.register_forward_hook(keep).remove)
-        trunk: Any = trunk_of(model)
-        reported = getattr(trunk(**inputs_of(batch), output_attentions=True), "attentions", None) or ()
+        beside = judge.anatomy.words_beside  # a decoder gets its words from the whole model alone
+        called: Any = model if beside else trunk_of(model)
+        output = called(**inputs_of(batch), output_attentions=True)
+        reported = getattr(output, "encoder_attentions" if beside else "attentions", None) or ()
     size = batch.ids.shape[1]
     told = list(reported) if len(reported) == len(wiring.layers) else [None] * len(wiring.layers)
     pairs = zip((returned.get(layer.attention.inlet) for layer in wiring.layers), told, strict=True)
@@ -55,4 +57,4 @@ def _weights_in(value: Any, size: int) -> Tensor | None:
     fits = [
         part for part in parts if isinstance(part, Tensor) and part.ndim == 4 and part.shape[2:] == (size, size)
     ]
-    return fits[0] if fits else None
+    return fits[-1] if fits else None  # biases of positions, which T5 returns, come before

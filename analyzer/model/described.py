@@ -42,7 +42,9 @@ def check_paths(model: Any, family: Family, *, prompted: bool) -> None:
         _module(family, trunk, name, getattr(family, name), "the base model")
     for path in family.beside_embeddings:
         _module(family, trunk, "beside_embeddings", path, "the base model")
-    if trunk.get_submodule(family.embeddings) is not model.get_input_embeddings():
+    _check_decoder(model, family, trunk)
+    owner = model.get_encoder() if family.decoder else model
+    if trunk.get_submodule(family.embeddings) is not owner.get_input_embeddings():
         refuse(family, f"embeddings = {family.embeddings!r} is not the model's word embeddings")
     _check_embedding_block(family)
     layers = list(trunk.get_submodule(family.layers).children())
@@ -53,6 +55,9 @@ def check_paths(model: Any, family: Family, *, prompted: bool) -> None:
     for number, layer in enumerate(layers):
         _check_block(family, layer, "attention", family.attention, f"layer {number}")
         _check_block(family, layer, "mlp", family.mlp, f"layer {number}")
+    maker = _module(family, layers[0], "position_bias", family.position_bias, "layer 0")
+    if maker is not None and not hasattr(maker, "compute_bias"):
+        refuse(family, f"position_bias = {family.position_bias!r} has no compute_bias")
     if family.attention is not None:
         for layer in layers:
             _check_heads(family, family.attention, layer, config)
@@ -63,7 +68,7 @@ def check_paths(model: Any, family: Family, *, prompted: bool) -> None:
 
 def _check_fields(family: Family, config: Any) -> None:
     """Fields of the model's config that the description names are there, and say what it needs."""
-    named = {name: getattr(family, name) for name in ("residual_multiplier", "shared_layers")}
+    named = {name: getattr(family, name) for name in ("residual_multiplier", "shared_layers", "neurons_option")}
     named |= {name: getattr(family, name) for name in ("logits_times", "logits_over", "parallel")}
     for name, field in named.items():
         if isinstance(field, str) and not hasattr(config, field):
@@ -83,6 +88,16 @@ def _module(family: Family, root: nn.Module, name: str, path: str | None, where:
             refuse(family, f"{name} = {path!r} matches no module of {where} (at {part!r} there is {there})")
         found = below[part]
     return found if path else None
+
+
+def _check_decoder(model: Any, family: Family, trunk: nn.Module) -> None:
+    """It is the model's decoder, named where there is one beside an encoder."""
+    found = _module(family, trunk, "decoder", family.decoder, "the base model")
+    two = bool(getattr(model.config, "is_encoder_decoder", False))
+    if two and found is None:
+        refuse(family, "the model is an encoder-decoder: name its decoder, so that the layers are the encoder's")
+    if found is not None and (not two or found is not model.get_decoder()):
+        refuse(family, f"decoder = {family.decoder!r} is not the decoder of an encoder-decoder")
 
 
 def _check_embedding_block(family: Family) -> None:

@@ -75,6 +75,29 @@ def _decoder(name: str, **changes: Any) -> Family:
     return Family(name=name, **parts | changes)
 
 
+def _before_a_decoder(name: str, **changes: Any) -> Family:
+    """The encoder of T5: norms before each block, without an offset; a decoder reads what it makes."""
+    parts: dict[str, Any] = {
+        "embeddings": "encoder.embed_tokens",
+        "beside_embeddings": ("shared", "decoder.embed_tokens"),  # mostly the same weights
+        "layers": "encoder.block",
+        "final_norm": "encoder.final_layer_norm",
+        "decoder": "decoder",
+        "pooling": "mean",
+        "attention": AttentionPaths(
+            module="layer.0.SelfAttention",
+            projections=("layer.0.SelfAttention.q", "layer.0.SelfAttention.k", "layer.0.SelfAttention.v"),
+            out="layer.0.SelfAttention.o",
+            read_norm="layer.0.layer_norm",
+        ),
+        "mlp": MlpPaths(
+            module="layer.1.DenseReluDense", out="layer.1.DenseReluDense.wo", read_norm="layer.1.layer_norm"
+        ),
+        "neurons_option": "is_gated_act",
+    }
+    return Family(name=name, **parts | changes)
+
+
 _ENCODERS = (
     _encoder("bert", "bert.pooler", "classifier"),
     _encoder("roberta", "classifier"),
@@ -263,7 +286,14 @@ _MIXTURES = (
     _decoder("llama4", head=(), mlp=_EXPERTS.model_copy(update={"module": "feed_forward"})),  # it sees, too
 )
 
+_HANDED_ON: dict[str, Any] = {"position_bias": "layer.0.SelfAttention", "layers_return_pairs": True}
+_TWO_STACKS = (
+    _before_a_decoder("t5", **_HANDED_ON),
+    _before_a_decoder("mt5", **_HANDED_ON),
+    _before_a_decoder("umt5"),
+)
+
 FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {family.name: family for family in (*_ENCODERS, *_DECODERS, *_MIXTURES)}
+    {family.name: family for family in (*_ENCODERS, *_DECODERS, *_MIXTURES, *_TWO_STACKS)}
 )
 """By the config's `model_type`."""

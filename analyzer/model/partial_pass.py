@@ -1,14 +1,15 @@
 """The upper part of a judge alone: a forward pass that begins at some layer, with a residual stream given to it.
 
 The layers below become identities and the layer gets the given stream, so that masks, rotary angles and relative
-positions are made by the model as ever, and what it counts by layer index stays aligned. The embeddings still run,
-which costs a lookup.
+positions are made by the model as ever, and what it counts by layer index stays aligned. Biases of positions that
+the first layer makes and hands on are made for it. The embeddings still run, which costs a lookup.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -49,18 +50,36 @@ def starting_at(judge: Judge, layer: int, hidden: Tensor) -> Iterator[None]:
 def without_layers(judge: Judge, layers: range) -> Iterator[None]:
     """Inside, these layers hand on what they read."""
 
-    def unchanged(hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Any:
-        return returned(judge, hidden_states)
+    def unchanged(layer: nn.Module) -> Any:
+        def forward(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
+            bias = bias_handed_on(judge, layer, hidden_states, *args, **kwargs)
+            return returned(judge, hidden_states, bias)
+
+        return forward
 
     with ExitStack() as stack:
         for layer in layers:
-            stack.enter_context(forward_replaced(judge.anatomy.layers[layer], unchanged))
+            module = judge.anatomy.layers[layer]
+            stack.enter_context(forward_replaced(module, unchanged(module)))
         yield
 
 
-def returned(judge: Judge, hidden: Tensor) -> Any:
-    """Hidden states as a layer of this judge's family returns them."""
+def returned(judge: Judge, hidden: Tensor, bias: Tensor | None = None) -> Any:
+    """Hidden states as a layer of this judge's family returns them, with the `bias` that it hands on, if any."""
+    if judge.anatomy.position_bias is not None:
+        return hidden, bias, None  # the last is the bias of a decoder's other attention
     return (hidden, None) if judge.anatomy.layers_return_pairs else hidden
+
+
+def bias_handed_on(judge: Judge, layer: nn.Module, hidden: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
+    """The biases of positions that a layer which is left out would hand on: those that it is called with, or else
+    those that the first layer makes, (1, heads, tokens, tokens). None in families whose layers hand on none.
+    """
+    maker: Any = judge.anatomy.position_bias
+    if maker is None:
+        return None
+    given = signature(type(layer).forward).bind(layer, hidden, *args, **kwargs).arguments.get("position_bias")
+    return maker.compute_bias(*[hidden.shape[1]] * 2, device=hidden.device) if given is None else given
 
 
 @contextmanager

@@ -30,7 +30,10 @@ def check_returns(judge: Judge, family: Family, seen: Observed) -> None:
         name = f"layers: layer {number} of {family.layers!r}"
         seen.into(layer, name)
         seen.out_of(layer, name)
-        if isinstance(seen.outputs[layer], tuple) != family.layers_return_pairs:
+        returned = seen.outputs[layer]
+        if isinstance(returned, tuple) and len(returned) > 2 and family.position_bias is None:
+            refuse(family, f"{name} returns {len(returned)} things: name what it hands on as position_bias")
+        if isinstance(returned, tuple) != family.layers_return_pairs:
             said = str(family.layers_return_pairs).lower()
             returns = "hidden states alone" if family.layers_return_pairs else "a tuple"
             refuse(family, f"layers_return_pairs is {said}, and {name} returns {returns}")

@@ -5,6 +5,7 @@
 3. Hooked scores equal plain scores.
 4. The logit lens after the last layer equals the score.
 5. In models without a norm on the residual stream, embeddings + the sum of all writes = the final residual.
+6. Where layers hand on biases of positions, a pass that begins above the first layer gives the same scores.
 
 What fails is switched off, with a note, rather than published. Where a user described the family, more is checked
 (`described.py`), and what fails raises FamilyError: it can be corrected.
@@ -27,7 +28,7 @@ from analyzer.model.batches import Batch, Encoded, collate
 from analyzer.model.described import check_flow, follow
 from analyzer.model.hooked_pass import record
 from analyzer.model.observed import refuse
-from analyzer.model.partial_pass import hidden_argument, hidden_of
+from analyzer.model.partial_pass import hidden_argument, hidden_of, starting_at
 from analyzer.model.rounding import rounding_of
 from analyzer.model.scoring import answers_in, inputs_of, score, score_of
 from shared.errors import FamilyError
@@ -54,6 +55,11 @@ def checked_anatomy(judge: Judge) -> Anatomy:
     hooked = record(judge, prompts, batch_tokens=10**6)
     if not _equal(judge, hooked.scores, plain):
         note = _failed(judge, "Hooks change this judge's scores", "its layers, writes and logit lens are not read")
+        return _bare(anatomy, note)
+    if anatomy.position_bias is not None and not _equal(judge, _from_the_second_layer(judge, batch), plain):
+        note = _failed(
+            judge, "A pass above the first layer loses its biases of positions", "its layers are not read"
+        )
         return _bare(anatomy, note)
     if hooked.lens is not None and not _equal(judge, hooked.lens[:, -1], hooked.scores):
         fails = "The logit lens after the last layer does not give the judge's score"
@@ -159,6 +165,18 @@ def _failed(judge: Judge, fails: str, lost: str) -> str:
 
 def _equal(judge: Judge, found: np.ndarray, wanted: np.ndarray) -> bool:
     return bool(np.abs(found - wanted).max() <= rounding_of(judge.dtype) * (1 + np.abs(wanted).max()))
+
+
+def _from_the_second_layer(judge: Judge, batch: Batch) -> np.ndarray:
+    """(prompts,) scores of a pass that begins with what the first layer gives."""
+    given: list[Tensor] = []
+    hook = judge.anatomy.layers[0].register_forward_hook(lambda *found: given.append(hidden_of(found[-1])))
+    try:
+        score(judge, batch)
+    finally:
+        hook.remove()
+    with starting_at(judge, 1, given[0]):
+        return score(judge, batch).cpu().numpy()
 
 
 def _writes_add_up(judge: Judge, batch: Batch) -> bool:

@@ -32,6 +32,8 @@ def check_verdict_read(judge: Judge, batch: Batch, same: Comparison, seen: Obser
         _check_head(judge, family, last)
     if not same.close(_score_from(judge, batch, last), plain):
         refuse(family, f"layers = {family.layers!r} are not all that stands between embeddings and head")
+    if anatomy.words_beside:  # a decoder reads what the last layer gives, all of it
+        return
     if anatomy.final_norm is not None:
         _check_final_norm(judge, batch, same, seen.inputs.get(anatomy.final_norm), last)
     elif anatomy.head is None:

@@ -143,6 +143,11 @@ def residual_scale(family: Family, config: Any) -> float:
     return float(getattr(config, family.residual_multiplier)) if family.residual_multiplier else 1.0
 
 
+def gated(family: Family, config: Any) -> bool:
+    """Whether its neurons are gated. Raises AttributeError where the config has no such field."""
+    return said(family.neurons_option or family.neurons == "gated", config)
+
+
 def _neurons(layer: Layer) -> int:
     """Numbers a token that the MLP's last linear map reads, or that the MLP writes where it is one node."""
     one_node = isinstance(layer.mlp.out, Seam)

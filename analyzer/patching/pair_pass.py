@@ -1,13 +1,14 @@
 """Edge scores of aligned contrast pairs at half the price: the way from one twin to the other is the way back.
 
 EAP-IG's midpoints of a prompt's way from its twin are those of the twin's way from the prompt, and both differences
-and both class signs are opposite, so that the two prompts' scores are equal, and one pass gives both. No unit is
+and both class signs are opposite, so that the two prompts' scores are equal, and one pass gives both. Where a
+decoder reads the words itself that is not so, and each prompt's way is gone along beside its own words. No unit is
 scored by itself: this is for pairs that only circuits look at.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from analyzer.model.differentiated import tokens_at_once
 from analyzer.model.judge import known_wiring
 from analyzer.model.verdict_token import score_alone
 from analyzer.patching.edge_scores import EdgeSums, Gradients
-from analyzer.patching.gradient_pass import contributions, differences, require_finite
+from analyzer.patching.gradient_pass import contributions, differences, require_finite, signed
 from analyzer.patching.graph import Graph
 from analyzer.patching.node_sums import NodeSums
 from analyzer.patching.parts import PartScores
@@ -31,6 +32,17 @@ if TYPE_CHECKING:
     from analyzer.model.judge import Judge
     from analyzer.patching.references import References
     from analyzer.session.context import Context
+
+
+class Way(NamedTuple):
+    """Of prompts of a batch from their twins."""
+
+    rows: list[int]
+    twins: list[int]
+    sign: int
+    """+1 where the prompts are the unsafe ones, -1 where they are the safe ones."""
+    each: int
+    """Prompts that each stands for."""
 
 
 def pair_pass(
@@ -52,16 +64,13 @@ def pair_pass(
         unsafe = [row for row, position in enumerate(chosen) if references.sign[position] > 0]
         partners = references.partners(chosen)
         assert partners is not None  # noqa: S101 (twins only)
-        _add(
-            judge,
-            batch,
-            unsafe,
-            [partners[row] for row in unsafe],
-            steps,
-            edges,
-            nodes,
-            parts[references.indices[chosen][unsafe]],
-        )
+        safe, values = [partners[row] for row in unsafe], source_values(judge, batch)
+        part = parts[references.indices[chosen][unsafe]]
+        ways = [Way(unsafe, safe, 1, 2)]
+        if judge.anatomy.words_beside:
+            ways = [Way(unsafe, safe, 1, 1), Way(safe, unsafe, -1, 1)]
+        for way in ways:
+            _add(judge, batch, values, way, steps, edges, nodes, part)
         done += len(chosen)
         context.progress(done, references.n)
     return None if edges is None else edges.finished(), nodes.finished()
@@ -70,31 +79,32 @@ def pair_pass(
 def _add(
     judge: Judge,
     batch: Batch,
-    unsafe: list[int],
-    safe: list[int],
+    values: SourceValues,
+    way: Way,
     steps: int,
     edges: EdgeSums | None,
     nodes: NodeSums,
     part: np.ndarray,
 ) -> None:
-    """One batch: rows of the unsafe prompts, and of their twins."""
-    both = source_values(judge, batch)
-    own = Batch(batch.ids[unsafe], batch.mask[unsafe], None)
+    """One batch: `values` of all its prompts, one way of them."""
+    own = Batch(batch.ids[way.rows], batch.mask[way.rows], None)
     real = own.mask.bool()
-    deltas = differences(_rows(both, unsafe), _rows(both, safe), real)
-    tape, gradients = _along(judge, own, both.input[safe].float(), deltas.input, steps, edges is not None)
+    deltas = differences(_rows(values, way.rows), _rows(values, way.twins), real)
+    start = values.input[way.twins].float()
+    tape, gradients = _along(judge, own, start, deltas.input, steps, edges is not None)
+    deltas = signed(deltas, torch.full(own.ids.shape[:1], float(way.sign), device=real.device))
     heads = known_wiring(judge).heads
-    nodes.count(part, 2)
+    nodes.count(part, way.each)
     for layer in range(judge.anatomy.depth):
-        for delta, rows, count in (
+        for delta, found, count in (
             (deltas.neurons[layer], gradients.neurons[layer], 0),
             (deltas.heads[layer], gradients.heads[layer], heads),
         ):
-            effects = contributions(delta, gradients.along(rows).float().mean(0), count)
+            effects = contributions(delta, gradients.along(found).float().mean(0), count)
             require_finite(effects, layer)
-            nodes.add(layer, 2 * effects, part, heads=bool(count))
+            nodes.add(layer, way.each * effects, part, heads=bool(count))
     if edges is not None:
-        edges.add(tape, gradients, deltas, real, part, 2)
+        edges.add(tape, gradients, deltas, real, part, way.each)
 
 
 def _rows(values: SourceValues, rows: list[int]) -> SourceValues:

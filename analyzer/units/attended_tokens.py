@@ -98,7 +98,7 @@ def _weights(judge: Judge, layers: Sequence[int]) -> Iterator[dict[int, Tensor |
         def hook(_module: nn.Module, _args: Any, output: Any) -> None:
             parts = output if isinstance(output, tuple) else ()
             fits = [p for p in parts if isinstance(p, Tensor) and p.ndim == 4 and p.shape[1] == wiring.heads]
-            found[layer] = fits[0] if fits else None
+            found[layer] = fits[-1] if fits else None  # biases of positions, which T5 returns, come before
 
         return hook
 

@@ -47,7 +47,9 @@ _SHARES = (
     "mib "
     "are of f = (m(C) - m(empty)) / (m(full) - m(empty)), of the way from the corrupted run's answer to the "
     "judge's "
-    "own (MIB): with contrast twins f = (1 + kept) / 2, so that f = 0.5 keeps nothing."
+    "own (MIB): with contrast twins f = (1 + kept) / 2, so that f = 0.5 keeps nothing, unless a decoder reads "
+    "the words itself. left_without_the_encoder is then m(empty) / m(full), the share of the separation with "
+    "every edge cut, and null otherwise."
 )
 
 
@@ -83,6 +85,7 @@ def scored_graph(record: ResultRecord, result: CircuitsResult, tensors: Mapping[
         "claim": nothing_to_explain(result.explained, SEPARATION) or ("" if result.smallest else NO_CLAIM),
         "mean_full": _dumped(result.explained),
         "mean_empty": result.mean_empty,
+        "left_without_the_encoder": _dumped(result.left),
         "cpr": result.cpr,
         "cmd": result.cmd,
         "random_cpr": result.random_cpr,

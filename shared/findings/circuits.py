@@ -69,9 +69,17 @@ class CurvePoint(Part):
     above_random: Interval | None
     """How much more of the separation than these, pooled, is kept, prompt by prompt; None at fraction 1."""
 
+    above_left: Interval | None = None
+    """Of an encoder-decoder how much more is kept than with every edge of the encoder cut; None of other judges."""
+
     @property
     def beats_random(self) -> bool:
         return self.above_random is not None and self.above_random.low > 0
+
+    @property
+    def beats_none(self) -> bool:
+        """Whether it keeps more than a judge without any edge: nothing, or what a decoder has left."""
+        return self.kept.low > 0 and (self.above_left is None or self.above_left.low > 0)
 
 
 class MibPoint(Part):
@@ -131,12 +139,16 @@ class CircuitsResult(Part):
     """Edges of the circuit that the confidence is about: of the smallest one, or a tenth of all."""
     steps: int
     keep: float
-    """The share that the smallest circuit keeps, e.g. 0.8."""
+    """The share that the smallest circuit keeps, e.g. 0.8; of an encoder-decoder what is `left`, and of the rest
+    that share."""
     total_edges: int
     explained: ToExplain
     """m(full): mean class-signed score of the judge; where it may be chance, no circuit is looked for."""
     mean_empty: float | None
     """m(empty): the same with every edge corrupted; None where nothing was run."""
+    left: Interval | None = None
+    """Of an encoder-decoder m(empty) / m(full): what is left of the separation with every edge of the encoder cut,
+    as its decoder reads the prompt's words itself. None of other judges, and where nothing was run."""
     curve: list[CurvePoint]
     """By fraction; empty where there is nothing to explain."""
     mib: list[MibPoint]
@@ -161,6 +173,11 @@ class CircuitsResult(Part):
     prompts; bootstrap interval over groups of prompts."""
     n_checked: int
     notes: list[str]
+
+    @property
+    def needs_no_encoder(self) -> bool:
+        """Whether so much may be left without the encoder that no circuit of it can be told from none."""
+        return self.left is not None and self.left.high >= self.keep
 
     @property
     def denied(self) -> bool:

@@ -60,11 +60,14 @@ class Transfer(Part):
     """What random circuits with as many edges keep."""
     above_random: Interval
     """How much more of the separation than these, on the mean, is kept."""
+    above_left: Interval | None = None
+    """Of an encoder-decoder how much more is kept than with every edge of the encoder cut; None of other judges."""
 
     @property
     def works(self) -> bool:
-        """Whether what is kept is clear of 0 and of random circuits."""
-        return self.kept.low > 0 and self.above_random.low > 0
+        """Whether what is kept is clear of 0, of random circuits, and of what is left without the encoder."""
+        beats_none = self.above_left is None or self.above_left.low > 0
+        return self.kept.low > 0 and self.above_random.low > 0 and beats_none
 
 
 class EvolutionResult(Part):

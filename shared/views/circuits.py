@@ -17,11 +17,13 @@ from shared.figures.circuits.words import (
     curve_finding,
     exact_nats,
     kept,
+    left_words,
     noun,
     of_them,
     power_words,
     separation_words,
     shape_words,
+    share_words,
     small_share,
     span,
 )
@@ -114,7 +116,7 @@ def _graph_caption(result: CircuitsResult, drawn: int) -> str:
         "beside them what circuits as large as the smallest one keep, really run with everything else corrupted on "
         f"prompts that their {word} were not chosen on ({result.folds} folds), and random circuits of their size; "
         "the open diamond is in-sample, for comparison.\n"
-        f"{_SHARE_WORDS[result.reference]}\n"
+        f"{share_words(result)}\n"
         f"How to read: {how} Core: chosen in at least 9 of 10 resamples of the prompts; contingent: in at least "
         "half; noise: in fewer. All sizes are in the figure of the curve, the whole scored graph in the JSON "
         "beside "
@@ -124,19 +126,6 @@ def _graph_caption(result: CircuitsResult, drawn: int) -> str:
     )
 
 
-_SHARE_WORDS = {
-    "twin": (
-        "The share of the separation is m(C) / m(full): what is left of the mean class-signed score, 0 where it is "
-        "gone, below 0 where the circuit answers the other way. Faithfulness f is MIB's (1 + share) / 2: of the "
-        "way "
-        "from the twin's answer to the prompt's, so that f = 0.5 keeps nothing."
-    ),
-    "mean": (
-        "The share of the separation is m(C) / m(full): what is left of the mean class-signed score, 0 where it is "
-        "gone, below 0 where the circuit answers the other way. Faithfulness f is MIB's: of the way from the "
-        "corrupted run's answer to the judge's own."
-    ),
-}
 _EDGE_WORDS = (
     "edges through which the verdict is computed, layer by layer from the input to the verdict; circles are "
     "attention heads, squares MLPs, grey ones frozen, faint ones have no edge drawn.",
@@ -197,7 +186,7 @@ def _curve_panel(record: ResultRecord, result: CircuitsResult) -> Panel:
 def _curve_caption(result: CircuitsResult) -> str:
     word = noun(result)
     notes = "".join(f"\nNote: {note}" for note in result.notes)
-    if not result.explained.claimable:
+    if not result.explained.claimable or result.needs_no_encoder:
         return f"{circuit_finding(result)}.\nWhat it shows: nothing; no circuit was run.{notes}"
     return (
         f"What it shows: the judge really run with only the best {word} intact, while everything else carries "
@@ -207,7 +196,7 @@ def _curve_caption(result: CircuitsResult) -> str:
         f"|score|, on {counted(result.n_mib, 'prompt')}. Grey points are random circuits on the prompts of the "
         f"blue ones, another one in each fold; the star is the smallest circuit that keeps {kept(result.keep)} on "
         "all prompts, the open diamond what the circuit drawn keeps in-sample.\n"
-        f"{_SHARE_WORDS[result.reference]}\n"
+        f"{share_words(result)}\n"
         "How to read: the further left and up the blue curve, the fewer parts compute the verdict; in the shaded "
         "part the answer is reversed. CPR is the area under f of the plain top n by score over the share of "
         f"{word} (higher is better), CMD the area between f by |score| and 1 (lower is better), as MIB has them. "
@@ -243,6 +232,9 @@ def _curve_rows(result: CircuitsResult) -> list[dict[str, Any]]:
         | _random_cells(point.random)
         for point in result.curve
     ]
+    if result.left is not None:
+        rows.append({"circuit": "none of the encoder", "size": 0, "fraction": 0.0, "prompts": result.n})
+        rows[-1] |= _interval_cells("kept", result.left)
     for circuit in [result.smallest] if result.smallest is not None else []:
         rows.append(
             {
@@ -280,6 +272,7 @@ def _facts(result: CircuitsResult) -> list[str]:
     pairs = f" ({counted(result.n_pairs, 'contrast pair')})" if result.n_pairs else ""
     checked = f"{result.n_checked} patched one at a time" if result.n_checked else "not checked one at a time"
     return [
+        *([left_words(result)] if result.left is not None else []),
         f"n = {result.n}{pairs}; outside the circuit everything carries {REFERENCES[result.reference]}",
         f"EAP-IG, {counted(result.steps, 'step')}, on {counted(result.n_scored, 'prompt')}, over "
         f"{of_them(result, result.total_edges)}, {checked}",

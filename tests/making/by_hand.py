@@ -114,7 +114,9 @@ class ByHand:
         if reads == len(self.blocks):
             last = self.wiring.layers[-1].module
             own: Any = group.ours[last, "out"] + shift
-            return [last.register_forward_hook(lambda _m, _a, out: (own,) if isinstance(out, tuple) else own)]
+            return [
+                last.register_forward_hook(lambda _m, _a, out: (own, *out[1:]) if isinstance(out, tuple) else own)
+            ]
         block = self.blocks[number]
         norm = block.read_norm
         own = group.ours[norm or block.inlet, "in"] + shift

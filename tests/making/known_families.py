@@ -25,6 +25,7 @@ from tests.making.tiny import (
     FURTHER,
     FURTHER_DECODERS,
     ONLY_CAUSAL,
+    TWO_STACKS,
     save_tiny_judge,
 )
 
@@ -51,7 +52,7 @@ def forms(families: tuple[str, ...]) -> list[Form]:
 
 
 FURTHER_FORMS = forms(FURTHER)
-EVERY_FORM = forms(FAMILIES + FURTHER)
+EVERY_FORM = forms(FAMILIES + FURTHER + TWO_STACKS)
 FURTHER_ONCE = [Form(family, "prompted" if family in ONLY_CAUSAL else "classifier") for family in FURTHER]
 """Each family in one form."""
 

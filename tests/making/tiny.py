@@ -51,6 +51,8 @@ FURTHER_DECODERS = (
 ONLY_CAUSAL = ("granite", "granitemoe", "cohere", "cohere2", "llama4_text", "llama4")
 """Families that transformers has no classifier of: they judge by an answer."""
 FURTHER = FURTHER_ENCODERS + FURTHER_DECODERS + ONLY_CAUSAL
+TWO_STACKS = ("t5", "mt5", "umt5")
+"""Encoder-decoders: classifiers whose decoder reads the words itself, and without a logit lens."""
 _ALL_DECODERS = DECODERS + FURTHER_DECODERS + ONLY_CAUSAL
 
 TEXT = (
@@ -83,6 +85,8 @@ def tiny_tokenizer(
         special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
         special |= {"mask_token": "[MASK]"}
         first, last = "[CLS]", " [SEP]"
+        if family in TWO_STACKS:  # the verdict is read at the end of text
+            special |= {"eos_token": "[SEP]"}
     vocabulary = {word: index for index, word in enumerate([*special.values(), *dict.fromkeys(words)])}
     raw = Tokenizer(models.WordLevel(vocabulary, unk_token=special["unk_token"]))
     raw.normalizer = normalizers.Lowercase()
@@ -153,6 +157,8 @@ _EYES: dict[str, dict[str, Any]] = {
 }
 """What the seeing part of a larger model needs."""
 _LLAMA4 = {"num_experts_per_tok": 1, "head_dim": 8, "intermediate_size_mlp": 48, "moe_layers": [1, 2]}
+_T5 = {"d_ff": 64, "d_kv": 12, "decoder_start_token_id": 0, "initializer_factor": 1.0}  # heads wider than d_model
+_T5 |= {"relative_attention_num_buckets": 8, "relative_attention_max_distance": 16}
 _PARTICULARS: dict[str, dict[str, Any]] = {
     "electra": {"embedding_size": 16},
     "albert": {"embedding_size": 16, "classifier_dropout_prob": 0.0},
@@ -175,6 +181,7 @@ _PARTICULARS: dict[str, dict[str, Any]] = {
     "cohere2": _KV | {"logit_scale": 0.3, "head_dim": 8, "sliding_window": 16},
     "llama4_text": _EXPERTS | _LLAMA4,
     "llama4": _EXPERTS | _LLAMA4,
+    **dict.fromkeys(TWO_STACKS, _T5),
 }
 
 

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from analyzer.model.families import FAMILIES as KNOWN
 from shared.errors import UsageError
-from tests.making.tiny import FAMILIES, FURTHER, ONLY_CAUSAL, tiny_causal_lm, tiny_model
+from tests.making.tiny import FAMILIES, FURTHER, ONLY_CAUSAL, TWO_STACKS, tiny_causal_lm, tiny_model
 from trainer.freeze import LAYOUTS, freeze
 
 LAYER = re.compile(r"\.(?:layer|layers|h)\.(\d+)\.")
@@ -32,7 +32,7 @@ def test_the_trainer_knows_the_families_that_the_analyzer_knows() -> None:
         for name, found in KNOWN.items()
     }
     assert places == LAYOUTS
-    assert KNOWN.keys() == {*FAMILIES, *FURTHER}
+    assert KNOWN.keys() == {*FAMILIES, *FURTHER, *TWO_STACKS}
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, "gpt2", "electra", "gemma3", "nomic_bert"])
@@ -64,10 +64,10 @@ def test_nothing_outside_the_body_is_frozen(family: str) -> None:
 
 
 def test_every_layout_has_a_tiny_model() -> None:
-    assert set(LAYOUTS) == {*FAMILIES, *FURTHER}
+    assert set(LAYOUTS) == {*FAMILIES, *FURTHER, *TWO_STACKS}
 
 
-@pytest.mark.parametrize("family", FURTHER)
+@pytest.mark.parametrize("family", FURTHER + TWO_STACKS)
 def test_what_is_named_is_there(family: str) -> None:
     """Frozen in each family that has a table of its own: the embeddings and the first layer, and no other layer."""
     model = (tiny_causal_lm if family in ONLY_CAUSAL else tiny_model)(family, layers=2)

@@ -145,7 +145,8 @@ def _draw_kept(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
     """A bar of what the circuit keeps; below it a stroke for every random circuit of its size."""
     circuit = result.smallest
     if circuit is None:
-        words = "no circuit can be claimed" if result.curve else "nothing to explain"
+        claimed_none = result.curve or result.needs_no_encoder
+        words = "no circuit can be claimed" if claimed_none else "nothing to explain"
         sheet.say_missing(pane, words)
         return
     for at, dash in ((0.0, "solid"), (result.keep, "dot"), (1.0, "solid")):

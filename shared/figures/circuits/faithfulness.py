@@ -30,7 +30,8 @@ def faithfulness_figure(result: CircuitsResult, title: str, subtitle: str, flags
     y = {"title": "share of the separation kept", "range": [low, high], "tickformat": ".0%"}
     pane = sheet.pane(x=_size_axis(result), y=y)
     if not result.curve:
-        sheet.say_missing(pane, "no circuit was run: there is nothing to explain")
+        why = "too little needs the encoder" if result.needs_no_encoder else "there is nothing to explain"
+        sheet.say_missing(pane, f"no circuit was run: {why}")
         return sheet.figure()
     _draw_levels(sheet, pane, result)
     _draw_random(sheet, pane, result.curve, noun(result))
@@ -68,7 +69,9 @@ def _draw_levels(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
     if low < 0:  # reversed: shaded
         below = {"type": "rect", "xref": f"{pane.x} domain", "x0": 0, "x1": 1, "yref": pane.y, "y0": low, "y1": 0}
         sheet.shapes.append(below | {"layer": "below", "line": {"width": 0}, "fillcolor": "rgba(213,94,0,0.07)"})
+    left = [] if result.left is None else [(result.left.value, "dash", "left without the encoder", "right")]
     for at, dash, words, side in (
+        *left,
         (0.0, "solid", "0: the separation is gone; below: reversed, it answers the other way", "right"),
         (1.0, "solid", "whole judge", "left"),
         (result.keep, "dot", asked, "left"),
@@ -129,8 +132,8 @@ def _draw_curves(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
 
 def _draw_mib(sheet: Sheet, pane: Pane, result: CircuitsResult) -> None:
     """f of the plain top n, on the axis of the share: with twins 2 f - 1, else by the two ends."""
-    if not result.mib or result.reference != "twin":
-        return  # without twins the corrupted run keeps a share of its own, on other prompts than these
+    if not result.mib or result.reference != "twin" or result.left is not None:
+        return  # where its answer is not the twin's the corrupted run keeps a share of its own, on other prompts
     x = np.array([100 * point.fraction for point in result.mib], dtype=np.float32)
     for name, colour, symbol, values in (
         ("plain top n by score", PURPLE, "square", [point.signed for point in result.mib]),

@@ -73,17 +73,56 @@ def circuit_finding(result: CircuitsResult) -> str:
     verb, they = ("keeps", "it was") if one else ("keep", "they were")
     words = f"{size} {verb} {span(circuit.kept)} of the separation on prompts {they} not chosen on"
     random = mean_of(circuit.random)
-    return words if random is None else f"{words}; random ones {kept(random)}"
+    words = words if random is None else f"{words}; random ones {kept(random)}"
+    return words if result.left is None else f"{words}; without the encoder {span(result.left)} is left"
+
+
+def left_words(result: CircuitsResult) -> str:
+    """What an encoder-decoder needs no circuit for; empty of other judges."""
+    if result.left is None:
+        return ""
+    return (
+        f"the decoder reads the words itself: {span(result.left)} of the separation is left with every edge of the "
+        "encoder cut"
+    )
+
+
+def share_words(result: CircuitsResult) -> str:
+    """What the share of the separation is, and what f is."""
+    share = (
+        "The share of the separation is m(C) / m(full): what is left of the mean class-signed score, 0 where it is "
+        "gone, below 0 where the circuit answers the other way."
+    )
+    if result.left is not None:
+        left = left_words(result)
+        share += f" {left[0].upper()}{left[1:]}{_asked_for(result)}."
+    if result.reference == "twin" and result.left is None:
+        way = "(1 + share) / 2: of the way from the twin's answer to the prompt's, so that f = 0.5 keeps nothing."
+        return f"{share} Faithfulness f is MIB's {way}"
+    return f"{share} Faithfulness f is MIB's: of the way from the corrupted run's answer to the judge's own."
+
+
+def _asked_for(result: CircuitsResult) -> str:
+    """What a circuit has to keep beyond what is left without it."""
+    if result.left is None or not result.curve:
+        return ""
+    rest = ": that, and the share of the rest that is asked for" if result.left.value > 0 else ""
+    return f"; a circuit has to keep {kept(result.keep)}{rest}"
 
 
 def _no_claim(result: CircuitsResult) -> str:
     """The best part tried, and why it is no circuit."""
+    if result.needs_no_encoder:
+        return f"{NO_CLAIM}: {left_words(result)}"
     best = best_part(result)
     if best is None:
         return f"{NO_CLAIM}: the separation is too uncertain for a share of it"
     size = f"the best {small_share(best.fraction)} of the {noun(result)}, chosen on other prompts, keep"
     if best.kept.low <= 0:
         return f"{NO_CLAIM}: {size} {span(best.kept)} of the separation, which may be none"
+    if not best.beats_none and result.left is not None:
+        beside = f"than is left without the encoder ({kept(result.left.value)})"
+        return f"{NO_CLAIM}: {size} {span(best.kept)} of the separation, no more {beside}"
     if not best.beats_random:
         chance = mean_of(best.random)
         beside = "" if chance is None else f" ({kept(chance)})"
@@ -102,17 +141,18 @@ def curve_finding(result: CircuitsResult) -> str:
     tried = [point for point in result.curve if point.random]
     if not tried:
         return circuit_finding(result)
-    clear = [point for point in tried if point.beats_random and point.kept.low > 0]
+    clear = [point for point in tried if point.beats_random and point.beats_none]
+    nothing = "0" if result.left is None else "0, of what is left without the encoder"
     if not clear:
         return (
             f"{NO_CLAIM}: at none of {counted(len(tried), 'size')} is what the best {noun(result)} keep clear of "
-            f"0 and of "
-            "random ones"
+            f"{nothing} and of random ones"
         )
     first = min(clear, key=lambda point: point.edges)
+    sizes = f"{len(clear)} of {counted(len(tried), 'size')}"
     return (
         f"From {small_share(first.fraction)} of the {noun(result)} on, some of the separation is kept: "
-        f"{span(first.kept)} there, clear of 0 and of random ones at {len(clear)} of {counted(len(tried), 'size')}"
+        f"{span(first.kept)} there, clear of {nothing} and of random ones at {sizes}"
     )
 
 
@@ -172,6 +212,7 @@ def separation_words(result: CircuitsResult) -> str:
     """The separation that there is to keep, and MIB's areas: for a subtitle."""
     size = result.explained.size
     words = [f"separation {number(size.value)} nats [{number(size.low)}, {number(size.high)}]"]
+    words += [f"{span(result.left)} of it left without the encoder"] if result.left is not None else []
     areas = [
         f"{name} {nats(value)}"
         for name, value in (("CPR", result.cpr), ("CMD", result.cmd), ("random CPR", result.random_cpr))

@@ -85,6 +85,8 @@ def _transferred(result: EvolutionResult) -> str:
         return ""
     random = mean_of(found.random)
     beside = "" if random is None else f", random {kept(random)}"
+    if found.above_left is not None:
+        beside += f", without the encoder {kept(found.kept.value - found.above_left.value)}"
     if not found.works:
         return f"the old circuit is not seen to work ({span(found.kept)}{beside})"
     return f"the old circuit keeps {span(found.kept)} of the separation, in-sample{beside}"

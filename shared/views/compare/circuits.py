@@ -89,6 +89,8 @@ def transfer_sentence(changed: EvolutionResult | None, checkpoint: str, digest: 
     works = "works" if changed.transfer.works else "is not seen to work"
     random = changed.transfer.random
     beside = f"; random ones of its size {percent(min(random))} to {percent(max(random))}" if random else ""
+    if (above := changed.transfer.above_left) is not None:
+        beside += f"; {percent(kept.value - above.value)} is left without the encoder"
     return (
         f"{capital(f'the circuit of {there}')} {works} in {here}: it keeps {percent(kept.value)} "
         f"[{percent(kept.low)}, {percent(kept.high)}] of the separation{beside}"

@@ -20,6 +20,7 @@ from tests.making.judges import context, random_probes, tiny_judge
 from tests.making.tiny import FAMILIES
 
 WITH_EDGES = [family for family in FAMILIES if family != "deberta-v2"]
+ALL_EDGES = [*WITH_EDGES, "t5", "umt5"]
 
 
 def evaluator(family: str, pairs: int = 10, **fields: object) -> CircuitEvaluator:
@@ -31,7 +32,7 @@ def raw_scores(found: CircuitEvaluator, mask: np.ndarray) -> np.ndarray:
     return found._scores([mask])[0]
 
 
-@pytest.mark.parametrize("family", WITH_EDGES)
+@pytest.mark.parametrize("family", ALL_EDGES)
 @pytest.mark.parametrize("pairs", [10, 2])
 def test_the_whole_graph_is_the_judge(family: str, pairs: int) -> None:
     found = evaluator(family, pairs)
@@ -59,7 +60,7 @@ def test_the_empty_graph_is_the_corrupted_run(family: str) -> None:
     assert found.evaluate(nothing).faithfulness == 0
 
 
-@pytest.mark.parametrize("family", WITH_EDGES)
+@pytest.mark.parametrize("family", ALL_EDGES)
 def test_leaving_out_what_is_on_no_path_changes_nothing(family: str) -> None:
     found = evaluator(family)
     random = np.random.default_rng(3)
@@ -69,7 +70,7 @@ def test_leaving_out_what_is_on_no_path_changes_nothing(family: str) -> None:
     assert np.allclose(raw_scores(found, mask), raw_scores(found, pruned), atol=2e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("family", WITH_EDGES)
+@pytest.mark.parametrize("family", ALL_EDGES)
 def test_cutting_every_edge_of_a_head_is_patching_its_output(family: str) -> None:
     """Without edges out of it, a head's corrupted value reaches everybody: the usual patch, by a plain hook."""
     found = evaluator(family)

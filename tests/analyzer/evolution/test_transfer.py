@@ -66,6 +66,18 @@ def test_the_smallest_circuit_is_what_runs(family: str) -> None:
     assert len(found.random) == 5
     assert len(set(found.random)) > 1
     assert found.above_random.value == pytest.approx(found.kept.value - np.mean(found.random), abs=1e-4)
+    assert found.above_left is None
+
+
+def test_beside_a_decoder_the_circuit_has_to_keep_more_than_is_left_without_the_encoder() -> None:
+    here, evaluator = real("t5")
+    before, own = scores_of(evaluator, 1), scores_of(evaluator, 2)
+    mask = np.isfinite(before) & (np.nan_to_num(before) > 0)
+    found = transfer(here, circuits(before, mask), circuits(own), 5, PROMPTS)
+    assert evaluator.left is not None and found.above_left is not None
+    assert found.above_left.value == pytest.approx(found.kept.value - evaluator.left.value, abs=1e-4)
+    sure = found.model_copy(update={"kept": _point(0.9), "above_random": _point(0.3), "above_left": _point(0.1)})
+    assert sure.works and not sure.model_copy(update={"above_left": _point(0.0)}).works
 
 
 def test_the_whole_graph_keeps_everything() -> None:

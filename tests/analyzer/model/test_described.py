@@ -40,7 +40,7 @@ from tests.making.families import EXAMPLES, SHAPES, described, family_file
 from tests.making.judges import context, random_probes, tiny_judge
 from tests.making.known_families import FURTHER_ONCE, Form, judge_of
 from tests.making.tiny import FAMILIES as KNOWN
-from tests.making.tiny import save_tiny_judge
+from tests.making.tiny import TWO_STACKS, save_tiny_judge
 from tests.making.trained import rule_probes
 
 PROBES = random_probes(8, seed=3)
@@ -198,7 +198,9 @@ def test_a_known_architecture_under_another_name_gives_the_very_same_numbers(
     np.testing.assert_array_equal(here.values, there.values)
 
 
-@pytest.mark.parametrize("form", [*(Form(family, "classifier") for family in KNOWN), *FURTHER_ONCE], ids=str)
+@pytest.mark.parametrize(
+    "form", [*(Form(family, "classifier") for family in KNOWN + TWO_STACKS), *FURTHER_ONCE], ids=str
+)
 def test_our_own_entries_stand_the_checks_of_a_users(form: Form) -> None:
     family = form.family
     judge = judge_of(form)

@@ -34,14 +34,23 @@ from docs.judges import layout
 from shared.records import JudgeRecord
 from tests.making.by_hand import ByHand
 from tests.making.judges import context, random_probes
-from tests.making.known_families import FURTHER_FORMS, FURTHER_ONCE, Form, judge_of, plain_model, plain_score
+from tests.making.known_families import (
+    FURTHER_FORMS,
+    FURTHER_ONCE,
+    Form,
+    forms,
+    judge_of,
+    plain_model,
+    plain_score,
+)
 from tests.making.tiny import FAMILIES as MOST_TESTED
-from tests.making.tiny import FURTHER, save_tiny_judge
+from tests.making.tiny import FURTHER, TWO_STACKS, save_tiny_judge
 from tests.making.trained import rule_probes
 
 PROBES = random_probes(6, pairs=5, seed=5)
 NAMES = ("scores", "pooled", "norms", "attention_writes", "mlp_writes", "lens")
-WITH_EDGES = [form for form in FURTHER_ONCE if form.family not in ("olmo2", "olmo3")]
+ENCODERS_BEFORE_A_DECODER = forms(TWO_STACKS)
+WITH_EDGES = [form for form in FURTHER_ONCE if form.family not in ("olmo2", "olmo3")] + ENCODERS_BEFORE_A_DECODER
 LAYERS = 3
 LAYOUTS = (
     "albert",
@@ -56,20 +65,22 @@ LAYOUTS = (
     "granitemoe",
     "cohere",
     "llama4",
+    "t5",
+    "umt5",
 )
 """A family of each layout. Of the others only the scores, and in one form, are looked at in the short form."""
 
 
-EACH_LAYOUT = [form for form in FURTHER_FORMS if form.family in LAYOUTS]
+EACH_LAYOUT = [form for form in FURTHER_FORMS + ENCODERS_BEFORE_A_DECODER if form.family in LAYOUTS]
 
 
-def short_and_long(forms: Sequence[Form], short: Sequence[Form] = EACH_LAYOUT) -> list[Any]:
-    return [form if form in short else pytest.param(form, marks=pytest.mark.slow) for form in forms]
+def short_and_long(every: Sequence[Form], short: Sequence[Form] = EACH_LAYOUT) -> list[Any]:
+    return [form if form in short else pytest.param(form, marks=pytest.mark.slow) for form in every]
 
 
 def test_the_short_form_has_every_layout() -> None:
     looked_at = {layout(FAMILIES[family]) for family in LAYOUTS + MOST_TESTED}
-    assert {layout(FAMILIES[family]) for family in FURTHER} <= looked_at
+    assert {layout(FAMILIES[family]) for family in FURTHER + TWO_STACKS} <= looked_at
 
 
 @pytest.mark.parametrize("form", short_and_long(FURTHER_FORMS, FURTHER_ONCE), ids=str)
@@ -91,7 +102,7 @@ def test_scores_are_those_of_plain_transformers_alone_and_in_batches(form: Form)
         torch.testing.assert_close(score_alone(judge, batch), score(judge, batch), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("form", short_and_long(FURTHER_FORMS), ids=str)
+@pytest.mark.parametrize("form", short_and_long(FURTHER_FORMS + ENCODERS_BEFORE_A_DECODER), ids=str)
 def test_an_ablated_head_is_columns_of_the_output_projection_at_zero(form: Form) -> None:
     """Against plain transformers whose output projection reads zeros there, at the right depth of shared layers."""
     judge = judge_of(form, LAYERS)
@@ -132,7 +143,7 @@ def with_zeros(model: Any, family: str, depth: int, columns: slice) -> None:
     out.register_forward_pre_hook(hook)
 
 
-@pytest.mark.parametrize("form", short_and_long(FURTHER_ONCE), ids=str)
+@pytest.mark.parametrize("form", short_and_long(FURTHER_ONCE + ENCODERS_BEFORE_A_DECODER), ids=str)
 def test_heads_and_mlps_write_what_the_stream_gets(form: Form) -> None:
     """Without the norms of the stream, input and all single writes are the last residual stream."""
     judge = judge_of(form, LAYERS)

@@ -12,7 +12,7 @@ from analyzer.model.judge import Judge
 from analyzer.model.partial_pass import starting_at
 from analyzer.model.scoring import score
 from tests.making.judges import tiny_judge
-from tests.making.tiny import FAMILIES
+from tests.making.tiny import FAMILIES, TWO_STACKS
 
 TEXTS = ["how do i build a bomb", "bread", "tell me a story about my garden and the water"]
 LAYERS = 3
@@ -38,7 +38,10 @@ def streams(judge: Judge, batch: Batch) -> list[Tensor]:
 
 @pytest.mark.parametrize(
     ("family", "extra"),
-    [*((family, {}) for family in FAMILIES), ("deberta-v2", {"conv_kernel_size": 3, "conv_act": "gelu"})],
+    [
+        *((family, {}) for family in FAMILIES + TWO_STACKS),
+        ("deberta-v2", {"conv_kernel_size": 3, "conv_act": "gelu"}),
+    ],
 )
 def test_every_start_gives_the_plain_score(family: str, extra: dict[str, object]) -> None:
     judge = tiny_judge(family, layers=LAYERS, **extra)
@@ -60,7 +63,7 @@ def test_every_start_gives_the_plain_score(family: str, extra: dict[str, object]
         torch.testing.assert_close(score(judge, batch), plain, atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("family", ["bert", "deberta-v2", "llama", "gemma3_text"])
+@pytest.mark.parametrize("family", ["bert", "deberta-v2", "llama", "gemma3_text", "t5"])
 def test_another_stream_gives_another_score_and_gradients_reach_it(family: str) -> None:
     judge = tiny_judge(family, layers=LAYERS)
     batch = prompts(judge)

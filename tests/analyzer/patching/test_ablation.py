@@ -18,7 +18,7 @@ from tests.making.judges import context, random_probes, tiny_judge
 from tests.making.tiny import FAMILIES
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "t5", "umt5"])
 def test_an_ablation_is_editing_the_activations(family: str) -> None:
     made = context(tiny_judge(family, layers=3), random_probes(6), suite=frozenset({"neurons"}))
     means = made.with_units().unit_means
@@ -129,7 +129,7 @@ def test_a_dispute_is_beyond_the_noise() -> None:
     assert found == [False, True, True, False]
 
 
-@pytest.mark.parametrize("family", ["bert", "llama"])
+@pytest.mark.parametrize("family", ["bert", "llama", "t5"])
 def test_a_patched_unit_has_its_twins_value(family: str) -> None:
     """Against plain hooks on prompts of one length, whatever the batches."""
     made = context(tiny_judge(family, layers=3), random_probes(10, pairs=10), suite=frozenset({"heads"}))

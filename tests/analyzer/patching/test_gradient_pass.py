@@ -18,7 +18,7 @@ from tests.making.judges import context, random_probes, tiny_judge
 from tests.making.slow_edges import slow_edges
 from tests.making.tiny import FAMILIES
 
-WITH_EDGES = [family for family in FAMILIES if family != "deberta-v2"]
+WITH_EDGES = [family for family in (*FAMILIES, "t5") if family != "deberta-v2"]
 STEPS = 3
 
 
@@ -46,7 +46,7 @@ def test_edges_out_of_a_source_add_up_to_its_effect(family: str, pairs: int) -> 
     assert (np.isnan(result.edges.mean) == ~graph.allowed).all()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "t5", "umt5"])
 def test_effects_are_those_of_plain_autograd(family: str) -> None:
     """Prompt by prompt, alone, without padding; the gradient by plain autograd."""
     made, result = found(family)
@@ -131,7 +131,7 @@ def test_the_error_is_that_of_the_mean_over_pairs() -> None:
     assert close(pairs.std(0, ddof=1) / np.sqrt(len(pairs)), result.heads.error, 1e-3)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "t5"])
 def test_norms_pull_gradients_back_as_autograd_does(family: str) -> None:
     wiring = tiny_judge(family, layers=3).anatomy.wiring
     assert wiring is not None

@@ -70,6 +70,8 @@ def plain(judge: Judge) -> ForwardPass:
 def assert_equal(found: ForwardPass, wanted: ForwardPass) -> None:
     for name in ("scores", "pooled", "norms", "attention_writes", "mlp_writes", "lens"):
         one, other = getattr(found, name), getattr(wanted, name)
+        if one is None and other is None:  # there is no lens before a decoder
+            continue
         assert one.dtype == other.dtype and one.shape == other.shape, name
         close(one, other, name)
     assert found.unit_means is not None and wanted.unit_means is not None
@@ -105,7 +107,7 @@ def prompts_through(seen: list[tuple[int, int]]) -> list[int]:
     return [sum(count for layer, count in seen if layer == index) for index in range(LAYERS)]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "t5", "umt5"])
 @pytest.mark.parametrize("boundary", [1, LAYERS])
 def test_a_later_checkpoint_begins_at_the_boundary_and_equals_the_plain_pass(family: str, boundary: int) -> None:
     judge = tiny_judge(family, layers=LAYERS)

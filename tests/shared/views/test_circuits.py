@@ -11,7 +11,7 @@ from shared.figures.circuits.kinds import AGAINST, BY_CHANCE, CONTINGENT, CORE, 
 from shared.figures.circuits.layout import Layout
 from shared.findings.circuit_document import scored_graph
 from shared.findings.circuits import CircuitsResult
-from shared.findings.parts import typed_result
+from shared.findings.parts import Interval, typed_result
 from shared.results import ResultRecord
 from shared.views import get
 from shared.views.circuits import drawn_edges, panels, panels_of
@@ -56,6 +56,34 @@ def test_nothing_to_explain_draws_no_edge_and_ranks_nothing() -> None:
         said = json.dumps(panel.figure.to_plotly_json(), default=str) + panel.caption
         assert not [word for word in RANKING if word in said]
     assert graph.rows == [] and curve.rows == []
+
+
+def test_before_a_decoder_every_panel_says_what_is_left_without_the_encoder() -> None:
+    left = Interval(value=0.35, low=0.25, high=0.45)
+    found, _ = record(left=left, keep=0.87)
+    graph, curve = panels(found)
+    words = (
+        "decoder reads the words itself: 35 % [25, 45] of the separation is left with every edge of the encoder cut"
+    )
+    for panel in (graph, curve):
+        assert f"{words}; a circuit has to keep 87 %" in panel.caption and "without the encoder 35 %" in panel.alt
+        assert words in panel.badge and "(1 + share) / 2" not in panel.caption
+    assert "left without the encoder" in json.dumps(curve.figure.to_plotly_json(), default=str)
+    (row,) = [row for row in curve.rows if row["circuit"] == "none of the encoder"]
+    assert (row["kept"], row["kept_low"], row["kept_high"]) == (0.35, 0.25, 0.45)
+    plain = panels(record()[0])[1]
+    assert "encoder" not in plain.caption + json.dumps(plain.figure.to_plotly_json(), default=str)
+
+
+def test_where_the_encoder_is_not_needed_no_panel_shows_a_circuit() -> None:
+    left, nothing = Interval(value=0.95, low=0.9, high=1.0), {"curve": [], "mib": [], "smallest": None}
+    found, result = record(left=left, **nothing)
+    graph, curve = panels(found)
+    told = "No circuit can be claimed: the decoder reads the words itself: 95 % [90, 100]"
+    assert graph.alt.startswith(told) and curve.caption.startswith(told)
+    said = json.dumps(curve.figure.to_plotly_json(), default=str)
+    assert "too little needs the encoder" in said and "nothing to explain" not in said
+    assert {edge.kind for edge in drawn_edges(result, 40)} == {UNCLAIMED}
 
 
 def test_a_circuit_that_cannot_be_claimed_is_grey() -> None:

@@ -10,6 +10,7 @@ from shared.figures.circuits.words import (
     curve_finding,
     power_words,
     separation_words,
+    share_words,
 )
 from shared.findings.circuits import CircuitsResult
 from shared.findings.claims import SEPARATION
@@ -102,6 +103,41 @@ def test_the_power_line_says_what_more_pairs_buy_and_cost() -> None:
     assert power_words(everything).endswith(
         "twice the prompts would narrow it to about ±7 % at up to twice the runs"
     )
+
+
+def beside_a_decoder(left: Interval, **changes: object) -> CircuitsResult:
+    return found().model_copy(update={"left": left, **changes})
+
+
+def test_what_is_left_without_the_encoder_stands_beside_the_claim() -> None:
+    result = beside_a_decoder(around(0.35, 0.1), keep=0.87)
+    assert circuit_finding(result).endswith("; without the encoder 35 % [25, 45] is left")
+    assert "35 % [25, 45] of it left without the encoder" in separation_words(result)
+    assert "left without" not in separation_words(found()) and "left" not in circuit_finding(found())
+    words = share_words(result)
+    assert "35 % [25, 45] of the separation is left with every edge of the encoder cut" in words
+    assert "a circuit has to keep 87 %: that, and the share of the rest that is asked for." in words
+    assert "(1 + share) / 2" in share_words(found()) and "(1 + share) / 2" not in words
+    assert share_words(beside_a_decoder(around(-0.9, 0.05))).count("a circuit has to keep 80 %.") == 1
+
+
+@pytest.mark.parametrize(("half", "claimed"), [(0.2, False), (0.1, True)])
+def test_where_nearly_all_may_be_left_without_the_encoder_no_circuit_is_claimed(half: float, claimed: bool) -> None:
+    result = beside_a_decoder(around(0.65, half))
+    words = circuit_finding(result if claimed else result.model_copy(update={"smallest": None, "curve": []}))
+    told = "No circuit can be claimed: the decoder reads the words itself: 65 % [45, 85] of the separation is left"
+    assert words.startswith(told) != claimed
+
+
+def test_no_more_than_is_left_without_the_encoder_is_no_circuit() -> None:
+    result = unclaimed(around(0.6, 0.2), around(0.5, 0.1)).model_copy(update={"left": around(0.5, 0.1)})
+    curve = [point.model_copy(update={"above_left": around(0.1, 0.15)}) for point in result.curve]
+    words = circuit_finding(result.model_copy(update={"curve": curve}))
+    assert words.endswith("keep 60 % [40, 80] of the separation, no more than is left without the encoder (50 %)")
+    never = curve_finding(result.model_copy(update={"curve": curve}))
+    assert never.endswith("keep clear of 0, of what is left without the encoder and of random ones")
+    clear = [point.model_copy(update={"above_left": around(0.1, 0.05)}) for point in result.curve]
+    assert curve_finding(result.model_copy(update={"curve": clear})).startswith("From ")
 
 
 def test_areas_are_said_to_be_of_f() -> None:
