@@ -11,8 +11,8 @@ from dashboard.reading.evolution import alike, decides
 from dashboard.reading.snapshot import CheckpointView
 from dashboard.screens.training import run_figures
 from dashboard.widgets.drawing import plain, show_condition
+from dashboard.widgets.fit import fitted
 from dashboard.widgets.panels import CONFIG, fold, show_panels
-from dashboard.widgets.untitled import room, untitled
 from shared import views
 
 KEY = "similarity"
@@ -43,10 +43,10 @@ def similarity(frame: Frame) -> None:
 
     for panel in panels:
         with st.container(border=True, key="panel-similarity"):
-            figure, subtitle = untitled(panel.figure)
+            figure, subtitle, beside = fitted(panel.figure)
             plain(panel.headline, "similarity-headline", "headline")
             plain("Click a cell to compare the two.", "similarity-click", "muted")
-            with st.container(key=f"fit-{room(figure)}-similarity"):
+            with st.container(key=f"fit-{beside}-similarity"):
                 st.plotly_chart(
                     figure,
                     theme=None,

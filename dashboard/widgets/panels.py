@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.widgets.drawing import plain
-from dashboard.widgets.untitled import room, untitled
+from dashboard.widgets.fit import fitted
 from shared.findings.text import DEFINED
 from shared.views import Panel
 
@@ -43,9 +43,9 @@ def show_panels(
 
 def _show_panel(panel: Panel, again: Callable[[], Panel], key: str, picked: Callable[[Any], None] | None) -> None:
     """What it finds, the figure, and behind "How to read" all else that is said of it."""
-    figure, subtitle = untitled(panel.figure)
+    figure, subtitle, beside = fitted(panel.figure)
     plain(panel.headline, f"{key}-headline", "headline")
-    with st.container(key=f"fit-{room(figure)}-{key}"):
+    with st.container(key=f"fit-{beside}-{key}"):
         _chart(figure, panel.alt, f"figure-{key}", picked)
     fold(panel, again, key, subtitle)
 
