@@ -100,7 +100,7 @@ def _stack(layout: _Layout, traces: list[dict[str, Any]], plots: Sequence[_Plot]
     """Give every plot the whole width, one below the other, each as high as it was; pixels more above them all."""
     margin = layout["margin"]
     area = layout["height"] - margin["t"] - margin["b"]
-    margin |= {"l": max(_name_width(layout, plot) for plot in plots), "r": _beside(layout)}
+    margin |= {"l": max(_name_width(layout, traces, plot) for plot in plots), "r": _beside(layout)}
     wide = WIDTH - margin["l"] - margin["r"]
     bars = {trace["xaxis"][1:]: trace["colorbar"] for trace in traces if _below(trace)}
     lifts = [_lift_heading(layout, traces, plot) for plot in plots]
@@ -124,9 +124,13 @@ def _stack(layout: _Layout, traces: list[dict[str, Any]], plots: Sequence[_Plot]
     return lifts[0]
 
 
-def _name_width(layout: _Layout, plot: _Plot) -> int:
+def _name_width(layout: _Layout, traces: Sequence[dict[str, Any]], plot: _Plot) -> int:
     """Pixels left of a plot for the names at its axis; longer ones wrap."""
     axis = layout[f"yaxis{plot.suffix}"]
+    if "ticktext" not in axis:
+        parts = (trace["y"] for trace in traces if trace.get("yaxis", "y")[1:] == plot.suffix and "y" in trace)
+        rows = list(dict.fromkeys(row for part in parts for row in part if isinstance(row, str)))
+        axis |= {"tickmode": "array", "tickvals": rows, "ticktext": rows} if rows else {}
     names = [wrapped(str(name), 12, MOST_LEFT - 10) for name in axis.get("ticktext") or ()]
     if names:
         axis["ticktext"] = ["<br>".join(lines) for lines in names]

@@ -62,8 +62,19 @@ def _chart(figure: go.Figure, alt: str, key: str, picked: Callable[[Any], None] 
 
     # no mark stays on what was clicked: a selection would dim everything else in the figure
     figure.update_layout(clickmode="event+select", dragmode="pan")
-    figure.update_traces(unselected={"marker": {"opacity": 1}}, selector={"mode": "markers"})
+    for trace in figure.data:
+        _keep_look(trace)
     st.plotly_chart(figure, theme=None, config=CONFIG, alt=alt, key=key, on_select=clicked, selection_mode="points")
+
+
+def _keep_look(trace: Any) -> None:
+    """Where something else is selected, too."""
+    mode = trace.mode if trace.type == "scatter" else trace.type
+    if mode in ("bar", "markers"):
+        seen = trace.marker.opacity
+        trace.unselected = {"marker": {"opacity": 1 if seen is None else seen}}
+    elif mode == "text" and isinstance(trace.textfont.color, str):
+        trace.unselected = {"textfont": {"color": trace.textfont.color}}
 
 
 def fold(panel: Panel, again: Callable[[], Panel], key: str, subtitle: str = "") -> None:

@@ -27,9 +27,10 @@ from dashboard.cli import DashboardSettings, arguments, check_port, url
 from dashboard.reading.condition import command, condition, queue, queue_place
 from dashboard.reading.headline import Headline
 from dashboard.reading.snapshot import RunReader
-from dashboard.reading.words import ago, points
+from dashboard.reading.words import ago
 from dashboard.widgets.panels import safe_name, to_csv, to_json
 from shared.errors import MidwatchError
+from shared.findings.rates import points
 from shared.records import CheckpointState
 from shared.results import ResultStore
 from shared.results_index import ResultsIndex
