@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,27 +12,17 @@ from dashboard.chrome.frame import Frame
 from dashboard.chrome.reader_choice import write_link
 from dashboard.reading import cached
 from dashboard.reading.snapshot import CheckpointView
+from dashboard.reading.unit_values import Place, values_of
 from dashboard.reading.unit_words import elsewhere, head_facts, neuron_lines
 from dashboard.widgets.drawing import plain
 from dashboard.widgets.panels import show_panels
 from dashboard.widgets.steered import steered
 from shared.figures.units.words import nats
-from shared.results_index import ResultFile
 from shared.views import Panel
 from shared.views.over_run.unit_history import Moment, history_panel
 
 LETTERS = {"neurons": ("Neuron", "N"), "heads": ("Head", "H")}
 """The analyses whose units have a history: what to call one, and the letter before its number."""
-TENSORS = {
-    "effect": "effect",
-    "error": "effect_error",
-    "auroc": "auroc",
-    "with_effect": "with_effect",
-    "carries": "carries",
-}
-"""Field of a Moment -> name of the tensor (layers, units) that holds it."""
-Place = tuple[int, int]
-"""Layer, and number of the unit in it."""
 
 
 def shown_units(result: Any, analysis: str) -> dict[Place, str]:
@@ -125,24 +114,3 @@ def unit_panel(frame: Frame, view: CheckpointView, analysis: str, place: Place) 
         for each in frame.snapshot.checkpoints
     ]
     return history_panel(unit_name(place, analysis), moments, view.step, selective=analysis == "neurons")
-
-
-def values_of(file: ResultFile | None, place: Place) -> dict[str, Any]:
-    """The unit's numbers at one checkpoint; empty where there is no result, or none that can be read."""
-    return {} if file is None else _values(file.path, file.mtime_ns, place)
-
-
-@st.cache_resource(show_spinner=False, max_entries=8192)
-def _values(path: str, mtime_ns: int, place: Place) -> dict[str, Any]:
-    """One number a tensor, read alone: the file of a large judge holds megabytes."""
-    file = ResultFile(path, mtime_ns)
-    found: dict[str, Any] = {}
-    for field, name in TENSORS.items():
-        value = cached.tensor(file, name, lambda part: part[place].item())
-        if value is not None:  # else damaged, gone, or of a judge of another shape: a gap
-            found[field] = value
-    if "with_effect" in found:
-        found["with_effect"] = bool(found["with_effect"])
-    if "carries" in found:
-        found["carries"] = None if found["carries"] < 0 else bool(found["carries"])
-    return {field: None if value is None or not math.isfinite(value) else value for field, value in found.items()}

@@ -25,6 +25,8 @@ LEGEND_LINE, LEGEND_ROOM, LEGEND_SIGN = 19, 8, 42
 """Pixels: height of a line of a legend, air around several, and an entry's width beside its words."""
 FOOT, MOST_FOOT = 56, 84
 """Pixels below a plot for its ticks and its axis' title, where the next one did not stand below it before."""
+BAR = 72
+"""Pixels right of the plots for a colour bar that stands there."""
 _Layout = dict[str, Any]
 
 
@@ -100,9 +102,13 @@ def _stack(layout: _Layout, traces: list[dict[str, Any]], plots: Sequence[_Plot]
     """Give every plot the whole width, one below the other, each as high as it was; pixels more above them all."""
     margin = layout["margin"]
     area = layout["height"] - margin["t"] - margin["b"]
-    margin |= {"l": max(_name_width(layout, traces, plot) for plot in plots), "r": _beside(layout)}
+    bar = BAR if any("colorbar" in trace and not _below(trace) for trace in traces) else 0
+    margin |= {"l": max(_name_width(layout, traces, plot) for plot in plots), "r": max(bar, _beside(layout))}
     wide = WIDTH - margin["l"] - margin["r"]
     bars = {trace["xaxis"][1:]: trace["colorbar"] for trace in traces if _below(trace)}
+    beside = {
+        trace["xaxis"][1:]: trace["colorbar"] for trace in traces if "colorbar" in trace and not _below(trace)
+    }
     lifts = [_lift_heading(layout, traces, plot) for plot in plots]
     sinks = [_wrap_title(layout[f"xaxis{plot.suffix}"].get("title"), wide) for plot in plots]
     gaps = [_gap(plots, place, area, margin) for place in range(len(plots) - 1)]
@@ -118,6 +124,8 @@ def _stack(layout: _Layout, traces: list[dict[str, Any]], plots: Sequence[_Plot]
         _move(layout, plot, up)
         if plot.suffix in bars:
             bars[plot.suffix]["y"] = up[0]
+        if plot.suffix in beside:
+            beside[plot.suffix] |= {"x": 1, "xanchor": "left", "y": sum(up) / 2, "len": up[1] - up[0]}
         roof -= height + gap
     margin |= {"t": margin["t"] + lifts[0], "b": margin["b"] + sinks[-1]}
     layout["height"] = round(total + margin["t"] + margin["b"])

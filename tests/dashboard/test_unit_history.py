@@ -12,7 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.reading import cached
-from dashboard.screens.unit_history import place_of, shown_units, unit_name, values_of
+from dashboard.reading.unit_values import values_of
+from dashboard.screens.unit_history import place_of, shown_units, unit_name
 from shared import views
 from shared.findings.heads import HeadsResult
 from shared.findings.neurons import NeuronsResult
