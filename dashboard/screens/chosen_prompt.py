@@ -10,7 +10,7 @@ from dashboard.chrome import pages
 from dashboard.chrome.frame import Frame
 from dashboard.chrome.reader_choice import write_link
 from dashboard.reading import cached
-from dashboard.reading.failures import failures_at, lens_of
+from dashboard.reading.failures import failures_at, lens_of, probes_judged
 from dashboard.reading.snapshot import CheckpointView
 from dashboard.widgets.drawing import plain
 from dashboard.widgets.panels import show_panels
@@ -31,38 +31,27 @@ OFFERED = ("layers",)
 def chosen_prompt(frame: Frame, view: CheckpointView, analysis: str) -> None:
     """Above the tab's own figures: the choice of a prompt, and this prompt through the layers, or whether its words
     are below."""
-    draw = PARTS.get(analysis)
-    wanted = frame.selection.failures.prompt
-    if draw is None or not (wanted or analysis in OFFERED):
-        return
-    told = failures_at(frame.snapshot, view)
-    if told is None:
-        return
     if analysis in OFFERED:
-        _offer(frame, view, told.failures)
-    index = told.failures.at(wanted) if wanted else None
-    if index is None:
+        _offer(frame, view)
+    wanted = frame.selection.failures.prompt
+    draw = PARTS.get(analysis)
+    told = failures_at(frame.snapshot, view) if wanted and draw is not None else None
+    index = told.failures.at(wanted) if told is not None else None
+    if told is None or index is None or draw is None:
         return
     plain(f"Chosen prompt: {clean(told.failures.probes[index].text, SHOWN)}", f"chosen-{analysis}", "heading")
     draw(view, told.failures, index)
     pages.link("Failures", "All of it, on Failures", "error_outline")
 
 
-def _offer(frame: Frame, view: CheckpointView, found: Failures) -> None:
-    """The probes whose way through the layers is known, the wrongly judged ones first."""
+def _offer(frame: Frame, view: CheckpointView) -> None:
+    """The probes, the wrongly judged ones first; nothing where their way through the layers is not known."""
     chosen = frame.selection.failures
-    lens = lens_of(view)
-    known = [] if lens is None else [at for at in range(len(found.probes)) if at < len(lens)]
-    wrong = found.history.wrong[found.history.place]
-    order = sorted(known, key=lambda at: (not wrong[at], at))[:MOST]
-    named = {
-        found.probes[
-            at
-        ].id: f"{'✗ ' if wrong[at] else ''}{found.probes[at].label}: {clean(found.probes[at].text, CUT)}"
-        for at in order
-    }
-    if not named:
+    known = sorted(probes_judged(frame.snapshot, view), key=lambda each: not each[1])
+    if not known or lens_of(view) is None:
         return
+    order = known[:MOST]
+    named = {probe.id: f"{'✗ ' if wrong else ''}{probe.label}: {clean(probe.text, CUT)}" for probe, wrong in order}
     if chosen.prompt and chosen.prompt not in named:
         named[chosen.prompt] = "the one chosen on Failures"
 

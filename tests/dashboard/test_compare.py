@@ -145,7 +145,7 @@ def test_the_choices_are_in_the_link() -> None:
 def test_evolution_shows_where_it_decides_and_how_alike_checkpoints_are(tmp_path: Path, opened: Opener) -> None:
     run = judged(tmp_path)
     app = opened(EVOLUTION)
-    assert figures(app) == 3 and "Click a cell to compare the two." in words(app)
+    assert figures(app) == 4 and "Click a cell to compare the two." in words(app)
     snapshot = RunReader(run).snapshot()
     (layers,), (panels, views) = decides(snapshot), alike(snapshot)
     records = ResultStore(run.results).history("comparison")

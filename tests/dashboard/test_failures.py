@@ -345,6 +345,11 @@ def test_in_training_visualizations_the_prompt_is_still_chosen(
     for name, value in {"tab": tab, "prompt": OPENED.id}.items():
         app.query_params[name] = value
     assert said in words(checked(app.run()))
+    if tab == "layers":
+        (box,) = [each for each in app.selectbox if each.label.startswith("Prompt to follow through the layers")]
+        assert box.value == OPENED.id and box.options[1].startswith("✗ "), "the wrongly judged ones first"
+        checked(box.set_value("").run())
+        assert "Chosen prompt" not in words(app) and "prompt" not in app.query_params
 
 
 def test_a_run_that_cannot_be_written_says_so(

@@ -263,4 +263,4 @@ def test_while_following_the_last_numbers_stay_under_their_own_name(
     page.default_timeout = LIMIT_S
     app = checked(page.run())
     assert "Numbers of epoch 2; those of epoch 3 come when it is judged." in words(app)
-    assert app.metric[0].value == "6.2 %"
+    assert app.metric[0].value == "6 %"

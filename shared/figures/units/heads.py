@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 MAX_TOP = 12
 """Most rows drawn; the table holds the others."""
-MARK = 14
-"""Pixels across what takes the click on a cell."""
+MARK, MOST_CLICKED = 14, 200
+"""Pixels across what takes the click on a cell, and how many of them a figure of any size has room for."""
 MARKED, MOST_MARKS = 0.25, 40
 """Cells whose |effect| exceeds this share of the range carry their sign, at most so many of them."""
 _STEPS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
@@ -116,8 +116,9 @@ def _draw_map(sheet: Sheet, pane: Pane, result: HeadsResult) -> None:
 
 
 def _draw_marks(sheet: Sheet, pane: Pane, result: HeadsResult) -> None:
-    """A mark that is not seen on every cell: a heat map tells nobody which of its cells was clicked."""
-    rows, columns = (each.ravel() for each in np.indices((result.layers, result.heads)))
+    """A mark that is not seen on the strongest cells: a heat map tells nobody which of its cells was clicked."""
+    effect = np.array(result.effect)
+    rows, columns = np.unravel_index(np.argsort(-np.abs(effect), axis=None)[:MOST_CLICKED], effect.shape)
     sheet.draw(
         pane,
         x=columns,
@@ -127,7 +128,7 @@ def _draw_marks(sheet: Sheet, pane: Pane, result: HeadsResult) -> None:
         marker={"symbol": "square", "size": MARK, "opacity": 0.001, "color": INK},
         customdata=[f"L{row}.H{column}" for row, column in zip(rows, columns, strict=True)],
         hovertemplate="<b>%{customdata}</b>: %{text} nats<extra></extra>",
-        text=[nats(float(value)) for value in np.array(result.effect).ravel()],
+        text=[nats(float(value)) for value in effect[rows, columns]],
     )
 
 
