@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 MAX_TOP = 12
 """Most rows drawn; the table holds the others."""
-MARK, MOST_CLICKED = 14, 200
+MARK, MOST_CLICKED = 14, 120
 """Pixels across what takes the click on a cell, and how many of them a figure of any size has room for."""
 MARKED, MOST_MARKS = 0.25, 40
 """Cells whose |effect| exceeds this share of the range carry their sign, at most so many of them."""
