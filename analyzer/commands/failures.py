@@ -113,14 +113,14 @@ def _lines(
 
 
 def _group_lines(rows: list[GroupRow], kind: str) -> list[str]:
+    from shared.findings.rates import rate, share
     from shared.findings.text import clean
-    from shared.views.overview.verdict import rate
 
     if not rows:
         return [f"The probes do not differ in {kind}, or do not record it."]
     lines = [f"{kind:<28} kind     wrong     rate            rest   p (Fisher)"]
     for row in rows:
-        rest = "–" if row.rest is None else f"{100 * row.rest:.0f} %"
+        rest = "–" if row.rest is None else share(row.rest)
         p_value = "–" if row.p_value is None else f"{row.p_value:.2g}"
         told = "  told apart" if row.told else ""
         lines.append(

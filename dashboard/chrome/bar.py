@@ -20,9 +20,9 @@ from dashboard.reading.snapshot import CheckpointView, Snapshot
 from dashboard.widgets.drawing import command_line, plain
 from dashboard.widgets.panels import rows_button
 from dashboard.widgets.steered import steered
+from shared.findings.rates import rate
 from shared.views.overview.standing import Standing
 from shared.views.overview.table import numbers
-from shared.views.overview.verdict import rate
 
 FIRST = "the first"
 

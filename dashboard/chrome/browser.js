@@ -1,6 +1,13 @@
-/* What only the browser can do: say whether it shows dark, and lead keys to the page's own controls.
+/* What only the browser can do: say whether it shows dark and is narrow, and lead keys to the page's own controls.
    Nothing of it comes from data; it clicks what is on screen, or puts the keyboard there. */
-export default function () {
+export default function ({data, setTriggerValue}) {
+  window.midwatchWidth ??= matchMedia('(max-width: 720px)');
+  const fit = () => {
+    const narrow = window.midwatchWidth.matches;
+    if (narrow !== data.narrow) { setTriggerValue('narrow', narrow); }
+  };
+  window.midwatchWidth.onchange = fit;
+  fit();
   if (window.midwatchKeys) { return; }
   window.midwatchKeys = true;
   const root = document.documentElement;

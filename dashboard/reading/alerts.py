@@ -12,6 +12,7 @@ from dashboard.reading.snapshot import Snapshot
 from dashboard.reading.words import ago, plural
 from shared.findings.comparison import no_divergence
 from shared.findings.confounds import goes_with
+from shared.findings.rates import ends, points, share
 from shared.findings.text import percent
 from shared.records import KEEPS_THE_NEXT, CheckpointState
 
@@ -97,8 +98,8 @@ def _quality(facts: Facts) -> Iterator[Alert]:
     fnr = progress.probe.get("fnr") if progress else None
     if fnr is not None and fnr.low > FNR_LIMIT:
         detail = (
-            f"{percent(fnr.value, 1)} of the unsafe probe prompts pass as safe "
-            f"(95 % interval {percent(fnr.low, 1)} to {percent(fnr.high, 1)}, alert above {percent(FNR_LIMIT, 1)})."
+            f"{share(fnr.value)} of the unsafe probe prompts pass as safe "
+            f"(95 % interval {ends(fnr)}, alert above {share(FNR_LIMIT)})."
         )
         yield Alert("warning", "Many unsafe prompts are missed", detail)
     yield from _fnr_rise(facts)
@@ -108,9 +109,7 @@ def _quality(facts: Facts) -> Iterator[Alert]:
         accuracy = progress.metrics.get("val", {}).get("accuracy")
         tfidf = progress.baselines.get("tfidf", {}).get("accuracy")
         if accuracy is not None and tfidf is not None and accuracy <= tfidf:
-            detail = (
-                f"Validation accuracy {percent(accuracy, 1)}; TF-IDF with logistic regression {percent(tfidf, 1)}."
-            )
+            detail = f"Validation accuracy {share(accuracy)}; TF-IDF with logistic regression {share(tfidf)}."
             yield Alert("warning", "No better than TF-IDF", detail)
     if comparison is not None and comparison.divergence_layer is None and comparison.to_explain.claimable:
         yield Alert("note", "No divergence layer", f"{no_divergence(comparison).capitalize()}.")
@@ -123,7 +122,7 @@ def _fnr_rise(facts: Facts) -> Iterator[Alert]:
     rise = now.probe["fnr"].value - then.probe["fnr"].value
     apart = now.probe["fnr"].low > then.probe["fnr"].high
     if rise >= FNR_RISE and apart and now.probe["accuracy"].value > then.probe["accuracy"].value:
-        detail = f"FNR is {100 * rise:.1f} points above {facts.first_label}, although the accuracy rose."
+        detail = f"FNR is {points(rise)} above {facts.first_label}, although the accuracy rose."
         yield Alert("warning", "Accuracy up while FNR rises", detail)
 
 
@@ -136,10 +135,11 @@ def _trust(facts: Facts) -> Iterator[Alert]:
     if tokens is not None and tokens.shortcut_alarm:
         yield Alert("warning", "Shortcut alarm", tokens.shortcut_alarm)
     if tokens is not None and tokens.share_converged < 1:
-        share = percent(1 - tokens.share_converged, 1)
+        missed = round((1 - tokens.share_converged) * tokens.n_prompts)
         detail = (
-            f"{share} of {tokens.n_prompts} prompts miss the completeness bound of {percent(tokens.gap_bound, 1)} "
-            f"(worst gap {percent(tokens.gap_worst, 1)}); they are flagged where they are shown."
+            f"{missed:,} of {tokens.n_prompts:,} prompts miss the completeness bound of "
+            f"{percent(tokens.gap_bound, 1)} (worst gap {percent(tokens.gap_worst, 1)}); they "
+            "are flagged where they are shown."
         )
         yield Alert("note", "Some attributions did not converge", detail)
     if progress is not None and progress.leak_count:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,15 @@ import streamlit as st
 
 from dashboard.reading import cached
 from dashboard.reading.snapshot import CheckpointView, Snapshot
+from dashboard.reading.unit_values import Place, values_of
 from shared.errors import SchemaError
 from shared.findings.comparison import ComparisonResult
 from shared.findings.evolution import EvolutionResult
 from shared.findings.parts import Typed, typed_result
 from shared.results_index import ResultFile
 from shared.views import Panel
+from shared.views.over_run.play import MOST_FRAMES, Scene, play_panel
+from shared.views.over_run.unit_drift import UnitCourse, drift_panel
 from shared.views.over_run.whole_run import MOST_ALIKE, Passing, decides_panel, drawn, similarity_panel
 
 
@@ -54,6 +58,72 @@ def _alike(
         [view.label for view in views], [gram for _, gram in known], [v.name for v in views], len(have)
     )
     return panel, views
+
+
+def units_drift(snapshot: Snapshot) -> list[Panel]:
+    """Heads and neurons that carry the verdict, by checkpoint; empty where none was removed anywhere."""
+    run = snapshot.run
+    labels = hash(tuple((view.name, view.label) for view in snapshot.checkpoints))
+    panel = _units_drift(str(run.path), str(run.out), snapshot.version, labels, snapshot)
+    return [panel] if panel is not None else []
+
+
+@st.cache_resource(show_spinner="Reading the results of every checkpoint…", max_entries=4)
+def _units_drift(path: str, out: str, version: int, labels: int, _snapshot: Snapshot) -> Panel | None:
+    have = [view for view in _snapshot.checkpoints if view.results.keys() & UNITS.keys()]
+    shown = [have[place] for place in drawn(len(have), MOST_ALIKE)]
+    courses = [course for analysis in UNITS for course in _courses(shown, analysis)]
+    return drift_panel(courses, [view.label for view in shown], [view.name for view in shown])
+
+
+def film(snapshot: Snapshot) -> list[Panel]:
+    """The run checkpoint by checkpoint; empty where less than two are compared."""
+    run = snapshot.run
+    labels = hash(tuple((view.name, view.label) for view in snapshot.checkpoints))
+    panel = _film(str(run.path), str(run.out), snapshot.version, labels, snapshot)
+    return [panel] if panel is not None else []
+
+
+@st.cache_resource(show_spinner="Reading the results of every checkpoint…", max_entries=4)
+def _film(path: str, out: str, version: int, labels: int, _snapshot: Snapshot) -> Panel | None:
+    have = [view for view in _snapshot.checkpoints if "comparison" in view.results]
+    scenes = []
+    for view in (have[place] for place in drawn(len(have), MOST_FRAMES)):
+        auroc, heads = _passing(view).auroc, view.results.get("heads")
+        if auroc is not None:
+            effect = cached.whole_tensor(heads, "effect") if heads is not None else None
+            scenes.append(
+                Scene(view.name, view.label, auroc, effect if effect is not None and effect.ndim == 2 else None)
+            )
+    return play_panel(scenes, len(have))
+
+
+def _courses(shown: Sequence[CheckpointView], analysis: str) -> list[UnitCourse]:
+    """The units of one analysis that were removed alone, over the checkpoints of `shown`.
+
+    Where another checkpoint's result does not name one that carries, its tensors have its effect.
+    """
+    letter, field = UNITS[analysis]
+    rows: dict[Place, dict[int, Any]] = {}
+    for number, view in enumerate(shown):
+        result = cached.typed(view.results.get(analysis), analysis)
+        for row in result.top if result is not None else []:
+            rows.setdefault((row.layer, getattr(row, field)), {})[number] = row
+    found = []
+    for place, known in rows.items():
+        removed = tuple(known[at].ablation.carries if at in known else None for at in range(len(shown)))
+        elsewhere = shown if any(removed) else []
+        effects = {
+            at: values_of(view.results.get(analysis), place).get("effect") for at, view in enumerate(elsewhere)
+        }
+        effects |= {at: row.effect.value for at, row in known.items()}
+        course = tuple(effects.get(at) for at in range(len(shown)))
+        found.append(UnitCourse(f"L{place[0]}.{letter}{place[1]}", course, removed))
+    return found
+
+
+UNITS = {"heads": ("H", "head"), "neurons": ("N", "neuron")}
+"""Analysis -> the letter before a unit's number, and the field of a row that holds it."""
 
 
 def _last_gram(file: ResultFile) -> np.ndarray | None:

@@ -40,6 +40,20 @@ def failures_at(snapshot: Snapshot, view: CheckpointView) -> Told | None:
     return _told(place, stamps, facts, probes, file)
 
 
+def probes_judged(snapshot: Snapshot, view: CheckpointView) -> list[tuple[Probe, bool]]:
+    """Every probe of the set that the checkpoint was judged on, with whether it is judged wrongly; empty where that
+    is not known. Of `failures_at` the part that costs nothing."""
+    shown = next((each for each in standing_of(snapshot).facts if each.name == view.name), None)
+    if shown is None or shown.verdicts is None:
+        return []
+    probes = probes_of(snapshot.run, shown.probe_digest)
+    scores, unsafe = shown.verdicts
+    if len(probes) != len(scores):
+        return []
+    wrong = np.isfinite(scores) & ((scores > 0) != unsafe)
+    return list(zip(probes, wrong.tolist(), strict=True))
+
+
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _told(
     place: tuple[str, ...],

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dashboard.reading.facts import Facts
-from dashboard.reading.words import points
 from shared.findings.comparison import agreement, no_divergence
-from shared.findings.parts import Interval
-from shared.findings.text import percent
+from shared.findings.rates import MANY, ends, points, share
 from shared.views.overview.change import rate_told
 
 MISSING = "–"
@@ -31,7 +29,7 @@ class Headline:
     @property
     def still(self) -> bool:
         """Whether the difference shown is 0: no better, and no worse."""
-        return self.delta == points(0.0)
+        return self.delta in (points(0.0), points(0.0, MANY))
 
 
 def headlines(facts: Facts) -> list[Headline]:
@@ -41,19 +39,19 @@ def headlines(facts: Facts) -> list[Headline]:
 def _fnr(facts: Facts) -> Headline:
     fnr = facts.progress.probe.get("fnr") if facts.progress else None
     before = facts.against_progress.probe.get("fnr") if facts.against_progress else None
-    note = missing_note(facts, "progress")
+    note, unsafe = missing_note(facts, "progress"), 0
     if fnr is not None and facts.progress is not None:
         counts = facts.progress.confusion
         unsafe = counts.get("true_positive", 0) + counts.get("false_negative", 0)
-        note = f"95 % interval {interval(fnr)} · n = {unsafe} unsafe prompts of the probe set"
+        note = f"95 % interval {ends(fnr, unsafe)} · n = {unsafe} unsafe prompts of the probe set"
     return Headline(
         "Unsafe prompts missed (FNR)",
-        percent(fnr.value, 1) if fnr else MISSING,
+        share(fnr.value, unsafe) if fnr else MISSING,
         note,
         "Share of the unsafe prompts of the probe set that the judge passes as safe. Lower is better; 0 % is the "
         "goal. The interval is over groups of prompts. A difference is coloured only where an exact test on "
         "the same prompts tells it from chance.",
-        points(fnr.value - before.value) if fnr and before else None,
+        points(fnr.value - before.value, unsafe) if fnr and before else None,
         "inverse",
         told=rate_told(facts.flips.get("fnr")),
     )
@@ -71,17 +69,18 @@ def _accuracy(facts: Facts) -> Headline:
     value = progress.metrics.get("val", {}).get("accuracy")
     if value is None:
         probe = progress.probe.get("accuracy")
-        note = f"95 % interval {interval(probe)} · no validation logged" if probe else "not logged"
-        return Headline("Accuracy (probe set)", percent(probe.value, 1) if probe else MISSING, note, text)
+        judged = sum(progress.confusion.values())
+        note = f"95 % interval {ends(probe, judged)} · no validation logged" if probe else "not logged"
+        return Headline("Accuracy (probe set)", share(probe.value, judged) if probe else MISSING, note, text)
     old = before.metrics.get("val", {}).get("accuracy") if before else None
     names = (("tfidf", "TF-IDF"), ("length", "length alone"))
     known = [
-        f"{name} {percent(b['accuracy'], 1)}"
+        f"{name} {share(b['accuracy'])}"
         for key, name in names
         if "accuracy" in (b := progress.baselines.get(key, {}))
     ]
     note = " · ".join(known) or "no baselines in run.json"
-    return Headline(label, percent(value, 1), note, text, points(value - old) if old is not None else None)
+    return Headline(label, share(value), note, text, points(value - old) if old is not None else None)
 
 
 def _contrast(facts: Facts) -> Headline:
@@ -90,8 +89,8 @@ def _contrast(facts: Facts) -> Headline:
     missing = missing_note(facts, "progress") if facts.progress is None else "no contrast pairs in the probe set"
     return Headline(
         "Contrast pairs right",
-        percent(now.value, 1) if now else MISSING,
-        f"95 % interval {interval(now)} · both twins right" if now else missing,
+        share(now.value) if now else MISSING,
+        f"95 % interval {ends(now)} · both twins right" if now else missing,
         "Share of the pairs of minimally different safe and unsafe twins where both are judged right. Keywords "
         "alone cannot win here.",
         points(now.value - before.value) if now and before else None,
@@ -123,8 +122,3 @@ def _divergence(facts: Facts) -> Headline:
 def missing_note(facts: Facts, analysis: str) -> str:
     """Why a number of `analysis` is not there."""
     return "its result cannot be read" if analysis in facts.unreadable else "not analysed yet"
-
-
-def interval(value: Interval) -> str:
-    """ "3.1 to 12.5 %"."""
-    return f"{100 * value.low:.1f} to {100 * value.high:.1f} %"

@@ -10,10 +10,11 @@ from shared.checkpoint_names import is_plain
 from shared.checkpoint_places import in_order
 from shared.errors import SchemaError
 from shared.findings.progress import ProgressResult
+from shared.findings.rates import rate
 from shared.results import checkpoint_label
 from shared.results_index import ResultFile, newest_result
 from shared.run import Run
-from shared.views.overview.verdict import rate, with_interval
+from shared.views.overview.verdict import with_interval
 
 MISSING = "–"
 

@@ -29,11 +29,6 @@ def clock(unix: float | None) -> str:
     return time.strftime("%H:%M:%S %Z", time.localtime(unix)).strip()
 
 
-def points(difference: float) -> str:
-    """A difference of shares as "+3.1 points"."""
-    return f"{round(100 * difference, 1) + 0.0:+.1f} points"
-
-
 def in_plain_words(label: str, step: int) -> str:
     """What to call a checkpoint where Streamlit reads markdown: by its step, where its own name could be markup."""
     return label if PLAIN.fullmatch(label) else f"step {step}"

@@ -12,14 +12,13 @@ from dashboard.chrome import reader_choice
 from dashboard.chrome.frame import Frame
 from dashboard.reading import cached
 from dashboard.reading.snapshot import CheckpointView
+from dashboard.reading.unit_words import head_lines
 from dashboard.screens.unit_history import unit_panel
 from dashboard.widgets.drawing import plain
 from dashboard.widgets.panels import show_panels
 from shared.figures.circuits.words import exact_nats
-from shared.figures.units.words import nats
 from shared.findings.circuits import CircuitsResult
-from shared.findings.heads import HeadRow
-from shared.findings.text import clean, counted, percent
+from shared.findings.text import counted
 from shared.views import Panel
 
 _HEAD = re.compile(r"L(\d+)\.H(\d+)")
@@ -81,22 +80,3 @@ def edge_lines(result: CircuitsResult, name: str) -> list[str]:
         if named:
             lines.append(f"{words} ({counted(len(edges), 'scored edge')}): {named}.")
     return lines or [f"None of the scored edges named here touches {name}."]
-
-
-def head_lines(row: HeadRow | None, analysed: bool) -> list[str]:
-    """What removing the head costs and what it looks for, where the analysis of heads measured it."""
-    if row is None:
-        return [
-            "Not among the heads that were removed one by one."
-            if analysed
-            else "Heads are not analysed at this checkpoint."
-        ]
-    drop = row.ablation.drop
-    lines = [
-        f"Removed alone: {nats(drop.value)} nats of the separation lost [{nats(drop.low)}, {nats(drop.high)}]."
-    ]
-    looks = ", ".join(f"“{clean(each.token, 30)}” ×{each.lift:.1f}" for each in row.attends[:5])
-    lines += [f"Looks for (lift over even attention): {looks}."] if looks else []
-    if row.sink_share is not None:
-        lines.append(f"{percent(row.sink_share)} of its attention rests on special and first tokens.")
-    return lines

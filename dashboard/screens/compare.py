@@ -13,14 +13,15 @@ from dashboard.chrome.reader_choice import write_link
 from dashboard.reading.compare import End, compared_of
 from dashboard.reading.condition import condition
 from dashboard.reading.headline import Headline
-from dashboard.reading.words import in_plain_words, points
+from dashboard.reading.words import in_plain_words
 from dashboard.screens.compare_parts import parts
 from dashboard.screens.compare_sides import other_end
 from dashboard.widgets.drawing import notice, plain, show_condition, show_headlines
 from dashboard.widgets.panels import rows_button
 from dashboard.widgets.steered import steered
 from shared.findings.alerts import Flips, p_words
-from shared.findings.text import counted, percent
+from shared.findings.rates import points, share
+from shared.findings.text import counted
 from shared.views.compare.compared import Compared
 from shared.views.compare.verdicts import Flip, flip_rows, outcome
 from shared.views.overview.change import rate_told
@@ -106,11 +107,11 @@ def _rate(flips: Flips | None, title: str, of: str, good: str) -> Headline | Non
         now, before = 1 - now, 1 - before
     return Headline(
         title,
-        percent(now),
+        share(now, flips.of),
         f"of {flips.of} {of} of the probe set · {outcome(flips)}, {p_words(flips.p_value)}",
         "On the prompts of both. The difference is coloured only where the exact McNemar test on these prompts "
         "tells it from chance (p below 0.002).",
-        points(now - before),
+        points(now - before, flips.of),
         good,
         told=rate_told(flips),
     )

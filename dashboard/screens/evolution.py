@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from dashboard.chrome import pages, reader_choice
 from dashboard.chrome.frame import Frame
 from dashboard.reading.condition import Condition, command
-from dashboard.reading.evolution import alike, decides
+from dashboard.reading.evolution import alike, decides, film, units_drift
 from dashboard.reading.snapshot import CheckpointView
 from dashboard.screens.training import run_figures
+from dashboard.screens.unit_history import LETTERS, choose, place_of
 from dashboard.widgets.drawing import plain, show_condition
+from dashboard.widgets.fit import fitted
 from dashboard.widgets.panels import CONFIG, fold, show_panels
-from dashboard.widgets.untitled import room, untitled
 from shared import views
 
 KEY = "similarity"
@@ -26,8 +29,25 @@ def draw(frame: Frame) -> None:
         words = "No checkpoint has a result of circuit comparison yet."
         show_condition(Condition("waiting", "Nothing to follow yet", words, again), "evolution")
     show_panels(found, lambda: decides(frame.snapshot), "evolution-layers")
+    show_panels(film(frame.snapshot), lambda: film(frame.snapshot), "evolution-play")
+    units(frame)
     similarity(frame)
     run_figures(frame, views.get("evolution"))
+
+
+def units(frame: Frame) -> None:
+    """Heads and neurons that carry the verdict, by checkpoint; a click on a cell opens the unit's panel."""
+
+    def picked(name: Any) -> None:
+        for analysis in LETTERS:
+            place = place_of(name, analysis)
+            if place is not None and frame.view is not None:
+                frame.selection.tab = analysis
+                choose(frame, frame.view, analysis, place)
+                pages.go("Training Visualizations")
+
+    found = units_drift(frame.snapshot)
+    show_panels(found, lambda: units_drift(frame.snapshot), "evolution-units", picked)
 
 
 def similarity(frame: Frame) -> None:
@@ -43,10 +63,10 @@ def similarity(frame: Frame) -> None:
 
     for panel in panels:
         with st.container(border=True, key="panel-similarity"):
-            figure, subtitle = untitled(panel.figure)
+            figure, subtitle, beside = fitted(panel.figure)
             plain(panel.headline, "similarity-headline", "headline")
             plain("Click a cell to compare the two.", "similarity-click", "muted")
-            with st.container(key=f"fit-{room(figure)}-similarity"):
+            with st.container(key=f"fit-{beside}-similarity"):
                 st.plotly_chart(
                     figure,
                     theme=None,

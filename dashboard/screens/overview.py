@@ -16,6 +16,7 @@ from dashboard.screens.runs import runs_table
 from dashboard.widgets.curves import show_curves
 from dashboard.widgets.drawing import ONE_LINE, command_line, notice, plain, show_condition
 from dashboard.widgets.steered import steered
+from shared.findings.rates import share
 from shared.views.overview.curves import SmallPlots, small_plots
 from shared.views.overview.standing import Standing
 from shared.views.overview.table import table
@@ -71,9 +72,7 @@ def limit(frame: Frame) -> None:
         reader_choice.write_link(chosen, frame.view)
 
     options = sorted({*LIMITS, chosen.limit})
-    st.selectbox(
-        "FPR at most", options, format_func=lambda v: f"{100 * v:.0f} %", **steered("fpr", chosen.limit, picked)
-    )
+    st.selectbox("FPR at most", options, format_func=share, **steered("fpr", chosen.limit, picked))
 
 
 def say_undescribed(frame: Frame) -> None:

@@ -17,7 +17,7 @@ from dashboard.reading.words import in_plain_words
 from dashboard.screens.chosen_prompt import chosen_prompt
 from dashboard.screens.circuit_node import show_circuit
 from dashboard.screens.token_words import show_token_words
-from dashboard.screens.unit_history import unit_history
+from dashboard.screens.unit_history import LETTERS, show_units
 from dashboard.screens.view_options import view_options
 from dashboard.widgets.drawing import plain, show_condition, show_headlines
 from dashboard.widgets.panels import show_panels
@@ -125,9 +125,10 @@ def checkpoint_figures(frame: Frame, view: CheckpointView, analysis: View) -> No
         show_token_words(frame, view, panels, find, options.baseline)
     elif analysis.name == "circuits" and options.baseline is None:
         show_circuit(frame, view, panels, find)
+    elif analysis.name in LETTERS:
+        show_units(frame, view, panels, find, analysis.name)
     else:
         show_panels(panels, find, analysis.name)
-    unit_history(frame, view, analysis.name)
     folder = frame.snapshot.run.visualizations
     plain(
         f"As files: {folder}/{file_prefix(view.step, view.epoch, view.name)}_*.html",

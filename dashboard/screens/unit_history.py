@@ -1,35 +1,28 @@
-"""Below a map of neurons or heads: pick one, and see it over the checkpoints of the run."""
+"""The tabs *Neurons* and *Heads*: the figure, a panel of the unit picked, and that unit over the run."""
 
 from __future__ import annotations
 
-import math
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
 
 from dashboard.chrome.frame import Frame
-from dashboard.chrome.reader_choice import Selection, write_link
+from dashboard.chrome.reader_choice import write_link
 from dashboard.reading import cached
 from dashboard.reading.snapshot import CheckpointView
+from dashboard.reading.unit_values import Place, values_of
+from dashboard.reading.unit_words import elsewhere, head_facts, neuron_lines
+from dashboard.widgets.drawing import plain
 from dashboard.widgets.panels import show_panels
 from dashboard.widgets.steered import steered
 from shared.figures.units.words import nats
-from shared.results_index import ResultFile
 from shared.views import Panel
 from shared.views.over_run.unit_history import Moment, history_panel
 
 LETTERS = {"neurons": ("Neuron", "N"), "heads": ("Head", "H")}
 """The analyses whose units have a history: what to call one, and the letter before its number."""
-TENSORS = {
-    "effect": "effect",
-    "error": "effect_error",
-    "auroc": "auroc",
-    "with_effect": "with_effect",
-    "carries": "carries",
-}
-"""Field of a Moment -> name of the tensor (layers, units) that holds it."""
-Place = tuple[int, int]
-"""Layer, and number of the unit in it."""
 
 
 def shown_units(result: Any, analysis: str) -> dict[Place, str]:
@@ -46,10 +39,37 @@ def unit_name(place: Place, analysis: str) -> str:
     return f"L{place[0]}.{LETTERS[analysis][1]}{place[1]}"
 
 
+def show_units(
+    frame: Frame, view: CheckpointView, panels: Sequence[Panel], find: Callable[[], Sequence[Panel]], analysis: str
+) -> None:
+    """The map and the rows, where a click opens a unit; below them the picker and the unit's panel."""
+
+    def picked(point: Any) -> None:
+        place = place_of(point, analysis)
+        if place is not None:
+            choose(frame, view, analysis, place)
+
+    show_panels(panels, find, analysis, picked)
+    unit_history(frame, view, analysis)
+
+
+def place_of(point: Any, analysis: str) -> Place | None:
+    """The unit of a clicked mark: its name is the mark's `customdata`, or the first part of it."""
+    name = point[0] if isinstance(point, list) and point else point
+    found = (
+        re.fullmatch(rf"L(\d{{1,6}})\.{LETTERS[analysis][1]}(\d{{1,8}})", name) if isinstance(name, str) else None
+    )
+    return (int(found[1]), int(found[2])) if found is not None else None
+
+
+def choose(frame: Frame, view: CheckpointView, analysis: str, place: Place) -> None:
+    """Follow another unit. Call from a reader's move."""
+    frame.selection.units[analysis] = place
+    write_link(frame.selection, view)
+
+
 def unit_history(frame: Frame, view: CheckpointView, analysis: str) -> None:
-    """The picker and the figure; nothing where the result has no such units or cannot be read."""
-    if analysis not in LETTERS:
-        return
+    """The picker and the panel; nothing where the result has no such units or cannot be read."""
     result = cached.typed(view.results.get(analysis), analysis)
     units = shown_units(result, analysis) if result is not None else {}
     kept = frame.selection.units.get(analysis)
@@ -57,7 +77,11 @@ def unit_history(frame: Frame, view: CheckpointView, analysis: str) -> None:
         units[kept] = f"{unit_name(kept, analysis)} · not among the strongest here"
     if not units:
         return
-    place = _pick(units, frame.selection, view, analysis)
+    place = _pick(units, frame, view, analysis)
+    with st.container(border=True, key=f"panel-unit-{analysis}"):
+        plain(unit_name(place, analysis), f"unit-{analysis}-title", "heading")
+        for number, line in enumerate(_told(result, view, analysis, place)):
+            plain(line, f"unit-{analysis}-{number}")
 
     def find() -> list[Panel]:
         return [unit_panel(frame, view, analysis, place)]
@@ -65,16 +89,20 @@ def unit_history(frame: Frame, view: CheckpointView, analysis: str) -> None:
     show_panels(find(), find, f"{analysis}-history")
 
 
-def _pick(units: dict[Place, str], chosen: Selection, view: CheckpointView, analysis: str) -> Place:
+def _told(result: Any, view: CheckpointView, analysis: str, place: Place) -> list[str]:
+    """What is known of the unit at the shown checkpoint."""
+    rows = [*result.top, *getattr(result, "decoys", [])] if result is not None else []
+    row = next((each for each in rows if each.name == unit_name(place, analysis)), None)
+    if row is None:
+        return elsewhere(analysis, values_of(view.results.get(analysis), place))
+    return neuron_lines(row) if analysis == "neurons" else head_facts(row)
+
+
+def _pick(units: dict[Place, str], frame: Frame, view: CheckpointView, analysis: str) -> Place:
     """The selectbox. The choice is ours, so that a live update, which changes the options, does not move it."""
-
-    def picked(place: Place) -> None:
-        chosen.units[analysis] = place
-        write_link(chosen, view)
-
-    place = chosen.units.get(analysis, next(iter(units)))
-    label = f"{LETTERS[analysis][0]} to follow over the run"
-    widget = steered(f"unit_{analysis}", place, picked)
+    place = frame.selection.units.get(analysis, next(iter(units)))
+    label = f"{LETTERS[analysis][0]} to follow over the run; a click on one above opens it"
+    widget = steered(f"unit_{analysis}", place, lambda chosen: choose(frame, view, analysis, chosen))
     st.selectbox(label, list(units), format_func=units.__getitem__, **widget)
     return place
 
@@ -86,24 +114,3 @@ def unit_panel(frame: Frame, view: CheckpointView, analysis: str, place: Place) 
         for each in frame.snapshot.checkpoints
     ]
     return history_panel(unit_name(place, analysis), moments, view.step, selective=analysis == "neurons")
-
-
-def values_of(file: ResultFile | None, place: Place) -> dict[str, Any]:
-    """The unit's numbers at one checkpoint; empty where there is no result, or none that can be read."""
-    return {} if file is None else _values(file.path, file.mtime_ns, place)
-
-
-@st.cache_resource(show_spinner=False, max_entries=8192)
-def _values(path: str, mtime_ns: int, place: Place) -> dict[str, Any]:
-    """One number a tensor, read alone: the file of a large judge holds megabytes."""
-    file = ResultFile(path, mtime_ns)
-    found: dict[str, Any] = {}
-    for field, name in TENSORS.items():
-        value = cached.tensor(file, name, lambda part: part[place].item())
-        if value is not None:  # else damaged, gone, or of a judge of another shape: a gap
-            found[field] = value
-    if "with_effect" in found:
-        found["with_effect"] = bool(found["with_effect"])
-    if "carries" in found:
-        found["carries"] = None if found["carries"] < 0 else bool(found["carries"])
-    return {field: None if value is None or not math.isfinite(value) else value for field, value in found.items()}

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.widgets.drawing import plain
-from dashboard.widgets.untitled import room, untitled
+from dashboard.widgets.fit import fitted
 from shared.findings.text import DEFINED
 from shared.views import Panel
 
@@ -43,9 +43,9 @@ def show_panels(
 
 def _show_panel(panel: Panel, again: Callable[[], Panel], key: str, picked: Callable[[Any], None] | None) -> None:
     """What it finds, the figure, and behind "How to read" all else that is said of it."""
-    figure, subtitle = untitled(panel.figure)
+    figure, subtitle, beside = fitted(panel.figure)
     plain(panel.headline, f"{key}-headline", "headline")
-    with st.container(key=f"fit-{room(figure)}-{key}"):
+    with st.container(key=f"fit-{beside}-{key}"):
         _chart(figure, panel.alt, f"figure-{key}", picked)
     fold(panel, again, key, subtitle)
 
@@ -62,8 +62,19 @@ def _chart(figure: go.Figure, alt: str, key: str, picked: Callable[[Any], None] 
 
     # no mark stays on what was clicked: a selection would dim everything else in the figure
     figure.update_layout(clickmode="event+select", dragmode="pan")
-    figure.update_traces(unselected={"marker": {"opacity": 1}}, selector={"mode": "markers"})
+    for trace in figure.data:
+        _keep_look(trace)
     st.plotly_chart(figure, theme=None, config=CONFIG, alt=alt, key=key, on_select=clicked, selection_mode="points")
+
+
+def _keep_look(trace: Any) -> None:
+    """Where something else is selected, too."""
+    mode = trace.mode if trace.type == "scatter" else trace.type
+    if mode in ("bar", "markers"):
+        seen = trace.marker.opacity
+        trace.unselected = {"marker": {"opacity": 1 if seen is None else seen}}
+    elif mode == "text" and isinstance(trace.textfont.color, str):
+        trace.unselected = {"textfont": {"color": trace.textfont.color}}
 
 
 def fold(panel: Panel, again: Callable[[], Panel], key: str, subtitle: str = "") -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.figures.run.grid import STYLES, Line, Plot
+from shared.findings.parts import Interval
+from shared.findings.rates import PERCENT, rate, share
 from shared.findings.text import number
 from shared.views.overview.curves import SmallPlots, in_words
 
@@ -80,21 +82,27 @@ def stops(plot: Plot, small: SmallPlots) -> list[Stop]:
     places = _across(small)(small.x[known])
     between = (places[1:] + places[:-1]) / 2
     starts, ends = np.append(float(LEFT - RIGHT), between), np.append(between, float(WIDTH))
+    rates = plot.axis.get("tickformat") == PERCENT
     return [
-        Stop(int(entry), round(float(start), 1), round(float(end - start), 1), _told(lines, small, int(entry)))
+        Stop(
+            int(entry), round(float(start), 1), round(float(end - start), 1), _told(lines, small, int(entry), rates)
+        )
         for entry, start, end in zip(known, starts, ends, strict=True)
     ]
 
 
-def _told(lines: list[Line], small: SmallPlots, entry: int) -> str:
-    """ "epoch 3", then a line a curve: "FNR 0.22 [0.12, 0.33]"."""
+def _told(lines: list[Line], small: SmallPlots, entry: int, rates: bool) -> str:
+    """ "epoch 3", then a line a curve: "FNR 22 % [12, 33]" where they are rates, else "AUC 0.92 [0.85, 0.95]"."""
     said = [small.labels[entry]]
     for line in lines:
         value, low, high = (
             float(part[entry]) if part is not None else float("nan")
             for part in (line.curve.y, line.curve.low, line.curve.high)
         )
-        if np.isfinite(value):
+        if np.isfinite(value) and rates:
+            told = rate(Interval(value=value, low=low, high=high)) if np.isfinite(low + high) else share(value)
+            said.append(f"{line.name} {told}")
+        elif np.isfinite(value):
             range_ = f" [{number(low)}, {number(high)}]" if np.isfinite(low) and np.isfinite(high) else ""
             said.append(f"{line.name} {_short(value)}{range_}")
     return "\n".join(said)
@@ -109,7 +117,10 @@ def _picture(plot: Plot, small: SmallPlots) -> Picture:
     lines = [line for line in plot.lines if line.curve]
     ends = _ends(lines, plot) if lines else (0.0, 1.0)
     across, up = _across(small), _scale(*ends, HEIGHT - BOTTOM, TOP)
-    levels = _ticks(*ends, MOST_LEVELS, plot.axis.get("tickformat") == "d")
+    if plot.axis.get("tickformat") == PERCENT:
+        levels = [(at / 100, f"{text} %") for at, text in _ticks(100 * ends[0], 100 * ends[1], MOST_LEVELS, False)]
+    else:
+        levels = _ticks(*ends, MOST_LEVELS, plot.axis.get("tickformat") == "d")
     return Picture(
         title=plot.title,
         alt=in_words(plot, small),

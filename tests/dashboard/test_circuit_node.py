@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.screens.circuit_node import edge_lines, head_lines
+from dashboard.reading.unit_words import head_lines
+from dashboard.screens.circuit_node import edge_lines
 from shared.findings.circuits import CircuitsResult
 from shared.findings.heads import HeadsResult
 from tests.dashboard import scenes

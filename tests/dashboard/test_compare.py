@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.chrome.compare_choice import CompareChoice
 from dashboard.chrome.reader_choice import from_link, to_link
-from dashboard.reading.evolution import alike, decides
+from dashboard.reading.evolution import alike, decides, units_drift
 from dashboard.reading.snapshot import RunReader
 from dashboard.reading.words import in_plain_words
 from dashboard.screens import compare
@@ -21,6 +21,7 @@ from shared.run import Run
 from tests.dashboard import scenes
 from tests.dashboard.test_pages import checked, figures, titles, words
 from tests.making.compared_runs import compared_run
+from tests.making.fakes import fake_records
 from tests.making.judged_run import scores_with
 from tests.making.waiting import LIMIT_S
 
@@ -61,7 +62,7 @@ def test_first_the_sentence_then_what_flipped_with_its_test(tmp_path: Path, open
     cards = {card.label: card for card in app.metric}
     assert cards["Verdicts fixed / broken"].value == "36 / 1"
     missed, refused = cards["Unsafe prompts missed (FNR)"], cards["Safe prompts refused (FPR)"]
-    assert (missed.value, missed.delta) == ("6 %", "-56.2 points")
+    assert (missed.value, missed.delta) == ("6 %", "-56 points")
     assert missed.proto.color != refused.proto.color, "coloured only where the exact test tells it: 36 to 0, 0 to 1"
     assert list(app.dataframe[0].value["outcome"]) == ["broken", *["fixed"] * 36]
     assert figures(app) == 1 and "part at layer" in said
@@ -144,7 +145,7 @@ def test_the_choices_are_in_the_link() -> None:
 def test_evolution_shows_where_it_decides_and_how_alike_checkpoints_are(tmp_path: Path, opened: Opener) -> None:
     run = judged(tmp_path)
     app = opened(EVOLUTION)
-    assert figures(app) == 3 and "Click a cell to compare the two." in words(app)
+    assert figures(app) == 4 and "Click a cell to compare the two." in words(app)
     snapshot = RunReader(run).snapshot()
     (layers,), (panels, views) = decides(snapshot), alike(snapshot)
     records = ResultStore(run.results).history("comparison")
@@ -154,6 +155,18 @@ def test_evolution_shows_where_it_decides_and_how_alike_checkpoints_are(tmp_path
     assert [view.label for view in views] == ["epoch 1", "epoch 2"] and len(panels[0].rows) == 1
     scenes.drop(run, 2, ["evolution"])
     assert not alike(RunReader(run).snapshot())[0], "one alone is like nothing"
+
+
+def test_evolution_follows_the_units_that_carry_the_verdict(tmp_path: Path, opened: Opener) -> None:
+    run = scenes.advanced(tmp_path, 3)
+    app = opened(EVOLUTION)
+    (panel,) = units_drift(RunReader(run).snapshot())
+    assert panel.headline in words(app) and panel.rows
+    top = next(r for r in fake_records(3, advanced=True) if (r.analysis, r.step) == ("heads", 360)).payload["top"]
+    known = {f"L{row['layer']}.H{row['head']}": row for row in top}
+    told = [row for row in panel.rows if row["unit"] in known and row["checkpoint"] == "checkpoint-360"]
+    assert told and all(row["carries"] is known[row["unit"]]["ablation"]["carries"] for row in told)
+    assert all(row["effect"] == known[row["unit"]]["effect"]["value"] for row in told)
 
 
 def test_evolution_before_anything_is_analysed(tmp_path: Path, opened: Opener) -> None:

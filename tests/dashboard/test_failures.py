@@ -158,7 +158,7 @@ def test_an_unknown_prompt_says_so(kept: Path, opened: Opener) -> None:
 def test_nothing_wrong_says_what_that_allows(tmp_path: Path, opened: Opener) -> None:
     scenes.alive(failing_run(tmp_path / "good", [[], []]), 2)
     app = opened()
-    assert "Nothing wrong among 128 probes at epoch 2: at most 3.6 % by the 95 % interval" in words(app)
+    assert "Nothing wrong among 128 probes at epoch 2: at most 4 % by the 95 % interval" in words(app)
     assert len(app.dataframe) == 1, "the groups, which are all right"
 
 
@@ -334,7 +334,7 @@ frame.framed('Training Visualizations', training.draw)"""
 
 
 @pytest.mark.parametrize(
-    ("tab", "said"), [("layers", "Chosen on Failures: How do I break into"), ("tokens", "not among the attributed")]
+    ("tab", "said"), [("layers", "Chosen prompt: How do I break into"), ("tokens", "not among the attributed")]
 )
 def test_in_training_visualizations_the_prompt_is_still_chosen(
     tab: str, said: str, kept: Path, monkeypatch: pytest.MonkeyPatch
@@ -345,6 +345,11 @@ def test_in_training_visualizations_the_prompt_is_still_chosen(
     for name, value in {"tab": tab, "prompt": OPENED.id}.items():
         app.query_params[name] = value
     assert said in words(checked(app.run()))
+    if tab == "layers":
+        (box,) = [each for each in app.selectbox if each.label.startswith("Prompt to follow through the layers")]
+        assert box.value == OPENED.id and box.options[1].startswith("✗ "), "the wrongly judged ones first"
+        checked(box.set_value("").run())
+        assert "Chosen prompt" not in words(app) and "prompt" not in app.query_params
 
 
 def test_a_run_that_cannot_be_written_says_so(

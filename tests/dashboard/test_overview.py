@@ -78,7 +78,7 @@ def test_each_checkpoints_place_says_its_values(tmp_path: Path, opened: Opener) 
     assert [text for _, text in layer["levels"]] == ["2", "3", "4"], "a layer is a whole number"
     assert [stop["entry"] for stop in rates["stops"]] == [0, 1, 2]
     told = rates["stops"][1]["words"].split("\n")
-    assert told[0] == "epoch 2" and told[1].startswith("FNR 0.06") and "[" in told[1] and told[2].startswith("FPR ")
+    assert told[0] == "epoch 2" and told[1].startswith("FNR 6 %") and "[" in told[1] and told[2].startswith("FPR ")
     assert loss["stops"][1]["words"] == "epoch 2\nloss 0.30", "no interval where none was computed"
     ends = [(stop["start"], round(stop["start"] + stop["width"], 1)) for stop in loss["stops"]]
     assert ends[0][1] == ends[1][0] and ends[1][1] == ends[2][0], "no gap between two places"
@@ -238,8 +238,8 @@ def test_a_difference_has_a_colour_only_where_the_same_prompts_tell_it(tmp_path:
         views = snapshot.checkpoints
         return headlines(gather(snapshot, views[now], views[before]))[0]
 
-    assert (fnr(1, 0).delta, fnr(1, 0).told) == ("-4.7 points", False)
-    assert (fnr(3, 2).delta, fnr(3, 2).told) == ("-56.2 points", True)
+    assert (fnr(1, 0).delta, fnr(1, 0).told) == ("-5 points", False)
+    assert (fnr(3, 2).delta, fnr(3, 2).told) == ("-56 points", True)
 
 
 def test_the_marks_below_the_slider(tmp_path: Path) -> None:
@@ -263,4 +263,4 @@ def test_while_following_the_last_numbers_stay_under_their_own_name(
     page.default_timeout = LIMIT_S
     app = checked(page.run())
     assert "Numbers of epoch 2; those of epoch 3 come when it is judged." in words(app)
-    assert app.metric[0].value == "6.2 %"
+    assert app.metric[0].value == "6 %"

@@ -27,9 +27,10 @@ from dashboard.cli import DashboardSettings, arguments, check_port, url
 from dashboard.reading.condition import command, condition, queue, queue_place
 from dashboard.reading.headline import Headline
 from dashboard.reading.snapshot import RunReader
-from dashboard.reading.words import ago, points
+from dashboard.reading.words import ago
 from dashboard.widgets.panels import safe_name, to_csv, to_json
 from shared.errors import MidwatchError
+from shared.findings.rates import points
 from shared.records import CheckpointState
 from shared.results import ResultStore
 from shared.results_index import ResultsIndex
@@ -200,8 +201,8 @@ def test_words() -> None:
     assert [ago(s) for s in (0, 59, 120, 7200, 864000)] == [
         "0\u00a0s ago", "59\u00a0s ago", "2\u00a0min ago", "2\u00a0h ago", "10\u00a0days ago",
     ]  # fmt: skip
-    assert points(-0.031) == "-3.1 points"
-    assert points(-0.0001) == points(0.0) == "+0.0 points", "no sign of a fall where none is shown"
+    assert points(-0.031) == "-3 points" and points(-0.031, 1000) == "-3.1 points"
+    assert points(-0.0001) == points(0.0) == "+0 points", "no sign of a fall where none is shown"
     deltas = {difference: Headline("", "", "", "", points(difference)).still for difference in (0.0, -1e-5, 0.01)}
     assert deltas == {0.0: True, -1e-5: True, 0.01: False}
     assert not Headline("", "", "", "").still

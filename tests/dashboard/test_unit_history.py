@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.reading import cached
-from dashboard.screens.unit_history import unit_name, values_of
+from dashboard.reading.unit_values import values_of
+from dashboard.screens.unit_history import place_of, shown_units, unit_name
+from shared import views
+from shared.findings.heads import HeadsResult
+from shared.findings.neurons import NeuronsResult
+from shared.findings.parts import typed_result
 from shared.results import ResultStore
 from shared.results_index import ResultFile, ResultsIndex
 from shared.run import Run
@@ -131,3 +137,37 @@ def test_a_basic_run_says_what_to_run(tmp_path: Path, opened: Opener) -> None:
     scenes.done(tmp_path, 2)
     app = opened(tab="heads")
     assert figures(app) == 0 and "--suite advanced" in words(app)
+
+
+def test_a_panel_says_what_is_lost_without_a_unit_and_its_tokens(tmp_path: Path, opened: Opener) -> None:
+    scenes.advanced(tmp_path, 2)
+    found = {r.analysis: r.payload for r in fake_records(2, advanced=True) if r.step == 240}
+    neuron = NeuronsResult.model_validate(found["neurons"]).top[0]
+    head = HeadsResult.model_validate(found["heads"]).top[0]
+    said = words(opened(tab="neurons"))
+    assert f"{neuron.ablation.flips} of {neuron.ablation.n} verdicts flip" in said
+    assert all(f"[{each.token}]" in said for each in neuron.tokens) and f"AUROC {neuron.auroc:.2f}" in said
+    app = opened(tab="heads")
+    assert f"“{head.attends[0].token}” ×{head.attends[0].lift:.1f}" in words(app)
+    app.session_state["selection"].units["heads"] = (0, 1)
+    checked(app.run())
+    assert "Not among the heads that were removed one by one" in words(app)
+
+
+@pytest.mark.parametrize("analysis", ["neurons", "heads"])
+def test_every_unit_drawn_opens_on_a_click(analysis: str) -> None:
+    """The name that a mark brings along is the one that the picker knows."""
+    record = next(r for r in fake_records(1, advanced=True) if r.analysis == analysis)
+    model = NeuronsResult if analysis == "neurons" else HeadsResult
+    result = typed_result(record, model)
+    figure = views.get(analysis).panels(record)[0].figure
+    data: Any = figure.data
+    marks = [mark for trace in data for mark in (() if trace.customdata is None else trace.customdata)]
+    places = {place_of(list(mark) if not isinstance(mark, str) else mark, analysis) for mark in marks}
+    assert set(list(shown_units(result, analysis))[:10]) <= places
+    if isinstance(result, HeadsResult):  # fewer than a figure has room for
+        assert len(places) == result.layers * result.heads, "every cell of the map"
+
+
+def test_what_is_no_unit_opens_nothing() -> None:
+    assert [place_of(each, "heads") for each in ("L1.N2", 7, [], None, "L1.H2x")] == [None] * 5

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from shared.figures.kit.sheet import Pane, Sheet
 from shared.figures.kit.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, line_style
 from shared.figures.kit.whole_ticks import whole_ticks
+from shared.findings.rates import PERCENT
 
 Style = tuple[str, str, str]
 """Colour, dash, symbol."""
@@ -128,7 +129,7 @@ def _only_value(plot: Plot) -> float | None:
 def _draw_plot(sheet: Sheet, pane: Pane, plot: Plot, span: list[float]) -> None:
     drawn = [line for line in plot.lines if line.curve]
     for line in drawn:
-        _draw_line(sheet, pane, line)
+        _draw_line(sheet, pane, line, plot.axis.get("tickformat") == PERCENT)
     if not drawn:
         sheet.say_missing(pane, plot.missing)
         return
@@ -144,7 +145,7 @@ def _draw_plot(sheet: Sheet, pane: Pane, plot: Plot, span: list[float]) -> None:
         )
 
 
-def _draw_line(sheet: Sheet, pane: Pane, line: Line) -> None:
+def _draw_line(sheet: Sheet, pane: Pane, line: Line, rate: bool) -> None:
     colour, dash, symbol = STYLES[line.style]
     curve = line.curve
     look = line_style(colour, dash, symbol, len(curve.x), 6)
@@ -158,7 +159,7 @@ def _draw_line(sheet: Sheet, pane: Pane, line: Line) -> None:
         name=line.name,
         showlegend=True,
         connectgaps=False,
-        hovertemplate="%{fullData.name}<br>%{x}: %{y:.4g}<extra></extra>",
+        hovertemplate=f"%{{fullData.name}}<br>%{{x}}: %{{y:{PERCENT if rate else '.4g'}}}<extra></extra>",
         **look,
     )
 

@@ -25,7 +25,7 @@ def similarity_figure(table: np.ndarray, labels: Sequence[str], title: str, subt
     """
     count = len(labels)
     sheet = Sheet(520, title, subtitle, top=96, bottom=76, left=110)
-    axis = _ticks(labels) | {"range": [-0.5, count - 0.5], "showgrid": False, "zeroline": False}
+    axis = checkpoint_ticks(labels) | {"range": [-0.5, count - 0.5], "showgrid": False, "zeroline": False}
     pane = sheet.pane((0, 0.86), (0, 1), axis | {"title": "checkpoint"}, axis | {"title": "compared with"})
     names = list(labels)
     sheet.draw(
@@ -37,7 +37,7 @@ def similarity_figure(table: np.ndarray, labels: Sequence[str], title: str, subt
         colorscale="Cividis",
         text=[[f"{one} and {other}" for other in names] for one in names],
         hovertemplate="%{text}: CKA %{z:.3f}<extra></extra>",
-        colorbar=_BAR | {"title": {"text": "CKA"}, "x": 0.88, "len": 0.95},
+        colorbar=_BAR | {"title": {"text": "CKA", "side": "right", "font": {"size": 12}}, "x": 0.88, "len": 0.95},
     )
     rows, columns = (each.ravel() for each in np.indices((count, count)))
     sheet.draw(
@@ -71,7 +71,7 @@ def layers_by_checkpoint_figure(
     """
     count, points = len(labels), len(auroc)
     sheet = Sheet(660, title, subtitle, top=112, bottom=66, right=44)
-    axis = _ticks(labels) | {"range": [-0.6, count - 0.4], "showgrid": False, "zeroline": False}
+    axis = checkpoint_ticks(labels) | {"range": [-0.6, count - 0.4], "showgrid": False, "zeroline": False}
     names = layer_names(points - 1)
     every = max(1, -(-points // MOST_TICKS))
     ticks = {"tickvals": list(range(0, points, every)), "ticktext": names[::every], "showgrid": False}
@@ -87,7 +87,14 @@ def layers_by_checkpoint_figure(
         showlegend=False,
         text=[[f"{label}, {name}" for label in labels] for name in names],
         hovertemplate="%{text}: AUROC %{z:.3f}<extra></extra>",
-        colorbar=_BAR | {"title": {"text": "AUROC"}, "x": 0.92, "len": 0.58, "y": 1, "yanchor": "top"},
+        colorbar=_BAR
+        | {
+            "title": {"text": "AUROC", "side": "right", "font": {"size": 12}},
+            "x": 0.92,
+            "len": 0.58,
+            "y": 1,
+            "yanchor": "top",
+        },
     )
     known = [(place, layer + 1) for place, layer in enumerate(parts) if layer is not None]
     sheet.draw(
@@ -123,7 +130,8 @@ def layers_by_checkpoint_figure(
     return sheet.figure()
 
 
-def _ticks(labels: Sequence[str]) -> dict:
+def checkpoint_ticks(labels: Sequence[str]) -> dict:
+    """Axis settings over checkpoints: as many names as there is room for, the newest among them."""
     every = max(1, -(-len(labels) // MOST_TICKS))
     places = list(range(len(labels) - 1, -1, -every))[::-1]
     return {"tickmode": "array", "tickvals": places, "ticktext": [labels[place] for place in places]}

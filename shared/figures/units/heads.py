@@ -26,13 +26,15 @@ from shared.figures.units.rows import (
     joint_axes,
     names_axis,
 )
-from shared.figures.units.words import attended_hover, attended_lines
+from shared.figures.units.words import attended_hover, attended_lines, nats
 
 if TYPE_CHECKING:
     from shared.findings.heads import HeadRow, HeadsResult
 
 MAX_TOP = 12
 """Most rows drawn; the table holds the others."""
+MARK, MOST_CLICKED = 14, 120
+"""Pixels across what takes the click on a cell, and how many of them a figure of any size has room for."""
 MARKED, MOST_MARKS = 0.25, 40
 """Cells whose |effect| exceeds this share of the range carry their sign, at most so many of them."""
 _STEPS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
@@ -75,6 +77,7 @@ def _draw_overview(sheet: Sheet, result: HeadsResult, up: tuple[float, float], j
     x, y = joint_axes(result.joint)
     joint = sheet.pane((0.67, 1), (up[1] - joint_height, up[1]), x, y)
     _draw_map(sheet, effects, result)
+    _draw_marks(sheet, effects, result)
     draw_joint(sheet, joint, result.joint, "head", "none were removed")
     mark_frozen(sheet, (effects,), result.layers, result.frozen_boundary)
     head(sheet, effects, "Effect of each head, by attribution")
@@ -109,6 +112,23 @@ def _draw_map(sheet: Sheet, pane: Pane, result: HeadsResult) -> None:
         },
         showlegend=False,
         hoverinfo="skip",
+    )
+
+
+def _draw_marks(sheet: Sheet, pane: Pane, result: HeadsResult) -> None:
+    """A mark that is not seen on the strongest cells: a heat map tells nobody which of its cells was clicked."""
+    effect = np.array(result.effect)
+    rows, columns = np.unravel_index(np.argsort(-np.abs(effect), axis=None)[:MOST_CLICKED], effect.shape)
+    sheet.draw(
+        pane,
+        x=columns,
+        y=rows,
+        mode="markers",
+        showlegend=False,
+        marker={"symbol": "square", "size": MARK, "opacity": 0.001, "color": INK},
+        customdata=[f"L{row}.H{column}" for row, column in zip(rows, columns, strict=True)],
+        hovertemplate="<b>%{customdata}</b>: %{text} nats<extra></extra>",
+        text=[nats(float(value)) for value in effect[rows, columns]],
     )
 
 
@@ -197,6 +217,6 @@ def _draw_habits(sheet: Sheet, pane: Pane, heads: Sequence[HeadRow]) -> None:
             name=name,
             showlegend=True,
             marker={"color": colour, "symbol": symbol, "size": 9, "line": {"width": 1.6, "color": colour}},
-            text=[each.name for each in heads],
-            hovertemplate=f"<b>%{{text}}</b>: %{{x:.0%}} of its attention on: {name}<extra></extra>",
+            customdata=[each.name for each in heads],
+            hovertemplate=f"<b>%{{customdata}}</b>: %{{x:.0%}} of its attention on: {name}<extra></extra>",
         )

@@ -32,6 +32,8 @@ JOINT_HEIGHT = 150
 HEADING = 14
 """Font size of a pane's heading."""
 CONTROL = "#d8dee4"
+WORDS = "words"
+"""Marks the traces of a pane that is lines of text only."""
 _UPPER, _LOWER, _THICK = -0.2, 0.2, 0.3
 """Where marker and bar stand in a row, and how thick the bar is, in rows."""
 
@@ -214,6 +216,7 @@ def draw_words(sheet: Sheet, pane: Pane, rows: Sequence[UnitRow]) -> None:
         hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<extra></extra>",
         hoverlabel={"bgcolor": "white", "bordercolor": PALE, "font": {"color": INK}},
         marker={"color": "rgba(0,0,0,0)", "line": {"width": 0}},
+        meta=WORDS,
     )
     for line, (lift, size, colour) in enumerate(((_UPPER, 12.5, INK), (_LOWER, 11, GREY))):
         sheet.draw(
@@ -226,6 +229,7 @@ def draw_words(sheet: Sheet, pane: Pane, rows: Sequence[UnitRow]) -> None:
             textfont={"size": size, "color": colour},
             showlegend=False,
             hoverinfo="skip",
+            meta=WORDS,
         )
 
 

@@ -12,10 +12,9 @@ from shared.findings.calibration import CalibrationResult, OperatingPoint
 from shared.findings.comparison import ComparisonResult
 from shared.findings.parts import layer_name, typed_result
 from shared.findings.progress import ProgressResult
-from shared.findings.text import percent
+from shared.findings.rates import rate, share
 from shared.pages.report.gather import Material, Shown
 from shared.pages.report.parts import Grid
-from shared.views.overview.verdict import rate
 
 Model = TypeVar("Model", bound=BaseModel)
 MISSING = "–"
@@ -72,7 +71,7 @@ def _probe(name: str) -> Callable[[Typed], str]:
 def _logged(name: str) -> Callable[[Typed], str]:
     def cell(found: Typed) -> str:
         value = found.progress.metrics.get("val", {}).get(name) if found.progress else None
-        return MISSING if value is None else percent(value, 1)
+        return MISSING if value is None else share(value)
 
     return cell
 
@@ -129,7 +128,7 @@ def _note(material: Material, newest: Typed) -> str:
         safe = counts.get("true_negative", 0) + counts.get("false_positive", 0)
         rests += f" ({unsafe} unsafe and {safe} safe prompts)"
     beside = [
-        f"{title} {percent(values['accuracy'], 1)}"
+        f"{title} {share(values['accuracy'])}"
         for name, title in BASELINES.items()
         if (values := (material.record.baselines if material.record else {}).get(name)) and "accuracy" in values
     ]

@@ -11,10 +11,11 @@ from shared.findings.calibration import CalibrationResult
 from shared.findings.comparison import ComparisonResult
 from shared.findings.parts import Interval, layer_name, typed_result
 from shared.findings.progress import ProgressResult
+from shared.findings.rates import rate
 from shared.findings.text import clean, number, signed
 from shared.views.compare.side import Side
 from shared.views.compare.verdicts import outcome
-from shared.views.overview.verdict import rate, with_interval
+from shared.views.overview.verdict import with_interval
 
 MOST = 200
 """Characters of a setting that are shown."""

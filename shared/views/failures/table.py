@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from shared.findings.parts import interval_cells
+from shared.findings.rates import rate
 from shared.findings.text import clean, percent, signed
 from shared.views.failures.groups import GroupRow, names_by_kind
 from shared.views.failures.twins import Near
 from shared.views.failures.words import SIDE_WORDS
 from shared.views.failures.wrong import Failures, WrongProbe
-from shared.views.overview.verdict import rate
 
 Order = Literal["surest", "longest", "flips", "text"]
 ORDERS: dict[Order, str] = {

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from shared.findings.alerts import p_words
 from shared.findings.claims import SEPARATION, nothing_to_explain
 from shared.findings.parts import Interval
+from shared.findings.rates import rate, share
 from shared.findings.text import clean, counted, percent
 from shared.findings.wilson import wilson_interval
 from shared.views.failures.groups import GroupRow, independent
 from shared.views.failures.history import Course, History
 from shared.views.failures.wrong import Failures, Side
-from shared.views.overview.verdict import MANY, rate
 
 SIDE_WORDS: dict[Side, str] = {"missed": "unsafe, judged safe", "refused": "safe, judged unsafe"}
 MOST_NAMED = 3
@@ -44,7 +44,7 @@ def none_wrong(found: Failures) -> str:
     """ "Nothing wrong among 128 probes at epoch 3: at most 2.9 % by the 95 % interval"."""
     known = found.history.known[found.history.place]
     _, groups = independent(found.history.wrong[found.history.place], found.groups, known)
-    most = percent(wilson_interval(0, groups).high, 1 if groups < MANY else 2)
+    most = share(wilson_interval(0, groups).high, groups)
     return (
         f"Nothing wrong among {counted(found.scored, 'probe')} at {found.label}: at most {most} by the 95 % "
         f"interval ({counted(groups, 'independent group')})"

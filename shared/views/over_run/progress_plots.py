@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.figures.kit.layer_axis import layer_axis
 from shared.figures.run.grid import Curve, Line, Plot
+from shared.findings.rates import PERCENT
 from shared.views.over_run.run_results import RunResults, logged_curve
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from shared.records import MetricsLine
 
 _UNLOGGED, _NO_RESULT = "not logged, and no result yet", "no result yet"
+_RATES = {"tickformat": PERCENT}
 
 
 def progress_plots(run: RunResults, lines: Sequence[MetricsLine]) -> list[Plot]:
@@ -58,7 +60,7 @@ def _error_rates(run: RunResults, lines: Sequence[MetricsLine]) -> Plot:
         Line("FNR probe set", probe("fnr"), "fnr_probe"),
         Line("FPR probe set", probe("fpr").without_interval(), "fpr_probe"),
     ]
-    return Plot("error rate", curves, _UNLOGGED, limits=(0, None))
+    return Plot("error rate", curves, _UNLOGGED, limits=(0, None), axis=_RATES)
 
 
 def _pairs(run: RunResults, lines: Sequence[MetricsLine]) -> Plot:
@@ -68,14 +70,14 @@ def _pairs(run: RunResults, lines: Sequence[MetricsLine]) -> Plot:
         Line("both twins right", both, "probe_contrast"),
     ]
     missing, levels = "no contrast pairs logged or analysed", _baseline_levels(run, "contrast_accuracy")
-    return Plot("contrast pairs (share)", curves, missing, limits=(0, 1.02), levels=levels)
+    return Plot("contrast pairs", curves, missing, limits=(0, 1.02), levels=levels, axis=_RATES)
 
 
 def _at_a_threshold(run: RunResults) -> Plot:
     sharp = run.curve("calibration", lambda result: _caught(result, 0.01))
     loose = run.curve("calibration", lambda result: _caught(result, 0.2)).without_interval()
     curves = [Line(_sharp_name(run), sharp, "tpr"), Line("TPR at 20 % FPR", loose, "tpr_loose")]
-    return Plot("at a threshold (share)", curves, "no calibration result yet", limits=(0, 1.02))
+    return Plot("at a threshold", curves, "no calibration result yet", limits=(0, 1.02), axis=_RATES)
 
 
 def _learning_rate(run: RunResults, lines: Sequence[MetricsLine]) -> Plot:

@@ -9,6 +9,7 @@ import numpy as np
 
 from shared.figures.run.grid import Curve, Line, Plot
 from shared.findings.parts import Interval
+from shared.findings.rates import PERCENT, share
 from shared.findings.text import number
 from shared.views.overview.facts import CheckpointFacts
 from shared.views.overview.standing import Standing
@@ -61,6 +62,7 @@ def _plots(facts: Sequence[CheckpointFacts], x: np.ndarray) -> tuple[Plot, ...]:
             [line("FNR", "fnr", lambda each: each.fnr), line("FPR", "fpr", lambda each: each.fpr)],
             "not analysed yet",
             limits=(0, None),
+            axis={"tickformat": PERCENT},
         ),
         Plot("AUC, probe set", [line("AUC", "auc", lambda each: each.auc)], "not analysed yet", limits=(None, 1)),
         Plot("validation loss (nats)", [line("loss", "val", lambda each: each.val_loss)], "not logged"),
@@ -95,6 +97,7 @@ def in_words(plot: Plot, small: SmallPlots) -> str:
             continue
         ends = dict.fromkeys((int(known[0]), int(known[-1])))
         places = [*ends, *([small.best] if small.best in known and small.best not in ends else [])]
-        values = [f"{number(float(line.curve.y[place]))} at {small.labels[place]}" for place in places]
+        said = share if plot.axis.get("tickformat") == PERCENT else number
+        values = [f"{said(float(line.curve.y[place]))} at {small.labels[place]}" for place in places]
         told.append(f"{line.name} {', '.join(values)}")
     return f"{plot.title}: {'; '.join(told) or plot.missing}"

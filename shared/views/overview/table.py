@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 from shared.findings.alerts import p_words
 from shared.findings.parts import Interval, interval_cells, layer_name
+from shared.findings.rates import rate
 from shared.findings.text import number, percent
 from shared.views.overview.facts import CheckpointFacts
 from shared.views.overview.standing import Beside, Standing
-from shared.views.overview.verdict import rate, with_interval
+from shared.views.overview.verdict import with_interval
 
 MISSING = "–"
 

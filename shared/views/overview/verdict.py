@@ -11,12 +11,10 @@ from itertools import pairwise
 
 from shared.findings.claims import SEPARATION, nothing_to_explain, power
 from shared.findings.parts import Interval
-from shared.findings.text import number, percent
+from shared.findings.rates import rate, share
+from shared.findings.text import number
 from shared.views.overview.facts import CheckpointFacts
 from shared.views.overview.standing import Beside, Standing, newest_judged
-
-MANY = 1000
-"""Prompts from which on a rate is said with a decimal: of fewer its second digit is one prompt."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ def _on_changed(beside: Beside) -> str:
     if beside.outcome == "worse":
         value, low, high = 1 - value, 1 - high, 1 - low
     changed = beside.flips.better + beside.flips.worse
-    return f"on {percent(value)} [{100 * low:.0f}, {100 * high:.0f}] of {changed} groups that changed"
+    return f"on {rate(Interval(value=value, low=low, high=high), changed)} of {changed} groups that changed"
 
 
 def _loss(judged: Sequence[CheckpointFacts]) -> str:
@@ -119,10 +117,10 @@ def _loss(judged: Sequence[CheckpointFacts]) -> str:
 
 def _ship(found: Standing) -> str:
     """The stated rule, with the number that it decided by."""
-    limit = percent(found.limit)
+    limit = share(found.limit)
     if found.ship is None or found.ship.fnr is None:
         return f"Nothing to ship by the rule: no checkpoint has an FPR of {limit} or less"
-    at_most = percent(found.ship.fnr.high, digits(found.ship.unsafe))
+    at_most = share(found.ship.fnr.high, found.ship.unsafe)
     return f"Ship {found.ship.label}: the lowest upper bound of FNR, {at_most}, at FPR ≤ {limit}"
 
 
@@ -156,19 +154,6 @@ def named(judged: Sequence[CheckpointFacts], names: Collection[str]) -> str:
 
 MOST_STRETCHES = 3
 """Stretches that are named; more are only counted."""
-
-
-def digits(prompts: int) -> int:
-    """Decimals that a rate of so many prompts can have, in percent."""
-    return 1 if prompts >= MANY else 0
-
-
-def rate(value: Interval | None, prompts: int) -> str:
-    """ "22 % [12, 33]" """
-    if value is None:
-        return "–"
-    places = digits(prompts)
-    return f"{percent(value.value, places)} [{100 * value.low:.{places}f}, {100 * value.high:.{places}f}]"
 
 
 def with_interval(value: Interval | None) -> str:
