@@ -108,8 +108,8 @@ class Standing:
     _keys: dict[str, frozenset[str]] = field(default_factory=dict)
     """Name -> keys of its results that were found then."""
     _reported: set[str] = field(default_factory=set)
-    _asked: tuple[Mapping[str, Computation] | None, str] = (None, "")
-    """Computations of a scan, and what they add to an attempt's identity: the same for all its checkpoints."""
+    _asked: tuple[RunFacts | None, str] = (None, "")
+    """Facts of a scan, and what they add to an attempt's identity: the same for all its checkpoints."""
 
     def __post_init__(self) -> None:
         self._drawn_folder, self._digests_folder = str(self.run.drawn), str(self.run.digests)
@@ -247,8 +247,8 @@ class Standing:
 
     def _identity(self, candidate: Candidate, facts: RunFacts) -> str:
         """What an attempt is about."""
-        if self._asked[0] is not facts.computations:
-            self._asked = (facts.computations, _asked(facts))
+        if self._asked[0] is not facts:
+            self._asked = (facts, _asked(facts))
         base = self._base(candidate, facts.description.record)
         ends = self._asked[1] if base is None else f"{self._asked[1]}, {json.dumps(base)}"
         text = f"[{json.dumps(fingerprint_digest(candidate.files))}, {ends}]"

@@ -175,7 +175,7 @@ class Supervisor:
             watched.dirty = True
 
     def _look_at_some(self, now: float) -> None:
-        """Look where there may be something new, for `LOOKS_S` at most, and first where nobody looked for longest."""
+        """Look where there may be something new, for `LOOKS_S` at most; first where nobody did for longest."""
         began = self.jumps.ticks()
         due = [watched for watched in self.runs.values() if watched.dirty or now >= watched.next_at]
         for watched in sorted(due, key=lambda watched: watched.looked_at):
