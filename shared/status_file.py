@@ -52,7 +52,7 @@ def read_status(path: Path) -> Status:
 def write_rows(path: Path, rows: list[CheckpointStatus]) -> str:
     """Write a new file of rows beside the status at `path`; returns its name. Raises OSError."""
     name = f"rows-{os.urandom(4).hex()}.json"
-    write_record(path.with_name(name), RowsRecord(checkpoints=rows), durable=False)
+    write_record(path.with_name(name), RowsRecord(checkpoints=rows), durable=False, indent=None)
     return name
 
 

@@ -22,7 +22,10 @@ TOGETHER = {
     "tests/analyzer/units/test_alone.py": TRAINED,
     "tests/analyzer/units/test_planted_heads.py": TRAINED,
     "tests/torture/test_killed_at_every_step.py": TORTURE,
+    "tests/torture/test_killed_at_random.py": TORTURE,
+    "tests/torture/test_nothing_outside.py": TORTURE,
     "tests/torture/test_stopped.py": TORTURE,
+    "tests/torture/test_torn_reads.py": TORTURE,
     "tests/truth/test_sentences.py": TRUTH,
     "tests/truth/test_plants_are_there.py": TRUTH,
 }

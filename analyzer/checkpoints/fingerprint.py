@@ -81,6 +81,7 @@ def nothing_was_deleted(directory: Path) -> bool:
     return directory.stat().st_mtime_ns <= newest
 
 
+@lru_cache(maxsize=2**14)
 def fingerprint_digest(files: Fingerprint) -> str:
     """A short name for a fingerprint."""
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:20]

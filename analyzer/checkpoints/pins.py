@@ -83,6 +83,8 @@ class PinStore:
     """Bytes that pins may hold; None for half of what would be free on their disk without them."""
     why_not: dict[str, str] = field(default_factory=dict, compare=False)
     """Checkpoint -> why it could not be pinned when that was tried last, as the end of a sentence."""
+    _read: dict[str, tuple[FileStat, Pin | None]] = field(default_factory=dict, compare=False, repr=False)
+    """Checkpoint -> the file of its pin as it was read last, and what it says: each is replaced as a whole."""
 
     def pin(self, candidate: Candidate, unsettled_since: float | None = None) -> Pin | None:
         """Pin a checkpoint; None when it has to be analysed in place (`why_not` says why).
@@ -140,6 +142,17 @@ class PinStore:
 
     def get(self, name: str) -> Pin | None:
         """The pin of a checkpoint; None when there is none or it is damaged."""
+        try:
+            stamp = _stat_of(os.lstat(f"{self.root}/{name}/{PIN_FILE}"), name)
+        except OSError:
+            self._read.pop(name, None)
+            return None
+        known = self._read.get(name)
+        if known is None or known[0] != stamp:
+            known = self._read[name] = (stamp, self._parsed(name))
+        return known[1]
+
+    def _parsed(self, name: str) -> Pin | None:
         try:
             record = read_record(self.root / name / PIN_FILE, PinRecord)
         except (OSError, SchemaError):

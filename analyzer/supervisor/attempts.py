@@ -6,6 +6,7 @@ set, the analyses and their settings); when any of that changes, counting starts
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -188,6 +189,8 @@ class Ledger:
         return [name for name in names if is_plain(name) and (place_of(name) or self._known(name))]
 
     def _known(self, checkpoint: str) -> Attempts | None:
+        if not os.path.lexists(f"{self.root}/{checkpoint}.json"):
+            return None
         try:
             return read_record(self._path(checkpoint), Attempts)
         except (FileNotFoundError, NotADirectoryError, SchemaError):

@@ -108,9 +108,11 @@ class Standing:
     _keys: dict[str, frozenset[str]] = field(default_factory=dict)
     """Name -> keys of its results that were found then."""
     _reported: set[str] = field(default_factory=set)
+    _asked: tuple[RunFacts | None, str] = (None, "")
+    """Facts of a scan, and what they add to an attempt's identity: the same for all its checkpoints."""
 
     def __post_init__(self) -> None:
-        self._drawn_folder = str(self.run.drawn)
+        self._drawn_folder, self._digests_folder = str(self.run.drawn), str(self.run.digests)
 
     def row(self, point: Point, verdict: Verdict | None, facts: RunFacts) -> Row | None:
         """Where one checkpoint stands, whatever it holds; None when nothing is left of it.
@@ -166,7 +168,7 @@ class Standing:
         """A complete, wanted checkpoint with something missing: may it start?"""
         candidate = row.candidate
         assert candidate is not None  # noqa: S101 (the caller's condition)
-        identity = _identity(candidate, facts, self._base(candidate, facts.description.record))
+        identity = self._identity(candidate, facts)
         row = replace(row, identity=identity)
         if row.point.name in facts.running:
             return replace(row, state=CheckpointState.RUNNING)
@@ -226,6 +228,8 @@ class Standing:
             return cached[1]  # a whole model has no base that could have changed
         base = self._base(candidate, record)
         if cached is None or cached[0] != candidate.files or base not in (None, cached[2]):
+            if not os.path.exists(f"{self._digests_folder}/{candidate.name}.json"):  # noqa: PTH110 (see _drawn_keys)
+                return None
             found = read_digest(self.run.digests, candidate.name, candidate.files, base)
             if found is None:
                 return None
@@ -240,6 +244,15 @@ class Standing:
             return base_digest(bases_of(self.run, record).of(candidate.source))
         except (CheckpointRejected, OSError):
             return None  # what was computed over it before stands
+
+    def _identity(self, candidate: Candidate, facts: RunFacts) -> str:
+        """What an attempt is about."""
+        if self._asked[0] is not facts:
+            self._asked = (facts, _asked(facts))
+        base = self._base(candidate, facts.description.record)
+        ends = self._asked[1] if base is None else f"{self._asked[1]}, {json.dumps(base)}"
+        text = f"[{json.dumps(fingerprint_digest(candidate.files))}, {ends}]"
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
 
     def _sound_or_not(self, row: Row, candidate: Candidate, facts: RunFacts) -> Row:
         """Pin, then validate the pin; once for the same files. Raises OSError when the pin cannot be written."""
@@ -272,17 +285,12 @@ class Standing:
         return self.pins.pin(candidate)
 
 
-def _identity(candidate: Candidate, facts: RunFacts, base: str | None) -> str:
-    """What an attempt is about; `base` is the digest of an adapter's base model."""
+def _asked(facts: RunFacts) -> str:
+    """What an attempt's identity holds of the run and of what is asked: the inner part of a list as JSON."""
     known = facts.description
     judge = known.record.judge.for_key() if known.record else None
-    wanted = {
-        name: computation.model_dump(mode="json", exclude={"family"})
-        for name, computation in facts.computations.items()
-    }
-    parts = [fingerprint_digest(candidate.files), known.probe_digest, judge, wanted]
+    wanted = {name: each.model_dump(mode="json", exclude={"family"}) for name, each in facts.computations.items()}
+    parts = [known.probe_digest, judge, wanted]
     if known.family is not None:
         parts.append(known.family.digest)
-    if base is not None:
-        parts.append(base)
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
+    return json.dumps(parts, sort_keys=True)[1:-1]

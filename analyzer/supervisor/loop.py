@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 SCAN_SHARE = 0.01
 """Share of a core that looking at the disk may take: a run of many hundred checkpoints is rescanned less."""
+LOOKS_S = 5.0
+"""Longest that one round looks at runs, seconds: leases and heartbeats of all of them wait for its end."""
 LISTEN_S = 1.0
 """Longest wait while a job runs, seconds: how late a silent worker is noticed."""
 
@@ -134,8 +136,7 @@ class Supervisor:
             self._dirty.clear()
             self._scanned_at = now
             self.scan(now)
-        for watched in [each for each in self.runs.values() if each.dirty or now >= each.next_at]:
-            self.look(watched, now)
+        self._look_at_some(now)
         self._starter.fill(self.computations, now)
         for watched in self.runs.values():
             if is_gone(watched.run.path):  # nothing of ours brings it back
@@ -166,12 +167,22 @@ class Supervisor:
         )
 
     def scan(self, now: float) -> None:
-        """Look for runs, and in each for checkpoints: gate, pin, and what is missing."""
+        """Look for runs; in each of them for checkpoints, in this round or in those that follow."""
         for gone in self._finder.drop_gone():
             self.jobs.drop(gone)
         self._finder.open_new()
         for watched in self.runs.values():
+            watched.dirty = True
+
+    def _look_at_some(self, now: float) -> None:
+        """Look where there may be something new, for `LOOKS_S` at most; first where nobody did for longest."""
+        began = self.jumps.ticks()
+        due = [watched for watched in self.runs.values() if watched.dirty or now >= watched.next_at]
+        for watched in sorted(due, key=lambda watched: watched.looked_at):
             self.look(watched, now)
+            if self.jumps.ticks() - began > LOOKS_S:
+                self.woken.set()  # the rest is due at once, in the next round
+                break
 
     def look(self, watched: WatchedRun, now: float) -> None:
         """Look at one run; jobs of requests that it finds taken back, or of a run that was lost, are stopped."""

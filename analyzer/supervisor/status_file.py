@@ -132,7 +132,7 @@ class StatusWriter:
         before = self._written.get(place)
         self._written[place] = status
         try:
-            write_record(watched.run.status, status, durable=False)
+            write_record(watched.run.status, status, durable=False, indent=None)
             if before is None or before.rows != status.rows:
                 remove_rows(watched.run.status, but={status.rows, before.rows if before is not None else ""})
         except OSError as error:

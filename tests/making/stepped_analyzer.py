@@ -70,6 +70,7 @@ class SteppedAnalyzer:
     workers: int = 1
     fails_with: list[Failure] = field(default_factory=list)
     """How its next jobs fail, the first one first."""
+    plan: Plan = field(default_factory=Plan)
 
     def __post_init__(self) -> None:
         self.start()
@@ -79,7 +80,7 @@ class SteppedAnalyzer:
         self.engine = FakeEngine(behaviour=self.work, workers=self.workers)
         clock = self.clock
         self.supervisor = Supervisor(
-            [self.folder], Plan(), self.engine, clock=lambda: clock.now, ticks=lambda: clock.ticks
+            [self.folder], self.plan, self.engine, clock=lambda: clock.now, ticks=lambda: clock.ticks
         )
 
     def work(self, job: Job) -> list[Event]:

@@ -38,7 +38,7 @@ class Steps:
 
     def hear(self, event: str, words: tuple[Any, ...]) -> None:
         """The audit hook. What `act` raises is what the call raises."""
-        if event not in PLACES or self.looking or (event == "open" and not _writes(words)):
+        if event not in PLACES or self.looking or (event == "open" and not writes(words)):
             return
         self.looking = True
         try:
@@ -72,16 +72,19 @@ class Steps:
         return path.removeprefix(self.root).lstrip("/") or "." if path.startswith(self.root) else ""
 
 
-def _writes(words: tuple[Any, ...]) -> bool:
+def writes(words: tuple[Any, ...]) -> bool:
+    """Whether an "open" of which the audit event tells is one to write."""
     _, mode, flags = words
     return bool(flags & WRITING) if isinstance(flags, int) else bool(set("wxa+") & set(mode or ""))
 
 
 def act_of(name: str) -> Callable[[], None]:
-    """What happens, by its name: "kill", "stop", or an errno such as "ENOSPC"."""
+    """What happens, by its name: "kill", "stop", an errno such as "ENOSPC", or "witness" for nothing at all."""
     if name in ("kill", "stop"):
         number = signal.SIGKILL if name == "kill" else signal.SIGSTOP
         return lambda: os.kill(os.getpid(), number)
+    if name == "witness":
+        return lambda: None
     number = getattr(errno, name)
 
     def refuse() -> None:
@@ -92,6 +95,12 @@ def act_of(name: str) -> Callable[[], None]:
 
 def strike(root: str, log: str, at: str, act: str) -> Steps:
     """From now on, and for good: an audit hook stays as long as its process."""
+    if act == "witness" and log:
+        from tests.making.witness import Witness
+
+        witness = Witness(Path(root), Path(log))
+        sys.addaudithook(witness.hear)
+        return witness
     steps = Steps(Path(root), Path(log) if log else None, int(at), act_of(act))
     sys.addaudithook(steps.hear)
     return steps

@@ -20,7 +20,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
     folder = tmp_path_factory.mktemp("forks")
-    with fork_server(folder, "tests.making.warm_worker", "tests.making.announcing") as server:
+    modules = ("warm_worker", "announcing", "saving_again", "training_again")
+    with fork_server(folder, *(f"tests.making.{name}" for name in modules)) as server:
         yield server
 
 

@@ -49,7 +49,7 @@ def test_killed_at_every_single_step(scene_at: Callable[[int], Scene], who: str)
             break
         shutil.rmtree(scene.folder)
     print(f"{who}: killed at {number - 1} steps")
-    assert 40 < number < LIMIT
+    assert 30 < number < LIMIT
 
 
 def test_a_training_killed_at_every_step_of_an_announcement(scene_at: Callable[[int], Scene]) -> None:

@@ -268,3 +268,13 @@ def test_a_link_that_took_a_files_place_is_not_followed(source: Path, store: Pin
     (source / "config.json").symlink_to(tmp_path / "secret")
     assert store.pin(wanted) is None
     assert names(store.root) == []
+
+
+def test_a_pin_that_was_written_anew_is_read_anew(source: Path, store: PinStore) -> None:
+    reader, pin = PinStore(store.root, PLENTY), store.pin(candidate(source), 7.0)
+    assert pin is not None
+    assert [each.unsettled_since for each in reader.held()] == [7.0]
+    store.settle(pin)
+    assert [each.unsettled_since for each in reader.held()] == [None]
+    store.release(pin.candidate.name)
+    assert reader.held() == []

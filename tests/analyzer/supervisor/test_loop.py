@@ -294,12 +294,12 @@ def test_a_job_of_a_run_that_was_lost_ends_and_counts_for_nothing_once_the_run_i
     watched.lease.path.unlink()
     other = Lease(watched.lease.path)
     other.hold(stage.now)
-    stage.supervisor.scan(stage.now + 60.0)
+    stage.supervisor.look(watched, stage.now + 60.0)
     assert watched.other is not None and stage.engine.cancelled == {stage.engine.jobs[0].id}
     other.release()
     path = watched.run.attempts / "checkpoint-10.json"
     attempts = path.read_bytes()
-    stage.supervisor.scan(stage.now + 120.0)
+    stage.supervisor.look(watched, stage.now + 120.0)
     assert watched.other is None and watched.lease.is_ours
     for event in stage.engine.poll(0.0):  # how it ends comes only now
         stage.supervisor.take(event, stage.now)

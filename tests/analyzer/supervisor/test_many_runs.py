@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.supervisor.lease import HEARTBEAT_S, LeaseRecord
-from analyzer.supervisor.loop import Supervisor
+from analyzer.supervisor.loop import LOOKS_S, Supervisor
 from analyzer.supervisor.plan import Plan
 from analyzer.supervisor.watched_run import WatchedRun
 from shared.errors import MidwatchError
@@ -118,6 +118,30 @@ def test_a_job_that_ends_and_an_event_have_their_own_run_looked_at(tmp_path: Pat
     service.notice([tmp_path / "elsewhere"])
     service.step(now)
     assert looks == {"a": 3, "b": 4, "c": 3}, "what is nobody's may be anybody's"
+    service.close()
+
+
+def test_one_round_looks_at_no_more_runs_than_it_has_time_for(tmp_path: Path, template: Path) -> None:
+    """A thousand runs that all have news would hold up every lease and heartbeat until the last one's turn."""
+    for name in "abcde":
+        add_checkpoint(describe(tmp_path / name), 10, template, 1.0)
+    now = time.time()
+
+    class Long(Counting):
+        def look(self, watched: WatchedRun, now_: float) -> None:
+            nonlocal now
+            now += 0.6 * LOOKS_S
+            super().look(watched, now_)
+
+    service = Long([tmp_path], Plan(rescan_s=10_000), FakeEngine(held=True), clock=lambda: now)
+    looks.clear()
+    seen = []
+    for _ in range(3):
+        service.woken.clear()
+        service.step(now)
+        seen.append((sum(looks.values()), service.woken.is_set()))
+    assert seen == [(2, True), (4, True), (5, False)], "and the rest is looked at without a wait"
+    assert looks == dict.fromkeys("abcde", 1), "each has its turn before one has another"
     service.close()
 
 

@@ -335,10 +335,10 @@ def test_a_run_that_nobody_can_look_at_while_it_is_asked_ends_no_supervisor(stag
     stage.steps(2)
     kept = run.pins.rename(run.pins.with_name("aside"))
     run.pins.symlink_to(kept)
-    stage.supervisor.scan(stage.now)
+    (watched,) = stage.supervisor.runs.values()
+    stage.supervisor.look(watched, stage.now)
     stage.engine.held = False
     stage.step()
-    (watched,) = stage.supervisor.runs.values()
     assert "symbolic link" in watched.fault and not stage.supervisor.jobs.by_id
     state = state_of(run, name)
     assert state is not None and (state.checkpoints[0].state, state.checkpoints[0].starts) == ("waiting", 0)
