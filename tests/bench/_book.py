@@ -24,7 +24,11 @@ NAMES = sorted(
 """Every benchmark."""
 ON_DEMAND = {"decoder_baseline", "judges", "ranking"}
 """Train large judges, or long, or hundreds, and take ten minutes and more: only where they are named."""
-ELSEWHERE = {"demo": "`midwatch demo --no-serve`, by the clock", "containers": "`make compose-test`"}
+ELSEWHERE = {
+    "demo": "`midwatch demo --no-serve`, by the clock",
+    "containers": "`make compose-test`",
+    "versions": "`midwatch analyze --suite advanced` of two versions, by turns",
+}
 """Figures that another command measures and people write down."""
 
 
