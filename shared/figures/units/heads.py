@@ -171,15 +171,12 @@ def _draw_rows(sheet: Sheet, result: HeadsResult, up: tuple[float, float], heads
     habits = sheet.pane((0.39, 0.56), up, share, bare_axis(effects))
     hidden = {"visible": False, "range": [0, 1], "fixedrange": True}
     words = sheet.pane((0.585, 1), up, hidden, bare_axis(effects) | {"visible": False})
-    for pane, heading in (
-        (effects, "Heads that were chosen, each alone"),
-        (habits, "Habits"),
-        (words, "What they look for"),
-    ):
-        head(sheet, pane, heading, lift=30)
-    if not rows:
+    head(sheet, effects, "Heads that were chosen, each alone", lift=30)
+    if not rows:  # an axis on which nothing is drawn has no place for a heading
         sheet.say_missing(effects, "no head was removed")
         return
+    head(sheet, habits, "Habits", lift=30)
+    head(sheet, words, "What they look for", lift=30)
     draw_effects(sheet, effects, rows, result.random_drops)
     draw_words(sheet, words, rows)
     _draw_habits(sheet, habits, heads)

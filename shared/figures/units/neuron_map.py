@@ -197,12 +197,12 @@ def _draw_rows(
     selective = sheet.pane((0.39, 0.52), up, auroc, bare_axis(effects))
     hidden = {"visible": False, "range": [0, 1], "fixedrange": True}
     words = sheet.pane((0.545, 1), up, hidden, bare_axis(effects) | {"visible": False})
-    heads = ("Neurons that were chosen, each alone", "Selectivity", "Tokens in context")
-    for pane, heading in zip((effects, selective, words), heads, strict=True):
-        head(sheet, pane, heading, lift=30)
-    if not rows:
+    head(sheet, effects, "Neurons that were chosen, each alone", lift=30)
+    if not rows:  # an axis on which nothing is drawn has no place for a heading
         sheet.say_missing(effects, "no neuron was removed")
         return
+    head(sheet, selective, "Selectivity", lift=30)
+    head(sheet, words, "Tokens in context", lift=30)
     draw_effects(sheet, effects, rows, result.random_drops)
     draw_words(sheet, words, rows)
     _draw_selectivity(sheet, selective, neurons, places, result.fdr)

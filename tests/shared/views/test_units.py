@@ -18,6 +18,7 @@ from tests.making.fake_heads import fake_heads
 from tests.making.fake_neurons import fake_neurons
 from tests.making.fake_samples import SAMPLES
 from tests.making.fakes import fake_record
+from tests.making.plots import notes_stand_on_plots
 
 LONG = tuple((f"{text} {'Donaudampfschifffahrt' * 20} {text * 30}", label, group) for text, label, group in SAMPLES)
 
@@ -78,6 +79,7 @@ def test_where_there_is_nothing_to_explain_the_page_says_so_and_shows_no_rows():
         ) and "48 contrast pairs" in drawn.figure.layout.title.subtitle.text.replace("<br>", " ")
         assert "Nothing was removed" in drawn.caption and "Worrying" not in drawn.caption
         assert "was removed" in notes(drawn) and "CARRIES" not in notes(drawn)
+        notes_stand_on_plots(json.loads(str(drawn.figure.to_json())))
     differ = panel(closed(neurons())).figure.layout.title.subtitle.text.replace("<br>", " ")
     assert "differ between the classes (FDR 5 %), which says nothing about the verdict" in differ
 

@@ -16,6 +16,7 @@ from shared.views.tokens import change_panels
 from tests.making.fake_run import fake_metrics
 from tests.making.fake_samples import HOSTILE, SAMPLES
 from tests.making.fakes import fake_records
+from tests.making.plots import notes_stand_on_plots
 from tests.making.waiting import LIMIT_S
 
 LABELS = ("safe", "safe", "unsafe", "unsafe")
@@ -91,6 +92,7 @@ def check(panel: Panel) -> None:
     for heading in ("What it shows:", "How to read:", "Worrying:"):
         assert heading in panel.caption
     json.dumps(panel.rows, allow_nan=False)
+    notes_stand_on_plots(figure)
     text = json.dumps(figure, ensure_ascii=False)
     for markup in ("<script", "<img", "<a ", "<b>bold", "$x$", "\\u202e"):
         assert markup not in text
