@@ -89,7 +89,7 @@ def test_a_finished_epoch_shows_headlines_and_figures(tmp_path: Path, opened: Op
         "Divergence layer",
     ]
     assert app.metric[0].value == "6 %" and app.metric[0].delta.startswith("-")
-    assert "TF-IDF 81.0 % · length alone 55.0 %" in words(app)
+    assert "TF-IDF 81 % · length alone 55 %" in words(app)
     assert app.select_slider[0].value == "epoch 5"
     assert figures(app) == 5
     assert "How to read" in words(app) and "checkpoint checkpoint-600" in words(app)
