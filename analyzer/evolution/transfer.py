@@ -42,7 +42,7 @@ def transfer(context: Context, before: Circuits, own: Circuits, draws: int, prom
     masks += random_masks(scores, size, draws, np.random.default_rng([context.seed, size]))
     found, best, *chance = evaluator.scores(masks)
     kept, above = evaluator.kept(found), evaluator.kept(found, np.mean(chance, axis=0))
-    beside = evaluator.judge.anatomy.words_beside
+    beside = context.judge.anatomy.words_beside
     above_left = evaluator.kept(found, evaluator.corrupted) if beside else None
     if kept is None or above is None or (beside and above_left is None):
         raise CannotCompute("this judge's separation is too uncertain for a share of it.")
